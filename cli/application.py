@@ -1,0 +1,29 @@
+"""The options and subcommands of `eigenfit`."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+application = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"eigenfit {version('eigenfit')}")
+        raise typer.Exit
+
+
+@application.callback(invoke_without_command=True)
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Fit the parameters of structured matrices to observed spectra."""
+    del show_version  # its callback has acted

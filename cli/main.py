@@ -1,0 +1,16 @@
+"""The entry point of the command, and its answer when the extra `cli` is not installed."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command `eigenfit` on the arguments of the process."""
+    try:
+        from .application import application
+    except ModuleNotFoundError as missing:
+        if missing.name != "typer":
+            raise
+        sys.exit("eigenfit: the command needs the extra `cli`: pip install 'eigenfit[cli]'")
+    application(prog_name="eigenfit")
