@@ -1,0 +1,178 @@
+"""The Levenberg-Marquardt method, row by row, with Nielsen's damping."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ..checks import is_number
+from ..evaluation import Point, choose, select
+
+
+class LevenbergMarquardtState(NamedTuple):
+    """The loop variable.
+
+    Attributes:
+        point: the accepted point.
+        trial: `[R, p]`, the parameters to evaluate next.
+        stalled: `[R]`, bool.
+        broken: `[R]`, bool.
+        scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
+        damping: `[R]`, mu.
+        growth: `[R]`, nu, the factor of mu at the next failure.
+        predicted: `[R]`, the decrease of the loss that the linear model predicts for the trial.
+    """
+
+    point: Point
+    trial: tf.Tensor
+    stalled: tf.Tensor
+    broken: tf.Tensor
+    scales: tf.Tensor
+    damping: tf.Tensor
+    growth: tf.Tensor
+    predicted: tf.Tensor
+
+
+def next_damping(
+    damping: tf.Tensor, growth: tf.Tensor, gain: tf.Tensor, accepted: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Nielsen's update of mu and nu (Damping Parameter in Marquardt's Method, 1999, eq. 2.5).
+
+    `mu max(1/3, 1 - (2 gain - 1)^3)` after success, `mu nu` and `2 nu` after failure. All `[R]`.
+    """
+    bounded = tf.clip_by_value(gain, 0.0, 1.0)
+    success = damping * tf.maximum(1.0 - (2.0 * bounded - 1.0) ** 3, 1.0 / 3.0)
+    return (
+        tf.where(accepted, success, damping * growth),
+        tf.where(accepted, 2.0 * tf.ones_like(growth), 2.0 * growth),
+    )
+
+
+def rounding_decides(point: Point, trial: Point, scales: tf.Tensor) -> tf.Tensor:
+    """Whether the losses differ by rounding only while the gradient shrinks, `[R]`.
+
+    Near a minimum with residual left, the decrease of the loss drowns in its rounding error long
+    before the gradient vanishes. There the smaller gradient is the better point.
+    """
+    units = tf.where(scales > 0, scales, tf.ones_like(scales))
+    before = tf.reduce_sum((point.gradient / units) ** 2, axis=-1)
+    after = tf.reduce_sum((trial.gradient / units) ** 2, axis=-1)
+    epsilon = np.finfo(point.loss.dtype.as_numpy_dtype).eps
+    rounding = point.loss * (8.0 * epsilon * trial.residual.shape[1])
+    known = point.loss < point.loss.dtype.max
+    return known & (tf.abs(trial.loss - point.loss) <= rounding) & (after < before)
+
+
+def damped_step(
+    jacobian: tf.Tensor, residual: tf.Tensor, gradient: tf.Tensor, damping: tf.Tensor
+) -> tf.Tensor:
+    """`(J^T J + mu I)^-1 J^T r`, solved in the smaller of its two forms.
+
+    With more parameters than levels, `J^T (J J^T + mu I)^-1 r` is the same step.
+
+    Args:
+        jacobian: `[R, m, p]`.
+        residual: `[R, m]`.
+        gradient: `[R, p]`, `J^T r`.
+        damping: `[R]`, positive, so that the system is never singular.
+
+    Returns:
+        `[R, p]`.
+    """
+    levels, count = jacobian.shape[1:]
+    diagonal = damping[:, None, None] * tf.eye(min(levels, count), dtype=jacobian.dtype)
+    if count <= levels:
+        normal = tf.matmul(jacobian, jacobian, transpose_a=True) + diagonal
+        return tf.linalg.solve(normal, gradient[:, :, None])[:, :, 0]
+    normal = tf.matmul(jacobian, jacobian, transpose_b=True) + diagonal
+    multipliers = tf.linalg.solve(normal, residual[:, :, None])[:, :, 0]
+    return tf.linalg.matvec(jacobian, multipliers, transpose_a=True)
+
+
+class LevenbergMarquardt:
+    """Damped Gauss-Newton steps; the default.
+
+    Each parameter is measured in units of its effect on the matrix (the Frobenius norm of dA/dx
+    for affine structures, else Marquardt's running maximum of the column norms of the Jacobian),
+    so parameters of very different size need no scaling by the user. The damping follows Nielsen's
+    gain ratio.
+
+    Example:
+        >>> LevenbergMarquardt(initial_damping=1e-2).initial_damping
+        0.01
+    """
+
+    default_max_steps = 200
+    default_starts = 64
+
+    def __init__(self, initial_damping: float = 1e-3):
+        """Set the damping of the first step.
+
+        Args:
+            initial_damping: mu at the start, relative to the squared scale of the parameters.
+
+        Raises:
+            ValueError: if it is not positive and finite.
+        """
+        if not is_number(initial_damping) or not 0 < initial_damping < np.inf:
+            raise ValueError(
+                "LevenbergMarquardt: initial_damping must be a positive number, "
+                f"got {initial_damping!r}."
+            )
+        self.initial_damping = float(initial_damping)
+
+    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LevenbergMarquardtState:
+        """The state before the first evaluation; see `Method.init`."""
+        rows = tf.zeros_like(point.loss)
+        no = tf.zeros_like(point.loss, tf.bool)
+        return LevenbergMarquardtState(
+            point=point,
+            trial=start,
+            stalled=no,
+            broken=no,
+            scales=scales,
+            damping=rows + tf.constant(self.initial_damping, rows.dtype),
+            growth=rows + 2.0,
+            predicted=rows + 1.0,
+        )
+
+    def step(
+        self, state: LevenbergMarquardtState, trial: Point, active: tf.Tensor
+    ) -> LevenbergMarquardtState:
+        """One step of every row; see `Method.step`."""
+        epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
+        first = state.point.loss == trial.loss.dtype.max
+        even = rounding_decides(state.point, trial, state.scales)
+        gain = (state.point.loss - trial.loss) / state.predicted
+        gain = tf.where(even, tf.ones_like(gain), gain)
+        accepted = active & (even | (trial.loss < state.point.loss))
+        damping, growth = next_damping(state.damping, state.growth, gain, accepted)
+        floor = tf.constant(16.0 * epsilon, damping.dtype)
+        damping = tf.where(first, state.damping, tf.maximum(damping, floor))
+        growth = tf.where(first, state.growth, growth)
+        point = choose(accepted, trial, state.point)
+        scales = tf.where(
+            accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
+        )
+
+        units = tf.where(scales > 0, scales, tf.ones_like(scales))
+        jacobian = point.jacobian / units[:, None, :]
+        gradient = point.gradient / units
+        scaled = damped_step(jacobian, point.residual, gradient, damping)
+        step = scaled / units
+        predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
+        next_trial = point.parameters + step
+        moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
+        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
+        return LevenbergMarquardtState(
+            point=point,
+            trial=select(usable, next_trial, point.parameters),
+            stalled=~moved | ~usable | (damping * epsilon > 1.0),
+            broken=first & ~accepted,
+            scales=scales,
+            damping=damping,
+            growth=growth,
+            predicted=tf.maximum(predicted, np.finfo(predicted.dtype.as_numpy_dtype).tiny),
+        )

@@ -1,0 +1,142 @@
+"""Matrices that depend on their parameters affinely: `A(x) = A0 + sum_j x_j B_j`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from .base import Parameterization
+from .dense_form import DenseForm
+from .entry_form import EntryForm
+from .projected_starts import start_maps
+
+
+class Affine(Parameterization):
+    """`A(x) = A0 + sum_j x_j B_j` with given symmetric or Hermitian matrices.
+
+    Most models of measured spectra are of this kind: crystal fields in operator equivalents, force
+    constants, spin and tight-binding Hamiltonians.
+
+    Example:
+        >>> pauli = np.array([[[0, 1], [1, 0]], [[1, 0], [0, -1]]])
+        >>> two_level = Affine(None, pauli, parameter_names=["coupling", "bias"])
+        >>> two_level.matrix(tf.constant([[3.0, 4.0]])).numpy().tolist()
+        [[[4.0, 3.0], [3.0, -4.0]]]
+    """
+
+    def __init__(
+        self,
+        constant: np.ndarray | Sequence | None,
+        basis: np.ndarray | Sequence,
+        parameter_names: Sequence[str] | None = None,
+        name: str | None = None,
+    ):
+        """Take the matrices.
+
+        Args:
+            constant: `[n, n]`, A0; None for zero.
+            basis: `[p, n, n]`, the B_j; real symmetric, or complex Hermitian (the parameters are
+                real all the same).
+            parameter_names: one name for each parameter.
+            name: name of the module.
+
+        Raises:
+            ValueError: for shapes that do not fit, or matrices that are not finite, not symmetric
+                or Hermitian, or zero.
+        """
+        owner = type(self).__name__
+        basis = _as_matrices(owner, "basis", basis, rank=3)
+        size = basis.shape[-1]
+        if constant is None:
+            constant = np.zeros((size, size))
+        constant = _as_matrices(owner, "constant", constant, rank=2)
+        if constant.shape[-1] != size:
+            raise ValueError(
+                f"{owner}: constant must have the size of the basis matrices, {size} x {size}, "
+                f"got {constant.shape[0]} x {constant.shape[1]}."
+            )
+        empty = np.flatnonzero(~basis.any(axis=(1, 2)))
+        if empty.size:
+            raise ValueError(
+                f"{owner}: basis[{empty[0]}] is the zero matrix, so its parameter has no effect; "
+                "leave it out."
+            )
+        if np.iscomplexobj(basis) or np.iscomplexobj(constant):
+            basis, constant = basis.astype(complex), constant.astype(complex)
+        self._take_form(
+            EntryForm.of(constant, basis) or DenseForm(constant, basis), parameter_names, name
+        )
+
+    def _take_form(
+        self, form: EntryForm | DenseForm, parameter_names: Sequence[str] | None, name: str | None
+    ) -> None:
+        """Finish the construction; structured subclasses enter here, without a dense basis."""
+        super().__init__(len(form.constant), len(form.norms), parameter_names, name)
+        self._form = form
+
+    @property
+    def constant(self) -> np.ndarray:
+        """`[n, n]`, A0."""
+        return self._form.constant
+
+    @property
+    def basis(self) -> np.ndarray:
+        """`[p, n, n]`, the matrices B_j."""
+        return self._form.basis
+
+    @property
+    def parameter_scales(self) -> np.ndarray:
+        """`[p]`, the Frobenius norms of the B_j."""
+        return self._form.norms
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The matrices of a batch of parameters; see `Parameterization.matrix`."""
+        return self._form.matrix(parameters)
+
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The matrices B_j, `[1, p, n, n]`, the same for every row."""
+        basis = self.basis
+        if not np.iscomplexobj(basis):
+            return tf.constant(basis, parameters.dtype)[None]
+        single = parameters.dtype == tf.float32
+        return tf.constant(basis, tf.complex64 if single else tf.complex128)[None]
+
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
+        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+        del parameters  # the derivatives are the same everywhere
+        return self._form.level_jacobian(eigenvectors)
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
+        """None: A(x) is affine."""
+        del parameters, density
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """Members whose spectrum is near the levels; see `projected_starts`."""
+        maps, offsets = start_maps(self._form, attempts)
+        chosen = tf.gather(tf.constant(maps, levels.dtype), attempt % len(maps))
+        return tf.linalg.matvec(chosen, levels) + tf.constant(offsets, levels.dtype)
+
+
+def _as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarray:
+    """Check that the value is finite, of the rank, square and Hermitian, as float64 or complex."""
+    array = np.asarray(value)
+    shape = "[p, n, n] with p and n at least 1" if rank == 3 else "[n, n]"
+    if array.dtype.kind not in "biufc" or array.ndim != rank or array.shape[-1] != array.shape[-2]:
+        raise ValueError(
+            f"{owner}: {argument} must be numbers of shape {shape}, "
+            f"got shape {array.shape} of dtype {array.dtype}."
+        )
+    if array.size == 0:
+        raise ValueError(f"{owner}: {argument} must have shape {shape}, got {array.shape}.")
+    array = array.astype(complex if array.dtype.kind == "c" else float)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{owner}: {argument} must be finite, got NaN or infinity.")
+    error = np.abs(array - array.swapaxes(-1, -2).conj()).max()
+    if error > 1e-8 * np.abs(array).max():
+        raise ValueError(
+            f"{owner}: {argument} must be symmetric (or Hermitian if complex), but differs from "
+            f"its conjugate transpose by up to {error:.3g}; symmetrize it as (B + B^H) / 2."
+        )
+    return (array + array.swapaxes(-1, -2).conj()) / 2

@@ -1,0 +1,59 @@
+"""Real symmetric matrices with entries near the diagonal only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .affine import Affine
+from .entry_form import EntryForm
+
+
+class Banded(Affine):
+    """A real symmetric matrix whose entries `A[i, j]` vanish for `|i - j| > bandwidth`.
+
+    The parameters run diagonal by diagonal: the main one, the one beside it, and so on.
+
+    Example:
+        >>> Banded(3, 1).parameter_names
+        ('a00', 'a11', 'a22', 'a10', 'a21')
+    """
+
+    def __init__(
+        self,
+        n: int,
+        bandwidth: int,
+        parameter_names: Sequence[str] | None = None,
+        name: str | None = None,
+    ):
+        """Set the shape.
+
+        Args:
+            n: number of rows.
+            bandwidth: number of diagonals beside the main one, from 0 (diagonal) to n - 1 (full).
+            parameter_names: one name each; `a00, a11, ..., a10, ...` when None.
+            name: name of the module.
+
+        Raises:
+            ValueError: for n below 1 or a bandwidth outside 0 .. n - 1.
+        """
+        n = check_size(type(self).__name__, "n", n)
+        if not isinstance(bandwidth, (int, np.integer)) or not 0 <= bandwidth < n:
+            raise ValueError(
+                f"{type(self).__name__}: bandwidth must be an integer from 0 to n - 1 = {n - 1}, "
+                f"got {bandwidth!r}."
+            )
+        places = [(i + k, i) for k in range(bandwidth + 1) for i in range(n - k)]
+        rows, columns = np.array(places).T
+        form = EntryForm(np.zeros((n, n)), rows, columns, np.ones(len(places)))
+        separator = "_" if n > 10 else ""
+        names = [f"a{row}{separator}{column}" for row, column in places]
+        self._take_form(form, parameter_names or names, name)
+
+
+def check_size(owner: str, argument: str, value: object) -> int:
+    """Return the value as an int of at least 1, or say what is wrong with it."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{owner}: {argument} must be an integer of at least 1, got {value!r}.")
+    return int(value)

@@ -1,0 +1,171 @@
+"""What every parameterization offers: a matrix for parameters, and its derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..eigen import hermitian_transpose
+
+# The same starting directions in every process: a fit is a function of its input alone.
+SEED = 20260731
+
+
+class Parameterization(tf.Module):
+    """A structured matrix `x -> A(x)`: real symmetric or complex Hermitian, `p` real parameters.
+
+    To describe a structure of your own, subclass and write `matrix`; the derivatives then come
+    from automatic differentiation. `Nonlinear` does this for a plain function.
+
+    Attributes:
+        size: `n`, the number of rows of the matrix, and of its eigenvalues.
+        num_parameters: `p`.
+        parameter_names: one name for each parameter.
+
+    Example:
+        >>> class Rotor(Parameterization):
+        ...     def __init__(self):
+        ...         super().__init__(size=2, num_parameters=2)
+        ...
+        ...     def matrix(self, parameters):
+        ...         a, b = parameters[:, 0], parameters[:, 1]
+        ...         return tf.stack([tf.stack([a, b], -1), tf.stack([b, -a], -1)], -2)
+        >>> Rotor().matrix(tf.constant([[3.0, 4.0]])).numpy().tolist()
+        [[[3.0, 4.0], [4.0, -3.0]]]
+    """
+
+    def __init__(
+        self,
+        size: int,
+        num_parameters: int,
+        parameter_names: Sequence[str] | None = None,
+        name: str | None = None,
+    ):
+        """Set the sizes and names.
+
+        Args:
+            size: number of rows of the matrix, at least 1.
+            num_parameters: number of real parameters, at least 1.
+            parameter_names: one name each; `x0, x1, ...` when None.
+            name: name of the module.
+
+        Raises:
+            ValueError: for a size or number below 1, or names that do not fit.
+        """
+        super().__init__(name=name)
+        for label, value in (("size", size), ("num_parameters", num_parameters)):
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+                raise ValueError(
+                    f"{type(self).__name__}: {label} must be an integer of at least 1, "
+                    f"got {value!r}."
+                )
+        self.size = int(size)
+        self.num_parameters = int(num_parameters)
+        self.parameter_names = _check_names(type(self).__name__, parameter_names, num_parameters)
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The matrices of a batch of parameters.
+
+        Args:
+            parameters: `[B, p]`, real.
+
+        Returns:
+            `[B, n, n]`, real symmetric of the same dtype, or complex Hermitian of the matching
+            complex dtype.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define matrix(parameters).")
+
+    @property
+    def parameter_scales(self) -> np.ndarray:
+        """`[p]`, the size of dA/dx for each parameter as far as it is known beforehand, else 0."""
+        return np.zeros(self.num_parameters)
+
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The derivatives `dA/dx_j`, by forward-mode automatic differentiation.
+
+        Args:
+            parameters: `[B, p]`.
+
+        Returns:
+            `[B, p, n, n]`, or `[1, p, n, n]` where they do not depend on the parameters.
+        """
+        count = self.num_parameters
+        rows = tf.shape(parameters)[0]
+        repeated = tf.repeat(parameters, count, axis=0)
+        tangents = tf.tile(tf.eye(count, dtype=parameters.dtype), [rows, 1])
+        with tf.autodiff.ForwardAccumulator(repeated, tangents) as accumulator:
+            matrices = self.matrix(repeated)
+        derivative = accumulator.jvp(matrices, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return tf.reshape(derivative, [-1, count, self.size, self.size])
+
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
+        """The Hellmann-Feynman derivatives `d lambda_k / dx_j = v_k^H (dA/dx_j) v_k`.
+
+        Args:
+            parameters: `[B, p]`.
+            eigenvectors: `[B, n, n]`, in columns, of the matrices at these parameters.
+
+        Returns:
+            `[B, n, p]`, real.
+        """
+        left = hermitian_transpose(eigenvectors)[:, None]
+        right = tf.linalg.matrix_transpose(eigenvectors)[:, None]
+        products = tf.matmul(left, self.derivatives(parameters)) * right
+        return tf.linalg.matrix_transpose(tf.math.real(tf.reduce_sum(products, axis=-1)))
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
+        """The second derivatives of `tr(density A(x))`; None where A(x) is affine.
+
+        Args:
+            parameters: `[B, p]`.
+            density: `[B, n, n]`, Hermitian, held fixed.
+
+        Returns:
+            `[B, p, p]`, real, or None for zero.
+        """
+        count = self.num_parameters
+        repeated = tf.repeat(parameters, count, axis=0)
+        weights = tf.math.conj(tf.repeat(density, count, axis=0))
+        chosen = tf.tile(tf.eye(count, dtype=parameters.dtype), [tf.shape(parameters)[0], 1])
+        zero = tf.UnconnectedGradients.ZERO
+        with tf.GradientTape() as outer:
+            outer.watch(repeated)
+            with tf.GradientTape() as inner:
+                inner.watch(repeated)
+                trace = tf.reduce_sum(tf.math.real(weights * self.matrix(repeated)), axis=[1, 2])
+            slope = inner.gradient(trace, repeated, unconnected_gradients=zero)
+            component = tf.reduce_sum(slope * chosen, axis=-1)
+        second = outer.gradient(component, repeated, unconnected_gradients=zero)
+        return tf.reshape(second, [-1, count, count])
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """Where a fit starts when the user names no starting point.
+
+        A function of the row's own levels, the number of the attempt and a fixed seed. Here:
+        normal random numbers, in turn of size 1, 1/3, 3, 1/10 and 10.
+
+        Args:
+            levels: `[B, n]`, what is known of the wanted spectrum, ascending.
+            attempt: `[B]`, int32, 0 for the first start of a row.
+            attempts: how many different starts there shall be.
+
+        Returns:
+            `[B, p]`.
+        """
+        table = np.random.default_rng(SEED).normal(size=(attempts, self.num_parameters))
+        table *= np.resize([1.0, 1 / 3, 3.0, 0.1, 10.0], attempts)[:, None]
+        return tf.gather(tf.constant(table, levels.dtype), attempt % attempts)
+
+
+def _check_names(owner: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"x{index}" for index in range(count))
+    names = tuple(str(name) for name in names)
+    if len(names) != count or len(set(names)) != count:
+        raise ValueError(
+            f"{owner}: parameter_names must be {count} different names, one for each parameter, "
+            f"got {len(names)}: {names}."
+        )
+    return names

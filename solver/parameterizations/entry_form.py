@@ -1,0 +1,128 @@
+"""Affine maps in which each parameter moves one entry: gathers and products, no matrix product.
+
+Symmetric, Hermitian, banded and tridiagonal matrices are of this form. `A(x)` is then a lookup of
+the parameters, and `d lambda_k / dx_j = 2 Re(c conj(v_a) v_b)` (or `c |v_a|^2` on the diagonal) a
+product of two eigenvector entries.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EntryForm:
+    """`A0` and one entry for each parameter.
+
+    Attributes:
+        constant: `[n, n]`, A0; complex for a complex form.
+        rows: `[p]`, the row a of the lower-triangular entry (a, b) that the parameter moves.
+        columns: `[p]`, its column b.
+        factors: `[p]`, dA[a, b] / dx: real, or imaginary for the imaginary part of an entry.
+    """
+
+    constant: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    factors: np.ndarray
+
+    @classmethod
+    def of(cls, constant: np.ndarray, basis: np.ndarray) -> EntryForm | None:
+        """The entry form of `A0 + sum x_j B_j`; None when a parameter moves more than one part."""
+        size = len(constant)
+        lower = np.tril(np.ones((size, size), bool))
+        moved = [np.argwhere((matrix != 0) & lower) for matrix in basis]
+        if any(len(entries) != 1 for entries in moved):
+            return None
+        rows, columns = np.concatenate(moved).T
+        factors = basis[np.arange(len(basis)), rows, columns]
+        if ((np.imag(factors) != 0) & (np.real(factors) != 0)).any():
+            return None
+        if len(set(zip(rows, columns, np.imag(factors) != 0, strict=True))) != len(basis):
+            return None
+        return cls(constant, rows, columns, factors)
+
+    @property
+    def basis(self) -> np.ndarray:
+        """`[p, n, n]`, the matrices B_j written out."""
+        index = np.arange(len(self.rows))
+        basis = np.zeros((len(index), *self.constant.shape), self.constant.dtype)
+        basis[index, self.columns, self.rows] = self.factors.conj()
+        basis[index, self.rows, self.columns] = self.factors
+        return basis
+
+    @property
+    def norms(self) -> np.ndarray:
+        """`[p]`, the Frobenius norms of the B_j."""
+        return np.abs(self.factors) * np.where(self.rows == self.columns, 1.0, np.sqrt(2.0))
+
+    def member(self, parameters: np.ndarray) -> np.ndarray:
+        """`sum x_j B_j` in NumPy, `[n, n]`."""
+        matrix = np.zeros_like(self.constant)
+        np.add.at(matrix, (self.rows, self.columns), self.factors * parameters)
+        strict = np.tril(matrix, -1)
+        return matrix + strict.conj().T
+
+    def expectations(self, vectors: np.ndarray) -> np.ndarray:
+        """`v_k^H B_j v_k` in NumPy for eigenvectors in columns, `[p, n]`."""
+        twice = np.where(self.rows == self.columns, 1.0, 2.0) * self.factors
+        return np.real(twice[:, None] * vectors[self.rows].conj() * vectors[self.columns])
+
+    def project(self, overlaps: np.ndarray) -> np.ndarray:
+        """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
+        return overlaps / np.expand_dims(self.norms**2, tuple(range(1, overlaps.ndim)))
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
+        size = len(self.constant)
+        imaginary = np.imag(self.factors) != 0
+        flat = self._part(
+            parameters, ~imaginary, np.real(self.factors), 1.0, np.real(self.constant)
+        )
+        if np.iscomplexobj(self.constant):
+            flat = tf.complex(
+                flat,
+                self._part(
+                    parameters, imaginary, np.imag(self.factors), -1.0, np.imag(self.constant)
+                ),
+            )
+        return tf.reshape(flat, [-1, size, size])
+
+    def _part(
+        self,
+        parameters: tf.Tensor,
+        chosen: np.ndarray,
+        factors: np.ndarray,
+        mirror_sign: float,
+        constant: np.ndarray,
+    ) -> tf.Tensor:
+        """The real or imaginary part of `A(x)`, `[B, n * n]`, moved by the chosen parameters."""
+        size, count = len(constant), len(self.rows)
+        source = np.full((size, size), count)
+        factor = np.zeros((size, size))
+        for index in np.flatnonzero(chosen):
+            a, b = self.rows[index], self.columns[index]
+            source[a, b] = source[b, a] = index
+            factor[b, a] = mirror_sign * factors[index]
+            factor[a, b] = factors[index]
+        padded = tf.pad(parameters, [[0, 0], [0, 1]])
+        entries = tf.gather(padded, tf.constant(source.reshape(-1), tf.int32), axis=1)
+        if (factor[source < count] != 1.0).any():
+            entries *= tf.constant(factor.reshape(-1), parameters.dtype)
+        if constant.any():
+            entries += tf.constant(constant.reshape(-1), parameters.dtype)
+        return entries
+
+    def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
+        """`d lambda_k / dx_j` for eigenvectors `[B, n, n]`, as `[B, n, p]`."""
+        by_level = tf.linalg.matrix_transpose(eigenvectors)
+        left = tf.gather(by_level, tf.constant(self.rows, tf.int32), axis=2)
+        right = tf.gather(by_level, tf.constant(self.columns, tf.int32), axis=2)
+        twice = np.where(self.rows == self.columns, 1.0, 2.0)
+        factors = tf.constant(self.factors * twice, eigenvectors.dtype)
+        if not eigenvectors.dtype.is_complex:
+            return left * right * factors
+        return tf.math.real(tf.math.conj(left) * right * factors)

@@ -1,0 +1,106 @@
+"""Matrices given by any TensorFlow function of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from .banded import check_size
+from .base import Parameterization
+
+
+class Nonlinear(Parameterization):
+    """A matrix `A(x)` computed by a TensorFlow function; its derivatives come automatically.
+
+    Only the lower triangle of what the function returns is read, as `tf.linalg.eigh` does.
+
+    Example:
+        >>> def morse(x):  # two coupled wells whose coupling falls off exponentially
+        ...     off = tf.exp(-x[:, 1])
+        ...     return tf.stack([tf.stack([x[:, 0], off], -1), tf.stack([off, -x[:, 0]], -1)], -2)
+        >>> Nonlinear(morse, n=2, p=2).matrix(tf.constant([[1.0, 0.0]])).numpy().tolist()
+        [[[1.0, 1.0], [1.0, -1.0]]]
+    """
+
+    def __init__(
+        self,
+        function: Callable[[tf.Tensor], tf.Tensor],
+        n: int,
+        p: int,
+        parameter_names: Sequence[str] | None = None,
+        typical: float | Sequence[float] | np.ndarray = 1.0,
+        name: str | None = None,
+    ):
+        """Take the function.
+
+        Args:
+            function: takes parameters `[B, p]` and returns matrices `[B, n, n]`, each a function
+                of its own row only. A function of one vector `[p]` that returns one matrix
+                `[n, n]` is recognized and vectorized.
+            n: number of rows of the matrix.
+            p: number of parameters.
+            parameter_names: one name each; `x0, x1, ...` when None.
+            typical: a number, or one for each parameter: the order of magnitude to expect. Used
+                for default starting points only.
+            name: name of the module.
+
+        Raises:
+            ValueError: if the function cannot be called, or returns another shape.
+        """
+        n = check_size("Nonlinear", "n", n)
+        p = check_size("Nonlinear", "p", p)
+        if not callable(function):
+            raise ValueError(f"Nonlinear: function must be callable, got {function!r}.")
+        magnitudes = np.asarray(typical, dtype=float)
+        if magnitudes.shape not in ((), (p,)) or not (magnitudes > 0).all():
+            raise ValueError(
+                f"Nonlinear: typical must be a positive number or {p} of them, got {typical!r}."
+            )
+        super().__init__(n, p, parameter_names, name)
+        self._typical = np.broadcast_to(magnitudes, (p,))
+        self._function = function
+        self._takes_batch = _takes_batch(function, n, p)
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The matrices of a batch of parameters; see `Parameterization.matrix`."""
+        if self._takes_batch:
+            full = self._function(parameters)
+        else:
+            full = tf.vectorized_map(self._function, parameters)
+        full = tf.ensure_shape(full, [None, self.size, self.size])
+        lower = tf.linalg.band_part(full, -1, 0)
+        strict = lower - tf.linalg.band_part(full, 0, 0)
+        mirrored = tf.linalg.matrix_transpose(strict, conjugate=full.dtype.is_complex)
+        if full.dtype.is_complex:  # the imaginary part of the diagonal is not read either
+            diagonal = tf.math.real(tf.linalg.diag_part(full))
+            return strict + mirrored + tf.linalg.diag(tf.cast(diagonal, full.dtype))
+        return lower + mirrored
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """Random numbers of the typical magnitude; see `Parameterization.starting_points`."""
+        points = super().starting_points(levels, attempt, attempts)
+        return points * tf.constant(self._typical, levels.dtype)
+
+
+def _takes_batch(function: Callable[[tf.Tensor], tf.Tensor], n: int, p: int) -> bool:
+    """Whether the function maps `[B, p]` to `[B, n, n]` (rather than `[p]` to `[n, n]`)."""
+    rows = n + p + 1  # a number that cannot be mistaken for n or p
+    found = []
+    for dtype in (tf.float64, tf.float32):  # constants in the function may settle the dtype
+        for shape, wanted in (((rows, p), (rows, n, n)), ((p,), (n, n))):
+            try:
+                traced = tf.function(function).get_concrete_function(tf.TensorSpec(shape, dtype))
+                got = tuple(traced.structured_outputs.shape)
+            except Exception as error:
+                # Whatever the user's function raises is reported below, beside the other calls.
+                found.append(f"with {list(shape)} it raised {type(error).__name__}: {error}")
+                continue
+            if got == wanted:
+                return len(shape) == 2
+            found.append(f"with {list(shape)} it returned shape {list(got)}")
+    raise ValueError(
+        f"Nonlinear: function must map parameters [B, {p}] to matrices [B, {n}, {n}] "
+        f"(or [{p}] to [{n}, {n}]), but " + "; ".join(found[:2]) + "."
+    )

@@ -1,0 +1,64 @@
+"""The way of a few rows to their answer, kept step by step for plots."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from .driver import Batch, Pool, Settings, begin, new_tasks, step_pool
+from .result import Trace
+from .status import RUNNING, Status
+
+
+def trace_rows(settings: Settings, batch: Batch) -> Trace:
+    """Fit every row from its first start and keep every accepted point.
+
+    Args:
+        settings: the problem and the method.
+        batch: the checked input. Rows that are not valid hold NaN.
+
+    Returns:
+        A `Trace`.
+    """
+    rows = tf.range(tf.shape(batch.targets)[0])
+    task = new_tasks(settings, batch, rows)
+    # The first start, with all steps to itself.
+    task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
+    pool = begin(settings, task)
+    pool = pool._replace(status=tf.where(batch.valid, RUNNING, int(Status.INVALID_INPUT)))
+    kept = pool.state.point
+
+    def history(tensor: tf.Tensor) -> tf.TensorArray:
+        # Cleared after reading would forbid the stack below to be taken twice.
+        return tf.TensorArray(
+            tensor.dtype, size=0, dynamic_size=True, element_shape=[None, *tensor.shape[1:]]
+        )
+
+    histories = tuple(history(x) for x in (kept.parameters, kept.eigenvalues, kept.loss))
+
+    def unfinished(pool: Pool, turn: tf.Tensor, histories: tuple) -> tf.Tensor:
+        del histories
+        return tf.reduce_any(pool.status == RUNNING) | (turn == 0)
+
+    def one_turn(pool: Pool, turn: tf.Tensor, histories: tuple) -> tuple[Pool, tf.Tensor, tuple]:
+        pool = step_pool(settings, pool)
+        point = pool.state.point
+        values = (point.parameters, point.eigenvalues, point.loss)
+        histories = tuple(h.write(turn, v) for h, v in zip(histories, values, strict=True))
+        return pool, turn + 1, histories
+
+    pool, _, histories = tf.while_loop(
+        unfinished, one_turn, (pool, tf.constant(0), histories), parallel_iterations=1
+    )
+    nan = tf.constant(float("nan"), batch.targets.dtype)
+    failed = (pool.status < 0)[:, None]
+    parameters, eigenvalues, loss = (
+        tf.transpose(h.stack(), [1, 0, *range(2, rank)])
+        for h, rank in zip(histories, (3, 3, 2), strict=True)
+    )
+    return Trace(
+        parameters=tf.where(failed[:, :, None], nan, parameters),
+        eigenvalues=tf.where(failed[:, :, None], nan, eigenvalues),
+        loss=tf.where(failed, nan, loss),
+        steps=pool.task.steps,
+        status=pool.status,
+    )
