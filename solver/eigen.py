@@ -2,12 +2,10 @@
 
 The derivative of an eigenvalue is the Hellmann-Feynman expression `d lambda_k = v_k^H dA v_k`. It
 holds whether or not levels are degenerate, where the derivative of the *eigenvectors* does not
-exist. `eigenvalues` therefore defines its own first and second derivative.
+exist; so nothing here is differentiated through eigenvectors.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -54,19 +52,21 @@ def divided_differences(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         values: `[B, n]`, ascending eigenvalues.
         weights: `[B, n]`, one number `g` for each level.
     """
-    gap = values[:, :, None] - values[:, None, :]
-    size = tf.reduce_max(tf.abs(values), axis=-1)[:, None, None]
-    epsilon = tf.constant(np.finfo(values.dtype.as_numpy_dtype).eps, values.dtype)
-    distinct = tf.abs(gap) > _DEGENERATE_ULPS * epsilon * size
     change = weights[:, :, None] - weights[:, None, :]
-    return tf.where(distinct, change / tf.where(distinct, gap, tf.ones_like(gap)), 0.0)
+    return change * _inverse_gaps(values)
 
 
 def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     """Eigenvalues of a batch of matrices, twice differentiable, also at degenerate levels.
 
-    First derivative: Hellmann-Feynman. Second derivative: second-order perturbation theory, with
-    couplings inside a degenerate level left out.
+    Automatic differentiation sees the expansion of second-order perturbation theory around the
+    matrix itself, with the eigenvectors `V` held fixed:
+
+        lambda_k + (M - M0)_kk + sum_l |M_kl|^2 / (lambda_k - lambda_l),    M = V^H A V.
+
+    Its first two derivatives are those of the eigenvalues (the first is Hellmann-Feynman), and
+    nothing is differentiated through eigenvectors. Couplings inside a degenerate level are left
+    out; third derivatives are not available.
 
     Args:
         matrix: `[B, n, n]`, real symmetric or complex Hermitian. A matrix that is not finite
@@ -79,40 +79,26 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
         >>> eigenvalues(tf.constant([[[2.0, 1.0], [1.0, 2.0]]])).numpy().round(6).tolist()
         [[1.0, 3.0]]
     """
+    values, vectors, finite = guarded_eigh(tf.stop_gradient(matrix))
+    vectors = tf.stop_gradient(vectors)
+    values = tf.stop_gradient(values)
+    # Both branches of `where` must be finite, or the gradient is NaN.
+    safe = tf.where(finite[:, None, None], matrix, tf.zeros_like(matrix))
+    coupling = hermitian_transpose(vectors) @ safe @ vectors
+    first_order = tf.math.real(tf.linalg.diag_part(coupling))
+    # |M|^2 without the square root of tf.abs, whose derivative at 0 is not finite.
+    squares = tf.math.real(coupling * tf.math.conj(coupling))
+    second_order = tf.reduce_sum(squares * _inverse_gaps(values), axis=-1)
+    expansion = first_order + second_order
+    nan = tf.constant(np.nan, values.dtype)
+    exact = tf.where(finite[:, None], values, nan)
+    return exact + (expansion - tf.stop_gradient(expansion))
 
-    @tf.custom_gradient
-    def forward(matrix: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        values, vectors, finite = guarded_eigh(matrix)
-        nan = tf.constant(np.nan, values.dtype)
 
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            return _adjoint(matrix, upstream, values, vectors)
-
-        return tf.where(finite[:, None], values, nan), gradient
-
-    return forward(matrix)
-
-
-def _adjoint(
-    matrix: tf.Tensor, upstream: tf.Tensor, values: tf.Tensor, vectors: tf.Tensor
-) -> tf.Tensor:
-    """`V diag(g) V^H`, the gradient by the matrix; its own gradient is written out here."""
-    adjoint_vectors = hermitian_transpose(vectors)
-
-    @tf.custom_gradient
-    def forward(
-        matrix: tf.Tensor, upstream: tf.Tensor
-    ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
-        del matrix  # it acts through its eigenvectors
-        density = (vectors * tf.cast(upstream, vectors.dtype)[:, None, :]) @ adjoint_vectors
-
-        def gradient(direction: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            symmetric = (direction + hermitian_transpose(direction)) / 2
-            coupling = adjoint_vectors @ symmetric @ vectors
-            quotients = tf.cast(divided_differences(values, upstream), vectors.dtype)
-            by_matrix = vectors @ (quotients * coupling) @ adjoint_vectors
-            return by_matrix, tf.math.real(tf.linalg.diag_part(coupling))
-
-        return density, gradient
-
-    return forward(matrix, upstream)
+def _inverse_gaps(values: tf.Tensor) -> tf.Tensor:
+    """`1 / (lambda_k - lambda_l)`, and 0 for equal levels: `[B, n, n]`."""
+    gap = values[:, :, None] - values[:, None, :]
+    size = tf.reduce_max(tf.abs(values), axis=-1)[:, None, None]
+    epsilon = tf.constant(np.finfo(values.dtype.as_numpy_dtype).eps, values.dtype)
+    distinct = tf.abs(gap) > _DEGENERATE_ULPS * epsilon * size
+    return tf.where(distinct, 1.0 / tf.where(distinct, gap, tf.ones_like(gap)), 0.0)

@@ -50,19 +50,28 @@ def next_damping(
     )
 
 
-def rounding_decides(point: Point, trial: Point, scales: tf.Tensor) -> tf.Tensor:
-    """Whether the losses differ by rounding only while the gradient shrinks, `[R]`.
+def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Whether the trial is better, and whether the losses differ by no more than rounding.
 
     Near a minimum with residual left, the decrease of the loss drowns in its rounding error long
-    before the gradient vanishes. There the smaller gradient is the better point.
+    before the gradient vanishes. There the point with the smaller gradient is the better one.
+
+    Returns:
+        `[R]` bool twice.
     """
+    dtype = point.loss.dtype
+    epsilon = np.finfo(dtype.as_numpy_dtype).eps
     units = tf.where(scales > 0, scales, tf.ones_like(scales))
     before = tf.reduce_sum((point.gradient / units) ** 2, axis=-1)
     after = tf.reduce_sum((trial.gradient / units) ** 2, axis=-1)
-    epsilon = np.finfo(point.loss.dtype.as_numpy_dtype).eps
-    rounding = point.loss * (8.0 * epsilon * trial.residual.shape[1])
-    known = point.loss < point.loss.dtype.max
-    return known & (tf.abs(trial.loss - point.loss) <= rounding) & (after < before)
+    # Eigenvalues are known to about `size * epsilon * largest`; residuals inherit that.
+    largest = tf.reduce_max(tf.abs(point.eigenvalues), axis=-1)
+    size = point.eigenvalues.shape[1]
+    noise = 4.0 * size * largest / tf.maximum(point.rms, np.finfo(dtype.as_numpy_dtype).tiny)
+    rounding = point.loss * (epsilon * (8.0 * trial.residual.shape[1] + noise))
+    started = point.loss < dtype.max
+    even = started & (tf.abs(trial.loss - point.loss) <= rounding)
+    return tf.where(even, after < before, trial.loss < point.loss), even
 
 
 def damped_step(
@@ -144,10 +153,11 @@ class LevenbergMarquardt:
         """One step of every row; see `Method.step`."""
         epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
         first = state.point.loss == trial.loss.dtype.max
-        even = rounding_decides(state.point, trial, state.scales)
+        better, even = compare(state.point, trial, state.scales)
+        accepted = active & better
         gain = (state.point.loss - trial.loss) / state.predicted
-        gain = tf.where(even, tf.ones_like(gain), gain)
-        accepted = active & (even | (trial.loss < state.point.loss))
+        # Where rounding hides the gain, a gain of one half leaves the damping as it is.
+        gain = tf.where(even, 0.5 * tf.ones_like(gain), gain)
         damping, growth = next_damping(state.damping, state.growth, gain, accepted)
         floor = tf.constant(16.0 * epsilon, damping.dtype)
         damping = tf.where(first, state.damping, tf.maximum(damping, floor))
