@@ -1,0 +1,151 @@
+"""Version directories: filled under another name, then put in place in one step.
+
+TensorFlow Serving tries to load a directory with a number for its name as soon as it appears. So a
+version is written under a name that is no number, and renamed when it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# TensorFlow Serving reads version numbers as int64; a larger number is just a name to it.
+_LARGEST_VERSION = 2**63 - 1
+
+
+def check_base_dir(base_dir: Any) -> Path:
+    """The base directory as a path.
+
+    Raises:
+        ValueError: if it is not a path on a local file system.
+        NotADirectoryError: if it is a file.
+    """
+    if not isinstance(base_dir, (str, os.PathLike)) or not os.fspath(base_dir):
+        raise ValueError(
+            "export_saved_model: base_dir must be the path of a directory such as "
+            f'"models/three_level", got {base_dir!r}.'
+        )
+    if "://" in str(os.fspath(base_dir)):
+        raise ValueError(
+            f"export_saved_model: base_dir must be on a local file system, got {base_dir!r}: a "
+            "version is put in place by renaming its directory, which object stores cannot do in "
+            "one step. Export locally and upload the version directory."
+        )
+    path = Path(base_dir)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(
+            f"export_saved_model: base_dir must be a directory, but {path} is a file."
+        )
+    return path
+
+
+def check_version(version: Any, base_dir: Path) -> int | None:
+    """The version as an int, or None for the next one.
+
+    Raises:
+        ValueError: if it is not a positive integer that TensorFlow Serving can read.
+        FileExistsError: if the version exists.
+    """
+    if version is None:
+        return None
+    whole = isinstance(version, (int, np.integer)) and not isinstance(version, bool)
+    if not whole or not 1 <= version <= _LARGEST_VERSION:
+        raise ValueError(
+            "export_saved_model: version must be a positive integer below 2**63, or None for the "
+            f"next one, got {version!r}."
+        )
+    _refuse_existing(base_dir, int(version))
+    return int(version)
+
+
+def existing_versions(base_dir: Path) -> dict[int, str]:
+    """The versions in a base directory and their names: `00000123` is version 123.
+
+    A file counts too: TensorFlow Serving looks at names only, and takes it for a version.
+    """
+    names = [path.name for path in base_dir.iterdir()] if base_dir.is_dir() else []
+    numbers = {int(name): name for name in names if name.isascii() and name.isdecimal()}
+    return {number: name for number, name in numbers.items() if number <= _LARGEST_VERSION}
+
+
+def next_version(base_dir: Path) -> int:
+    """The number after the highest existing version; 1 if there is none.
+
+    Example:
+        >>> next_version(Path("no_such_directory"))
+        1
+    """
+    return max(existing_versions(base_dir), default=0) + 1
+
+
+@contextlib.contextmanager
+def staging_directory(base_dir: Path) -> Iterator[Path]:
+    """An empty directory inside the base directory, whose name is no version number.
+
+    On leaving, it is removed unless it was published, and so are the base directory and its
+    parents if they were made here and nothing is in them.
+
+    Args:
+        base_dir: made if it does not exist.
+
+    Yields:
+        The path of the empty directory.
+    """
+    made_here = [path for path in (base_dir, *base_dir.parents) if not path.exists()]
+    # Not by `tempfile`, whose directories only their owner can read: a server is another user.
+    staged = base_dir / f"exporting-{uuid.uuid4().hex}"
+    try:
+        staged.mkdir(parents=True)
+        yield staged
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+        for path in made_here:
+            with contextlib.suppress(OSError):  # something is in it
+                path.rmdir()
+
+
+def publish(staged: Path, base_dir: Path, version: int | None) -> Path:
+    """Give a complete directory its version number for a name.
+
+    Renaming a directory onto one that holds anything fails, so of two exporters that chose the
+    same number one comes second and, if the number was its own choice, takes the next.
+
+    Args:
+        staged: the complete directory, inside `base_dir`.
+        base_dir: where versions are.
+        version: the number; the next one when None.
+
+    Returns:
+        The path of the version directory.
+
+    Raises:
+        FileExistsError: if the given version exists.
+    """
+    while True:
+        number = next_version(base_dir) if version is None else version
+        if version is not None:
+            _refuse_existing(base_dir, version)
+        target = base_dir / str(number)
+        try:
+            staged.rename(target)
+        except OSError:
+            if number not in existing_versions(base_dir):
+                raise
+            continue  # somebody was faster
+        return target
+
+
+def _refuse_existing(base_dir: Path, version: int) -> None:
+    name = existing_versions(base_dir).get(version)
+    if name is not None:
+        raise FileExistsError(
+            f"export_saved_model: version {version} exists already, as {base_dir / name}, and a "
+            f"version is never overwritten. Leave version out to write {next_version(base_dir)}."
+        )

@@ -1,0 +1,175 @@
+"""The signatures of the SavedModel: what goes in, what comes out, and how a solver answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from ..solver import SpectralSolver
+
+# They call back into the Python process that wrote them, so they run nowhere else.
+_PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+_JIT_COMPILED = "_XlaMustCompile"
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One entry of the SavedModel; every input and every output has the shape `[rows, ...]`.
+
+    Attributes:
+        inputs: the name, shape and dtype of each input.
+        compute: takes the inputs in this order and returns the outputs by name. It runs inside a
+            graph as well as outside, where it is the live answer to compare with.
+    """
+
+    inputs: tuple[tf.TensorSpec, ...]
+    compute: Callable[..., dict[str, tf.Tensor]]
+
+
+def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
+    """The signatures for a solver, by name.
+
+    Neither REST nor a signature loaded in Python knows default values, so every input must be
+    given: NaN, or 0 for `max_steps`, stands for the default.
+
+    Args:
+        solver: with `p` parameters, `n` levels and `m` targets.
+
+    Returns:
+        The signatures; reals have the dtype of the solver:
+
+        - `serving_default`: targets `[rows, m]` to the fields of a `FitResult`.
+        - `fit`: targets, initial `[rows, p]`, weights `[rows, m]`, tolerance `[rows]` and
+          max_steps `[rows]` (int32) to the same. More than `solver.max_steps` steps are not made,
+          whatever is asked, so that no request can hold a server.
+        - `spectrum`: parameters `[rows, p]` to eigenvalues `[rows, n]`.
+        - `matrix`: parameters to matrix `[rows, n, n]`, complex if the matrices are. The REST
+          interface of TensorFlow Serving cannot write complex numbers; gRPC and Python can.
+        - `loss_and_gradient`: parameters and targets to loss `[rows]`, gradient `[rows, p]` (of
+          the loss by the parameters) and eigenvalues.
+
+    Example:
+        >>> from eigenfit.solver import SpectralSolver, Toeplitz
+        >>> list(signatures_of(SpectralSolver(Toeplitz(2))))
+        ['serving_default', 'fit', 'spectrum', 'matrix', 'loss_and_gradient']
+    """
+    count = solver.parameterization.num_parameters
+    targets = tf.TensorSpec([None, solver.num_targets], solver.dtype, "targets")
+    weights = tf.TensorSpec([None, solver.num_targets], solver.dtype, "weights")
+    parameters = tf.TensorSpec([None, count], solver.dtype, "parameters")
+    initial = tf.TensorSpec([None, count], solver.dtype, "initial")
+    tolerance = tf.TensorSpec([None], solver.dtype, "tolerance")
+    max_steps = tf.TensorSpec([None], tf.int32, "max_steps")
+
+    def fit_targets(targets: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Asking for the default takes the way of `fit`, whose graph is then stored once for both.
+        return solver.fit(targets, max_steps=0)._asdict()
+
+    def fit(
+        targets: tf.Tensor,
+        initial: tf.Tensor,
+        weights: tf.Tensor,
+        tolerance: tf.Tensor,
+        max_steps: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        capped = tf.minimum(max_steps, solver.max_steps)
+        return solver.fit(targets, initial, weights, tolerance, capped)._asdict()
+
+    def spectrum(parameters: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"eigenvalues": solver.spectrum(parameters)}
+
+    def matrix(parameters: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"matrix": solver.matrix(parameters)}
+
+    def loss_and_gradient(parameters: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(parameters)
+            loss = solver.loss(parameters, targets)
+        return {
+            "loss": loss,
+            "gradient": tape.gradient(
+                loss, parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            ),
+            "eigenvalues": solver.spectrum(parameters),
+        }
+
+    return {
+        "serving_default": Signature((targets,), fit_targets),
+        "fit": Signature((targets, initial, weights, tolerance, max_steps), fit),
+        "spectrum": Signature((parameters,), spectrum),
+        "matrix": Signature((parameters,), matrix),
+        "loss_and_gradient": Signature((parameters, targets), loss_and_gradient),
+    }
+
+
+def trace(signature: Signature) -> Any:
+    """The signature as a graph that checks its inputs first.
+
+    TensorFlow Serving does not compare what it is sent with the shapes of a signature; without
+    the checks, inputs of another shape would give plausible numbers.
+
+    Args:
+        signature: what to build.
+
+    Returns:
+        A `tf.types.experimental.ConcreteFunction`. At a wrong shape, and if the inputs disagree
+        about the number of rows, it raises `tf.errors.InvalidArgumentError`.
+    """
+
+    def checked(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        shaped = [
+            tf.ensure_shape(tensor, spec.shape)
+            for tensor, spec in zip(inputs, signature.inputs, strict=True)
+        ]
+        with tf.control_dependencies(_assert_same_rows(signature.inputs, shaped)):
+            return signature.compute(*[tf.identity(tensor) for tensor in shaped])
+
+    function = tf.function(checked, input_signature=signature.inputs, autograph=False)
+    return function.get_concrete_function()
+
+
+def check_runs_anywhere(name: str, traced: Any) -> None:
+    """Refuse a graph that would fail in another process or in TensorFlow Serving.
+
+    Args:
+        name: of the signature, for the message.
+        traced: the result of `trace`.
+
+    Raises:
+        ValueError: if the graph calls Python, or holds a function that must be compiled by XLA
+            (`jit_compile=True`), which TensorFlow Serving refuses to run unless told otherwise.
+            Both can only come from the user's matrix function.
+    """
+    graph = traced.graph.as_graph_def()
+    functions = graph.library.function
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    python_ops = sorted({node.op for node in nodes} & _PYTHON_OPS)
+    if python_ops:
+        raise ValueError(
+            f"export_saved_model: the graph of signature {name!r} calls Python "
+            f"({', '.join(python_ops)}), so it cannot run outside this process. Write the matrix "
+            "function of the solver with TensorFlow operations, without tf.py_function and "
+            "tf.numpy_function."
+        )
+    if any(holder.attr[_JIT_COMPILED].b for holder in (*nodes, *functions)):
+        raise ValueError(
+            f"export_saved_model: the graph of signature {name!r} holds a function with "
+            "jit_compile=True, which TensorFlow Serving does not run by default. Remove "
+            "jit_compile=True from the matrix function of the solver."
+        )
+
+
+def _assert_same_rows(
+    specs: Sequence[tf.TensorSpec], tensors: Sequence[tf.Tensor]
+) -> list[tf.Operation]:
+    first, *others = zip(specs, tensors, strict=True)
+    rows = tf.shape(first[1])[0]
+    return [
+        tf.debugging.assert_equal(
+            tf.shape(tensor)[0], rows, f"{spec.name} must have as many rows as {first[0].name}"
+        )
+        for spec, tensor in others
+    ]

@@ -1,0 +1,136 @@
+"""Derivatives through reloaded signatures."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+@pytest.fixture(scope="module")
+def targets():
+    return np.array([[-2.0, -0.5, 0.0, 1.0, 3.0], [0.0, 1.0, 2.0, 4.0, 5.0]])
+
+
+@pytest.mark.parametrize("output", ["parameters", "eigenvalues"])
+def test_fit_agrees_with_the_live_solver_and_finite_differences(model, targets, output):
+    toeplitz = model("toeplitz")
+    direction = np.random.default_rng(0).normal(size=targets.shape)
+
+    def through(function):
+        watched = tf.constant(targets)
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            value = tf.reduce_sum(function(watched) * direction)
+        return tape.gradient(value, watched).numpy()
+
+    def reloaded(values):
+        return toeplitz.reloaded.signatures["serving_default"](targets=tf.constant(values))[output]
+
+    got = through(lambda t: toeplitz.reloaded.signatures["serving_default"](targets=t)[output])
+    live = through(lambda t: getattr(toeplitz.solver.fit(t), output))
+    np.testing.assert_allclose(got, live, rtol=1e-12, atol=0)
+
+    step = 1e-5
+    for level in range(targets.shape[1]):
+        shift = step * np.eye(targets.shape[1])[level]
+        difference = (reloaded(targets + shift) - reloaded(targets - shift)).numpy()
+        slope = np.sum(difference * direction, axis=-1) / (2 * step)
+        np.testing.assert_allclose(got[:, level], slope, rtol=1e-5, atol=1e-7)
+
+
+def test_fit_differentiates_by_weights(model, targets):
+    """With more levels than the structure can match, weights move the answer."""
+    wells = model("nonlinear")
+    levels = tf.constant([[-1.0, 2.0], [-3.0, 1.0]], tf.float64)
+    weights = np.array([[1.0, 2.0], [0.5, 1.0]])
+    nan = tf.fill([2, 2], tf.constant(np.nan, tf.float64))
+
+    def eigenvalues(weights):
+        fit = wells.reloaded.signatures["fit"](
+            targets=levels,
+            initial=nan,
+            weights=tf.convert_to_tensor(weights),
+            tolerance=nan[:, 0],
+            max_steps=tf.zeros([2], tf.int32),
+        )
+        return fit["eigenvalues"][:, 1]
+
+    watched = tf.constant(weights)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        value = eigenvalues(watched)
+    got = tape.gradient(value, watched).numpy()
+    step = 1e-4
+    for level in range(2):
+        shift = step * np.eye(2)[level]
+        slope = (eigenvalues(weights + shift) - eigenvalues(weights - shift)).numpy() / (2 * step)
+        assert np.abs(slope).min() > 1e-2
+        np.testing.assert_allclose(got[:, level], slope, rtol=1e-4)
+
+
+def test_spectrum_differentiates(model):
+    toeplitz = model("toeplitz")
+    parameters = tf.constant(np.random.default_rng(1).normal(size=(3, 5)))
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        levels = toeplitz.reloaded.signatures["spectrum"](parameters=parameters)["eigenvalues"]
+    # The trace of a Toeplitz matrix is n times its first parameter.
+    expected = np.tile([5.0, 0.0, 0.0, 0.0, 0.0], (3, 1))
+    np.testing.assert_allclose(tape.gradient(levels, parameters), expected, atol=1e-13)
+
+
+def test_loss_and_gradient_is_the_derivative(model, rows_for):
+    hermitian = model("hermitian")
+    rows = rows_for(hermitian.solver, 4)
+    parameters, levels = rows["parameters"], tf.constant(rows["targets"][::-1].copy())
+
+    def answer(parameters):
+        return hermitian.call(
+            "loss_and_gradient", parameters=tf.constant(parameters), targets=levels
+        )
+
+    got, step = answer(parameters)["gradient"], 1e-6
+    for index in range(parameters.shape[1]):
+        shift = step * np.eye(parameters.shape[1])[index]
+        slope = (answer(parameters + shift)["loss"] - answer(parameters - shift)["loss"]) / (
+            2 * step
+        )
+        np.testing.assert_allclose(got[:, index], slope, rtol=1e-6, atol=1e-7)
+
+
+def test_the_gradient_differentiates_again(model, rows_for):
+    hermitian = model("hermitian")
+    rows = rows_for(hermitian.solver, 3)
+    parameters, levels = tf.constant(rows["parameters"]), tf.constant(rows["targets"][::-1].copy())
+    direction = np.random.default_rng(2).normal(size=parameters.shape)
+
+    def gradient(values):
+        signature = hermitian.reloaded.signatures["loss_and_gradient"]
+        return signature(parameters=values, targets=levels)["gradient"]
+
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        slope = tf.reduce_sum(gradient(parameters) * direction)
+    got = tape.gradient(slope, parameters)
+    shift = 1e-6 * direction
+    expected = (gradient(parameters + shift) - gradient(parameters - shift)) / 2e-6
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_spectrum_differentiates_twice(model):
+    spectrum = model("toeplitz").reloaded.signatures["spectrum"]
+    parameters = tf.constant(np.random.default_rng(3).normal(size=(3, 5)))
+    direction = np.random.default_rng(4).normal(size=(3, 5))
+
+    def slope(values):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            lowest = spectrum(parameters=values)["eigenvalues"][:, 0]
+        return tape.gradient(lowest, values)
+
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        along = tf.reduce_sum(slope(parameters) * direction)
+    got = tape.gradient(along, parameters)
+    shift = 1e-6 * direction
+    expected = (slope(parameters + shift) - slope(parameters - shift)) / 2e-6
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-7)
