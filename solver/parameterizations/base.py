@@ -83,7 +83,11 @@ class Parameterization(tf.Module):
         return np.zeros(self.num_parameters)
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The derivatives `dA/dx_j`, by forward-mode automatic differentiation.
+        """The derivatives `dA/dx_j`, by automatic differentiation.
+
+        The gradient of `sum conj(u) A(x)` by `x` is linear in `u`; its gradient by `u` along `x_j`
+        is `dA/dx_j`. Unlike forward-mode accumulation this works for every TensorFlow operation
+        that has a gradient.
 
         Args:
             parameters: `[B, p]`.
@@ -92,12 +96,20 @@ class Parameterization(tf.Module):
             `[B, p, n, n]`, or `[1, p, n, n]` where they do not depend on the parameters.
         """
         count = self.num_parameters
-        rows = tf.shape(parameters)[0]
         repeated = tf.repeat(parameters, count, axis=0)
-        tangents = tf.tile(tf.eye(count, dtype=parameters.dtype), [rows, 1])
-        with tf.autodiff.ForwardAccumulator(repeated, tangents) as accumulator:
-            matrices = self.matrix(repeated)
-        derivative = accumulator.jvp(matrices, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        chosen = tf.tile(tf.eye(count, dtype=parameters.dtype), [tf.shape(parameters)[0], 1])
+        zero = tf.UnconnectedGradients.ZERO
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(repeated)
+                matrices = self.matrix(repeated)
+            seed = tf.zeros_like(matrices)
+            outer.watch(seed)
+            slope = inner.gradient(
+                matrices, repeated, output_gradients=seed, unconnected_gradients=zero
+            )
+            component = tf.reduce_sum(slope * chosen)
+        derivative = outer.gradient(component, seed, unconnected_gradients=zero)
         return tf.reshape(derivative, [-1, count, self.size, self.size])
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
