@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
+from ..solver import Status
+
 application = typer.Typer(add_completion=False, no_args_is_help=True)
+
+ModelDir = Annotated[
+    Path,
+    typer.Argument(help="Version directory of an exported model, as models/ho3/1.", exists=True),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -27,3 +38,67 @@ def options(
 ) -> None:
     """Fit the parameters of structured matrices to observed spectra."""
     del show_version  # its callback has acted
+
+
+@application.command()
+def fit(
+    model_dir: ModelDir,
+    targets_file: Annotated[
+        Path,
+        typer.Argument(
+            help="Observed levels, one spectrum a line: CSV (an empty field or nan is a level "
+            "that was not observed) or a two-dimensional .npy.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Write the CSV here; standard output when left out.")
+    ] = None,
+) -> None:
+    """Fit every spectrum of a file with an exported model; prints a line of CSV for each.
+
+    The columns are status, steps, loss, the parameters and their standard errors.
+    """
+    import tensorflow as tf  # slow to import: `--help` does without
+
+    model = tf.saved_model.load(str(model_dir))
+    serve = model.signatures["serving_default"]
+    expected = serve.structured_input_signature[1]["targets"]
+    targets = read_targets(targets_file, expected.shape[1])
+    answer = serve(targets=tf.constant(targets, expected.dtype))
+    rows = as_table({name: value.numpy() for name, value in answer.items()})
+    if output is None:
+        csv.writer(sys.stdout).writerows(rows)
+        return
+    with output.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def read_targets(path: Path, levels: int) -> np.ndarray:
+    """The targets in a file, `[rows, levels]`; a wrong number of levels is an error for people."""
+    if path.suffix == ".npy":
+        targets = np.load(path)
+    else:
+        try:
+            targets = np.genfromtxt(path, delimiter=",", dtype=float, ndmin=2)
+        except ValueError as error:
+            raise typer.BadParameter(f"{path}: {error}") from error
+    if targets.ndim != 2 or targets.shape[1] != levels:
+        raise typer.BadParameter(
+            f"{path} must hold {levels} levels a line, got an array of shape {targets.shape}."
+        )
+    return targets
+
+
+def as_table(answer: dict[str, np.ndarray]) -> list[list[str]]:
+    """A header and a line for each row of the answer."""
+    count = answer["parameters"].shape[1]
+    header = ["status", "steps", "loss"]
+    header += [f"x{index}" for index in range(count)] + [f"se{index}" for index in range(count)]
+    lines = [header]
+    for row, status in enumerate(answer["status"]):
+        numbers = [answer["loss"][row], *answer["parameters"][row], *answer["standard_errors"][row]]
+        line = [Status(status).name, str(answer["steps"][row])]
+        lines.append([*line, *(repr(float(number)) for number in numbers)])
+    return lines

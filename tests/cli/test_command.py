@@ -1,0 +1,62 @@
+"""The command `eigenfit`."""
+
+import csv
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from eigenfit.cli.application import application
+from eigenfit.export import export_saved_model
+from eigenfit.solver import SpectralSolver, Status, Toeplitz
+
+
+@pytest.fixture(scope="module")
+def solver():
+    return SpectralSolver(Toeplitz(3))
+
+
+@pytest.fixture(scope="module")
+def model_dir(solver, tmp_path_factory):
+    return export_saved_model(solver, tmp_path_factory.mktemp("models") / "toeplitz")
+
+
+def run(*arguments):
+    return CliRunner().invoke(application, [str(argument) for argument in arguments])
+
+
+def test_fit_of_a_csv_with_a_gap_and_a_bad_line(solver, model_dir, tmp_path):
+    levels = tmp_path / "levels.csv"
+    levels.write_text("1,2,4\n1,,4\ninf,2,4\n")
+    done = run("fit", model_dir, levels)
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    fit = solver.fit([[1, 2, 4], [1, np.nan, 4], [np.inf, 2, 4]])
+    assert [row["status"] for row in rows] == [Status(s).name for s in fit.status.numpy()]
+    assert rows[2]["status"] == "INVALID_INPUT"
+    printed = np.array([[float(row[f"x{k}"]) for k in range(3)] for row in rows])
+    np.testing.assert_array_equal(printed, fit.parameters.numpy())
+
+
+def test_fit_of_npy_writes_a_file(solver, model_dir, tmp_path):
+    targets = solver.spectrum(np.random.default_rng(0).normal(size=(5, 3))).numpy()
+    np.save(tmp_path / "levels.npy", targets)
+    done = run("fit", model_dir, tmp_path / "levels.npy", "--output", tmp_path / "out.csv")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == ""
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    assert [row["status"] for row in rows] == ["CONVERGED"] * 5
+
+
+def test_wrong_number_of_levels_is_one_clear_error(model_dir, tmp_path):
+    (tmp_path / "levels.csv").write_text("1,2\n")
+    done = run("fit", model_dir, tmp_path / "levels.csv")
+    assert done.exit_code == 2
+    assert "must hold 3 levels a line" in " ".join(done.output.replace("│", " ").split())
+
+
+def test_version():
+    from importlib.metadata import version
+
+    done = run("--version")
+    assert done.stdout.strip() == f"eigenfit {version('eigenfit')}"
