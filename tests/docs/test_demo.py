@@ -1,0 +1,60 @@
+"""`make demo` does the main job: what it prints and draws."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    script = ROOT / "docs" / "examples" / "demo.py"
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "demo_output", done.stdout
+
+
+def test_a_thousand_starts_converge(demo):
+    assert "1000 random starts in one call: 1000 converged" in demo[1]
+
+
+def test_adam_takes_the_steps_of_the_tutorial(demo):
+    assert "Adam, four starts: loss 1e-8 after 3112," in demo[1]
+
+
+def test_crystal_field_has_the_expected_misfit(demo):
+    # Both figures: from the live solver, and from the process without eigenfit.
+    assert [float(x) for x in re.findall(r"rms (\d+\.\d+) cm", demo[1])] == [5.24, 5.24]
+    assert "in a process that cannot import eigenfit" in demo[1]
+    assert "1000 rows with status 2" in demo[1]
+
+
+def test_parameters_stand_beside_the_published_ones(demo):
+    # Independent: scipy.optimize.least_squares and curve_fit on the same model.
+    expected = {
+        "B20": (-612.9, 30.8, -669),
+        "B40": (-1247.0, 41.6, -1269),
+        "B44": (346.2, 44.6, 344),
+        "B60": (495.0, 19.3, 525),
+        "B64": (-8.2, 35.4, 9),
+    }
+    for name, (value, error, published) in expected.items():
+        line = re.search(rf"^ *{name} +(\S+) +(\S+) +\S+ +(\S+)$", demo[1], re.MULTILINE)
+        assert line is not None, name
+        assert [float(x) for x in line.groups()] == [value, error, published]
+
+
+@pytest.mark.parametrize("name", ["adam_trajectories.png", "ho3_levels.png"])
+def test_figures_are_drawn(demo, name):
+    from matplotlib import image
+
+    pixels = image.imread(demo[0] / name)
+    assert min(pixels.shape[:2]) > 500
+    assert pixels[..., :3].std() > 0.05  # not one colour

@@ -1,0 +1,30 @@
+"""Every example in README.md and docs/ runs and prints what the page says."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_of_page(page, tmp_path):
+    results = doctest.testfile(
+        str(page),
+        module_relative=False,
+        globs={"base_dir": str(tmp_path / "models" / "spins")},
+        optionflags=doctest.FAIL_FAST,
+    )
+    assert results.attempted > 5
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_page_lead_somewhere(page):
+    prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)\)", prose):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
