@@ -5,30 +5,27 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from .driver import Batch
+from .rows import Batch
+from .settings import Settings
 
 
 def take_in(
+    settings: Settings,
     targets: tf.Tensor,
     initial: tf.Tensor,
     weights: tf.Tensor,
     tolerance: tf.Tensor,
     max_steps: tf.Tensor,
-    default_tolerance: float,
-    steps_from_one_start: int,
-    steps_of_a_search: int,
 ) -> Batch:
     """Fill in defaults and find the rows that cannot be fitted.
 
     Args:
+        settings: the problem, with the defaults.
         targets: `[B, m]`, NaN where not observed.
         initial: `[B, p]`, NaN where the solver is to choose.
         weights: `[B, m]`, NaN for 1, 0 for a level to leave out.
         tolerance: `[B]`, NaN for the default.
         max_steps: `[B]`, int32, 0 for the default.
-        default_tolerance: of the solver.
-        steps_from_one_start: the default limit where the starting point is complete.
-        steps_of_a_search: the default limit where the solver chooses starting points.
 
     Returns:
         The `Batch`.
@@ -43,10 +40,10 @@ def take_in(
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     observed = ~tf.math.is_nan(targets) & (weights > 0)
     tolerance = tf.where(
-        tf.math.is_nan(tolerance), tf.constant(default_tolerance, dtype), tolerance
+        tf.math.is_nan(tolerance), tf.constant(settings.tolerance, dtype), tolerance
     )
     searching = tf.reduce_any(tf.math.is_nan(initial), axis=-1)
-    default_steps = tf.where(searching, steps_of_a_search, steps_from_one_start)
+    default_steps = tf.where(searching, settings.steps_of_a_search, settings.steps_from_one_start)
     valid = (
         usable(targets)
         & usable(initial)

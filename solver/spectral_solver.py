@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from . import checks
-from .driver import Batch, Settings, fit_rows
-from .eigen import eigenvalues
-from .implicit import pull_back_answer
-from .intake import take_in
-from .methods import LevenbergMarquardt, Method
+from . import checks, graphs
+from .methods import Method
 from .observation import Levels
 from .parameterizations import Parameterization
 from .result import FitResult, Trace
-from .trace import trace_rows
-
-_DEFAULT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
-_GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
-# A start that is one of several is given up at this cosine; the best end is refined afterwards.
-_SURVEY_TOLERANCE = 1e-3
-# Measured on Toeplitz, additive and Jacobi problems: each start is the best of this many proposals.
-_CANDIDATES = 8
-# Steps of each start of a search, on average, as a share of those from a given start.
-_SEARCH_SHARE = 8
-# The pool is as large as keeps its tensors in the processor's cache, about.
-_POOL_BYTES = 32 * 2**20
+from .settings import make_settings
 
 
 class SpectralSolver(tf.Module):
@@ -106,80 +92,46 @@ class SpectralSolver(tf.Module):
             ValueError: for an argument of the wrong kind or outside its range.
         """
         super().__init__(name=name)
-        if not isinstance(parameterization, Parameterization):
-            raise ValueError(
-                "SpectralSolver: parameterization must be a Parameterization such as "
-                f"Symmetric(3), got {parameterization!r}."
-            )
-        observation = Levels() if observation is None else observation
-        if not isinstance(observation, Levels):
-            raise ValueError(f"SpectralSolver: observation must be a Levels, got {observation!r}.")
-        method = LevenbergMarquardt() if method is None else method
-        if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
-            raise ValueError(
-                "SpectralSolver: method must be an instance such as LevenbergMarquardt(), "
-                f"got {method!r}."
-            )
-        try:
-            dtype = tf.as_dtype(dtype)
-        except TypeError as error:
-            raise ValueError(f"SpectralSolver: dtype: {error}") from error
-        if dtype not in _DEFAULT_TOLERANCE:
-            raise ValueError(
-                f"SpectralSolver: dtype must be tf.float64 or tf.float32, got {dtype.name}."
-            )
-        if tolerance is None:
-            tolerance = _DEFAULT_TOLERANCE[dtype]
-        if not checks.is_number(tolerance) or not 0 <= tolerance < np.inf:
-            raise ValueError(
-                f"SpectralSolver: tolerance must be a number of at least 0, got {tolerance!r}."
-            )
-        points = _starting_points(initial, parameterization.num_parameters)
-        if starts is None:
-            starts = len(points) or method.default_starts
-        starts = checks.check_count("SpectralSolver", "starts", starts)
-        if starts < len(points):
-            raise ValueError(
-                f"SpectralSolver: starts is {starts}, but initial holds {len(points)} points; "
-                "raise starts or leave it out."
-            )
-        self.parameterization = parameterization
-        self.observation = observation
-        self.method = method
-        self.dtype = dtype
-        self.num_targets = observation.num_targets(parameterization.size)
-        self.tolerance = float(tolerance)
-        one_start = method.default_max_steps if max_steps is None else max_steps
-        self._steps_from_one_start = checks.check_count("SpectralSolver", "max_steps", one_start)
-        self.max_steps = self._steps_from_one_start
-        if max_steps is None:
-            self.max_steps = max(one_start, one_start * starts // _SEARCH_SHARE)
-        if pool_rows is None:
-            pool_rows = _pool_rows(parameterization, self.num_targets)
-        self._settings = Settings(
-            parameterization=parameterization,
-            observation=observation,
-            method=method,
-            starts=starts,
-            initial=points,
-            candidates=_CANDIDATES,
-            gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
-            survey_tolerance=_SURVEY_TOLERANCE,
-            absolute_sigma=bool(absolute_sigma),
-            pool_rows=checks.check_count("SpectralSolver", "pool_rows", pool_rows),
-            compaction=bool(compaction),
+        settings = make_settings(
+            parameterization,
+            method,
+            observation,
+            initial,
+            starts,
+            tolerance,
+            max_steps,
+            absolute_sigma,
+            dtype,
+            pool_rows,
+            compaction,
         )
-        levels = tf.TensorSpec([None, self.num_targets], dtype)
-        unknowns = tf.TensorSpec([None, parameterization.num_parameters], dtype)
-        numbers = tf.TensorSpec([None], dtype)
+        self._settings = settings
+        self.parameterization = settings.parameterization
+        self.observation = settings.observation
+        self.method = settings.method
+        self.dtype = settings.dtype
+        self.num_targets = settings.observation.num_targets(settings.parameterization.size)
+        self.tolerance = settings.tolerance
+        self.max_steps = settings.steps_of_a_search
+
+        levels = tf.TensorSpec([None, self.num_targets], self.dtype)
+        unknowns = tf.TensorSpec([None, self.parameterization.num_parameters], self.dtype)
+        numbers = tf.TensorSpec([None], self.dtype)
         counts = tf.TensorSpec([None], tf.int32)
         everything = (levels, unknowns, levels, numbers, counts)
-        self._fit = _compile(self._fit_everything, everything)
-        self._fit_only_targets = _compile(self._fit_with_defaults, (levels,))
-        self._trace = _compile(self._trace_everything, everything)
-        self._spectrum = _compile(self._spectrum_of, (unknowns,))
-        self._matrix = _compile(parameterization.matrix, (unknowns,))
-        self._loss = _compile(self._loss_of, (unknowns, levels, levels))
+
+        def compiled(function: Callable, *signature: tf.TensorSpec) -> Any:
+            bound = functools.partial(function, settings)
+            return tf.function(bound, input_signature=signature, autograph=False)
+
+        self._fit = compiled(graphs.fit, *everything)
+        self._fit_targets = compiled(graphs.fit_targets, levels)
+        self._trace = compiled(graphs.trace, *everything)
+        self._spectrum = compiled(graphs.spectrum, unknowns)
+        self._matrix = tf.function(
+            self.parameterization.matrix, input_signature=[unknowns], autograph=False
+        )
+        self._loss = compiled(graphs.loss, unknowns, levels, levels)
 
     def fit(
         self,
@@ -214,7 +166,7 @@ class SpectralSolver(tf.Module):
         """
         targets = self._levels("targets", targets)
         if initial is None and weights is None and tolerance is None and max_steps is None:
-            return self._fit_only_targets(targets)
+            return self._fit_targets(targets)
         return self._fit(targets, *self._complete(targets, initial, weights, tolerance, max_steps))
 
     def trace(
@@ -342,125 +294,3 @@ class SpectralSolver(tf.Module):
             max_steps=max_steps,
         )
         return initial, weights, tolerance, max_steps
-
-    def _fit_with_defaults(self, targets: tf.Tensor) -> FitResult:
-        rows = tf.shape(targets)[0]
-        nan = tf.constant(np.nan, self.dtype)
-        return self._differentiable_fit(
-            targets,
-            tf.fill([rows, self.parameterization.num_parameters], nan),
-            tf.ones_like(targets),
-            tf.fill([rows], nan),
-            tf.zeros([rows], tf.int32),
-        )
-
-    def _fit_everything(self, targets: tf.Tensor, *rest: tf.Tensor) -> FitResult:
-        with tf.control_dependencies(_assert_same_rows(targets, rest)):
-            return self._differentiable_fit(tf.identity(targets), *rest)
-
-    def _differentiable_fit(
-        self,
-        targets: tf.Tensor,
-        initial: tf.Tensor,
-        weights: tf.Tensor,
-        tolerance: tf.Tensor,
-        max_steps: tf.Tensor,
-    ) -> FitResult:
-        @tf.custom_gradient
-        def answer(
-            targets: tf.Tensor, weights: tf.Tensor
-        ) -> tuple[tuple[tf.Tensor, ...], Callable[..., tuple[tf.Tensor, tf.Tensor]]]:
-            batch = self._take_in(targets, initial, weights, tolerance, max_steps)
-            result = fit_rows(self._settings, batch)
-
-            def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-                return pull_back_answer(
-                    self.parameterization,
-                    self.observation,
-                    result,
-                    batch.weights,
-                    FitResult(*upstream),
-                )
-
-            return tuple(result), gradient
-
-        return FitResult(*answer(targets, weights))
-
-    def _trace_everything(
-        self,
-        targets: tf.Tensor,
-        initial: tf.Tensor,
-        weights: tf.Tensor,
-        tolerance: tf.Tensor,
-        max_steps: tf.Tensor,
-    ) -> Trace:
-        batch = self._take_in(targets, initial, weights, tolerance, max_steps)
-        # A trace follows one start.
-        limit = tf.where(max_steps > 0, max_steps, self._steps_from_one_start)
-        return trace_rows(self._settings, batch._replace(max_steps=limit))
-
-    def _take_in(
-        self,
-        targets: tf.Tensor,
-        initial: tf.Tensor,
-        weights: tf.Tensor,
-        tolerance: tf.Tensor,
-        max_steps: tf.Tensor,
-    ) -> Batch:
-        return take_in(
-            targets,
-            initial,
-            weights,
-            tolerance,
-            max_steps,
-            default_tolerance=self.tolerance,
-            steps_from_one_start=self._steps_from_one_start,
-            steps_of_a_search=self.max_steps,
-        )
-
-    def _spectrum_of(self, parameters: tf.Tensor) -> tf.Tensor:
-        return eigenvalues(self.parameterization.matrix(parameters))
-
-    def _loss_of(self, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        observed = ~tf.math.is_nan(targets)
-        weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
-        levels = self.observation.observe(self._spectrum_of(parameters))
-        # Both branches of `where` must be finite, or the gradient is NaN.
-        known = tf.where(observed, targets, tf.zeros_like(targets))
-        residual = tf.where(observed, weights * (known - levels), tf.zeros_like(levels))
-        return tf.reduce_sum(residual * residual, axis=-1)
-
-
-def _compile(function: Callable, signature: tuple[tf.TensorSpec, ...]) -> Any:
-    return tf.function(function, input_signature=signature, autograph=False)
-
-
-def _starting_points(initial: Any, count: int) -> np.ndarray:
-    """The user's starting points as `[K, p]`; K is 0 when there are none."""
-    if initial is None:
-        return np.zeros((0, count))
-    points = np.atleast_2d(np.asarray(initial, dtype=float))
-    if points.ndim != 2 or points.shape[1] != count or not np.isfinite(points).all():
-        raise ValueError(
-            f"SpectralSolver: initial must be finite numbers of shape [{count}] or [K, {count}], "
-            f"got shape {np.shape(initial)}: {initial!r}."
-        )
-    return points
-
-
-def _assert_same_rows(targets: tf.Tensor, rest: tuple[tf.Tensor, ...]) -> list[tf.Operation]:
-    rows = tf.shape(targets)[0]
-    names = ("initial", "weights", "tolerance", "max_steps")
-    return [
-        tf.debugging.assert_equal(
-            tf.shape(tensor)[0], rows, f"{name} must have as many rows as targets"
-        )
-        for name, tensor in zip(names, rest, strict=True)
-    ]
-
-
-def _pool_rows(parameterization: Parameterization, levels: int) -> int:
-    """How many rows keep the largest tensors of a step within `_POOL_BYTES`."""
-    size, count = parameterization.size, parameterization.num_parameters
-    numbers = size * size * (4 + count) + 4 * levels * count
-    return int(np.clip(_POOL_BYTES // (8 * numbers), 16, 4096))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .driver import Batch, Pool, Settings, begin, new_tasks, step_pool
+from .driver import step_pool
 from .result import Trace
+from .rows import Batch, Pool, new_tasks
+from .search import begin
+from .settings import Settings
 from .status import RUNNING, Status
 
 

@@ -1,0 +1,45 @@
+"""When a row is done: the one place that gives out a status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .evaluation import Point
+from .rows import Task
+from .settings import Settings
+from .status import RUNNING, Status
+
+
+def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
+    """The status of each row from its accepted point; a small step alone certifies nothing.
+
+    Returns:
+        `[R]`, int32, RUNNING where the row must go on.
+    """
+    point: Point = state.point
+    dtype = point.loss.dtype
+    # The rounding error of eigenvalues bounds how small a gradient can be computed.
+    epsilon = np.finfo(dtype.as_numpy_dtype).eps
+    rounding = 4.0 * epsilon * settings.parameterization.size * task.scale
+    rounding *= tf.reduce_max(task.weights, axis=-1)
+    refining = task.attempt == settings.starts
+    cosine = tf.where(
+        refining,
+        tf.constant(settings.gradient_tolerance, dtype),
+        tf.constant(settings.survey_tolerance, dtype),
+    )
+    bound = cosine * tf.sqrt(point.loss) + rounding
+    flat = tf.abs(point.gradient) <= point.column_norms * bound[:, None]
+    # A start that is one of several gets its share of the steps.
+    share = tf.where(refining, task.max_steps, task.max_steps // (settings.starts + 1) + 1)
+    spent = (task.steps >= task.max_steps) | (task.steps - task.begun >= share)
+    status = tf.where(spent, int(Status.MAX_STEPS), RUNNING)
+    status = tf.where(state.stalled, int(Status.STALLED), status)
+    status = tf.where(tf.reduce_all(flat, axis=-1), int(Status.STATIONARY), status)
+    matched = point.rms <= task.tolerance * task.scale
+    status = tf.where(matched, int(Status.CONVERGED), status)
+    empty = point.loss == dtype.max
+    return tf.where(state.broken | empty, int(Status.NON_FINITE), status)

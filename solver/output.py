@@ -1,0 +1,89 @@
+"""The answers of a batch while its rows finish one by one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from .evaluation import Point
+from .result import FitResult
+from .rows import Batch, Task
+from .settings import Settings
+from .statistics import standard_errors
+from .status import Status
+
+
+class Output(NamedTuple):
+    """The answers so far, packed: `reals` `[B, 2p + n + m + 2]` and `integers` `[B, 2]`."""
+
+    reals: tf.Tensor
+    integers: tf.Tensor
+
+
+def empty_output(settings: Settings, batch: Batch) -> Output:
+    """The answer of rows that cannot be fitted."""
+    rows = tf.shape(batch.targets)[0]
+    width = sum(_widths(settings, batch.targets.shape[1]))
+    nan = tf.constant(np.nan, batch.targets.dtype)
+    invalid = tf.constant([0, Status.INVALID_INPUT], tf.int32)
+    return Output(tf.fill([rows, width], nan), tf.tile(invalid[None], [rows, 1]))
+
+
+def write(
+    settings: Settings, output: Output, task: Task, point: Point, status: tf.Tensor
+) -> Output:
+    """Put the answers of finished rows in their places."""
+    nan = tf.constant(np.nan, point.loss.dtype)
+    observed = task.weights > 0
+    difference = task.targets - settings.observation.observe(point.eigenvalues)
+    errors = standard_errors(
+        point.jacobian,
+        point.column_norms,
+        point.loss,
+        tf.reduce_sum(tf.cast(observed, point.loss.dtype), axis=-1),
+        settings.absolute_sigma,
+    )
+    reals = tf.concat(
+        [
+            point.parameters,
+            point.eigenvalues,
+            tf.where(observed, difference, nan),
+            point.loss[:, None],
+            2.0 * tf.norm(point.gradient, axis=-1)[:, None],
+            errors,
+        ],
+        axis=-1,
+    )
+    reals = tf.where((status == Status.NON_FINITE)[:, None], nan, reals)
+    places = task.place[:, None]
+    return Output(
+        tf.tensor_scatter_nd_update(output.reals, places, reals),
+        tf.tensor_scatter_nd_update(
+            output.integers, places, tf.stack([task.steps, status], axis=-1)
+        ),
+    )
+
+
+def unpack(settings: Settings, output: Output) -> FitResult:
+    """The fields of the result."""
+    levels = settings.observation.num_targets(settings.parameterization.size)
+    parameters, eigenvalues, residuals, loss, norm, errors = tf.split(
+        output.reals, _widths(settings, levels), axis=-1
+    )
+    return FitResult(
+        parameters=parameters,
+        eigenvalues=eigenvalues,
+        residuals=residuals,
+        loss=loss[:, 0],
+        gradient_norm=norm[:, 0],
+        standard_errors=errors,
+        steps=output.integers[:, 0],
+        status=output.integers[:, 1],
+    )
+
+
+def _widths(settings: Settings, levels: int) -> list[int]:
+    count = settings.parameterization.num_parameters
+    return [count, settings.parameterization.size, levels, 1, 1, count]

@@ -1,0 +1,135 @@
+"""The named tuples of rows on their way through the loop, and how rows are picked and joined."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from .evaluation import Point
+from .settings import Settings
+from .status import Status
+
+
+class Batch(NamedTuple):
+    """The checked input, `B` rows.
+
+    Attributes:
+        targets: `[B, m]`, 0 where not observed.
+        weights: `[B, m]`, 0 where not observed.
+        initial: `[B, p]`, NaN where the solver is to choose.
+        tolerance: `[B]`.
+        max_steps: `[B]`, int32.
+        valid: `[B]`, bool, whether the row can be fitted at all.
+    """
+
+    targets: tf.Tensor
+    weights: tf.Tensor
+    initial: tf.Tensor
+    tolerance: tf.Tensor
+    max_steps: tf.Tensor
+    valid: tf.Tensor
+
+
+class Task(NamedTuple):
+    """What a row in the pool has to do, and what it has found in earlier starts.
+
+    Attributes:
+        place: `[R]`, int32, its place in the batch.
+        targets: `[R, m]`.
+        weights: `[R, m]`.
+        initial: `[R, p]`.
+        tolerance: `[R]`.
+        max_steps: `[R]`, int32.
+        steps: `[R]`, int32, steps so far, over all starts.
+        attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
+            refinement of the best end of the others; a given start is a refinement at once.
+        begun: `[R]`, int32, the value of `steps` when this start began.
+        agreeing: `[R]`, int32, how many starts ended at the best loss.
+        scale: `[R]`, the spectral scale; 0 before the first evaluation.
+        best: the best `Point` of the finished starts; empty when there is only one start.
+        best_status: `[R]`, int32; empty when there is only one start.
+    """
+
+    place: tf.Tensor
+    targets: tf.Tensor
+    weights: tf.Tensor
+    initial: tf.Tensor
+    tolerance: tf.Tensor
+    max_steps: tf.Tensor
+    steps: tf.Tensor
+    attempt: tf.Tensor
+    begun: tf.Tensor
+    agreeing: tf.Tensor
+    scale: tf.Tensor
+    best: Any
+    best_status: Any
+
+
+class Pool(NamedTuple):
+    """The rows being fitted: their `Task`, the state of the method, and their status."""
+
+    task: Task
+    state: Any
+    status: tf.Tensor
+
+
+def new_tasks(settings: Settings, batch: Batch, index: tf.Tensor) -> Task:
+    """Tasks for the rows of the batch with these numbers."""
+    targets = tf.gather(batch.targets, index)
+    initial = tf.gather(batch.initial, index)
+    integers = tf.zeros_like(index)
+    several = settings.starts > 1
+    given = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1)
+    return Task(
+        place=index,
+        targets=targets,
+        weights=tf.gather(batch.weights, index),
+        initial=initial,
+        tolerance=tf.gather(batch.tolerance, index),
+        max_steps=tf.gather(batch.max_steps, index),
+        steps=integers,
+        attempt=tf.where(given, settings.starts, 0) if several else integers + settings.starts,
+        begun=integers,
+        agreeing=integers,
+        scale=tf.zeros_like(targets[:, 0]),
+        best=empty_point(settings, targets) if several else (),
+        best_status=integers + Status.NON_FINITE if several else (),
+    )
+
+
+def empty_point(settings: Settings, targets: tf.Tensor) -> Point:
+    """A point that holds nothing: its loss is the largest number."""
+    size = settings.parameterization.size
+    count = settings.parameterization.num_parameters
+    levels = targets.shape[1]
+    rows = tf.shape(targets)[0]
+
+    def zeros(*shape: int) -> tf.Tensor:
+        return tf.zeros([rows, *shape], targets.dtype)
+
+    return Point(
+        parameters=zeros(count),
+        eigenvalues=zeros(size),
+        residual=zeros(levels),
+        jacobian=zeros(levels, count),
+        gradient=zeros(count),
+        column_norms=zeros(count),
+        loss=tf.fill([rows], targets.dtype.max),
+        rms=zeros(),
+    )
+
+
+def row_numbers(mask: tf.Tensor) -> tf.Tensor:
+    """The numbers of the rows where the mask is true, int32."""
+    return tf.cast(tf.where(mask)[:, 0], tf.int32)
+
+
+def gather_rows(structure: Any, index: tf.Tensor) -> Any:
+    """The rows with these numbers, of every tensor."""
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), structure)
+
+
+def concatenate(one: Any, other: Any) -> Any:
+    """The rows of both, of every tensor."""
+    return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), one, other)

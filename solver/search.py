@@ -1,0 +1,104 @@
+"""Several starts for a row: where each begins, which end is the best, and when to stop looking.
+
+A row without a starting point of its own is surveyed from one start after the other, each with a
+coarse tolerance and a share of the steps, until its spectrum is matched. If no start matches it,
+the best end is refined with the full tolerance: that is the answer.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from .evaluation import Point, choose
+from .rows import Pool, Task, empty_point
+from .settings import Settings
+from .starts import choose_start
+from .status import Status
+
+# So many starts that end in the same minimum, the best so far, end the search. Not where there are
+# as many parameters as levels: then a residual left is rarely the best that can be done.
+_AGREEING_STARTS = 6
+# Relative difference of the losses of two starts that ended in the same minimum.
+_SAME_LOSS = 1e-3
+
+
+def begin(settings: Settings, task: Task) -> Pool:
+    """Put rows at their starting points."""
+    parameterization = settings.parameterization
+    wanted = tf.math.is_nan(task.initial)
+
+    def chosen() -> tf.Tensor:
+        return tf.where(wanted, default_starts(settings, task), task.initial)
+
+    start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
+    known = tf.constant(parameterization.parameter_scales, start.dtype)
+    scales = known * tf.reduce_max(task.weights, axis=-1, keepdims=True)
+    state = settings.method.init(start, empty_point(settings, task.targets), scales)
+    return Pool(task, state, tf.zeros_like(task.steps))
+
+
+def default_starts(settings: Settings, task: Task) -> tf.Tensor:
+    """Where each row starts at its attempt: at the user's points first, then at proposals."""
+    attempt = task.attempt % settings.starts
+    known = len(settings.initial)
+    dtype = task.targets.dtype
+    if known == settings.starts:
+        return tf.gather(tf.constant(settings.initial, dtype), attempt)
+    proposed = choose_start(
+        settings.parameterization,
+        settings.observation,
+        task.targets,
+        task.weights,
+        tf.maximum(attempt - known, 0),
+        settings.starts - known,
+        settings.candidates,
+    )
+    if known == 0:
+        return proposed
+    given = tf.gather(tf.constant(settings.initial, dtype), tf.minimum(attempt, known - 1))
+    return tf.where((attempt < known)[:, None], given, proposed)
+
+
+def compare_starts(
+    settings: Settings, task: Task, point: Point, status: tf.Tensor, done: tf.Tensor
+) -> tuple[Task, tf.Tensor]:
+    """Keep the better of the end of this start and the best end before it.
+
+    Returns:
+        The tasks, and `[R]` bool, which rows shall begin again.
+    """
+    best = task.best
+    refining = task.attempt == settings.starts
+    matched = status == Status.CONVERGED
+    same = tf.abs(point.loss - best.loss) <= _SAME_LOSS * best.loss
+    better = done & (refining | matched | (point.loss < best.loss))
+    agreeing = tf.where(same, task.agreeing + 1, tf.where(better, 1, task.agreeing))
+    best_status = tf.where(better, status, task.best_status)
+    best = choose(better, point, best)
+    again = done & ~refining & ~matched & (task.steps < task.max_steps)
+    # There is nothing to refine if no start gave a finite matrix.
+    again &= (best.loss < point.loss.dtype.max) | (task.attempt + 1 < settings.starts)
+    # Out of steps before the best end was refined: it is not a certified minimum.
+    cut = done & ~again & ~refining & (best_status == Status.STATIONARY)
+    return (
+        task._replace(
+            best=best,
+            best_status=tf.where(cut, int(Status.MAX_STEPS), best_status),
+            agreeing=tf.where(done, agreeing, task.agreeing),
+        ),
+        again,
+    )
+
+
+def next_starts(settings: Settings, task: Task) -> Task:
+    """The tasks of rows that begin again: at their next start, or at last from their best end."""
+    observed = tf.math.count_nonzero(task.weights > 0, axis=-1, dtype=tf.int32)
+    settled = task.agreeing >= _AGREEING_STARTS
+    settled &= observed > settings.parameterization.num_parameters
+    attempt = tf.where(settled, settings.starts, task.attempt + 1)
+    refine = (attempt == settings.starts)[:, None]
+    return task._replace(
+        attempt=attempt,
+        begun=task.steps,
+        initial=tf.where(refine, task.best.parameters, task.initial),
+    )

@@ -1,0 +1,163 @@
+"""What is fixed when the graph of a fit is built."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .checks import check_count, is_number
+from .methods import LevenbergMarquardt, Method
+from .observation import Levels
+from .parameterizations import Parameterization
+
+_DEFAULT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
+_GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
+# A start that is one of several is given up at this cosine; the best end is refined afterwards.
+_SURVEY_TOLERANCE = 1e-3
+# Measured on Toeplitz, additive and Jacobi problems: each start is the best of this many proposals.
+_CANDIDATES = 8
+# Steps of each start of a search, on average, as a share of those from a given start.
+_SEARCH_SHARE = 8
+# The pool is as large as keeps its tensors in the processor's cache, about.
+_POOL_BYTES = 32 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is fixed when the graph is built.
+
+    Attributes:
+        parameterization: makes the matrix.
+        observation: makes the levels that are compared.
+        method: makes the steps.
+        dtype: of all real numbers.
+        tolerance: for CONVERGED, where a row brings none of its own.
+        steps_from_one_start: the step limit of a row with a starting point of its own.
+        steps_of_a_search: the step limit of a row without one.
+        starts: how many starts a row may have.
+        initial: `[K, p]`, the user's starting points, tried first; K may be 0.
+        candidates: how many proposals each start is chosen from.
+        gradient_tolerance: for STATIONARY: the largest cosine between the residual and a column
+            of the Jacobian.
+        survey_tolerance: the same for a start that is only one of several.
+        absolute_sigma: how standard errors are scaled.
+        pool_rows: the most rows in the pool.
+        compaction: False makes every row wait for the slowest one; for measurements only.
+    """
+
+    parameterization: Parameterization
+    observation: Levels
+    method: Method
+    dtype: tf.DType
+    tolerance: float
+    steps_from_one_start: int
+    steps_of_a_search: int
+    starts: int
+    initial: np.ndarray
+    candidates: int
+    gradient_tolerance: float
+    survey_tolerance: float
+    absolute_sigma: bool
+    pool_rows: int
+    compaction: bool
+
+
+def make_settings(
+    parameterization: Parameterization,
+    method: Method | None,
+    observation: Levels | None,
+    initial: Any,
+    starts: int | None,
+    tolerance: float | None,
+    max_steps: int | None,
+    absolute_sigma: bool,
+    dtype: Any,
+    pool_rows: int | None,
+    compaction: bool,
+) -> Settings:
+    """Check the arguments of `SpectralSolver`, documented there, and fill in the defaults.
+
+    Raises:
+        ValueError: for an argument of the wrong kind or outside its range.
+    """
+    owner = "SpectralSolver"
+    if not isinstance(parameterization, Parameterization):
+        raise ValueError(
+            f"{owner}: parameterization must be a Parameterization such as Symmetric(3), "
+            f"got {parameterization!r}."
+        )
+    observation = Levels() if observation is None else observation
+    if not isinstance(observation, Levels):
+        raise ValueError(f"{owner}: observation must be a Levels, got {observation!r}.")
+    method = LevenbergMarquardt() if method is None else method
+    if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
+        raise ValueError(
+            f"{owner}: method must be an instance such as LevenbergMarquardt(), got {method!r}."
+        )
+    dtype = _real_dtype(owner, dtype)
+    tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
+    if not is_number(tolerance) or not 0 <= tolerance < np.inf:
+        raise ValueError(f"{owner}: tolerance must be a number of at least 0, got {tolerance!r}.")
+    points = _starting_points(owner, initial, parameterization.num_parameters)
+    starts = (len(points) or method.default_starts) if starts is None else starts
+    starts = check_count(owner, "starts", starts)
+    if starts < len(points):
+        raise ValueError(
+            f"{owner}: starts is {starts}, but initial holds {len(points)} points; raise starts "
+            "or leave it out."
+        )
+    one_start = method.default_max_steps if max_steps is None else max_steps
+    one_start = check_count(owner, "max_steps", one_start)
+    search = max(one_start, one_start * starts // _SEARCH_SHARE) if max_steps is None else one_start
+    if pool_rows is None:
+        pool_rows = _pool_rows(parameterization, observation.num_targets(parameterization.size))
+    return Settings(
+        parameterization=parameterization,
+        observation=observation,
+        method=method,
+        dtype=dtype,
+        tolerance=float(tolerance),
+        steps_from_one_start=one_start,
+        steps_of_a_search=search,
+        starts=starts,
+        initial=points,
+        candidates=_CANDIDATES,
+        gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
+        survey_tolerance=_SURVEY_TOLERANCE,
+        absolute_sigma=bool(absolute_sigma),
+        pool_rows=check_count(owner, "pool_rows", pool_rows),
+        compaction=bool(compaction),
+    )
+
+
+def _real_dtype(owner: str, dtype: Any) -> tf.DType:
+    try:
+        found = tf.as_dtype(dtype)
+    except TypeError as error:
+        raise ValueError(f"{owner}: dtype: {error}") from error
+    if found not in _DEFAULT_TOLERANCE:
+        raise ValueError(f"{owner}: dtype must be tf.float64 or tf.float32, got {found.name}.")
+    return found
+
+
+def _starting_points(owner: str, initial: Any, count: int) -> np.ndarray:
+    """The user's starting points as `[K, p]`; K is 0 when there are none."""
+    if initial is None:
+        return np.zeros((0, count))
+    points = np.atleast_2d(np.asarray(initial, dtype=float))
+    if points.ndim != 2 or points.shape[1] != count or not np.isfinite(points).all():
+        raise ValueError(
+            f"{owner}: initial must be finite numbers of shape [{count}] or [K, {count}], "
+            f"got shape {np.shape(initial)}: {initial!r}."
+        )
+    return points
+
+
+def _pool_rows(parameterization: Parameterization, levels: int) -> int:
+    """How many rows keep the largest tensors of a step within `_POOL_BYTES`."""
+    size, count = parameterization.size, parameterization.num_parameters
+    numbers = size * size * (4 + count) + 4 * levels * count
+    return int(np.clip(_POOL_BYTES // (8 * numbers), 16, 4096))
