@@ -3,11 +3,15 @@
 from .methods import Adam, LevenbergMarquardt, Method
 from .observation import Levels
 from .parameterizations import (
+    Additive,
     Affine,
     Banded,
+    GraphLaplacian,
     Hermitian,
+    Multiplicative,
     Nonlinear,
     Parameterization,
+    Persymmetric,
     Symmetric,
     Toeplitz,
     Tridiagonal,
@@ -18,15 +22,19 @@ from .status import Status
 
 __all__ = [
     "Adam",
+    "Additive",
     "Affine",
     "Banded",
     "FitResult",
+    "GraphLaplacian",
     "Hermitian",
     "Levels",
     "LevenbergMarquardt",
     "Method",
+    "Multiplicative",
     "Nonlinear",
     "Parameterization",
+    "Persymmetric",
     "SpectralSolver",
     "Status",
     "Symmetric",

@@ -62,7 +62,7 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     Automatic differentiation sees the expansion of second-order perturbation theory around the
     matrix itself, with the eigenvectors `V` held fixed:
 
-        lambda_k + (M - M0)_kk + sum_l |M_kl|^2 / (lambda_k - lambda_l),    M = V^H A V.
+        lambda_k + dM_kk + sum_l |dM_kl|^2 / (lambda_k - lambda_l),    dM = V^H dA V.
 
     Its first two derivatives are those of the eigenvalues (the first is Hellmann-Feynman), and
     nothing is differentiated through eigenvectors. Couplings inside a degenerate level are left
@@ -86,8 +86,10 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     safe = tf.where(finite[:, None, None], matrix, tf.zeros_like(matrix))
     coupling = hermitian_transpose(vectors) @ safe @ vectors
     first_order = tf.math.real(tf.linalg.diag_part(coupling))
+    # Off the diagonal M is rounding noise, which a small gap would blow up: only its change counts.
+    change = coupling - tf.stop_gradient(coupling)
     # |M|^2 without the square root of tf.abs, whose derivative at 0 is not finite.
-    squares = tf.math.real(coupling * tf.math.conj(coupling))
+    squares = tf.math.real(change * tf.math.conj(change))
     second_order = tf.reduce_sum(squares * _inverse_gaps(values), axis=-1)
     expansion = first_order + second_order
     nan = tf.constant(np.nan, values.dtype)

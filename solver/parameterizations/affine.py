@@ -47,11 +47,11 @@ class Affine(Parameterization):
                 or Hermitian, or zero.
         """
         owner = type(self).__name__
-        basis = _as_matrices(owner, "basis", basis, rank=3)
+        basis = as_matrices(owner, "basis", basis, rank=3)
         size = basis.shape[-1]
         if constant is None:
             constant = np.zeros((size, size))
-        constant = _as_matrices(owner, "constant", constant, rank=2)
+        constant = as_matrices(owner, "constant", constant, rank=2)
         if constant.shape[-1] != size:
             raise ValueError(
                 f"{owner}: constant must have the size of the basis matrices, {size} x {size}, "
@@ -119,7 +119,7 @@ class Affine(Parameterization):
         return tf.linalg.matvec(chosen, levels) + tf.constant(offsets, levels.dtype)
 
 
-def _as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarray:
+def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarray:
     """Check that the value is finite, of the rank, square and Hermitian, as float64 or complex."""
     array = np.asarray(value)
     shape = "[p, n, n] with p and n at least 1" if rank == 3 else "[n, n]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +40,7 @@ class Banded(Affine):
             ValueError: for n below 1 or a bandwidth outside 0 .. n - 1.
         """
         n = check_size(type(self).__name__, "n", n)
-        if not isinstance(bandwidth, (int, np.integer)) or not 0 <= bandwidth < n:
-            raise ValueError(
-                f"{type(self).__name__}: bandwidth must be an integer from 0 to n - 1 = {n - 1}, "
-                f"got {bandwidth!r}."
-            )
+        bandwidth = check_bandwidth(type(self).__name__, bandwidth, n)
         places = [(i + k, i) for k in range(bandwidth + 1) for i in range(n - k)]
         rows, columns = np.array(places).T
         form = EntryForm(np.zeros((n, n)), rows, columns, np.ones(len(places)))
@@ -56,4 +53,14 @@ def check_size(owner: str, argument: str, value: object) -> int:
     """Return the value as an int of at least 1, or say what is wrong with it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{owner}: {argument} must be an integer of at least 1, got {value!r}.")
+    return int(value)
+
+
+def check_bandwidth(owner: str, value: Any, n: int) -> int:
+    """Return the value as an int from 0 to n - 1, or say what is wrong with it."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not 0 <= value < n:
+        raise ValueError(
+            f"{owner}: bandwidth must be an integer from 0 to n - 1 = {n - 1}, got {value!r}."
+        )
     return int(value)

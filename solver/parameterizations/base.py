@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -169,6 +169,63 @@ class Parameterization(tf.Module):
         table = np.random.default_rng(SEED).normal(size=(attempts, self.num_parameters))
         table *= np.resize([1.0, 1 / 3, 3.0, 0.1, 10.0], attempts)[:, None]
         return tf.gather(tf.constant(table, levels.dtype), attempt % attempts)
+
+    def with_fixed(self, values: Mapping[str, float]) -> Parameterization:
+        """The same structure with some parameters held at given values.
+
+        Args:
+            values: by parameter name, the value to hold, in the unit of the parameter.
+
+        Returns:
+            A parameterization of the remaining parameters.
+
+        Raises:
+            ValueError: for a name that is not a parameter, or if none remains.
+
+        Example:
+            >>> Symmetric(2).with_fixed({"a10": 0.0}).parameter_names
+            ('a00', 'a11')
+        """
+        from .composition import fix  # it is built from this class
+
+        return fix(self, values)
+
+    def with_tied(self, ties: Mapping[str, tuple[str, float]]) -> Parameterization:
+        """The same structure with some parameters multiples of others.
+
+        Args:
+            ties: by parameter name, the free parameter it follows and the factor.
+
+        Returns:
+            A parameterization of the free parameters.
+
+        Raises:
+            ValueError: for a name that is not a parameter, or a tie to a tied parameter.
+
+        Example:
+            >>> tied = Symmetric(2).with_tied({"a11": ("a00", -1.0)})
+            >>> tied.matrix(tf.constant([[3.0, 4.0]])).numpy().tolist()
+            [[[3.0, 4.0], [4.0, -3.0]]]
+        """
+        from .composition import tie
+
+        return tie(self, ties)
+
+    def __add__(self, other: Parameterization) -> Parameterization:
+        if not isinstance(other, Parameterization):
+            return NotImplemented
+        from .composition import Sum
+
+        return Sum(self, other)
+
+    def __mul__(self, factor: float) -> Parameterization:
+        if not isinstance(factor, (int, float, np.integer, np.floating)):
+            return NotImplemented
+        from .composition import Multiple
+
+        return Multiple(factor, self)
+
+    __rmul__ = __mul__
 
 
 def _check_names(owner: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:

@@ -1,0 +1,77 @@
+"""The multiplicative inverse eigenvalue problem: a given matrix scaled on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from .affine import as_matrices
+from .base import SEED, Parameterization
+
+
+class Multiplicative(Parameterization):
+    """`D^(1/2) A D^(1/2)` with `D = diag(x)`, `x > 0`: the multiplicative problem.
+
+    Its eigenvalues are those of `D A` and, for inverse masses x, the squared frequencies of
+    `A u = lambda D^-1 u`. Their derivatives are `d lambda_k / dx_i = lambda_k |v_ik|^2 / x_i`.
+    A row whose parameters leave `x > 0` has no matrix there; the fit steps back from it.
+
+    Example:
+        >>> chain = Multiplicative([[2.0, -1.0], [-1.0, 2.0]])
+        >>> chain.matrix(tf.constant([[1.0, 4.0]])).numpy().tolist()
+        [[[2.0, -2.0], [-2.0, 8.0]]]
+    """
+
+    def __init__(
+        self,
+        factor: np.ndarray | Sequence,
+        parameter_names: Sequence[str] | None = None,
+        name: str | None = None,
+    ):
+        """Take the given matrix.
+
+        Args:
+            factor: `[n, n]`, A, real symmetric or complex Hermitian.
+            parameter_names: one name for each factor; `m0, m1, ...` when None.
+            name: name of the module.
+
+        Raises:
+            ValueError: if the matrix is not finite and symmetric (Hermitian).
+        """
+        matrix = as_matrices("Multiplicative", "factor", factor, rank=2)
+        size = len(matrix)
+        super().__init__(size, size, parameter_names or [f"m{i}" for i in range(size)], name)
+        self.factor = matrix
+
+    def _factor(self, dtype: tf.DType) -> tf.Tensor:
+        if not np.iscomplexobj(self.factor):
+            return tf.constant(self.factor, dtype)
+        return tf.constant(self.factor, tf.complex64 if dtype == tf.float32 else tf.complex128)
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The matrices of a batch of parameters; NaN where one is not positive."""
+        nan = tf.constant(np.nan, parameters.dtype)
+        positive = parameters > 0
+        # Both branches of `where` must be finite, or the gradient is NaN.
+        roots = tf.sqrt(tf.where(positive, parameters, tf.ones_like(parameters)))
+        roots = tf.where(positive, roots, nan)
+        products = roots[:, :, None] * roots[:, None, :]
+        factor = self._factor(parameters.dtype)
+        return tf.cast(products, factor.dtype) * factor
+
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
+        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+        matrix = self.matrix(parameters)
+        products = tf.math.real(tf.math.conj(eigenvectors) * tf.matmul(matrix, eigenvectors))
+        return tf.linalg.matrix_transpose(products) / parameters[:, None, :]
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """Positive numbers around the one that gives the matrix the trace of the levels."""
+        table = np.random.default_rng(SEED).normal(size=(attempts, self.size))
+        spread = np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None])
+        trace = float(np.trace(self.factor).real) or 1.0
+        mean = tf.abs(tf.reduce_sum(levels, axis=-1, keepdims=True)) / abs(trace)
+        mean = tf.where(mean > 0, mean, tf.ones_like(mean))
+        return mean * tf.gather(tf.constant(spread, levels.dtype), attempt % attempts)
