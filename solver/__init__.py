@@ -18,6 +18,7 @@ from .parameterizations import (
 )
 from .result import FitResult, Trace
 from .spectral_solver import SpectralSolver
+from .spin import Spin, embed, heisenberg
 from .status import Status
 
 __all__ = [
@@ -36,9 +37,12 @@ __all__ = [
     "Parameterization",
     "Persymmetric",
     "SpectralSolver",
+    "Spin",
     "Status",
     "Symmetric",
     "Toeplitz",
     "Trace",
     "Tridiagonal",
+    "embed",
+    "heisenberg",
 ]

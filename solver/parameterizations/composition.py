@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from ..checks import is_number
 from .base import Parameterization
 
 
@@ -216,7 +217,7 @@ def fix(inner: Parameterization, values: Mapping[str, float]) -> Reduced:
     """Hold parameters at given values; see `Parameterization.with_fixed`."""
     for name, value in values.items():
         _check_name(inner, "with_fixed", name)
-        if not np.isscalar(value) or not np.isfinite(value):
+        if not is_number(value) or not np.isfinite(value):
             raise ValueError(f"with_fixed: the value of {name!r} must be finite, got {value!r}.")
     keep = [name for name in inner.parameter_names if name not in values]
     if not keep:
@@ -235,7 +236,7 @@ def tie(inner: Parameterization, ties: Mapping[str, tuple[str, float]]) -> Reduc
                 f"with_tied: {name!r} is tied to {other!r}, which is itself tied; tie both to "
                 "a free parameter."
             )
-        if not np.isscalar(factor) or not np.isfinite(factor):
+        if not is_number(factor) or not np.isfinite(factor):
             raise ValueError(f"with_tied: the factor of {name!r} must be finite, got {factor!r}.")
     keep = [name for name in inner.parameter_names if name not in ties]
     return _reduce(inner, ties, np.zeros(inner.num_parameters), keep)
