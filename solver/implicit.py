@@ -106,7 +106,11 @@ def pull_back_answer(
     by_parameter = tf.linalg.matrix_transpose(jacobian)
 
     hessian = tf.matmul(by_parameter * squared[:, None, :], jacobian) - level_curvature(
-        parameterization, parameters, values, vectors, observation.pull_back(squared * residual)
+        parameterization,
+        parameters,
+        values,
+        vectors,
+        observation.pull_back(squared * residual, parameterization.size),
     )
     # Everything that depends on x, collected into one gradient by x.
     by_residual = tf.where(observed, upstream.residuals, tf.zeros_like(weights))

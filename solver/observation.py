@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import tensorflow as tf
+
+from .checks import check_count
 
 
 class Levels(tf.Module):
-    """Every level is compared with the target of the same number: the k-th lowest with target k.
+    """Chosen levels are compared with the targets, one to one.
 
-    A level that was not observed has NaN as its target.
+    By default all of them: target k belongs to the k-th lowest level. A level that was not observed
+    in some row has NaN as its target there.
 
     Example:
         >>> eigenvalues = tf.constant([[1.0, 3.0, 7.0]])
         >>> Levels(relative_to="lowest").observe(eigenvalues).numpy().tolist()
         [[0.0, 2.0, 6.0]]
+        >>> Levels(highest=2).observe(eigenvalues).numpy().tolist()
+        [[3.0, 7.0]]
     """
 
     def __init__(
-        self, relative_to: Literal["lowest"] | None = None, name: str | None = None
+        self,
+        relative_to: Literal["lowest"] | None = None,
+        *,
+        lowest: int | None = None,
+        highest: int | None = None,
+        indices: Sequence[int] | None = None,
+        name: str | None = None,
     ) -> None:
-        """Choose the zero of the scale.
+        """Choose the levels and the zero of the scale; at most one of the three choices.
 
         Args:
             relative_to: None: targets are eigenvalues. "lowest": targets are measured from the
-                lowest level (excitation energies), whose own target is 0 or NaN; a common shift
-                of all eigenvalues then has no effect.
+                lowest of all levels (excitation energies), whose own target, if it has one, is 0
+                or NaN; a common shift of all eigenvalues then has no effect.
+            lowest: compare only so many levels from the lowest up.
+            highest: compare only so many levels up to the highest.
+            indices: compare the levels with these numbers, ascending from 0 for the lowest.
             name: name of the module.
 
         Raises:
@@ -35,11 +51,40 @@ class Levels(tf.Module):
         super().__init__(name=name)
         if relative_to not in (None, "lowest"):
             raise ValueError(f'Levels: relative_to must be None or "lowest", got {relative_to!r}.')
+        choices = {"lowest": lowest, "highest": highest, "indices": indices}
+        made = [argument for argument, value in choices.items() if value is not None]
+        if len(made) > 1:
+            raise ValueError(f"Levels: give at most one of {' and '.join(made)}.")
+        for argument, value in (("lowest", lowest), ("highest", highest)):
+            if value is not None:
+                check_count("Levels", argument, value)
+        if indices is not None:
+            indices = _check_indices(indices)
         self.relative_to = relative_to
+        self._lowest, self._highest, self._indices = lowest, highest, indices
+
+    def chosen(self, size: int) -> np.ndarray:
+        """The numbers `[m]` of the levels that are compared, of a spectrum of `size` levels.
+
+        Raises:
+            ValueError: if there are not so many levels.
+        """
+        if self._indices is not None:
+            numbers = np.array(self._indices)
+        elif self._highest is not None:
+            numbers = np.arange(size - self._highest, size)
+        else:
+            numbers = np.arange(size if self._lowest is None else self._lowest)
+        if numbers[0] < 0 or numbers[-1] >= size:
+            raise ValueError(
+                f"Levels: the matrix has {size} levels, but levels {numbers[0]} to {numbers[-1]} "
+                "are to be compared (from 0)."
+            )
+        return numbers
 
     def num_targets(self, size: int) -> int:
         """How many targets `m` a spectrum of `size` levels has."""
-        return size
+        return len(self.chosen(size))
 
     def observe(self, levels: tf.Tensor) -> tf.Tensor:
         """What is compared with the targets; also maps derivatives of levels, for it is linear.
@@ -50,29 +95,61 @@ class Levels(tf.Module):
         Returns:
             `[B, m]` or `[B, m, p]`.
         """
-        return levels - levels[:, :1] if self.relative_to == "lowest" else levels
+        size = levels.shape[1]
+        numbers = self.chosen(size)
+        ground = levels[:, :1]
+        if len(numbers) < size:
+            levels = tf.gather(levels, tf.constant(numbers, tf.int32), axis=1)
+        return levels - ground if self.relative_to == "lowest" else levels
 
-    def pull_back(self, weights: tf.Tensor) -> tf.Tensor:
-        """The transpose of `observe`: weights of the targets `[B, m]` to weights of levels."""
-        if self.relative_to is None:
-            return weights
-        total = tf.reduce_sum(weights, axis=-1, keepdims=True)
-        return tf.concat([weights[:, :1] - total, weights[:, 1:]], axis=-1)
+    def pull_back(self, weights: tf.Tensor, size: int) -> tf.Tensor:
+        """The transpose of `observe`.
 
-    def guess_levels(self, targets: tf.Tensor) -> tf.Tensor:
+        Args:
+            weights: `[B, m]`, one number for each target.
+            size: the number of levels, `n`.
+
+        Returns:
+            `[B, n]`.
+        """
+        transposed = np.eye(size)[self.chosen(size)]
+        if self.relative_to == "lowest":
+            transposed[:, 0] -= 1.0
+        return tf.matmul(weights, tf.constant(transposed, weights.dtype))
+
+    def guess_levels(self, targets: tf.Tensor, size: int) -> tf.Tensor:
         """A whole spectrum for the observed part of one, to start from.
 
         Args:
             targets: `[B, m]`, NaN where not observed, with at least one level observed.
+            size: the number of levels, `n`.
 
         Returns:
             `[B, n]`: gaps are filled on a straight line between their neighbours, the ends with
             the mean spacing. A relative spectrum is put around zero.
         """
-        levels = _fill_gaps(targets)
-        if self.relative_to == "lowest":
-            levels -= tf.reduce_mean(levels, axis=-1, keepdims=True)
-        return levels
+        nan = tf.constant(np.nan, targets.dtype)
+        padded = tf.pad(targets, [[0, 0], [0, 1]], constant_values=nan)
+        numbers = self.chosen(size)
+        source = np.full(size, len(numbers))
+        source[numbers] = np.arange(len(numbers))
+        levels = tf.gather(padded, tf.constant(source, tf.int32), axis=1)
+        if self.relative_to is None:
+            return _fill_gaps(levels)
+        ground = tf.zeros_like(levels[:, :1])  # by definition, observed or not
+        levels = _fill_gaps(tf.concat([ground, levels[:, 1:]], axis=1))
+        return levels - tf.reduce_mean(levels, axis=-1, keepdims=True)
+
+
+def _check_indices(indices: Sequence[int]) -> tuple[int, ...]:
+    numbers = np.asarray(indices)
+    whole = numbers.ndim == 1 and numbers.size > 0 and numbers.dtype.kind in "iu"
+    if not whole or numbers[0] < 0 or (np.diff(numbers) <= 0).any():
+        raise ValueError(
+            "Levels: indices must be different level numbers in ascending order, from 0, "
+            f"got {indices!r}."
+        )
+    return tuple(int(number) for number in numbers)
 
 
 def _fill_gaps(targets: tf.Tensor) -> tf.Tensor:

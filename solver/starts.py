@@ -36,7 +36,8 @@ def choose_start(
         `[R, p]`.
     """
     nan = tf.constant(float("nan"), targets.dtype)
-    levels = observation.guess_levels(tf.where(weights > 0, targets, nan))
+    size = parameterization.size
+    levels = observation.guess_levels(tf.where(weights > 0, targets, nan), size)
     repeated = tf.repeat(levels, candidates, axis=0)
     number = attempt[:, None] * candidates + tf.range(candidates)[None, :]
     proposals = parameterization.starting_points(
