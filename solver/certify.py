@@ -23,7 +23,8 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     dtype = point.loss.dtype
     # The rounding error of eigenvalues bounds how small a gradient can be computed.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
-    rounding = 4.0 * epsilon * settings.parameterization.size * task.scale
+    largest = tf.maximum(task.scale, tf.reduce_max(tf.abs(point.eigenvalues), axis=-1))
+    rounding = 4.0 * epsilon * settings.parameterization.size * largest
     rounding *= tf.reduce_max(task.weights, axis=-1)
     refining = task.attempt == settings.starts
     cosine = tf.where(
@@ -34,7 +35,8 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     bound = cosine * tf.sqrt(point.loss) + rounding
     flat = tf.abs(point.gradient) <= point.column_norms * bound[:, None]
     # A start that is one of several gets its share of the steps.
-    share = tf.where(refining, task.max_steps, task.max_steps // (settings.starts + 1) + 1)
+    share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
+    share = tf.where(refining, task.max_steps, share)
     spent = (task.steps >= task.max_steps) | (task.steps - task.begun >= share)
     status = tf.where(spent, int(Status.MAX_STEPS), RUNNING)
     status = tf.where(state.stalled, int(Status.STALLED), status)

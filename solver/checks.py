@@ -56,7 +56,10 @@ def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
             raise ValueError(f"{argument} must be a regular array of {kinds}: {error}") from error
         if value.dtype.kind not in ("iuf" if dtype.is_floating else "iu"):
             raise ValueError(f"{argument} must hold {kinds}, got dtype {value.dtype}.")
-        return tf.constant(value, dtype)
+        if dtype.is_integer and value.size and np.abs(value).max() > dtype.max:
+            raise ValueError(f"{argument} must fit into {dtype.name}, got {np.abs(value).max()}.")
+        with np.errstate(over="ignore"):  # infinity becomes the row's status
+            return tf.constant(value.astype(dtype.as_numpy_dtype), dtype)
     allowed = value.dtype.is_floating or value.dtype.is_integer
     if not allowed or (dtype.is_integer and not value.dtype.is_integer):
         raise ValueError(f"{argument} must hold {kinds}, got dtype {value.dtype.name}.")

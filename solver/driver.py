@@ -90,7 +90,9 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
         tf.reduce_max(tf.abs(task.targets), axis=-1),
         tf.reduce_max(tf.abs(settings.observation.observe(trial.eigenvalues)), axis=-1),
     )
-    scale = tf.where(task.scale > 0, task.scale, measured)
+    # A matrix that is not finite has no levels to measure.
+    known = (task.scale > 0) | (trial.loss == trial.loss.dtype.max)
+    scale = tf.where(known, task.scale, measured)
     task = task._replace(steps=steps, scale=scale)
     status = tf.where(active, certify(settings, task, state), pool.status)
     return Pool(task, state, status)

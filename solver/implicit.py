@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from .eigen import divided_differences, guarded_eigh, hermitian_transpose
+from .evaluation import select
 from .observation import Levels
 from .parameterizations import Parameterization
 from .result import FitResult
@@ -73,6 +74,13 @@ def solve_symmetric(matrix: tf.Tensor, units: tf.Tensor, right: tf.Tensor) -> tf
     return tf.linalg.matvec(vectors, inverse * share) / units
 
 
+def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """The tensor `[B, ...]` with 0 in rows that are not usable; integers have no gradient."""
+    if not tensor.dtype.is_floating:
+        return tensor
+    return select(usable, tensor, tf.zeros_like(tensor))
+
+
 def pull_back_answer(
     parameterization: Parameterization,
     observation: Levels,
@@ -92,13 +100,17 @@ def pull_back_answer(
         upstream: for each field its gradient.
 
     Returns:
-        `[B, m]` twice; 0 where not observed, and in rows without a usable answer.
+        `[B, m]` twice; 0 where not observed, and in rows without a usable answer. For rows that
+        ended STALLED or at MAX_STEPS they are those of a stationary point there, which is not
+        quite what the row is.
     """
     usable = result.status > 0
+    upstream = FitResult(*(keep_rows(usable, tensor) for tensor in upstream))
     parameters = tf.where(usable[:, None], result.parameters, tf.zeros_like(result.parameters))
     values, vectors, finite = guarded_eigh(parameterization.matrix(parameters))
     usable &= finite
-    slopes = parameterization.level_jacobian(parameters, vectors)
+    # Where the row is not usable its parameters are 0, where not every structure has derivatives.
+    slopes = keep_rows(usable, parameterization.level_jacobian(parameters, vectors))
     jacobian = observation.observe(slopes)
     observed = (weights > 0) & usable[:, None]
     residual = tf.where(observed, result.residuals, tf.zeros_like(weights))
@@ -112,6 +124,7 @@ def pull_back_answer(
         vectors,
         observation.pull_back(squared * residual, parameterization.size),
     )
+    hessian = keep_rows(usable, hessian)
     # Everything that depends on x, collected into one gradient by x.
     by_residual = tf.where(observed, upstream.residuals, tf.zeros_like(weights))
     by_residual += 2.0 * upstream.loss[:, None] * squared * residual
@@ -120,8 +133,8 @@ def pull_back_answer(
         + tf.linalg.matvec(slopes, upstream.eigenvalues, transpose_a=True)
         - tf.linalg.matvec(by_parameter, by_residual)
     )
-    by_x = tf.where(usable[:, None], by_x, tf.zeros_like(by_x))
-    units = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
+    weighted = by_parameter * weights[:, None, :]
+    units = tf.sqrt(tf.reduce_sum(weighted * weighted, axis=-1))
     units = tf.where(units > 0, units, tf.ones_like(units))
     multipliers = solve_symmetric(hessian, units, by_x)
     along = tf.linalg.matvec(jacobian, multipliers)

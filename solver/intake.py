@@ -31,30 +31,41 @@ def take_in(
         The `Batch`.
     """
     dtype = targets.dtype
-    # Squares of anything larger are not representable.
-    limit = tf.constant(np.sqrt(np.finfo(dtype.as_numpy_dtype).max) * 1e-6, dtype)
+    # Squares of anything larger are not representable, nor, to full precision, of anything smaller.
+    finfo = np.finfo(dtype.as_numpy_dtype)
+    most = tf.constant(np.sqrt(finfo.max) * 1e-6, dtype)
+    least = tf.constant(np.sqrt(finfo.tiny) / finfo.eps, dtype)
 
-    def usable(tensor: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_all(tf.math.is_nan(tensor) | (tf.abs(tensor) < limit), axis=-1)
+    def not_too_large(tensor: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_all(tf.math.is_nan(tensor) | (tf.abs(tensor) < most), axis=-1)
+
+    def not_too_small(tensor: tf.Tensor) -> tf.Tensor:
+        largest = tf.reduce_max(tf.abs(tensor), axis=-1)
+        return (largest == 0) | (largest > least)
 
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
-    observed = ~tf.math.is_nan(targets) & (weights > 0)
+    measures = tf.constant(settings.observation.measures(settings.parameterization.size))
+    observed = ~tf.math.is_nan(targets) & (weights > 0) & measures
+    targets = tf.where(observed, targets, tf.zeros_like(targets))
     tolerance = tf.where(
         tf.math.is_nan(tolerance), tf.constant(settings.tolerance, dtype), tolerance
     )
     searching = tf.reduce_any(tf.math.is_nan(initial), axis=-1)
     default_steps = tf.where(searching, settings.steps_of_a_search, settings.steps_from_one_start)
     valid = (
-        usable(targets)
-        & usable(initial)
-        & usable(weights)
+        not_too_large(targets)
+        & not_too_small(targets)
+        & not_too_large(initial)
+        & not_too_large(weights)
+        & not_too_small(weights)
         & tf.reduce_all(weights >= 0, axis=-1)
         & tf.reduce_any(observed, axis=-1)
         & (tolerance >= 0)
+        & (tolerance < most)
         & (max_steps >= 0)
     )
     return Batch(
-        targets=tf.where(observed, targets, tf.zeros_like(targets)),
+        targets=targets,
         weights=tf.where(observed, weights, tf.zeros_like(weights)),
         initial=initial,
         tolerance=tolerance,

@@ -38,8 +38,9 @@ class Levels(tf.Module):
 
         Args:
             relative_to: None: targets are eigenvalues. "lowest": targets are measured from the
-                lowest of all levels (excitation energies), whose own target, if it has one, is 0
-                or NaN; a common shift of all eigenvalues then has no effect.
+                lowest of all levels (excitation energies); a common shift of all eigenvalues then
+                has no effect. The lowest level itself is the zero of the scale and not a datum:
+                its target is 0 or NaN, and is not looked at.
             lowest: compare only so many levels from the lowest up.
             highest: compare only so many levels up to the highest.
             indices: compare the levels with these numbers, ascending from 0 for the lowest.
@@ -85,6 +86,10 @@ class Levels(tf.Module):
     def num_targets(self, size: int) -> int:
         """How many targets `m` a spectrum of `size` levels has."""
         return len(self.chosen(size))
+
+    def measures(self, size: int) -> np.ndarray:
+        """`[m]` bool: False for the level that is the zero of the scale; it carries no datum."""
+        return (self.chosen(size) > 0) | (self.relative_to is None)
 
     def observe(self, levels: tf.Tensor) -> tf.Tensor:
         """What is compared with the targets; also maps derivatives of levels, for it is linear.

@@ -70,7 +70,8 @@ def compare_starts(
     best = task.best
     refining = task.attempt == settings.starts
     matched = status == Status.CONVERGED
-    same = tf.abs(point.loss - best.loss) <= _SAME_LOSS * best.loss
+    found = best.loss < point.loss.dtype.max
+    same = found & (tf.abs(point.loss - best.loss) <= _SAME_LOSS * best.loss)
     better = done & (refining | matched | (point.loss < best.loss))
     agreeing = tf.where(same, task.agreeing + 1, tf.where(better, 1, task.agreeing))
     best_status = tf.where(better, status, task.best_status)

@@ -37,6 +37,7 @@ class Settings:
         tolerance: for CONVERGED, where a row brings none of its own.
         steps_from_one_start: the step limit of a row with a starting point of its own.
         steps_of_a_search: the step limit of a row without one.
+        steps_of_a_start: what each start of a search may take at least.
         starts: how many starts a row may have.
         initial: `[K, p]`, the user's starting points, tried first; K may be 0.
         candidates: how many proposals each start is chosen from.
@@ -55,6 +56,7 @@ class Settings:
     tolerance: float
     steps_from_one_start: int
     steps_of_a_search: int
+    steps_of_a_start: int
     starts: int
     initial: np.ndarray
     candidates: int
@@ -93,9 +95,11 @@ def make_settings(
     if not isinstance(observation, Levels):
         raise ValueError(f"{owner}: observation must be a Levels, got {observation!r}.")
     method = LevenbergMarquardt() if method is None else method
-    if isinstance(method, type) or not (hasattr(method, "init") and hasattr(method, "step")):
+    needed = ("init", "step", "default_max_steps", "default_starts")
+    if isinstance(method, type) or not all(hasattr(method, name) for name in needed):
         raise ValueError(
-            f"{owner}: method must be an instance such as LevenbergMarquardt(), got {method!r}."
+            f"{owner}: method must be an instance such as LevenbergMarquardt() with "
+            f"{', '.join(needed)}, got {method!r}."
         )
     dtype = _real_dtype(owner, dtype)
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
@@ -122,6 +126,7 @@ def make_settings(
         tolerance=float(tolerance),
         steps_from_one_start=one_start,
         steps_of_a_search=search,
+        steps_of_a_start=max(1, method.default_max_steps // _SEARCH_SHARE),
         starts=starts,
         initial=points,
         candidates=_CANDIDATES,

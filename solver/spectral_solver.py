@@ -128,9 +128,7 @@ class SpectralSolver(tf.Module):
         self._fit_targets = compiled(graphs.fit_targets, levels)
         self._trace = compiled(graphs.trace, *everything)
         self._spectrum = compiled(graphs.spectrum, unknowns)
-        self._matrix = tf.function(
-            self.parameterization.matrix, input_signature=[unknowns], autograph=False
-        )
+        self._matrix = compiled(graphs.matrix, unknowns)
         self._loss = compiled(graphs.loss, unknowns, levels, levels)
 
     def fit(

@@ -37,8 +37,8 @@ _MESSAGES = {
     Status.STALLED: "no further progress is possible, but neither residual nor gradient vanishes",
     Status.MAX_STEPS: "the limit on the number of steps was reached first",
     Status.INVALID_INPUT: (
-        "the row cannot be fitted as given: no observed level, an infinite or too large value, "
-        "a negative weight, tolerance or step limit, or a non-finite starting point"
+        "the row cannot be fitted as given: no observed level, a value that is infinite or whose "
+        "square the dtype cannot hold, a negative weight, tolerance or step limit"
     ),
     Status.NON_FINITE: "the matrix or its eigenvalues became NaN or infinite on the way",
 }

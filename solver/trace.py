@@ -31,7 +31,6 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     kept = pool.state.point
 
     def history(tensor: tf.Tensor) -> tf.TensorArray:
-        # Cleared after reading would forbid the stack below to be taken twice.
         return tf.TensorArray(
             tensor.dtype, size=0, dynamic_size=True, element_shape=[None, *tensor.shape[1:]]
         )

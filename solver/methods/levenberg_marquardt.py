@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
+from ..eigen import matmul_rows
 from ..evaluation import Point, choose, select
 
 
@@ -93,9 +94,9 @@ def damped_step(
     levels, count = jacobian.shape[1:]
     diagonal = damping[:, None, None] * tf.eye(min(levels, count), dtype=jacobian.dtype)
     if count <= levels:
-        normal = tf.matmul(jacobian, jacobian, transpose_a=True) + diagonal
+        normal = matmul_rows(jacobian, jacobian, transpose_a=True) + diagonal
         return tf.linalg.solve(normal, gradient[:, :, None])[:, :, 0]
-    normal = tf.matmul(jacobian, jacobian, transpose_b=True) + diagonal
+    normal = matmul_rows(jacobian, jacobian, transpose_b=True) + diagonal
     multipliers = tf.linalg.solve(normal, residual[:, :, None])[:, :, 0]
     return tf.linalg.matvec(jacobian, multipliers, transpose_a=True)
 
@@ -160,7 +161,7 @@ class LevenbergMarquardt:
         gain = tf.where(even, 0.5 * tf.ones_like(gain), gain)
         damping, growth = next_damping(state.damping, state.growth, gain, accepted)
         floor = tf.constant(16.0 * epsilon, damping.dtype)
-        damping = tf.where(first, state.damping, tf.maximum(damping, floor))
+        damping = tf.maximum(tf.where(first, state.damping, damping), floor)
         growth = tf.where(first, state.growth, growth)
         point = choose(accepted, trial, state.point)
         scales = tf.where(

@@ -133,6 +133,12 @@ def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarr
     array = array.astype(complex if array.dtype.kind == "c" else float)
     if not np.isfinite(array).all():
         raise ValueError(f"{owner}: {argument} must be finite, got NaN or infinity.")
+    magnitudes = np.abs(array[array != 0])
+    if magnitudes.size and not 1e-100 < magnitudes.max() < 1e100:
+        raise ValueError(
+            f"{owner}: {argument} must have its largest entry between 1e-100 and 1e100, got "
+            f"{magnitudes.max():.3g}; choose another unit."
+        )
     error = np.abs(array - array.swapaxes(-1, -2).conj()).max()
     if error > 1e-8 * np.abs(array).max():
         raise ValueError(

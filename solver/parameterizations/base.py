@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import hermitian_transpose
+from ..eigen import hermitian_transpose, matmul_rows
 
 # The same starting directions in every process: a fit is a function of its input alone.
 SEED = 20260731
@@ -122,10 +122,14 @@ class Parameterization(tf.Module):
         Returns:
             `[B, n, p]`, real.
         """
-        left = hermitian_transpose(eigenvectors)[:, None]
-        right = tf.linalg.matrix_transpose(eigenvectors)[:, None]
-        products = tf.matmul(left, self.derivatives(parameters)) * right
-        return tf.linalg.matrix_transpose(tf.math.real(tf.reduce_sum(products, axis=-1)))
+        # The derivatives side by side, `[B, n, p * n]`: one product for each row.
+        size, count = self.size, self.num_parameters
+        side_by_side = tf.transpose(self.derivatives(parameters), [0, 2, 1, 3])
+        side_by_side = tf.reshape(side_by_side, [-1, size, count * size])
+        products = matmul_rows(hermitian_transpose(eigenvectors), side_by_side)
+        products = tf.reshape(products, [-1, size, count, size])
+        levels = tf.linalg.matvec(products, tf.linalg.matrix_transpose(eigenvectors))
+        return tf.math.real(levels)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives of `tr(density A(x))`; None where A(x) is affine.

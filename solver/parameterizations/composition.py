@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
+from ..eigen import matmul_rows
 from .base import Parameterization
 
 
@@ -58,7 +59,7 @@ class Reduced(Parameterization):
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
         """The derivatives of the levels by y; see `Parameterization.level_jacobian`."""
         inner = self.inner.level_jacobian(self.expand(parameters), eigenvectors)
-        return tf.matmul(inner, tf.constant(self.map, inner.dtype))
+        return matmul_rows(inner, tf.constant(self.map[None], inner.dtype))
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives by y; see `Parameterization.curvature`."""

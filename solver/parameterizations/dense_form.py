@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import hermitian_transpose
+from ..eigen import hermitian_transpose, matmul_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,9 +37,11 @@ class DenseForm:
 
     def project(self, overlaps: np.ndarray) -> np.ndarray:
         """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
-        flat = self.basis.reshape(len(self.basis), -1)
+        # In units of the norms, so that small basis matrices are not taken for zero.
+        norms = self.norms
+        flat = (self.basis / norms[:, None, None]).reshape(len(norms), -1)
         inverse = np.linalg.pinv(np.real(flat.conj() @ flat.T), hermitian=True)
-        return np.tensordot(inverse, overlaps, 1)
+        return np.tensordot(inverse / np.outer(norms, norms), overlaps, 1)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
@@ -63,13 +65,13 @@ class DenseForm:
     def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
         """`v_k^H B_j v_k` for eigenvectors `[B, n, n]`, as `[B, n, p]`.
 
-        One product `V^H [B * n, n] @ [n, p * n]` gives `v_k^H B_j` for every level and parameter;
-        a second one, level by level, contracts with `v_k`.
+        One product `V^H [n, n] @ [n, p * n]` in each row gives `v_k^H B_j` for every level and
+        parameter; a second one, level by level, contracts with `v_k`.
         """
         count, size, _ = self.basis.shape
         side_by_side = self.basis.transpose(1, 0, 2).reshape(size, count * size)
-        rows = tf.reshape(hermitian_transpose(eigenvectors), [-1, size])
-        products = tf.matmul(rows, tf.constant(side_by_side, eigenvectors.dtype))
+        shared = tf.constant(side_by_side[None], eigenvectors.dtype)
+        products = matmul_rows(hermitian_transpose(eigenvectors), shared)
         products = tf.reshape(products, [-1, size, count, size])
         levels = tf.linalg.matvec(products, tf.linalg.matrix_transpose(eigenvectors))
         return tf.math.real(levels)

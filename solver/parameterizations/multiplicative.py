@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..eigen import matmul_rows
 from .affine import as_matrices
 from .base import SEED, Parameterization
 
@@ -64,7 +65,7 @@ class Multiplicative(Parameterization):
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""
         matrix = self.matrix(parameters)
-        products = tf.math.real(tf.math.conj(eigenvectors) * tf.matmul(matrix, eigenvectors))
+        products = tf.math.real(tf.math.conj(eigenvectors) * matmul_rows(matrix, eigenvectors))
         return tf.linalg.matrix_transpose(products) / parameters[:, None, :]
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
