@@ -47,7 +47,7 @@ def fit(
         Path,
         typer.Argument(
             help="Observed levels, one spectrum a line: CSV (an empty field or nan is a level "
-            "that was not observed) or a two-dimensional .npy.",
+            "that was not observed; no header) or a two-dimensional .npy.",
             exists=True,
             dir_okay=False,
         ),
@@ -62,6 +62,10 @@ def fit(
     """
     import tensorflow as tf  # slow to import: `--help` does without
 
+    if not (model_dir / "saved_model.pb").exists():
+        versions = sorted(path.parent.name for path in model_dir.glob("*/saved_model.pb"))
+        hint = f" Did you mean {model_dir / versions[-1]}?" if versions else ""
+        raise typer.BadParameter(f"{model_dir} is not the version directory of a model.{hint}")
     model = tf.saved_model.load(str(model_dir))
     serve = model.signatures["serving_default"]
     expected = serve.structured_input_signature[1]["targets"]
@@ -76,19 +80,35 @@ def fit(
 
 
 def read_targets(path: Path, levels: int) -> np.ndarray:
-    """The targets in a file, `[rows, levels]`; a wrong number of levels is an error for people."""
+    """The targets in a file, `[rows, levels]`; what is wrong with it is an error for people."""
     if path.suffix == ".npy":
-        targets = np.load(path)
-    else:
-        try:
-            targets = np.genfromtxt(path, delimiter=",", dtype=float, ndmin=2)
-        except ValueError as error:
-            raise typer.BadParameter(f"{path}: {error}") from error
-    if targets.ndim != 2 or targets.shape[1] != levels:
+        targets = np.load(path, allow_pickle=False)
+        if targets.dtype.kind not in "iuf" or targets.shape[1:] != (levels,):
+            raise typer.BadParameter(
+                f"{path} must hold real numbers of shape (spectra, {levels}), got {targets.dtype} "
+                f"of shape {targets.shape}."
+            )
+        return targets
+    with path.open(newline="") as file:
+        lines = [(number, line) for number, line in enumerate(csv.reader(file), 1) if line]
+    for number, line in lines:
+        if len(line) != levels:
+            raise typer.BadParameter(
+                f"{path}, line {number}: expected {levels} levels between commas, got {len(line)}."
+            )
+    rows = [[_level(path, number, field) for field in line] for number, line in lines]
+    return np.array(rows).reshape(-1, levels)
+
+
+def _level(path: Path, number: int, field: str) -> float:
+    """One level; an empty field is a level that was not observed."""
+    try:
+        return float(field) if field.strip() else float("nan")
+    except ValueError:
         raise typer.BadParameter(
-            f"{path} must hold {levels} levels a line, got an array of shape {targets.shape}."
-        )
-    return targets
+            f"{path}, line {number}: {field!r} is not a number; leave the field empty, or write "
+            "nan, for a level that was not observed."
+        ) from None
 
 
 def as_table(answer: dict[str, np.ndarray]) -> list[list[str]]:

@@ -102,6 +102,7 @@ def make_settings(
             f"{', '.join(needed)}, got {method!r}."
         )
     dtype = _real_dtype(owner, dtype)
+    _check_matrix(owner, parameterization, dtype)
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:
         raise ValueError(f"{owner}: tolerance must be a number of at least 0, got {tolerance!r}.")
@@ -146,6 +147,26 @@ def _real_dtype(owner: str, dtype: Any) -> tf.DType:
     if found not in _DEFAULT_TOLERANCE:
         raise ValueError(f"{owner}: dtype must be tf.float64 or tf.float32, got {found.name}.")
     return found
+
+
+def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DType) -> None:
+    """Try the user's matrix in this dtype, before an error in it surfaces deep inside the fit."""
+    size, count = parameterization.size, parameterization.num_parameters
+    build = tf.function(parameterization.matrix, autograph=False)
+    try:
+        traced = build.get_concrete_function(tf.TensorSpec([None, count], dtype))
+    except Exception as error:
+        raise ValueError(
+            f"{owner}: the matrix of {type(parameterization).__name__} cannot be built from "
+            f"{dtype.name} parameters [rows, {count}]: {type(error).__name__}: {error}"
+        ) from error
+    found = traced.structured_outputs
+    if found.dtype.real_dtype != dtype or not found.shape.is_compatible_with([None, size, size]):
+        raise ValueError(
+            f"{owner}: the matrix of {type(parameterization).__name__} must be [rows, {size}, "
+            f"{size}] in {dtype.name} or the matching complex dtype, got {found.shape} in "
+            f"{found.dtype.name}."
+        )
 
 
 def _starting_points(owner: str, initial: Any, count: int) -> np.ndarray:

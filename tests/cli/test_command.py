@@ -1,6 +1,7 @@
 """The command `eigenfit`."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,11 +49,36 @@ def test_fit_of_npy_writes_a_file(solver, model_dir, tmp_path):
     assert [row["status"] for row in rows] == ["CONVERGED"] * 5
 
 
-def test_wrong_number_of_levels_is_one_clear_error(model_dir, tmp_path):
-    (tmp_path / "levels.csv").write_text("1,2\n")
-    done = run("fit", model_dir, tmp_path / "levels.csv")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2,3\n1,2\n", "line 2: expected 3 levels between commas, got 2"),
+        ("1 2 3\n", "line 1: expected 3 levels between commas, got 1"),
+        ("a,b,c\n1,2,3\n", "line 1: 'a' is not a number"),
+        ("1,2.O,3\n", "line 1: '2.O' is not a number"),
+    ],
+)
+def test_a_wrong_line_is_one_clear_error(model_dir, tmp_path, monkeypatch, text, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text(text)
+    done = run("fit", model_dir, "x.csv")
     assert done.exit_code == 2
-    assert "must hold 3 levels a line" in " ".join(done.output.replace("│", " ").split())
+    assert message in " ".join(done.output.replace("│", " ").split())
+
+
+def test_the_base_directory_in_place_of_a_version(model_dir, tmp_path):
+    (tmp_path / "levels.csv").write_text("1,2,3\n")
+    done = run("fit", Path(model_dir).parent, tmp_path / "levels.csv")
+    assert done.exit_code == 2
+    assert "Did you mean" in done.output
+
+
+def test_wrong_npy_is_one_clear_error(model_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.ones((2, 3), complex))
+    done = run("fit", model_dir, "x.npy")
+    assert done.exit_code == 2
+    assert "must hold real numbers" in " ".join(done.output.replace("│", " ").split())
 
 
 def test_version():
