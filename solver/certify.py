@@ -24,7 +24,7 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     # The rounding error of eigenvalues bounds how small a gradient can be computed.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     largest = tf.maximum(task.scale, tf.reduce_max(tf.abs(point.eigenvalues), axis=-1))
-    rounding = 4.0 * epsilon * settings.parameterization.size * largest
+    rounding = 8.0 * epsilon * settings.parameterization.size * largest
     rounding *= tf.reduce_max(task.weights, axis=-1)
     refining = task.attempt == settings.starts
     cosine = tf.where(

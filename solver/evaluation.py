@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from .eigen import guarded_eigh
@@ -66,13 +67,20 @@ def evaluate(
     jacobian = tf.where(usable[:, None, None], jacobian, 0.0)
     observed = tf.reduce_sum(tf.cast(weights > 0, targets.dtype), axis=-1)
     by_parameter = tf.linalg.matrix_transpose(jacobian)
+    column_norms = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
+    # A parameter without any effect has nothing but rounding noise for its column.
+    relative = 8.0 * np.finfo(targets.dtype.as_numpy_dtype).eps * parameterization.size
+    noise = tf.constant(relative * parameterization.parameter_scales, targets.dtype)
+    effective = column_norms > noise * tf.reduce_max(weights, axis=-1, keepdims=True)
+    by_parameter = tf.where(effective[:, :, None], by_parameter, 0.0)
+    jacobian = tf.linalg.matrix_transpose(by_parameter)
     return Point(
         parameters=parameters,
         eigenvalues=values,
         residual=residual,
         jacobian=jacobian,
         gradient=tf.linalg.matvec(by_parameter, residual),
-        column_norms=tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1)),
+        column_norms=tf.where(effective, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
         rms=tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(observed, 1.0)),
     )

@@ -80,7 +80,8 @@ def loss(
     parameters, targets, weights = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights
     )
-    observed = ~tf.math.is_nan(targets)
+    measures = settings.observation.measures(settings.parameterization.size)
+    observed = ~tf.math.is_nan(targets) & tf.constant(measures)
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     levels = settings.observation.observe(spectrum(settings, parameters))
     # Both branches of `where` must be finite, or the gradient is NaN.

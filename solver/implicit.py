@@ -75,9 +75,7 @@ def solve_symmetric(matrix: tf.Tensor, units: tf.Tensor, right: tf.Tensor) -> tf
 
 
 def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
-    """The tensor `[B, ...]` with 0 in rows that are not usable; integers have no gradient."""
-    if not tensor.dtype.is_floating:
-        return tensor
+    """The tensor `[B, ...]` with 0 in rows that are not usable."""
     return select(usable, tensor, tf.zeros_like(tensor))
 
 
@@ -105,7 +103,12 @@ def pull_back_answer(
         quite what the row is.
     """
     usable = result.status > 0
-    upstream = FitResult(*(keep_rows(usable, tensor) for tensor in upstream))
+    upstream = upstream._replace(
+        parameters=keep_rows(usable, upstream.parameters),
+        eigenvalues=keep_rows(usable, upstream.eigenvalues),
+        residuals=keep_rows(usable, upstream.residuals),
+        loss=keep_rows(usable, upstream.loss),
+    )
     parameters = tf.where(usable[:, None], result.parameters, tf.zeros_like(result.parameters))
     values, vectors, finite = guarded_eigh(parameterization.matrix(parameters))
     usable &= finite

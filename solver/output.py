@@ -37,6 +37,8 @@ def write(
     """Put the answers of finished rows in their places."""
     nan = tf.constant(np.nan, point.loss.dtype)
     observed = task.weights > 0
+    # The level that is the zero of the scale is no datum, but its residual is known to be 0.
+    is_zero = tf.constant(~settings.observation.measures(settings.parameterization.size))
     difference = task.targets - settings.observation.observe(point.eigenvalues)
     errors = standard_errors(
         point.jacobian,
@@ -49,7 +51,7 @@ def write(
         [
             point.parameters,
             point.eigenvalues,
-            tf.where(observed, difference, nan),
+            tf.where(observed | is_zero, difference, nan),
             point.loss[:, None],
             2.0 * tf.norm(point.gradient, axis=-1)[:, None],
             errors,

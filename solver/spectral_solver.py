@@ -212,7 +212,7 @@ class SpectralSolver(tf.Module):
             ValueError: for a shape or dtype that does not fit.
 
         Example:
-            >>> SpectralSolver(Symmetric(2)).spectrum([[0.0, 0.0, 1.0]]).numpy().tolist()
+            >>> SpectralSolver(Symmetric(2)).spectrum([[0.0, 0.0, 1.0]]).numpy().round(9).tolist()
             [[-1.0, 1.0]]
         """
         return self._spectrum(self._unknowns(parameters))
@@ -250,7 +250,9 @@ class SpectralSolver(tf.Module):
             ValueError: for shapes or dtypes that do not fit.
 
         Example:
-            >>> SpectralSolver(Toeplitz(2)).loss([[2.0, 1.0]], [[1.0, 2.0]]).numpy().tolist()
+            >>> SpectralSolver(Toeplitz(2)).loss([[2.0, 1.0]], [[1.0, 2.0]]).numpy().round(
+            ...     9
+            ... ).tolist()
             [1.0]
         """
         parameters = self._unknowns(parameters)

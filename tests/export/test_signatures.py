@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from eigenfit.export.signatures import signatures_of, trace
+from eigenfit.solver import Adam, SpectralSolver, Status, Toeplitz
+
 KINDS = ["toeplitz", "float32", "hermitian", "nonlinear", "lowest"]
 FIT_INPUTS = ["targets", "initial", "weights", "tolerance", "max_steps"]
 INPUTS = {
@@ -161,24 +164,24 @@ def test_neutral_values_mean_the_defaults(model, rows_for):
     assert_same(got, toeplitz.call("serving_default", targets=targets))
 
 
-def test_a_request_cannot_ask_for_more_steps_than_the_solver_has(model):
-    toeplitz = model("toeplitz")
-    # No Toeplitz matrix has these levels, and the tolerance cannot be met: every start is tried.
-    targets = tf.constant([[0.0, 0.0, 0.0, 0.0, 1.0]], tf.float64)
-    nan = tf.fill([1, 5], tf.constant(np.nan, tf.float64))
-    steps, largest = [], np.iinfo(np.int32).max
-    for max_steps in (0, toeplitz.solver.max_steps, toeplitz.solver.max_steps + 1, largest):
-        got = toeplitz.call(
-            "fit",
-            targets=targets,
-            initial=nan,
-            weights=nan,
-            tolerance=tf.zeros([1], tf.float64),
-            max_steps=tf.constant([max_steps], tf.int32),
-        )
-        steps.append(got["steps"].item())
-    assert len(set(steps)) == 1
-    assert steps[0] <= toeplitz.solver.max_steps
+def test_a_request_cannot_ask_for_more_steps_than_the_solver_has():
+    solver = SpectralSolver(Toeplitz(3), Adam(), max_steps=5)
+    targets = tf.constant([[0.0, 1.0, 5.0]] * 4, tf.float64)
+    far = tf.constant([[50.0, 40.0, -30.0]] * 4, tf.float64)  # thousands of steps away
+    nan = tf.fill([4, 3], tf.constant(np.nan, tf.float64))
+    asked = [0, 3, 6, np.iinfo(np.int32).max]
+    fit = trace(signatures_of(solver)["fit"])
+    got = fit(
+        targets=targets,
+        initial=far,
+        weights=nan,
+        tolerance=tf.zeros([4], tf.float64),
+        max_steps=tf.constant(asked, tf.int32),
+    )
+    assert got["steps"].numpy().tolist() == [5, 3, 5, 5]
+    assert got["status"].numpy().tolist() == [Status.MAX_STEPS] * 4
+    longer = solver.fit(targets[:1], far[:1], tolerance=0.0, max_steps=6)
+    assert longer.steps.numpy().tolist() == [6]
 
 
 def test_negative_steps_and_tolerance_are_invalid_input(model):

@@ -92,7 +92,10 @@ def test_cold_starts_know_that_the_lowest_level_is_zero():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Levels("mean"), "must be None or \"lowest\", got 'mean'"),
+        (
+            lambda: Levels("mean"),  # pyright: ignore[reportArgumentType]
+            "must be None or \"lowest\", got 'mean'",
+        ),
         (lambda: Levels(lowest=2, highest=1), "at most one of lowest and highest"),
         (lambda: Levels(lowest=0), "lowest must be an integer of at least 1, got 0"),
         (lambda: Levels(indices=[2, 1]), "ascending order"),

@@ -120,7 +120,10 @@ def test_embedded_operators_of_different_sites_commute(rng):
     ("make", "message"),
     [
         (lambda: Spin(0.3), "multiple of one half, got 0.3"),
-        (lambda: Spin("1"), "multiple of one half, got '1'"),
+        (
+            lambda: Spin("1"),  # pyright: ignore[reportArgumentType]
+            "multiple of one half, got '1'",
+        ),
         (lambda: Spin(-1), "must be positive, got -1"),
         (lambda: Spin(2).stevens(3, 0), "k must be 2, 4 or 6"),
         (lambda: Spin(2).stevens(2, 3), "q from -k to k, got k=2, q=3"),

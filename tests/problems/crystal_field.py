@@ -1,0 +1,59 @@
+"""P7: the crystal field of Ho3+ (5I8) in KY3F10, from 13 measured levels."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from eigenfit.solver import Affine, LevenbergMarquardt, Status
+
+from .registry import Problem, Run
+
+
+def load_stevens() -> ModuleType:
+    """The example that writes the Hamiltonian, imported by its path."""
+    path = Path(__file__).resolve().parents[2] / "docs" / "examples" / "stevens.py"
+    spec = importlib.util.spec_from_file_location("stevens_example", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_STEVENS = load_stevens()
+_NAMES, _BASIS = _STEVENS.wybourne_basis()
+#: The five crystal-field matrices and, for the unknown zero of energy, the identity.
+BASIS = np.concatenate([_BASIS, np.eye(_BASIS.shape[-1])[None]])
+NAMES = (*_NAMES, "E0")
+TARGETS = _STEVENS.targets_by_level()
+START = np.array([*_STEVENS.PUBLISHED, 140.0])
+
+# Independent of eigenfit: scipy.optimize.least_squares and curve_fit from the same start.
+SOLUTION = np.array([-612.929, -1247.029, 346.161, 494.989, -8.173, 141.755])
+STANDARD_ERRORS = np.array([30.755, 41.554, 44.601, 19.285, 35.374, 1.992])
+RMS = 5.2441
+
+PROBLEMS = (
+    Problem(
+        name="crystal_field",
+        citation="Ho3+ in KY3F10, levels of Mujaji & Wells; parameters recomputed with SciPy",
+        parameterization=lambda: Affine(None, BASIS, parameter_names=NAMES),
+        reference=lambda x: np.einsum("j,jab->ab", x, BASIS),
+        targets=TARGETS[None],
+        initial=START[None],
+        solution=SOLUTION[None],
+        rms=RMS,
+        rms_error=1e-4,
+        runs={
+            "LevenbergMarquardt": Run(
+                LevenbergMarquardt, status=Status.STATIONARY, solution_error=2e-3
+            )
+        },
+    ),
+)

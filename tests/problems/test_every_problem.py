@@ -1,0 +1,80 @@
+"""Every registered problem by every method that claims it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from eigenfit.solver import Status
+
+from .registry import Problem, fit_of, problems
+
+CLAIMS = [(name, method) for name, problem in problems().items() for method in problem.runs]
+MATCHED = [c for c in CLAIMS if problems()[c[0]].runs[c[1]].status == Status.CONVERGED]
+MINIMA = [c for c in CLAIMS if problems()[c[0]].runs[c[1]].status == Status.STATIONARY]
+KNOWN = [c for c in CLAIMS if problems()[c[0]].solution is not None]
+
+
+def scale_of(problem: Problem) -> float:
+    return float(np.nanmax(np.abs(problem.targets)))
+
+
+def test_every_claim_is_checked():
+    assert sorted(MATCHED + MINIMA) == sorted(CLAIMS)
+    assert MATCHED
+    assert MINIMA
+
+
+@pytest.mark.parametrize(("name", "method"), CLAIMS)
+def test_every_row_ends_as_expected(name: str, method: str):
+    run = problems()[name].runs[method]
+    assert fit_of(name, method).status.tolist() == [run.status] * len(problems()[name].targets)
+
+
+@pytest.mark.parametrize(("name", "method"), CLAIMS)
+def test_eigenvalues_are_those_of_the_numpy_matrix(name: str, method: str):
+    problem, fit = problems()[name], fit_of(name, method)
+    rounding = 1e-13 if fit.parameters.dtype == np.float64 else 1e-6
+    expected = problem.spectra(fit.parameters.astype(float))
+    np.testing.assert_allclose(fit.eigenvalues, expected, rtol=0, atol=rounding * scale_of(problem))
+
+
+@pytest.mark.parametrize(("name", "method"), MATCHED)
+def test_matched_levels_equal_the_targets(name: str, method: str):
+    problem, fit = problems()[name], fit_of(name, method)
+    seen = ~np.isnan(problem.targets)
+    error = (problem.spectra(fit.parameters.astype(float)) - problem.targets)[seen]
+    assert np.abs(error).max() <= problem.runs[method].accuracy * scale_of(problem)
+
+
+@pytest.mark.parametrize(("name", "method"), MINIMA)
+def test_scipy_cannot_lower_the_loss_of_a_minimum(name: str, method: str):
+    problem, fit = problems()[name], fit_of(name, method)
+    for row, targets in enumerate(problem.targets):
+        seen = ~np.isnan(targets)
+
+        def residual(x: np.ndarray, seen: np.ndarray = seen, targets: np.ndarray = targets):
+            return (np.linalg.eigvalsh(problem.reference(x)) - targets)[seen]
+
+        start = fit.parameters[row]
+        loss = np.sum(residual(start) ** 2)
+        better = least_squares(residual, start, method="lm", x_scale="jac", xtol=1e-14, ftol=1e-14)
+        assert loss == pytest.approx(fit.loss[row], rel=1e-10)
+        assert loss > 0
+        assert 2 * better.cost >= loss * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(("name", "method"), [c for c in MINIMA if problems()[c[0]].rms])
+def test_rms_of_a_minimum(name: str, method: str):
+    problem, fit = problems()[name], fit_of(name, method)
+    rms = np.sqrt(np.nanmean(fit.residuals**2, axis=1))
+    assert problem.rms is not None
+    np.testing.assert_allclose(rms, problem.rms, rtol=0, atol=problem.rms_error)
+
+
+@pytest.mark.parametrize(("name", "method"), KNOWN)
+def test_known_solutions_are_found(name: str, method: str):
+    problem, fit = problems()[name], fit_of(name, method)
+    error = np.abs(fit.parameters - problem.solution)
+    assert error.max() <= problem.runs[method].solution_error

@@ -1,0 +1,72 @@
+"""What several tests of the solver need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def as_numpy(result: Any) -> Any:
+    """The same named tuple with NumPy arrays."""
+    return type(result)(*(np.asarray(field) for field in result))
+
+
+def take(result: Any, rows: Any) -> Any:
+    """Some of the rows of every field."""
+    return type(result)(*(np.asarray(field)[rows] for field in result))
+
+
+def assert_same(one: Any, other: Any, rtol: float = 0.0) -> None:
+    """Every field equal, NaN to NaN; bit by bit unless a relative error is allowed."""
+    assert one._fields == other._fields
+    for name, a, b in zip(one._fields, one, other, strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        if rtol and a.dtype.kind == "f":
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-300, err_msg=name)
+        else:
+            np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def finite_differences(
+    function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-3
+) -> np.ndarray:
+    """`[p] -> [...]` to its derivatives `[..., p]`, by six-point central differences.
+
+    With step h the error is of order `h^6` beside the rounding of `eps / h`.
+    """
+    x = np.asarray(x, dtype=float)
+    columns = []
+    for unit in np.eye(len(x)) * step:
+        a, b, c = (function(x + k * unit) - function(x - k * unit) for k in (1, 2, 3))
+        columns.append((45 * a - 9 * b + c) / (60 * step))
+    return np.stack(columns, axis=-1)
+
+
+def tape_jacobian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> np.ndarray:
+    """`[k, p]` for a function `[B, p] -> [B, k]` at one point, by one tape.
+
+    Not by `GradientTape.jacobian`: in TensorFlow 2.21 its vectorization crashes the process when
+    Python collects garbage at the wrong moment, with any compiled function that multiplies
+    matrices.
+    """
+    count = function(tf.constant(x[None])).shape[1]
+    points = tf.constant(np.tile(x, (count, 1)))
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        chosen = tf.linalg.trace(function(points))
+    return tape.gradient(chosen, points).numpy()
+
+
+def tape_hessian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> np.ndarray:
+    """`[p, p]` for a function `[B, p] -> [B]` at one point, by a tape in a tape."""
+    points = tf.constant(np.tile(x, (len(x), 1)))
+    with tf.GradientTape() as outer:
+        outer.watch(points)
+        with tf.GradientTape() as inner:
+            inner.watch(points)
+            values = function(points)
+        chosen = tf.linalg.trace(inner.gradient(values, points))
+    return outer.gradient(chosen, points).numpy()

@@ -1,0 +1,128 @@
+"""Derivatives of the answer by the data, against finite differences of whole fits."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import Affine, FitResult, Levels, Multiplicative, SpectralSolver, Toeplitz
+from tests.problems.given_matrices import random_hermitian
+
+from .helpers import finite_differences
+
+FIELDS = ("parameters", "eigenvalues", "residuals", "loss")
+
+
+@functools.cache
+def case(name: str) -> tuple[SpectralSolver, np.ndarray, np.ndarray]:
+    """Solver, starting point and targets of one row."""
+    rng = np.random.default_rng(11)
+    if name == "solvable":
+        solver = SpectralSolver(Toeplitz(4))
+        x = np.array([1.0, 0.6, -0.3, 0.2])
+        return solver, x, solver.spectrum(x[None]).numpy()[0]
+    if name == "nonlinear":
+        spring = np.array([[2.0, -1, 0, 0], [-1, 2, -1, 0], [0, -1, 2, -1], [0, 0, -1, 2]])
+        chain = Multiplicative(spring).with_tied({"m3": ("m0", 1.0), "m2": ("m1", 1.0)})
+        solver = SpectralSolver(chain)
+        x = np.array([1.0, 2.0])
+    else:
+        constant, *basis = random_hermitian(4, 6, seed=2, complex_entries=name == "complex")
+        observation = Levels("lowest") if name == "relative" else Levels()
+        solver = SpectralSolver(Affine(constant, np.stack(basis)), observation=observation)
+        x = np.array([0.4, -0.8, 1.1])
+    targets = solver.observation.observe(solver.spectrum(x[None])).numpy()[0]
+    noise = 0.05 * rng.normal(size=targets.shape)
+    if name == "relative":
+        noise[0] = 0.0
+    if name == "gap":
+        targets[2] = np.nan
+    return solver, x, targets + noise
+
+
+CASES = ["solvable", "residual", "complex", "relative", "gap", "nonlinear"]
+
+
+def scalar(fit: FitResult, field: str) -> tf.Tensor:
+    """A number that depends on every entry of a field."""
+    value = getattr(fit, field)
+    value = tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
+    return tf.reduce_sum(value * tf.cast(tf.range(1, tf.size(value) + 1), value.dtype))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("by", ["targets", "weights"])
+@pytest.mark.parametrize("name", CASES)
+def test_finite_differences_agree(name: str, by: str, field: str):
+    solver, start, targets = case(name)
+    weights = np.linspace(0.5, 1.5, len(targets))
+    data = {"targets": targets, "weights": weights}
+
+    @tf.function(autograph=False)
+    def value(targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        fit = solver.fit(targets[None], start[None], weights[None], tolerance=1e-14)
+        return scalar(fit, field)
+
+    watched = {key: tf.constant(array) for key, array in data.items()}
+    with tf.GradientTape() as tape:
+        tape.watch(watched[by])
+        result = value(**watched)
+    found = tape.gradient(result, watched[by]).numpy()
+    seen = ~np.isnan(targets)
+
+    def numpy_value(changed: np.ndarray) -> np.ndarray:
+        full = data[by].copy()
+        full[seen] = changed
+        return value(**{**watched, by: tf.constant(full)}).numpy()
+
+    expected = finite_differences(numpy_value, data[by][seen], step=1e-4)
+    scale = max(1.0, np.abs(expected).max())
+    np.testing.assert_allclose(found[seen], expected, rtol=1e-6, atol=1e-6 * scale)
+    np.testing.assert_array_equal(found[~seen], 0.0)
+
+
+def test_bad_rows_pass_no_gradient_on_and_harm_no_other():
+    solver = SpectralSolver(Multiplicative([[2.0, -1.0], [-1.0, 2.0]]))
+    targets = tf.constant([[1.0, 3.0], [np.inf, 1.0], [np.nan, np.nan], [1.5, 4.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        fit = solver.fit(targets)
+        total = tf.reduce_sum(fit.loss**2) + tf.reduce_sum(fit.parameters)
+    found = tape.gradient(total, targets).numpy()
+    np.testing.assert_array_equal(found[1:3], 0.0)
+    good = tf.gather(targets, [0, 3])
+    with tf.GradientTape() as tape:
+        tape.watch(good)
+        fit = solver.fit(good)
+        total = tf.reduce_sum(fit.loss**2) + tf.reduce_sum(fit.parameters)
+    np.testing.assert_allclose(found[[0, 3]], tape.gradient(total, good), rtol=1e-12)
+
+
+def test_underdetermined_rows_have_the_derivative_of_least_norm():
+    """Two parameters share one matrix: each takes half of the change."""
+    matrix = np.diag([1.0, 2.0, 4.0])
+    solver = SpectralSolver(Affine(None, [matrix, matrix]))
+    targets = tf.constant([[1.0, 2.0, 4.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        x = solver.fit(targets, [[0.2, 0.3]]).parameters
+        first = x[0, 0]
+    slope = np.array([1.0, 2.0, 4.0]) / 21  # of the sum of both
+    np.testing.assert_allclose(tape.gradient(first, targets)[0], slope / 2, rtol=1e-9)
+
+
+def test_a_variable_inside_the_matrix_gets_no_gradient_and_stops_nothing():
+    from eigenfit.solver import Nonlinear
+
+    factor = tf.Variable(2.0, dtype=tf.float64)
+    solver = SpectralSolver(Nonlinear(lambda x: tf.linalg.diag(x * factor), n=2, p=2))
+    targets = tf.constant([[1.0, 3.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        total = tf.reduce_sum(solver.fit(targets).parameters)
+    by_targets, by_factor = tape.gradient(total, [targets, factor])
+    np.testing.assert_allclose(by_targets, [[0.5, 0.5]], rtol=1e-9)
+    assert by_factor is None

@@ -1,0 +1,143 @@
+"""Standard errors against `scipy.optimize.curve_fit`, and inf where nothing is known."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.optimize import curve_fit
+
+from eigenfit.solver import Affine, SpectralSolver, Status, Symmetric
+from tests.problems import crystal_field as p7
+from tests.problems.given_matrices import random_hermitian
+from tests.problems.registry import fit_of
+
+CONSTANT, *REST = random_hermitian(4, 7, seed=71, complex_entries=False)
+BASIS = np.stack(REST)
+SOLUTION = np.array([0.5, -0.4, 0.8])
+NOISE = 0.05 * np.random.default_rng(72).normal(size=(4, 7))
+TARGETS = np.linalg.eigvalsh(CONSTANT + np.tensordot(SOLUTION, BASIS, 1)) + NOISE
+WEIGHTS = np.array([20.0, 10.0, 30.0, 20.0, 5.0, 20.0, 40.0])
+
+
+def levels_of(x: np.ndarray) -> np.ndarray:
+    return np.linalg.eigvalsh(CONSTANT + np.tensordot(x, BASIS, 1))
+
+
+@functools.cache
+def solver(absolute_sigma: bool) -> SpectralSolver:
+    return SpectralSolver(Affine(CONSTANT, BASIS), absolute_sigma=absolute_sigma)
+
+
+@pytest.mark.parametrize("absolute_sigma", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("missing", [(), (0, 3)])
+def test_against_curve_fit(absolute_sigma: bool, weighted: bool, missing: tuple[int, ...]):
+    weights = WEIGHTS if weighted else np.ones(7)
+    seen = ~np.isin(np.arange(7), missing)
+    targets = np.where(seen, TARGETS, np.nan)
+    fit = solver(absolute_sigma).fit(
+        targets, initial=[SOLUTION] * 4, weights=[weights] * 4 if weighted else None
+    )
+    assert fit.status.numpy().tolist() == [Status.STATIONARY] * 4
+    for row in range(4):
+        best, covariance = curve_fit(
+            lambda _, *x: levels_of(np.array(x))[seen],
+            np.flatnonzero(seen),
+            TARGETS[row][seen],
+            p0=SOLUTION,
+            sigma=1 / weights[seen],
+            absolute_sigma=absolute_sigma,
+            xtol=1e-12,
+            ftol=1e-12,
+        )
+        np.testing.assert_allclose(fit.parameters[row], best, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(
+            fit.standard_errors[row], np.sqrt(np.diag(covariance)), rtol=1e-4
+        )
+
+
+def test_weights_of_another_unit_change_nothing_unless_sigma_is_absolute():
+    relative = solver(False).fit(TARGETS, initial=[SOLUTION] * 4, weights=[WEIGHTS] * 4)
+    scaled = solver(False).fit(TARGETS, initial=[SOLUTION] * 4, weights=[4 * WEIGHTS] * 4)
+    np.testing.assert_allclose(scaled.standard_errors, relative.standard_errors, rtol=1e-6)
+    one = solver(True).fit(TARGETS, initial=[SOLUTION] * 4, weights=[WEIGHTS] * 4)
+    other = solver(True).fit(TARGETS, initial=[SOLUTION] * 4, weights=[4 * WEIGHTS] * 4)
+    np.testing.assert_allclose(4 * other.standard_errors, one.standard_errors, rtol=1e-6)
+
+
+def test_standard_errors_of_the_crystal_field():
+    """P7, recomputed with SciPy: finite-difference Jacobian, unweighted, variance estimated."""
+    seen = ~np.isnan(p7.TARGETS)
+
+    def model(_: np.ndarray, *x: float) -> np.ndarray:
+        return np.linalg.eigvalsh(np.tensordot(x, p7.BASIS, 1))[seen]
+
+    best, covariance = curve_fit(
+        model, np.arange(13), p7.TARGETS[seen], p0=p7.START, xtol=1e-12, ftol=1e-12
+    )
+    errors = np.sqrt(np.diag(covariance))
+    residual = model(np.zeros(0), *best) - p7.TARGETS[seen]
+    np.testing.assert_allclose(best, p7.SOLUTION, rtol=0, atol=2e-3)
+    np.testing.assert_allclose(errors, p7.STANDARD_ERRORS, rtol=0, atol=2e-3)
+    assert np.sqrt(np.mean(residual**2)) == pytest.approx(p7.RMS, abs=1e-4)
+    fit = fit_of("crystal_field", "LevenbergMarquardt")
+    np.testing.assert_allclose(fit.parameters[0], p7.SOLUTION, rtol=0, atol=2e-3)
+    np.testing.assert_allclose(fit.standard_errors[0], errors, rtol=1e-4)
+    np.testing.assert_allclose(fit.standard_errors[0], p7.STANDARD_ERRORS, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+def test_duplicate_direction_is_undetermined_and_the_others_are_not(dtype: tf.DType):
+    """x1 and x2 multiply the same matrix: only their weighted sum is known."""
+    basis = np.stack([BASIS[0], BASIS[1], 2 * BASIS[1], BASIS[2]])
+    twin = SpectralSolver(Affine(CONSTANT, basis), absolute_sigma=True, dtype=dtype)
+    start = [[SOLUTION[0], SOLUTION[1] / 2, SOLUTION[1] / 4, SOLUTION[2]]] * 4
+    fit = twin.fit(TARGETS, initial=start)
+    errors = fit.standard_errors.numpy()
+    assert np.isinf(errors[:, [1, 2]]).all()
+    alone = solver(True).fit(TARGETS, initial=[SOLUTION] * 4).standard_errors.numpy()
+    accuracy = 1e-4 if dtype == tf.float64 else 2e-2
+    np.testing.assert_allclose(errors[:, [0, 3]], alone[:, [0, 2]], rtol=accuracy)
+    combined = fit.parameters.numpy()[:, 1] + 2 * fit.parameters.numpy()[:, 2]
+    expected = solver(True).fit(TARGETS, initial=[SOLUTION] * 4).parameters.numpy()[:, 1]
+    np.testing.assert_allclose(combined, expected, atol=1e-6 if dtype == tf.float64 else 2e-3)
+
+
+def test_diagonal_parameters_of_very_different_size():
+    """A Jacobian that is diagonal: the errors are known by hand, over 16 orders of magnitude."""
+    scales = np.array([1e-8, 1.0, 1e8])
+    basis = np.stack([np.diag(row) for row in np.diag(scales)])
+    wide = SpectralSolver(Affine(np.diag([0.0, 10.0, 20.0]), basis), absolute_sigma=True)
+    fit = wide.fit([[1.0, 11.0, 21.0]], weights=[[2.0, 4.0, 5.0]], initial=[0.5 / scales])
+    np.testing.assert_allclose(fit.parameters[0], 1 / scales, rtol=1e-9)
+    np.testing.assert_allclose(fit.standard_errors[0] * scales, [0.5, 0.25, 0.2], rtol=1e-9)
+
+
+def test_fewer_levels_than_parameters():
+    """Symmetric(3) at a diagonal matrix: levels know the diagonal, nothing of the rest."""
+    start = [[1.0, 2.0, 4.0, 0.0, 0.0, 0.0]]
+    absolute = SpectralSolver(Symmetric(3), absolute_sigma=True)
+    fit = absolute.fit([[1.0, 2.0, 4.0]], initial=start, weights=[[1.0, 2.0, 4.0]])
+    np.testing.assert_allclose(fit.standard_errors[0, :3], [1.0, 0.5, 0.25], rtol=1e-9)
+    assert np.isinf(fit.standard_errors[0, 3:]).all()
+    estimated = SpectralSolver(Symmetric(3)).fit([[1.0, 2.0, 4.0]], initial=start)
+    assert np.isinf(estimated.standard_errors).all()
+
+
+def test_no_level_to_spare_leaves_no_estimate_of_the_variance():
+    square = Affine(None, np.stack([np.diag(row) for row in np.eye(3)]))
+    levels, start = [[1.0, 2.0, 4.0]], [[1.1, 2.1, 4.1]]
+    assert np.isinf(SpectralSolver(square).fit(levels, initial=start).standard_errors).all()
+    absolute = SpectralSolver(square, absolute_sigma=True).fit(levels, initial=start)
+    np.testing.assert_allclose(absolute.standard_errors, np.ones((1, 3)), rtol=1e-9)
+
+
+def test_exact_fit_with_levels_to_spare_has_vanishing_errors():
+    exact = levels_of(SOLUTION)
+    fit = solver(False).fit([exact], initial=[SOLUTION + 0.01])
+    assert fit.status.numpy().tolist() == [Status.CONVERGED]
+    assert (fit.standard_errors.numpy() < 1e-8).all()
+    assert (fit.standard_errors.numpy() >= 0).all()

@@ -1,0 +1,144 @@
+"""Every way a row can end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import Adam, Affine, Levels, Nonlinear, SpectralSolver, Status, Toeplitz
+
+
+@pytest.fixture(scope="module")
+def toeplitz() -> SpectralSolver:
+    return SpectralSolver(Toeplitz(3))
+
+
+def test_each_code_has_one_message():
+    assert {int(code) for code in Status} == {1, 2, 3, 4, -1, -2}
+    assert len({code.message for code in Status}) == len(Status)
+
+
+def test_converged_means_the_rms_residual_is_within_the_tolerance(toeplitz):
+    targets = [[1.0, 2.0, 4.0]] * 3
+    fit = toeplitz.fit(targets, [[2.0, 0.5, 0.3]] * 3, tolerance=[1e-2, 1e-6, np.nan])
+    assert fit.status.numpy().tolist() == [1, 1, 1]
+    rms = np.sqrt(np.mean(fit.residuals.numpy() ** 2, axis=1)) / 4.0
+    assert rms[0] <= 1e-2
+    assert rms[1] <= 1e-6
+    assert rms[2] <= 1e-10
+    steps = fit.steps.numpy()
+    assert steps[0] < steps[1] <= steps[2]
+
+
+def test_stationary_means_that_the_gradient_vanishes():
+    """Against scipy: an affine problem with more levels than parameters and noise."""
+    from scipy.optimize import least_squares
+
+    rng = np.random.default_rng(0)
+    basis = rng.normal(size=(2, 5, 5))
+    basis += basis.transpose(0, 2, 1)
+    targets = np.linalg.eigvalsh(basis[0] - 0.5 * basis[1]) + 0.1 * rng.normal(size=5)
+    fit = SpectralSolver(Affine(None, basis)).fit([targets], [[1.0, -0.5]])
+    assert fit.status.numpy().tolist() == [2]
+    expected = least_squares(
+        lambda x: targets - np.linalg.eigvalsh(np.tensordot(x, basis, 1)),
+        [1.0, -0.5],
+        xtol=1e-15,
+        ftol=1e-15,
+        gtol=1e-15,
+    )
+    np.testing.assert_allclose(fit.parameters[0], expected.x, atol=1e-7)
+    np.testing.assert_allclose(fit.loss[0], 2 * expected.cost, rtol=1e-12)
+    assert fit.gradient_norm.numpy()[0] < 1e-8
+
+
+def test_max_steps_for_each_row(toeplitz):
+    fit = toeplitz.fit([[1.0, 2.0, 4.0]] * 3, [[2.0, 0.5, 0.3]] * 3, max_steps=[1, 2, 0])
+    assert fit.status.numpy().tolist() == [4, 4, 1]
+    assert fit.steps.numpy().tolist()[:2] == [1, 2]
+
+
+def test_a_small_limit_still_gives_the_first_start_a_chance():
+    spectra = np.sort(np.random.default_rng(0).normal(size=(100, 6)), axis=1)
+    fit = SpectralSolver(Toeplitz(6)).fit(spectra, max_steps=30)
+    assert (fit.steps.numpy() <= 30).all()
+    assert np.mean(fit.status.numpy() == 1) > 0.5
+
+
+def test_stalled_when_neither_can_be_certified():
+    """Targets in the wrong order: the best fit is a kink, where no gradient vanishes."""
+    free = Affine(None, [np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
+    fit = SpectralSolver(free).fit([[2.0, 1.0]], [[1.4, 1.7]])
+    assert fit.status.numpy()[0] in (Status.STALLED, Status.STATIONARY, Status.MAX_STEPS)
+    np.testing.assert_allclose(fit.loss.numpy(), [0.5], rtol=1e-2)
+
+
+@pytest.mark.parametrize("method", [None, Adam(0.1)])
+def test_non_finite_at_the_start(method):
+    root = Nonlinear(lambda x: tf.linalg.diag(tf.sqrt(x)), n=1, p=1)
+    fit = SpectralSolver(root, method).fit([[2.0], [2.0]], [[-1.0], [3.9]], max_steps=500)
+    assert fit.status.numpy().tolist()[0] == -2
+    assert np.isnan(fit.parameters.numpy()[0]).all()
+    assert fit.status.numpy().tolist()[1] in (1, 4)
+    assert np.isfinite(fit.parameters.numpy()[1]).all()
+
+
+def test_invalid_rows(toeplitz):
+    nan, inf = np.nan, np.inf
+    targets = np.tile([1.0, 2.0, 4.0], (9, 1))
+    weights, initial = np.ones((9, 3)), np.tile([2.0, 0.5, 0.3], (9, 1))
+    tolerance, steps = np.full(9, 1e-8), np.zeros(9, int)
+    targets[0] = nan
+    targets[1, 1] = inf
+    targets[2, 1] = 1e300
+    targets[3] *= 1e-200
+    weights[4, 0] = -1.0
+    weights[5] = 0.0
+    initial[6, 2] = inf
+    tolerance[7] = -1.0
+    steps[8] = -1
+    fit = toeplitz.fit(targets, initial, weights, tolerance, steps)
+    assert fit.status.numpy().tolist() == [-1] * 9
+    assert fit.steps.numpy().tolist() == [0] * 9
+    for field in fit[:-2]:
+        assert np.isnan(field.numpy()).all()
+
+
+def test_what_is_left_out_may_be_anything(toeplitz):
+    """A weight of 0 leaves a level out, whatever its target."""
+    fit = toeplitz.fit([[1.0, np.inf, 4.0]], weights=[[1.0, 0.0, 1.0]])
+    assert fit.status.numpy().tolist() == [1]
+    same = toeplitz.fit([[1.0, np.nan, 4.0]])
+    np.testing.assert_array_equal(fit.parameters, same.parameters)
+    assert np.isnan(fit.residuals.numpy()[0, 1])
+
+
+def test_a_large_common_offset_does_not_prevent_a_certificate():
+    rng = np.random.default_rng(1)
+    basis = rng.normal(size=(2, 5, 5))
+    basis += basis.transpose(0, 2, 1)
+    for offset in (0.0, 1e6):
+        model = SpectralSolver(
+            Affine(offset * np.eye(5), basis), observation=Levels("lowest"), tolerance=1e-8
+        )
+        x = np.array([[1.0, -0.5]])
+        targets = model.observation.observe(model.spectrum(x)).numpy()
+        noisy = targets + np.array([[0, 0.1, -0.1, 0.05, 0.1]])
+        fit = model.fit(np.concatenate([targets, noisy]), np.repeat(x + 0.05, 2, axis=0))
+        assert fit.status.numpy().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("power", [-60, 60])
+def test_the_answer_scales_with_the_unit(power):
+    """Units that differ by a power of two give the same digits."""
+    factor = 2.0**power
+    rng = np.random.default_rng(4)
+    constant, basis = rng.normal(size=(4, 4)), rng.normal(size=(3, 4, 4))
+    constant, basis = constant + constant.T, basis + basis.transpose(0, 2, 1)
+    targets = np.sort(rng.normal(size=(5, 4)))
+    one = SpectralSolver(Affine(constant, basis)).fit(targets)
+    other = SpectralSolver(Affine(factor * constant, factor * basis)).fit(factor * targets)
+    np.testing.assert_array_equal(one.status, other.status)
+    np.testing.assert_allclose(one.parameters, other.parameters, rtol=1e-9)
+    np.testing.assert_allclose(one.eigenvalues * factor, other.eigenvalues, rtol=1e-9)
