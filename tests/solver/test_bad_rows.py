@@ -117,22 +117,22 @@ def test_trace_of_bad_rows():
     assert_same(take(trace, [0, 2]), good)
 
 
-@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
-def test_too_large_for_the_dtype_is_a_status_and_not_a_warning(dtype: tf.DType):
+def test_too_large_for_the_dtype_is_a_status_and_not_a_warning():
     """Warnings are errors in these tests: NumPy warns when 1e300 is cast to float32."""
-    fit = SpectralSolver(Toeplitz(3), dtype=dtype).fit([[1.0, 2.0, 1e300], [1.0, 2.0, 4.0]])
+    single = SpectralSolver(Toeplitz(3), starts=2, dtype=tf.float32)
+    fit = single.fit([[1.0, 2.0, 1e300], [1.0, 2.0, 4.0]])
     assert fit.status.numpy().tolist() == [Status.INVALID_INPUT, Status.CONVERGED]
 
 
-@pytest.mark.parametrize("levels", [[3.0, 1.0, 2.0], [2.0, 1.0, 1.0], [1.0, 0.0, 5.0]])
-def test_impossible_row_is_fitted_as_well_as_possible(levels: list[float]):
+def test_impossible_rows_are_fitted_as_well_as_possible():
     """Ascending levels cannot match unsorted ones; SciPy knows the nearest ascending numbers."""
-    fit = as_numpy(SpectralSolver(Symmetric(3)).fit([levels]))
-    best = isotonic_regression(levels).x
-    assert fit.status[0] in (Status.STATIONARY, Status.STALLED, Status.MAX_STEPS)
+    targets = np.array([[3.0, 1.0, 2.0], [2.0, 1.0, 1.0], [1.0, 0.0, 5.0]])
+    fit = as_numpy(SpectralSolver(Symmetric(3)).fit(targets))
+    best = np.stack([isotonic_regression(levels).x for levels in targets])
+    assert set(fit.status) <= {Status.STATIONARY, Status.STALLED, Status.MAX_STEPS}
     # Levels that want to cross: the loss has a kink at the optimum, where no gradient vanishes.
-    np.testing.assert_allclose(fit.eigenvalues[0], best, rtol=0, atol=0.1)
-    assert fit.loss[0] >= np.sum((best - levels) ** 2)
+    np.testing.assert_allclose(fit.eigenvalues, best, rtol=0, atol=0.1)
+    assert (fit.loss >= np.sum((best - targets) ** 2, axis=1)).all()
 
 
 def root(x: tf.Tensor) -> tf.Tensor:

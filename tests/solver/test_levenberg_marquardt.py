@@ -78,7 +78,7 @@ def test_damped_step_solves_the_damped_normal_equations(
 CONSTANT, *REST = random_hermitian(4, 6, seed=101, complex_entries=False)
 
 
-@pytest.mark.parametrize("initial_damping", [1e-12, 1e-3, 1e3])
+@pytest.mark.parametrize("initial_damping", [1e-12, 1e3])
 def test_every_damping_finds_the_way(initial_damping: float):
     basis = np.stack(REST)
     targets = np.linalg.eigvalsh(CONSTANT + np.tensordot([0.2, 0.1, -0.3], basis, 1))[None]

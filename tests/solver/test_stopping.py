@@ -18,6 +18,11 @@ def toeplitz() -> SpectralSolver:
     return SpectralSolver(Toeplitz(4), starts=1)
 
 
+@functools.cache
+def searching() -> SpectralSolver:
+    return SpectralSolver(Toeplitz(4))
+
+
 FIRST_ROW = np.array([3.0, -1.0, 0.5, -0.25])
 LEVELS = np.linalg.eigvalsh(FIRST_ROW[np.abs(np.subtract.outer(range(4), range(4)))])
 NEAR = FIRST_ROW + 0.05
@@ -61,8 +66,8 @@ def test_ends_of_given_starts_are_certified(dtype: tf.DType, share: float):
 
 def test_one_step_with_many_starts():
     """`max_steps` counts over all starts: one step, from the first."""
-    solver = SpectralSolver(Toeplitz(4), max_steps=1)
-    fit = solver.fit(np.sort(np.random.default_rng(2).normal(size=(5, 4)), axis=1))
+    targets = np.sort(np.random.default_rng(2).normal(size=(5, 4)), axis=1)
+    fit = searching().fit(targets, max_steps=1)
     assert fit.steps.numpy().tolist() == [1] * 5
     assert fit.status.numpy().tolist() == [Status.MAX_STEPS] * 5
 
@@ -70,7 +75,7 @@ def test_one_step_with_many_starts():
 def test_steps_never_pass_the_limit_of_the_row():
     targets = np.sort(np.random.default_rng(2).normal(size=(60, 4)), axis=1)
     limits = np.arange(60) % 12 + 1
-    fit = as_numpy(SpectralSolver(Toeplitz(4)).fit(targets, max_steps=limits))
+    fit = as_numpy(searching().fit(targets, max_steps=limits))
     assert (fit.steps <= limits).all()
     assert set(fit.status.tolist()) == {Status.CONVERGED, Status.MAX_STEPS}
     assert (

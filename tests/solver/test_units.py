@@ -29,26 +29,32 @@ LARGE, SMALL = 2.0**20, 2.0**-20
 
 # For each kind, from the unit u: A(x) whose levels are u times as large, and how x scales.
 KINDS: dict[str, tuple[Callable[[float], Parameterization], bool]] = {
-    "toeplitz": (lambda unit: Toeplitz(5), True),
-    "hermitian": (lambda unit: Hermitian(3), True),
+    "toeplitz": (lambda _: Toeplitz(5), True),
+    "hermitian": (lambda _: Hermitian(3), True),
     "affine, unit in the parameters": (lambda unit: Affine(unit * CONSTANT, BASIS), True),
     "affine, unit in the matrices": (lambda unit: Affine(unit * CONSTANT, unit * BASIS), False),
 }
 
 
 @functools.cache
+def solver_in_unit(kind: str, unit: float, relative: bool, dtype: tf.DType) -> SpectralSolver:
+    observation = Levels(relative_to="lowest") if relative else None
+    return SpectralSolver(KINDS[kind][0](unit), observation=observation, starts=3, dtype=dtype)
+
+
+@functools.cache
 def fit_in_unit(kind: str, unit: float, relative: bool, dtype: tf.DType) -> FitResult:
-    make, parameters_scale = KINDS[kind]
-    parameterization = make(unit)
+    # A structure that is the same in every unit has one solver, traced once.
+    own_unit = unit if kind.startswith("affine") else 1.0
+    solver = solver_in_unit(kind, own_unit, relative, dtype)
+    parameterization = solver.parameterization
     generator = np.random.default_rng(122)
     targets = np.sort(generator.normal(size=(12, parameterization.size)), axis=1)
     initial = generator.normal(size=(12, parameterization.num_parameters))
     initial[6:] = np.nan  # half of the rows leave the start to the solver
     if relative:
         targets -= targets[:, :1]
-    observation = Levels(relative_to="lowest") if relative else None
-    solver = SpectralSolver(parameterization, observation=observation, starts=3, dtype=dtype)
-    initial *= unit if parameters_scale else 1.0
+    initial *= unit if KINDS[kind][1] else 1.0
     return as_numpy(solver.fit(unit * targets, initial=initial))
 
 
