@@ -67,7 +67,7 @@ def example_inputs(solver: SpectralSolver, rows: int) -> dict[str, tf.Tensor]:
     parameters = parameterization.starting_points(
         tf.constant(levels, dtype), tf.constant(numbers, tf.int32), max(rows, 1)
     )
-    targets = solver.observation.observe(solver.spectrum(parameters)).numpy()
+    targets = solver.comparison.observe(solver.spectrum(parameters)).numpy()
     targets[0::4, -1] = np.nan
     targets[2::4] = np.nan
     targets[3::4, -1] = np.inf

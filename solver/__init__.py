@@ -1,11 +1,14 @@
 """The mathematics of eigenfit: parameterizations, methods and the compiled fit."""
 
 from .methods import Adam, LevenbergMarquardt, Method
-from .observation import Levels
+from .observations import Levels, Matched, Observation, Transitions
 from .parameterizations import (
     Additive,
     Affine,
     Banded,
+    BlockDiagonal,
+    Family,
+    Generalized,
     GraphLaplacian,
     Hermitian,
     Multiplicative,
@@ -19,6 +22,7 @@ from .parameterizations import (
 from .result import FitResult, Trace
 from .spectral_solver import SpectralSolver
 from .spin import Spin, embed, heisenberg
+from .statistics import Covariance
 from .status import Status
 
 __all__ = [
@@ -26,14 +30,20 @@ __all__ = [
     "Additive",
     "Affine",
     "Banded",
+    "BlockDiagonal",
+    "Covariance",
+    "Family",
     "FitResult",
+    "Generalized",
     "GraphLaplacian",
     "Hermitian",
     "Levels",
     "LevenbergMarquardt",
+    "Matched",
     "Method",
     "Multiplicative",
     "Nonlinear",
+    "Observation",
     "Parameterization",
     "Persymmetric",
     "SpectralSolver",
@@ -42,6 +52,7 @@ __all__ = [
     "Symmetric",
     "Toeplitz",
     "Trace",
+    "Transitions",
     "Tridiagonal",
     "embed",
     "heisenberg",

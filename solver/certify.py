@@ -25,7 +25,7 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     largest = tf.maximum(task.scale, tf.reduce_max(tf.abs(point.eigenvalues), axis=-1))
     rounding = 8.0 * epsilon * settings.parameterization.size * largest
-    rounding *= tf.reduce_max(task.weights, axis=-1)
+    rounding *= tf.reduce_max(task.data.weights, axis=-1)
     refining = task.attempt == settings.starts
     cosine = tf.where(
         refining,
@@ -42,6 +42,10 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     status = tf.where(state.stalled, int(Status.STALLED), status)
     status = tf.where(tf.reduce_all(flat, axis=-1), int(Status.STATIONARY), status)
     matched = point.rms <= task.tolerance * task.scale
+    if task.data.has_priors:
+        # What is known beforehand must be met as well: else the spectrum alone decides nothing.
+        pull = point.residual[:, task.data.targets.shape[1] :]
+        matched &= tf.reduce_max(tf.abs(pull), axis=-1) <= task.tolerance
     status = tf.where(matched, int(Status.CONVERGED), status)
     empty = point.loss == dtype.max
     return tf.where(state.broken | empty, int(Status.NON_FINITE), status)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from .certify import certify
 from .evaluation import evaluate
+from .model import Data
 from .output import Output, empty_output, unpack, write
 from .result import FitResult
 from .rows import Batch, Pool, Task, concatenate, gather_rows, new_tasks, row_numbers
@@ -79,23 +80,34 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 def step_pool(settings: Settings, pool: Pool) -> Pool:
     """One step of every row that is not done, and its new status."""
     task, state = pool.task, pool.state
-    trial = evaluate(
-        settings.parameterization, settings.observation, state.trial, task.targets, task.weights
-    )
+    trial = evaluate(settings.model, state.trial, task.data, settings.method.needs_hessian)
     active = pool.status == RUNNING
-    first = state.point.loss == task.targets.dtype.max
+    first = state.point.loss == trial.loss.dtype.max
     state = settings.method.step(state, trial, active)
     steps = task.steps + tf.cast(active & ~first, tf.int32)
-    measured = tf.maximum(
-        tf.reduce_max(tf.abs(task.targets), axis=-1),
-        tf.reduce_max(tf.abs(settings.observation.observe(trial.eigenvalues)), axis=-1),
-    )
+    measured = spectral_scale(settings, task.data, trial.eigenvalues)
     # A matrix that is not finite has no levels to measure.
     known = (task.scale > 0) | (trial.loss == trial.loss.dtype.max)
     scale = tf.where(known, task.scale, measured)
     task = task._replace(steps=steps, scale=scale)
     status = tf.where(active, certify(settings, task, state), pool.status)
     return Pool(task, state, status)
+
+
+def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:
+    """`[R]`, the largest magnitude among the targets and the levels compared with them."""
+    comparison = settings.model.comparison
+    assignment = comparison.assign(levels, data.targets, data.weights)
+    observed = comparison.observe(levels, assignment)
+    if comparison.centred:  # then a level that was not observed is 0 like any other number
+        seen = data.weights > 0
+        observed = tf.where(seen, comparison.centre(observed, data.weights), 0.0)
+        targets = tf.where(seen, comparison.centre(data.targets, data.weights), 0.0)
+    else:
+        targets = data.targets
+    return tf.maximum(
+        tf.reduce_max(tf.abs(targets), axis=-1), tf.reduce_max(tf.abs(observed), axis=-1)
+    )
 
 
 def settle_pool(settings: Settings, pool: Pool, output: Output) -> tuple[Pool, Task, Output]:

@@ -62,18 +62,25 @@ def guarded_eigh(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     return tf.math.real(values), vectors, finite
 
 
-def divided_differences(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """`(g_k - g_l) / (lambda_k - lambda_l)`, and 0 for equal levels: `[B, n, n]`.
+def divided_differences(
+    values: tf.Tensor, weights: tf.Tensor, limits: tf.Tensor | None = None
+) -> tf.Tensor:
+    """`(g_k - g_l) / (lambda_k - lambda_l)`, and the limit for equal levels: `[B, n, n]`.
 
     Inside a degenerate level the quotient has no value unless the coupling that it multiplies
-    vanishes (as it does when symmetry protects the degeneracy); 0 is then the right answer.
+    vanishes (as it does when symmetry protects the degeneracy), where 0 is the right answer, or
+    g is a smooth function of the level, whose derivative is the limit.
 
     Args:
         values: `[B, n]`, ascending eigenvalues.
         weights: `[B, n]`, one number `g` for each level.
+        limits: `[B, n, n]`; None for 0.
     """
     change = weights[:, :, None] - weights[:, None, :]
-    return change * _inverse_gaps(values)
+    inverse = _inverse_gaps(values)
+    if limits is None:
+        return change * inverse
+    return tf.where(inverse != 0, change * inverse, limits)
 
 
 def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:

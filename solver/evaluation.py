@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from .eigen import guarded_eigh
-from .observation import Levels
-from .parameterizations import Parameterization
+from .hessian import loss_hessian
+from .model import Data, Model, is_given
 
 
 class Point(NamedTuple):
     """The fit at one set of parameters, for `R` rows.
 
-    Residual and Jacobian are weighted; where no level was observed both are 0.
+    Residual and Jacobian are weighted; where no level was observed both are 0. `M` is the number
+    of targets `m`, plus `p` where there are priors: these count as data about the parameters. A
+    robust loss scales residual and Jacobian so that `J^T r` is the exact gradient and `J^T J` the
+    curvature (as SciPy does). A parameter that its bound holds has a column of zeros.
 
     Attributes:
         parameters: `[R, p]`.
-        eigenvalues: `[R, n]`, ascending.
-        residual: `[R, m]`, `w (t - f(x))`.
-        jacobian: `[R, m, p]`, `w df/dx`.
+        eigenvalues: `[R, n]`, ascending (in each member of a family).
+        residual: `[R, M]`, `w (t - f(x))`.
+        jacobian: `[R, M, p]`, `w df/dx`.
         gradient: `[R, p]`, `J^T residual`: minus half the gradient of the loss.
         column_norms: `[R, p]`, the norms of the columns of the Jacobian.
-        loss: `[R]`, sum of squares of the residual; inf where the matrix is not finite.
+        loss: `[R]`, the loss; the largest number where the matrix is not finite.
         rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
+        lower: `[R, p]`, the bounds; () without bounds.
+        upper: `[R, p]`, the bounds; () without bounds.
+        hessian: `[R, p, p]`, half the second derivatives of the loss; () if not asked for.
     """
 
     parameters: tf.Tensor
@@ -36,58 +41,100 @@ class Point(NamedTuple):
     column_norms: tf.Tensor
     loss: tf.Tensor
     rms: tf.Tensor
+    lower: Any = ()
+    upper: Any = ()
+    hessian: Any = ()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there are bounds."""
+        return is_given(self.lower)
 
 
-def evaluate(
-    parameterization: Parameterization,
-    observation: Levels,
-    parameters: tf.Tensor,
-    targets: tf.Tensor,
-    weights: tf.Tensor,
-) -> Point:
+def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool = False) -> Point:
     """Evaluate every row.
 
     Args:
-        parameterization: makes the matrix.
-        observation: makes the levels that are compared.
-        parameters: `[R, p]`.
-        targets: `[R, m]`, finite; any number where the weight is 0.
-        weights: `[R, m]`, 0 where not observed.
+        model: what is fitted.
+        parameters: `[R, p]`, within the bounds.
+        data: of these rows.
+        with_hessian: whether to compute second derivatives too.
 
     Returns:
-        The `Point`. A row whose matrix is not finite has infinite loss and zero gradient.
+        The `Point`. A row whose matrix is not finite has the largest loss and zero gradient.
     """
-    values, vectors, finite = guarded_eigh(parameterization.matrix(parameters))
-    slopes = parameterization.level_jacobian(parameters, vectors)
-    difference = tf.where(weights > 0, targets - observation.observe(values), 0.0)
-    residual = weights * difference
-    jacobian = weights[:, :, None] * observation.observe(slopes)
-    loss = tf.reduce_sum(residual * residual, axis=-1)
+    structure, comparison = model.parameterization, model.comparison
+    values, vectors, finite = structure.eigensystem(parameters)
+    slopes = structure.level_jacobian(parameters, vectors)
+    assignment = comparison.assign(values, data.targets, data.weights)
+    weights = data.weights
+    difference = data.targets - comparison.observe(values, assignment)
+    difference = tf.where(weights > 0, comparison.centre(difference, weights), 0.0)
+    observed_slopes = comparison.centre(comparison.observe(slopes, assignment), weights)
+    counted = model.loss.count(weights * difference)
+    residual, jacobian = counted.force, weights[:, :, None] * observed_slopes
+    if not model.loss.is_linear:
+        epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
+        root = tf.sqrt(tf.maximum(counted.stiffness, tf.constant(epsilon, weights.dtype)))
+        residual, jacobian = residual / root, jacobian * root[:, :, None]
+    loss = tf.reduce_sum(counted.loss, axis=-1)
+    if data.has_priors:
+        pull = data.prior_weight * (data.prior_mean - parameters)
+        residual = tf.concat([residual, pull], axis=-1)
+        jacobian = tf.concat([jacobian, tf.linalg.diag(data.prior_weight)], axis=1)
+        loss += tf.reduce_sum(pull * pull, axis=-1)
     usable = finite & tf.math.is_finite(loss) & _all_finite(jacobian)
     jacobian = tf.where(usable[:, None, None], jacobian, 0.0)
-    observed = tf.reduce_sum(tf.cast(weights > 0, targets.dtype), axis=-1)
     by_parameter = tf.linalg.matrix_transpose(jacobian)
     column_norms = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
-    # A parameter without any effect has nothing but rounding noise for its column.
-    relative = 8.0 * np.finfo(targets.dtype.as_numpy_dtype).eps * parameterization.size
-    noise = tf.constant(relative * parameterization.parameter_scales, targets.dtype)
-    effective = column_norms > noise * tf.reduce_max(weights, axis=-1, keepdims=True)
-    by_parameter = tf.where(effective[:, :, None], by_parameter, 0.0)
-    jacobian = tf.linalg.matrix_transpose(by_parameter)
+    moves = _has_effect(model, column_norms, weights)
+    if data.bounded:
+        gradient = tf.linalg.matvec(by_parameter, residual)
+        moves &= ~held_by_bounds(parameters, gradient, data)
+    by_parameter = tf.where(moves[:, :, None], by_parameter, 0.0)
+    hessian = ()
+    if with_hessian:
+        hessian = loss_hessian(
+            model, data, parameters, values, vectors, assignment, difference, observed_slopes
+        )
+        hessian = tf.where(
+            usable[:, None, None] & moves[:, :, None] & moves[:, None, :], hessian, 0.0
+        )
+    count = tf.reduce_sum(tf.cast(weights > 0, weights.dtype), axis=-1)
     return Point(
         parameters=parameters,
         eigenvalues=values,
         residual=residual,
-        jacobian=jacobian,
+        jacobian=tf.linalg.matrix_transpose(by_parameter),
         gradient=tf.linalg.matvec(by_parameter, residual),
-        column_norms=tf.where(effective, column_norms, 0.0),
+        column_norms=tf.where(moves, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
-        rms=tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(observed, 1.0)),
+        rms=tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(count, 1.0)),
+        lower=data.lower,
+        upper=data.upper,
+        hessian=hessian,
     )
 
 
-def _all_finite(jacobian: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_all(tf.math.is_finite(jacobian), axis=[1, 2])
+def held_by_bounds(parameters: tf.Tensor, gradient: tf.Tensor, data: Data) -> tf.Tensor:
+    """`[R, p]` bool: at a bound, and the descent direction `gradient` points out of it."""
+    below = (parameters <= data.lower) & (gradient < 0)
+    above = (parameters >= data.upper) & (gradient > 0)
+    return below | above
+
+
+def at_bounds(point: Point) -> tf.Tensor | None:
+    """`[R, p]` bool, which parameters are at a bound; None without bounds."""
+    if not point.bounded:
+        return None
+    return (point.parameters <= point.lower) | (point.parameters >= point.upper)
+
+
+def within_bounds(point: Point, parameters: tf.Tensor) -> tf.Tensor:
+    """The nearest parameters `[R, p]` within the bounds of the point."""
+    if not point.bounded:
+        return parameters
+    return tf.maximum(tf.minimum(parameters, point.upper), point.lower)
 
 
 def choose(mask: tf.Tensor, yes: Point, no: Point) -> Point:
@@ -98,3 +145,16 @@ def choose(mask: tf.Tensor, yes: Point, no: Point) -> Point:
 def select(mask: tf.Tensor, yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
     """`tf.where` with a mask `[R]` for tensors `[R, ...]` of any rank."""
     return tf.where(tf.reshape(mask, [-1] + [1] * (yes.shape.rank - 1)), yes, no)
+
+
+def _has_effect(model: Model, column_norms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """`[R, p]` bool: a parameter without any effect has but rounding noise for its column."""
+    structure = model.parameterization
+    epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
+    relative = 8.0 * epsilon * structure.size * structure.parameter_scales
+    noise = tf.constant(relative, weights.dtype)
+    return column_norms > noise * tf.reduce_max(weights, axis=-1, keepdims=True)
+
+
+def _all_finite(jacobian: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_all(tf.math.is_finite(jacobian), axis=[1, 2])

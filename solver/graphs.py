@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from .driver import fit_rows
-from .eigen import eigenvalues
-from .implicit import pull_back_answer
+from .evaluation import at_bounds, evaluate, select
 from .intake import take_in
+from .request import Request, complete_data, request_shapes
 from .result import FitResult, Trace
+from .rows import Batch
 from .settings import Settings
+from .solutions import fit_solutions, pull_back
+from .statistics import Covariance
+from .statistics import covariance as covariance_of
 from .trace import trace_rows
 
 
@@ -21,50 +25,84 @@ def fit_targets(settings: Settings, targets: tf.Tensor) -> FitResult:
     (targets,) = _shaped(settings, targets=targets)
     rows = tf.shape(targets)[0]
     nan = tf.constant(float("nan"), settings.dtype)
-    return _differentiable_fit(
-        settings,
-        targets,
-        tf.fill([rows, settings.parameterization.num_parameters], nan),
-        tf.ones_like(targets),
-        tf.fill([rows], nan),
-        tf.zeros([rows], tf.int32),
+    request = Request(
+        targets=targets,
+        initial=tf.fill([rows, settings.parameterization.num_parameters], nan),
+        weights=tf.ones_like(targets),
+        tolerance=tf.fill([rows], nan),
+        max_steps=tf.zeros([rows], tf.int32),
     )
+    return _fit(settings, request)
 
 
-def fit(
-    settings: Settings,
-    targets: tf.Tensor,
-    initial: tf.Tensor,
-    weights: tf.Tensor,
-    tolerance: tf.Tensor,
-    max_steps: tf.Tensor,
-) -> FitResult:
-    """Fit; the arguments are those of `SpectralSolver.fit`, with NaN or 0 for a default."""
-    targets, *rest = _complete(settings, targets, initial, weights, tolerance, max_steps)
-    return _differentiable_fit(settings, targets, *rest)
+def fit(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> FitResult:
+    """Fit; the arguments are the named fields of `Request`, with NaN or 0 for a default."""
+    return _fit(settings, _request(settings, names, arguments))
 
 
-def trace(
-    settings: Settings,
-    targets: tf.Tensor,
-    initial: tf.Tensor,
-    weights: tf.Tensor,
-    tolerance: tf.Tensor,
-    max_steps: tf.Tensor,
-) -> Trace:
+def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Trace:
     """Fit from the first start only and keep every step; the arguments are those of `fit`."""
-    targets, initial, weights, tolerance, max_steps = _complete(
-        settings, targets, initial, weights, tolerance, max_steps
-    )
-    limit = tf.where(max_steps == 0, settings.steps_from_one_start, max_steps)
-    batch = take_in(settings, targets, initial, weights, tolerance, limit)
+    request = _request(settings, names, arguments)
+    limit = tf.where(request.max_steps == 0, settings.steps_from_one_start, request.max_steps)
+    data = complete_data(settings, request)
+    batch = take_in(settings, data, request.initial, request.tolerance, limit)
     return trace_rows(settings, batch)
+
+
+def covariance(
+    settings: Settings, parameters: tf.Tensor, weights: tf.Tensor, targets: tf.Tensor
+) -> Covariance:
+    """The covariance at parameters `[B, p]`; weights and targets `[B, m]`.
+
+    Where a target is NaN and the weight is not 0, the target is what the parameters give.
+    """
+    parameters, weights, targets = _shaped(
+        settings, parameters=parameters, weights=weights, targets=targets
+    )
+    model = settings.model
+    values, _, finite = model.parameterization.eigensystem(parameters)
+    given = ~tf.math.is_nan(targets)
+    known = tf.where(given, targets, tf.zeros_like(targets))
+    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
+    weights = tf.where(tf.constant(model.comparison.measures), weights, tf.zeros_like(weights))
+    assignment = model.comparison.assign(values, known, weights)
+    own = model.comparison.observe(values, assignment)
+    request = Request(targets=tf.where(given, targets, own), weights=weights)
+    data = complete_data(settings, request)
+    point = evaluate(model, parameters, data)
+    found = covariance_of(point.jacobian, at_bounds(point))
+    usable = finite & tf.reduce_all(tf.math.is_finite(parameters) & (weights >= 0), axis=-1)
+    nan = tf.constant(float("nan"), settings.dtype)
+    real = [
+        select(usable, field, tf.fill(tf.shape(field), nan) if field.dtype.is_floating else 0)
+        for field in found
+    ]
+    return Covariance(*real)
+
+
+def assignment(
+    settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
+    """The level number of each target, `[B, m]` int32; -1 where no level was observed."""
+    parameters, targets, weights = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights
+    )
+    values, _, finite = settings.parameterization.eigensystem(parameters)
+    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
+    observed = ~tf.math.is_nan(targets) & (weights > 0) & finite[:, None]
+    comparison = settings.model.comparison
+    found = comparison.assign(
+        values,
+        tf.where(observed, targets, tf.zeros_like(targets)),
+        tf.where(observed, weights, tf.zeros_like(weights)),
+    )
+    return tf.where(observed, found, -1)
 
 
 def spectrum(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
     """The eigenvalues `[B, n]` for parameters `[B, p]`."""
     (parameters,) = _shaped(settings, parameters=parameters)
-    return eigenvalues(settings.parameterization.matrix(parameters))
+    return settings.parameterization.spectrum(parameters)
 
 
 def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
@@ -76,69 +114,69 @@ def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
 def loss(
     settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
-    """The sum of the squared weighted residuals, `[B]`."""
+    """The loss that a fit makes small, `[B]`."""
     parameters, targets, weights = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights
     )
-    measures = settings.observation.measures(settings.parameterization.size)
-    observed = ~tf.math.is_nan(targets) & tf.constant(measures)
+    comparison = settings.model.comparison
+    observed = ~tf.math.is_nan(targets) & tf.constant(comparison.measures)
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
-    levels = settings.observation.observe(spectrum(settings, parameters))
     # Both branches of `where` must be finite, or the gradient is NaN.
     known = tf.where(observed, targets, tf.zeros_like(targets))
-    residual = tf.where(observed, weights * (known - levels), tf.zeros_like(levels))
-    return tf.reduce_sum(residual * residual, axis=-1)
+    counting = tf.where(observed, weights, tf.zeros_like(weights))
+    values = settings.parameterization.spectrum(parameters)
+    found = comparison.assign(tf.stop_gradient(values), known, counting)
+    difference = comparison.centre(known - comparison.observe(values, found), counting)
+    residual = tf.where(observed, weights * difference, tf.zeros_like(difference))
+    total = tf.reduce_sum(settings.model.loss.count(residual).loss, axis=-1)
+    if settings.priors is not None:
+        data = complete_data(settings, Request(targets=targets, weights=weights))
+        pull = data.prior_weight * (data.prior_mean - parameters)
+        total += tf.reduce_sum(pull * pull, axis=-1)
+    return total
 
 
-def _differentiable_fit(
-    settings: Settings,
-    targets: tf.Tensor,
-    initial: tf.Tensor,
-    weights: tf.Tensor,
-    tolerance: tf.Tensor,
-    max_steps: tf.Tensor,
+def _fit(settings: Settings, request: Request) -> FitResult:
+    """The fit, with the implicit derivative of the answer by targets, weights and priors."""
+    if settings.solutions > 1:
+        return _differentiable(settings, request, fit_solutions)
+    return _differentiable(settings, request, fit_rows)
+
+
+def _differentiable(
+    settings: Settings, request: Request, solve: Callable[[Settings, Batch], FitResult]
 ) -> FitResult:
-    """The fit, with the implicit derivative of the answer by targets and weights."""
+    data = complete_data(settings, request)
+    # Derivatives by bounds are not provided.
+    moving = (
+        "targets",
+        "weights",
+        *(("prior_mean", "prior_weight") if data.has_priors else ()),
+    )
 
     @tf.custom_gradient
-    def answer(
-        targets: tf.Tensor, weights: tf.Tensor
-    ) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
-        batch = take_in(settings, targets, initial, weights, tolerance, max_steps)
-        result = fit_rows(settings, batch)
+    def answer(*tensors: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
+        given = data._replace(**dict(zip(moving, tensors, strict=True)))
+        batch = take_in(settings, given, request.initial, request.tolerance, request.max_steps)
+        result = solve(settings, batch)
 
         def gradient(*upstream: tf.Tensor, variables: list[tf.Variable] | None = None) -> Any:
-            by_data = pull_back_answer(
-                settings.parameterization,
-                settings.observation,
-                result,
-                batch.weights,
-                FitResult(*upstream),
-            )
+            found = pull_back(settings, result, batch.data, FitResult(*upstream))
+            by_data = tuple(getattr(found, name) for name in moving)
             # Derivatives by variables inside a matrix function are not provided.
             return by_data if variables is None else (by_data, [None] * len(variables))
 
         return tuple(result), gradient
 
-    return FitResult(*answer(targets, weights))
+    return FitResult(*answer(*(getattr(data, name) for name in moving)))
 
 
-def _complete(
-    settings: Settings,
-    targets: tf.Tensor,
-    initial: tf.Tensor,
-    weights: tf.Tensor,
-    tolerance: tf.Tensor,
-    max_steps: tf.Tensor,
-) -> list[tf.Tensor]:
+def _request(settings: Settings, names: Sequence[str], arguments: Sequence[tf.Tensor]) -> Request:
     """The arguments of a fit, checked."""
-    return _shaped(
-        settings,
-        targets=targets,
-        initial=initial,
-        weights=weights,
-        tolerance=tolerance,
-        max_steps=max_steps,
+    return Request(
+        **dict(
+            zip(names, _shaped(settings, **dict(zip(names, arguments, strict=True))), strict=True)
+        )
     )
 
 
@@ -148,13 +186,8 @@ def _shaped(settings: Settings, **tensors: tf.Tensor) -> list[tf.Tensor]:
     TensorFlow does not hold tensors of unknown shape to the signature of a function, and a tensor
     of another shape would give plausible numbers.
     """
-    count = settings.parameterization.num_parameters
-    levels = settings.observation.num_targets(settings.parameterization.size)
-    widths = {"targets": levels, "weights": levels, "initial": count, "parameters": count}
-    shaped = {
-        name: tf.ensure_shape(tensor, [None, widths[name]] if name in widths else [None])
-        for name, tensor in tensors.items()
-    }
+    shapes = request_shapes(settings)
+    shaped = {name: tf.ensure_shape(tensor, shapes[name]) for name, tensor in tensors.items()}
     (leader, first), *others = shaped.items()
     checks = [
         tf.debugging.assert_equal(

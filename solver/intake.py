@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .model import Data
 from .rows import Batch
 from .settings import Settings
 
 
 def take_in(
     settings: Settings,
-    targets: tf.Tensor,
+    data: Data,
     initial: tf.Tensor,
-    weights: tf.Tensor,
     tolerance: tf.Tensor,
     max_steps: tf.Tensor,
 ) -> Batch:
@@ -21,15 +21,16 @@ def take_in(
 
     Args:
         settings: the problem, with the defaults.
-        targets: `[B, m]`, NaN where not observed.
+        data: targets NaN where not observed, weights NaN for 1 and 0 for a level to leave out;
+            bounds and priors without NaN.
         initial: `[B, p]`, NaN where the solver is to choose.
-        weights: `[B, m]`, NaN for 1, 0 for a level to leave out.
         tolerance: `[B]`, NaN for the default.
         max_steps: `[B]`, int32, 0 for the default.
 
     Returns:
         The `Batch`.
     """
+    targets, weights = data.targets, data.weights
     dtype = targets.dtype
     # Squares of anything larger are not representable, nor, to full precision, of anything smaller.
     finfo = np.finfo(dtype.as_numpy_dtype)
@@ -44,7 +45,7 @@ def take_in(
         return (largest == 0) | (largest > least)
 
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
-    measures = tf.constant(settings.observation.measures(settings.parameterization.size))
+    measures = tf.constant(settings.model.comparison.measures)
     observed = ~tf.math.is_nan(targets) & (weights > 0) & measures
     targets = tf.where(observed, targets, tf.zeros_like(targets))
     tolerance = tf.where(
@@ -64,11 +65,20 @@ def take_in(
         & (tolerance < most)
         & (max_steps >= 0)
     )
+    if data.bounded:
+        possible = (data.lower <= data.upper) & (data.lower < most) & (data.upper > -most)
+        valid &= tf.reduce_all(possible, axis=-1)
+    if data.has_priors:
+        valid &= not_too_large(data.prior_mean) & not_too_large(data.prior_weight)
+        valid &= tf.reduce_all(data.prior_weight >= 0, axis=-1)
     return Batch(
-        targets=targets,
-        weights=tf.where(observed, weights, tf.zeros_like(weights)),
+        data=data._replace(
+            targets=targets, weights=tf.where(observed, weights, tf.zeros_like(weights))
+        ),
         initial=initial,
         tolerance=tolerance,
         max_steps=tf.where(max_steps > 0, max_steps, default_steps),
         valid=valid,
+        offset=tf.zeros_like(max_steps),
+        single=tf.zeros_like(max_steps),
     )

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .evaluation import Point
+from .evaluation import Point, at_bounds
+from .model import count_data
 from .result import FitResult
 from .rows import Batch, Task
 from .settings import Settings
@@ -24,9 +25,10 @@ class Output(NamedTuple):
 
 def empty_output(settings: Settings, batch: Batch) -> Output:
     """The answer of rows that cannot be fitted."""
-    rows = tf.shape(batch.targets)[0]
-    width = sum(_widths(settings, batch.targets.shape[1]))
-    nan = tf.constant(np.nan, batch.targets.dtype)
+    targets = batch.data.targets
+    rows = tf.shape(targets)[0]
+    width = sum(_widths(settings, targets.shape[1]))
+    nan = tf.constant(np.nan, targets.dtype)
     invalid = tf.constant([0, Status.INVALID_INPUT], tf.int32)
     return Output(tf.fill([rows, width], nan), tf.tile(invalid[None], [rows, 1]))
 
@@ -36,15 +38,18 @@ def write(
 ) -> Output:
     """Put the answers of finished rows in their places."""
     nan = tf.constant(np.nan, point.loss.dtype)
-    observed = task.weights > 0
+    data, comparison = task.data, settings.model.comparison
+    observed = data.weights > 0
     # The level that is the zero of the scale is no datum, but its residual is known to be 0.
-    is_zero = tf.constant(~settings.observation.measures(settings.parameterization.size))
-    difference = task.targets - settings.observation.observe(point.eigenvalues)
+    is_zero = tf.constant(~comparison.measures)
+    assignment = comparison.assign(point.eigenvalues, data.targets, data.weights)
+    difference = data.targets - comparison.observe(point.eigenvalues, assignment)
+    difference = comparison.centre(difference, data.weights)
     errors = standard_errors(
         point.jacobian,
-        point.column_norms,
+        at_bounds(point),
         point.loss,
-        tf.reduce_sum(tf.cast(observed, point.loss.dtype), axis=-1),
+        count_data(settings.model, data),
         settings.absolute_sigma,
     )
     reals = tf.concat(
@@ -70,7 +75,7 @@ def write(
 
 def unpack(settings: Settings, output: Output) -> FitResult:
     """The fields of the result."""
-    levels = settings.observation.num_targets(settings.parameterization.size)
+    levels = settings.model.comparison.num_targets
     parameters, eigenvalues, residuals, loss, norm, errors = tf.split(
         output.reals, _widths(settings, levels), axis=-1
     )

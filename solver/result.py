@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from .summary import summarize
 
-class FitResult(NamedTuple):
+
+class Context(NamedTuple):
+    """What the summary of a result needs besides its numbers.
+
+    Attributes:
+        parameter_names: `p` of them.
+        targets: `[B, m]`, NaN where not observed.
+        upper: `[m]`, the level number of each target.
+        lower: `[m]`, the level that it is measured from, or -1.
+        assign: the level numbers for parameters and targets, where they are not fixed.
+    """
+
+    parameter_names: tuple[str, ...]
+    targets: Any
+    upper: np.ndarray
+    lower: np.ndarray
+    assign: Callable[[Any, Any], Any] | None
+
+
+class _Fields(NamedTuple):
+    parameters: tf.Tensor
+    eigenvalues: tf.Tensor
+    residuals: tf.Tensor
+    loss: tf.Tensor
+    gradient_norm: tf.Tensor
+    standard_errors: tf.Tensor
+    steps: tf.Tensor
+    status: tf.Tensor
+
+
+class FitResult(_Fields):
     """The answer for every row of a batch: `B` rows, `p` parameters, `n` levels, `m` targets.
 
     Rows with the status INVALID_INPUT or NON_FINITE hold NaN in every floating-point field.
@@ -20,19 +53,56 @@ class FitResult(NamedTuple):
         loss: `[B]`, the sum of the squared weighted residuals.
         gradient_norm: `[B]`, the Euclidean norm of the derivative of `loss` by the parameters.
         standard_errors: `[B, p]`, one standard deviation of each parameter; inf for a parameter
-            that the data do not determine.
+            that the data do not determine, NaN for one at a bound.
         steps: `[B]`, int32, how many steps the row took, over all its starts.
         status: `[B]`, int32, see `Status`.
     """
 
-    parameters: tf.Tensor
-    eigenvalues: tf.Tensor
-    residuals: tf.Tensor
-    loss: tf.Tensor
-    gradient_norm: tf.Tensor
-    standard_errors: tf.Tensor
-    steps: tf.Tensor
-    status: tf.Tensor
+    _context: Context | None = None
+
+    def with_context(self, context: Context) -> FitResult:
+        """The same numbers, with what `summary` needs besides them."""
+        result = FitResult(*self)
+        result._context = context
+        return result
+
+    def summary(self, row: int = 0) -> str:
+        """One row for people: parameters with their errors, observed and fitted, the status.
+
+        `310583.541(30)` means 310583.541 with a standard error of 0.030.
+
+        Args:
+            row: the number of the row.
+
+        Returns:
+            Several lines of text. A result that comes out of another graph has lost the names of
+            its parameters and its targets: `x0, x1, ...` stand for them, and residuals alone.
+
+        Raises:
+            ValueError: for a row that is not there, or inside a graph, where there are no numbers.
+
+        Example:
+            >>> fit = SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0]])
+            >>> print(fit.summary(0).splitlines()[0])
+            CONVERGED: the spectrum is matched: the rms residual is within the tolerance
+        """
+        if not all(hasattr(field, "__array__") for field in self):
+            raise ValueError("summary: the result has no numbers inside a graph; call it outside.")
+        rows = len(self.status)
+        if not -rows <= row < rows:
+            raise ValueError(f"summary: row must be below {rows}, the number of rows, got {row}.")
+        numbers = {name: np.asarray(field)[row] for name, field in self._asdict().items()}
+        context = self._context
+        if context is None:
+            return summarize(numbers)
+        levels = context.upper
+        if context.assign is not None:
+            found = context.assign(
+                np.asarray(self.parameters)[row][None], context.targets[row][None]
+            )
+            levels = np.asarray(found)[0]
+        targets = np.asarray(context.targets)[row]
+        return summarize(numbers, context.parameter_names, targets, levels, context.lower)
 
 
 class Trace(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from .evaluation import Point
+from .model import Data
 from .settings import Settings
 from .status import Status
 
@@ -15,20 +16,22 @@ class Batch(NamedTuple):
     """The checked input, `B` rows.
 
     Attributes:
-        targets: `[B, m]`, 0 where not observed.
-        weights: `[B, m]`, 0 where not observed.
+        data: targets, weights and what is known beforehand.
         initial: `[B, p]`, NaN where the solver is to choose.
         tolerance: `[B]`.
         max_steps: `[B]`, int32.
         valid: `[B]`, bool, whether the row can be fitted at all.
+        offset: `[B]`, int32, the number of the first start that the solver chooses.
+        single: `[B]`, int32, 1 for a row that has this start only.
     """
 
-    targets: tf.Tensor
-    weights: tf.Tensor
+    data: Data
     initial: tf.Tensor
     tolerance: tf.Tensor
     max_steps: tf.Tensor
     valid: tf.Tensor
+    offset: tf.Tensor
+    single: tf.Tensor
 
 
 class Task(NamedTuple):
@@ -36,14 +39,14 @@ class Task(NamedTuple):
 
     Attributes:
         place: `[R]`, int32, its place in the batch.
-        targets: `[R, m]`.
-        weights: `[R, m]`.
+        data: targets, weights and what is known beforehand.
         initial: `[R, p]`.
         tolerance: `[R]`.
         max_steps: `[R]`, int32.
         steps: `[R]`, int32, steps so far, over all starts.
         attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
             refinement of the best end of the others; a given start is a refinement at once.
+        offset: `[R]`, int32, the number of the start at attempt 0.
         begun: `[R]`, int32, the value of `steps` when this start began.
         agreeing: `[R]`, int32, how many starts ended at the best loss.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
@@ -52,13 +55,13 @@ class Task(NamedTuple):
     """
 
     place: tf.Tensor
-    targets: tf.Tensor
-    weights: tf.Tensor
+    data: Data
     initial: tf.Tensor
     tolerance: tf.Tensor
     max_steps: tf.Tensor
     steps: tf.Tensor
     attempt: tf.Tensor
+    offset: tf.Tensor
     begun: tf.Tensor
     agreeing: tf.Tensor
     scale: tf.Tensor
@@ -76,33 +79,34 @@ class Pool(NamedTuple):
 
 def new_tasks(settings: Settings, batch: Batch, index: tf.Tensor) -> Task:
     """Tasks for the rows of the batch with these numbers."""
-    targets = tf.gather(batch.targets, index)
+    data = gather_rows(batch.data, index)
     initial = tf.gather(batch.initial, index)
     integers = tf.zeros_like(index)
     several = settings.starts > 1
-    given = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1)
+    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (tf.gather(batch.single, index) > 0)
     return Task(
         place=index,
-        targets=targets,
-        weights=tf.gather(batch.weights, index),
+        data=data,
         initial=initial,
         tolerance=tf.gather(batch.tolerance, index),
         max_steps=tf.gather(batch.max_steps, index),
         steps=integers,
-        attempt=tf.where(given, settings.starts, 0) if several else integers + settings.starts,
+        attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
+        offset=tf.gather(batch.offset, index),
         begun=integers,
         agreeing=integers,
-        scale=tf.zeros_like(targets[:, 0]),
-        best=empty_point(settings, targets) if several else (),
+        scale=tf.zeros_like(data.targets[:, 0]),
+        best=empty_point(settings, data) if several else (),
         best_status=integers + Status.NON_FINITE if several else (),
     )
 
 
-def empty_point(settings: Settings, targets: tf.Tensor) -> Point:
+def empty_point(settings: Settings, data: Data) -> Point:
     """A point that holds nothing: its loss is the largest number."""
+    targets = data.targets
     size = settings.parameterization.size
     count = settings.parameterization.num_parameters
-    levels = targets.shape[1]
+    levels = targets.shape[1] + (count if data.has_priors else 0)
     rows = tf.shape(targets)[0]
 
     def zeros(*shape: int) -> tf.Tensor:
@@ -117,6 +121,9 @@ def empty_point(settings: Settings, targets: tf.Tensor) -> Point:
         column_norms=zeros(count),
         loss=tf.fill([rows], targets.dtype.max),
         rms=zeros(),
+        lower=data.lower,
+        upper=data.upper,
+        hessian=zeros(count, count) if settings.method.needs_hessian else (),
     )
 
 

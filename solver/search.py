@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .evaluation import Point, choose
+from .evaluation import Point, choose, within_bounds
 from .rows import Pool, Task, empty_point
 from .settings import Settings
 from .starts import choose_start
@@ -30,28 +30,27 @@ def begin(settings: Settings, task: Task) -> Pool:
     def chosen() -> tf.Tensor:
         return tf.where(wanted, default_starts(settings, task), task.initial)
 
+    empty = empty_point(settings, task.data)
     start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
+    start = within_bounds(empty, start)
     known = tf.constant(parameterization.parameter_scales, start.dtype)
-    scales = known * tf.reduce_max(task.weights, axis=-1, keepdims=True)
-    state = settings.method.init(start, empty_point(settings, task.targets), scales)
+    scales = known * tf.reduce_max(task.data.weights, axis=-1, keepdims=True)
+    state = settings.method.init(start, empty, scales)
     return Pool(task, state, tf.zeros_like(task.steps))
 
 
 def default_starts(settings: Settings, task: Task) -> tf.Tensor:
     """Where each row starts at its attempt: at the user's points first, then at proposals."""
-    attempt = task.attempt % settings.starts
+    attempt = (task.attempt + task.offset) % settings.starts
     known = len(settings.initial)
-    dtype = task.targets.dtype
+    dtype = task.initial.dtype
     if known == settings.starts:
         return tf.gather(tf.constant(settings.initial, dtype), attempt)
     proposed = choose_start(
-        settings.parameterization,
-        settings.observation,
-        task.targets,
-        task.weights,
+        settings,
+        task.data,
         tf.maximum(attempt - known, 0),
         settings.starts - known,
-        settings.candidates,
     )
     if known == 0:
         return proposed
@@ -93,7 +92,7 @@ def compare_starts(
 
 def next_starts(settings: Settings, task: Task) -> Task:
     """The tasks of rows that begin again: at their next start, or at last from their best end."""
-    observed = tf.math.count_nonzero(task.weights > 0, axis=-1, dtype=tf.int32)
+    observed = tf.math.count_nonzero(task.data.weights > 0, axis=-1, dtype=tf.int32)
     settled = task.agreeing >= _AGREEING_STARTS
     settled &= observed > settings.parameterization.num_parameters
     attempt = tf.where(settled, settings.starts, task.attempt + 1)

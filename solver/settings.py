@@ -9,9 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from .checks import check_count, is_number
+from .knowledge import Bounds, Priors, check_bounds, check_priors
 from .methods import LevenbergMarquardt, Method
-from .observation import Levels
+from .model import Model
+from .observations import Levels, Observation
 from .parameterizations import Parameterization
+from .robust import check_loss
 
 _DEFAULT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
 _GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
@@ -30,7 +33,7 @@ class Settings:
     """What is fixed when the graph is built.
 
     Attributes:
-        parameterization: makes the matrix.
+        model: what is fitted.
         observation: makes the levels that are compared.
         method: makes the steps.
         dtype: of all real numbers.
@@ -45,12 +48,15 @@ class Settings:
             of the Jacobian.
         survey_tolerance: the same for a start that is only one of several.
         absolute_sigma: how standard errors are scaled.
+        bounds: of every row that brings none of its own; None where there are no bounds.
+        priors: of every row that brings none of its own; None where nothing is known.
+        solutions: how many distinct answers a row has.
         pool_rows: the most rows in the pool.
         compaction: False makes every row wait for the slowest one; for measurements only.
     """
 
-    parameterization: Parameterization
-    observation: Levels
+    model: Model
+    observation: Observation
     method: Method
     dtype: tf.DType
     tolerance: float
@@ -63,19 +69,32 @@ class Settings:
     gradient_tolerance: float
     survey_tolerance: float
     absolute_sigma: bool
+    bounds: Bounds | None
+    priors: Priors | None
+    solutions: int
     pool_rows: int
     compaction: bool
+
+    @property
+    def parameterization(self) -> Parameterization:
+        """Makes the matrix."""
+        return self.model.parameterization
 
 
 def make_settings(
     parameterization: Parameterization,
     method: Method | None,
-    observation: Levels | None,
+    observation: Observation | None,
     initial: Any,
     starts: int | None,
     tolerance: float | None,
     max_steps: int | None,
     absolute_sigma: bool,
+    bounds: Any,
+    priors: Any,
+    loss: Any,
+    f_scale: Any,
+    solutions: int,
     dtype: Any,
     pool_rows: int | None,
     compaction: bool,
@@ -92,10 +111,20 @@ def make_settings(
             f"got {parameterization!r}."
         )
     observation = Levels() if observation is None else observation
-    if not isinstance(observation, Levels):
-        raise ValueError(f"{owner}: observation must be a Levels, got {observation!r}.")
+    if not isinstance(observation, Observation):
+        raise ValueError(
+            f"{owner}: observation must be an Observation such as Levels(), got {observation!r}."
+        )
+    comparison = observation.of(parameterization.level_counts)
+    robust = check_loss(owner, loss, f_scale)
+    if comparison.centred and not robust.is_linear:
+        raise ValueError(
+            f'{owner}: relative_to="mean" needs loss="linear", for the offset is that of least '
+            f"squares, got loss={loss!r}; add the identity matrix to the structure instead."
+        )
+    model = Model(parameterization, comparison, robust)
     method = LevenbergMarquardt() if method is None else method
-    needed = ("init", "step", "default_max_steps", "default_starts")
+    needed = ("init", "step", "default_max_steps", "default_starts", "needs_hessian")
     if isinstance(method, type) or not all(hasattr(method, name) for name in needed):
         raise ValueError(
             f"{owner}: method must be an instance such as LevenbergMarquardt() with "
@@ -103,6 +132,8 @@ def make_settings(
         )
     dtype = _real_dtype(owner, dtype)
     _check_matrix(owner, parameterization, dtype)
+    prepare = getattr(method, "for_model", None)
+    method = prepare(model) if callable(prepare) else method
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:
         raise ValueError(f"{owner}: tolerance must be a number of at least 0, got {tolerance!r}.")
@@ -118,9 +149,10 @@ def make_settings(
     one_start = check_count(owner, "max_steps", one_start)
     search = max(one_start, one_start * starts // _SEARCH_SHARE) if max_steps is None else one_start
     if pool_rows is None:
-        pool_rows = _pool_rows(parameterization, observation.num_targets(parameterization.size))
+        pool_rows = _pool_rows(parameterization, comparison.num_targets)
+    names = parameterization.parameter_names
     return Settings(
-        parameterization=parameterization,
+        model=model,
         observation=observation,
         method=method,
         dtype=dtype,
@@ -134,6 +166,9 @@ def make_settings(
         gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
         survey_tolerance=_SURVEY_TOLERANCE,
         absolute_sigma=bool(absolute_sigma),
+        bounds=None if bounds is None else check_bounds(owner, bounds, names),
+        priors=None if priors is None else check_priors(owner, priors, names),
+        solutions=check_count(owner, "solutions", solutions),
         pool_rows=check_count(owner, "pool_rows", pool_rows),
         compaction=bool(compaction),
     )

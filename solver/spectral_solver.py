@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from . import checks, graphs
+from .knowledge import check_bounds, check_priors
 from .methods import Method
-from .observation import Levels
+from .observations import Observation
 from .parameterizations import Parameterization
-from .result import FitResult, Trace
+from .request import BASIC, BOUNDS, PRIORS, request_shapes
+from .result import Context, FitResult, Trace
 from .settings import make_settings
+from .statistics import Covariance
 
 
 class SpectralSolver(tf.Module):
@@ -30,6 +33,8 @@ class SpectralSolver(tf.Module):
     Attributes:
         parameterization: makes the matrix.
         observation: makes the levels that are compared with the targets.
+        comparison: the observation of a spectrum of this size: `observe` maps eigenvalues
+            `[B, n]` to what is compared with targets.
         method: makes the steps.
         dtype: of all real numbers.
         num_targets: `m`, the width of `targets`.
@@ -49,12 +54,17 @@ class SpectralSolver(tf.Module):
         parameterization: Parameterization,
         method: Method | None = None,
         *,
-        observation: Levels | None = None,
+        observation: Observation | None = None,
         initial: Any = None,
         starts: int | None = None,
         tolerance: float | None = None,
         max_steps: int | None = None,
         absolute_sigma: bool = False,
+        bounds: Any = None,
+        priors: Any = None,
+        loss: str = "linear",
+        f_scale: float = 1.0,
+        solutions: int = 1,
         dtype: tf.DType = tf.float64,
         pool_rows: int | None = None,
         compaction: bool = True,
@@ -65,7 +75,8 @@ class SpectralSolver(tf.Module):
         Args:
             parameterization: the structured matrix.
             method: `LevenbergMarquardt()` when None.
-            observation: which function of the levels is compared; `Levels()` when None.
+            observation: which function of the levels is compared: `Levels()` when None, or
+                `Transitions`, or `Matched`.
             initial: `[p]` or `[K, p]`, where rows start for which `fit` is given no starting
                 point, such as the parameters of a related compound. None leaves the choice to the
                 solver, which proposes starts from the targets.
@@ -82,6 +93,19 @@ class SpectralSolver(tf.Module):
                 possible start of a search.
             absolute_sigma: True if weights are 1 / sigma in the unit of the levels, False if only
                 their ratios mean something; as in `scipy.optimize.curve_fit`.
+            bounds: (lower, upper), each a number or `[p]` as in `scipy.optimize.least_squares`, or
+                a dict of (lower, upper) by parameter name. No step leaves them; a parameter that
+                ends at its bound has NaN for its standard error. A start outside moves to the
+                nearest point inside.
+            priors: (mean, sigma), each a number or `[p]`, or a dict of (mean, sigma) by parameter
+                name: Gaussian knowledge of parameters, which counts as one datum each.
+            loss: how weighted residuals count, as in `scipy.optimize.least_squares`: "linear"
+                (least squares), "soft_l1", "huber" or "cauchy", which let outlying levels count
+                less. Priors always count as squares.
+            f_scale: the weighted residual beyond which a level is an outlier.
+            solutions: how many distinct answers to find. When above 1, every start of a row is
+                followed to its end, and every field of the result has the shape `[B, S, ...]`,
+                best first, with the status NO_OTHER where there are fewer.
             dtype: `tf.float64` or `tf.float32`.
             pool_rows: how many rows are fitted side by side; chosen from the sizes when None.
             compaction: False makes every row wait for the slowest one, which only serves to
@@ -101,6 +125,11 @@ class SpectralSolver(tf.Module):
             tolerance,
             max_steps,
             absolute_sigma,
+            bounds,
+            priors,
+            loss,
+            f_scale,
+            solutions,
             dtype,
             pool_rows,
             compaction,
@@ -110,26 +139,38 @@ class SpectralSolver(tf.Module):
         self.observation = settings.observation
         self.method = settings.method
         self.dtype = settings.dtype
-        self.num_targets = settings.observation.num_targets(settings.parameterization.size)
+        self.comparison = settings.model.comparison
+        self.num_targets = self.comparison.num_targets
+        self.bounded = settings.bounds is not None
+        self.has_priors = settings.priors is not None
         self.tolerance = settings.tolerance
         self.max_steps = settings.steps_of_a_search
 
-        levels = tf.TensorSpec([None, self.num_targets], self.dtype)
-        unknowns = tf.TensorSpec([None, self.parameterization.num_parameters], self.dtype)
-        numbers = tf.TensorSpec([None], self.dtype)
-        counts = tf.TensorSpec([None], tf.int32)
-        everything = (levels, unknowns, levels, numbers, counts)
+        shapes = request_shapes(settings)
 
-        def compiled(function: Callable, *signature: tf.TensorSpec) -> Any:
-            bound = functools.partial(function, settings)
+        def compiled(function: Callable, *names: str, **options: Any) -> Any:
+            signature = [
+                tf.TensorSpec(shapes[name], tf.int32 if name == "max_steps" else self.dtype, name)
+                for name in names
+            ]
+            bound = functools.partial(function, settings, **options)
             return tf.function(bound, input_signature=signature, autograph=False)
 
-        self._fit = compiled(graphs.fit, *everything)
-        self._fit_targets = compiled(graphs.fit_targets, levels)
-        self._trace = compiled(graphs.trace, *everything)
-        self._spectrum = compiled(graphs.spectrum, unknowns)
-        self._matrix = compiled(graphs.matrix, unknowns)
-        self._loss = compiled(graphs.loss, unknowns, levels, levels)
+        def by_arguments(function: Callable) -> dict[tuple[bool, bool], Any]:
+            found = {}
+            for bounds, priors in ((False, False), (True, False), (False, True), (True, True)):
+                names = (*BASIC, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
+                found[bounds, priors] = compiled(function, *names, names=names)
+            return found
+
+        self._fit = by_arguments(graphs.fit)
+        self._trace = by_arguments(graphs.trace)
+        self._fit_targets = compiled(graphs.fit_targets, "targets")
+        self._spectrum = compiled(graphs.spectrum, "parameters")
+        self._matrix = compiled(graphs.matrix, "parameters")
+        self._loss = compiled(graphs.loss, "parameters", "targets", "weights")
+        self._covariance = compiled(graphs.covariance, "parameters", "weights", "targets")
+        self._assignment = compiled(graphs.assignment, "parameters", "targets", "weights")
 
     def fit(
         self,
@@ -138,6 +179,9 @@ class SpectralSolver(tf.Module):
         weights: Any = None,
         tolerance: Any = None,
         max_steps: Any = None,
+        *,
+        bounds: Any = None,
+        priors: Any = None,
     ) -> FitResult:
         """Find parameters whose spectrum matches the targets, for every row.
 
@@ -149,6 +193,10 @@ class SpectralSolver(tf.Module):
             weights: `[B, m]`, 1 / sigma of each level; 0 leaves a level out, NaN and None mean 1.
             tolerance: one number or `[B]`, see `SpectralSolver`; NaN and None mean the default.
             max_steps: one whole number or `[B]`; 0 and None mean the default.
+            bounds: (lower, upper), `[B, p]` each; NaN entries, and None, mean those of the solver.
+                A number, `[p]` or a dict by parameter name holds for all rows.
+            priors: (mean, sigma), `[B, p]` each, in the same forms. The answer is differentiable
+                by both.
 
         Returns:
             A `FitResult`. A row that cannot be fitted has a negative status and NaN; it never
@@ -163,9 +211,13 @@ class SpectralSolver(tf.Module):
             [1, 1]
         """
         targets = self._levels("targets", targets)
-        if initial is None and weights is None and tolerance is None and max_steps is None:
-            return self._fit_targets(targets)
-        return self._fit(targets, *self._complete(targets, initial, weights, tolerance, max_steps))
+        if all(x is None for x in (initial, weights, tolerance, max_steps, bounds, priors)):
+            result = self._fit_targets(targets)
+        else:
+            known, key = self._knowledge(targets, bounds, priors)
+            rest = self._complete(targets, initial, weights, tolerance, max_steps, *known)
+            result = self._fit[key](targets, *rest)
+        return result.with_context(self._context(targets))
 
     def trace(
         self,
@@ -174,6 +226,9 @@ class SpectralSolver(tf.Module):
         weights: Any = None,
         tolerance: Any = None,
         max_steps: Any = None,
+        *,
+        bounds: Any = None,
+        priors: Any = None,
     ) -> Trace:
         """Fit like `fit`, from the first start only, and keep every step, for plots.
 
@@ -183,6 +238,8 @@ class SpectralSolver(tf.Module):
             weights: `[B, m]`, see `fit`.
             tolerance: one number or `[B]`, see `fit`.
             max_steps: one whole number or `[B]`, see `fit`.
+            bounds: see `fit`.
+            priors: see `fit`.
 
         Returns:
             A `Trace`.
@@ -196,8 +253,81 @@ class SpectralSolver(tf.Module):
             (1, 2)
         """
         targets = self._levels("targets", targets)
-        rest = self._complete(targets, initial, weights, tolerance, max_steps)
-        return self._trace(targets, *rest)
+        known, key = self._knowledge(targets, bounds, priors)
+        rest = self._complete(targets, initial, weights, tolerance, max_steps, *known)
+        return self._trace[key](targets, *rest)
+
+    def covariance(self, parameters: Any, weights: Any = None, targets: Any = None) -> Covariance:
+        """How sure parameters are, from the linearized fit at them.
+
+        Weights are taken as 1 / sigma in the unit of the levels. Where they are not, multiply the
+        covariance by `fit.loss / (data - parameters)`, as the standard errors of a fit with
+        `absolute_sigma=False` are.
+
+        Args:
+            parameters: `[B, p]`, where a fit ended.
+            weights: `[B, m]`, see `fit`; 0 where no level was observed.
+            targets: `[B, m]`, the observed levels, NaN where there is none. Needed with `Matched`
+                and with a robust loss, where what a level counts depends on its residual; else
+                None.
+
+        Returns:
+            A `Covariance`, NaN in a row that is not finite.
+
+        Raises:
+            ValueError: for shapes or dtypes that do not fit, or if targets are needed.
+
+        Example:
+            >>> diagonal = Affine(None, [np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
+            >>> found = SpectralSolver(diagonal).covariance([[1.0, 2.0]], weights=[[10.0, 1.0]])
+            >>> found.standard_errors.numpy().round(6).tolist(), found.rank.numpy().tolist()
+            ([[0.1, 1.0]], [2])
+        """
+        parameters = self._unknowns(parameters)
+        rows = tf.shape(parameters)[0]
+        model = self._settings.model
+        if targets is None:
+            if model.comparison.groups or not model.loss.is_linear:
+                raise ValueError(
+                    "covariance: pass targets; with Matched, or a loss other than linear, what a "
+                    "level counts depends on them."
+                )
+            observed = tf.fill([rows, self.num_targets], tf.constant(np.nan, self.dtype))
+        else:
+            observed = self._levels("targets", targets)
+        if weights is None:
+            weights = tf.ones_like(observed)
+        weights = self._levels("weights", weights)
+        if targets is not None:
+            weights = tf.where(tf.math.is_nan(observed), tf.zeros_like(weights), weights)
+        checks.check_same_rows(parameters=parameters, weights=weights, targets=observed)
+        return self._covariance(parameters, weights, observed)
+
+    def assignment(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
+        """Which level each target is compared with.
+
+        Args:
+            parameters: `[B, p]`, where a fit ended.
+            targets: `[B, m]`, see `fit`.
+            weights: `[B, m]`, see `fit`.
+
+        Returns:
+            `[B, m]`, int32, numbers from 0 through the levels of all members (with `Transitions`
+            that of the upper level); -1 where none was observed.
+
+        Raises:
+            ValueError: for shapes or dtypes that do not fit.
+
+        Example:
+            >>> solver = SpectralSolver(Toeplitz(3), observation=Matched(2))
+            >>> solver.assignment([[0.0, 1.0, 0.0]], [[0.1, 1.3]]).numpy().tolist()
+            [[1, 2]]
+        """
+        parameters = self._unknowns(parameters)
+        targets = self._levels("targets", targets)
+        weights = tf.ones_like(targets) if weights is None else self._levels("weights", weights)
+        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
+        return self._assignment(parameters, targets, weights)
 
     def spectrum(self, parameters: Any) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
@@ -270,8 +400,51 @@ class SpectralSolver(tf.Module):
         count = self.parameterization.num_parameters
         return checks.as_rows(argument, value, count, "parameters", self.dtype)
 
+    def _knowledge(
+        self, targets: tf.Tensor, bounds: Any, priors: Any
+    ) -> tuple[list[tf.Tensor], tuple[bool, bool]]:
+        """Bounds and priors of the rows as tensors, and which of them there are."""
+        tensors = []
+        for argument, names, value, check in (
+            ("bounds", BOUNDS, bounds, check_bounds),
+            ("priors", PRIORS, priors, check_priors),
+        ):
+            if value is None:
+                continue
+            if not _by_row(value):
+                value = check("fit", value, self.parameterization.parameter_names)
+                rows = tf.shape(targets)[0]
+                value = [
+                    tf.broadcast_to(tf.constant(part, self.dtype), [rows, len(part)])
+                    for part in value
+                ]
+            if len(value) != 2:
+                raise ValueError(
+                    f"fit: {argument} must be ({', '.join(names)}), got {len(value)} parts."
+                )
+            parts = zip(names, value, strict=True)
+            tensors += [self._unknowns(part, f"{argument}: {name}") for name, part in parts]
+        return tensors, (bounds is not None, priors is not None)
+
+    def _context(self, targets: tf.Tensor) -> Context:
+        """What the summary of a result needs besides its numbers."""
+        comparison = self._settings.model.comparison
+        return Context(
+            parameter_names=self.parameterization.parameter_names,
+            targets=targets,
+            upper=comparison.upper,
+            lower=comparison.lower,
+            assign=self.assignment if comparison.groups else None,
+        )
+
     def _complete(
-        self, targets: tf.Tensor, initial: Any, weights: Any, tolerance: Any, max_steps: Any
+        self,
+        targets: tf.Tensor,
+        initial: Any,
+        weights: Any,
+        tolerance: Any,
+        max_steps: Any,
+        *known: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
         """The other arguments of a fit as tensors with the rows of the targets."""
         rows = tf.shape(targets)[0]
@@ -292,5 +465,13 @@ class SpectralSolver(tf.Module):
             weights=weights,
             tolerance=tolerance,
             max_steps=max_steps,
+            **{f"bounds or priors [{place}]": tensor for place, tensor in enumerate(known)},
         )
-        return initial, weights, tolerance, max_steps
+        return initial, weights, tolerance, max_steps, *known
+
+
+def _by_row(value: Any) -> bool:
+    """Whether bounds or priors are given for each row, `[B, p]`, rather than for all rows."""
+    if isinstance(value, Mapping) or not isinstance(value, Sequence):
+        return False
+    return any(tf.is_tensor(part) or np.ndim(part) > 1 for part in value)

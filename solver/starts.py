@@ -2,53 +2,72 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
-from .eigen import guarded_eigh
-from .observation import Levels
-from .parameterizations import Parameterization
+from .evaluation import evaluate
+from .model import Data
+from .parameterizations.base import SEED
+from .settings import Settings
 
 
-def choose_start(
-    parameterization: Parameterization,
-    observation: Levels,
-    targets: tf.Tensor,
-    weights: tf.Tensor,
-    attempt: tf.Tensor,
-    attempts: int,
-    candidates: int,
-) -> tf.Tensor:
+def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
     """The most promising of a few starting points that the parameterization proposes.
 
     A look at the spectrum of a candidate costs one eigendecomposition, a fit from a poor start
     many; so each attempt looks at several candidates and takes the one of the smallest loss.
 
     Args:
-        parameterization: proposes and makes the matrices.
-        observation: makes the levels that are compared.
-        targets: `[R, m]`, any finite number where the weight is 0.
-        weights: `[R, m]`, 0 where not observed.
+        settings: the problem, with the number of candidates.
+        data: of `R` rows.
         attempt: `[R]`, int32, below `attempts`.
         attempts: how many different starts there are.
-        candidates: how many proposals there are for each.
 
     Returns:
-        `[R, p]`.
+        `[R, p]`, within the bounds.
     """
-    nan = tf.constant(float("nan"), targets.dtype)
-    size = parameterization.size
-    levels = observation.guess_levels(tf.where(weights > 0, targets, nan), size)
+    structure, candidates = settings.parameterization, settings.candidates
+    nan = tf.constant(float("nan"), data.targets.dtype)
+    levels = settings.observation.guess_levels(
+        settings.model.comparison,
+        structure.level_counts,
+        tf.where(data.weights > 0, data.targets, nan),
+    )
     repeated = tf.repeat(levels, candidates, axis=0)
     number = attempt[:, None] * candidates + tf.range(candidates)[None, :]
-    proposals = parameterization.starting_points(
-        repeated, tf.reshape(number, [-1]), attempts * candidates
-    )
-    values, _, finite = guarded_eigh(parameterization.matrix(proposals))
-    residual = tf.repeat(weights, candidates, axis=0) * (
-        tf.repeat(targets, candidates, axis=0) - observation.observe(values)
-    )
-    loss = tf.reduce_sum(residual * residual, axis=-1)
-    loss = tf.where(finite & tf.math.is_finite(loss), loss, loss.dtype.max)
+    number = tf.reshape(number, [-1])
+    proposals = structure.starting_points(repeated, number, attempts * candidates)
+    data = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, candidates, axis=0), data)
+    proposals = _respect(proposals, data, number, attempts * candidates)
+    loss = evaluate(settings.model, proposals, data).loss
     best = tf.argmin(tf.reshape(loss, [-1, candidates]), axis=-1)
-    count = parameterization.num_parameters
+    count = structure.num_parameters
     return tf.gather(tf.reshape(proposals, [-1, candidates, count]), best, batch_dims=1)
+
+
+def _respect(proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int) -> tf.Tensor:
+    """The proposals, moved to where the parameters are known to be.
+
+    A parameter with a prior starts within about one sigma of its mean, the first time at the mean.
+    One that was proposed outside of finite bounds starts anywhere between them.
+    """
+    if not data.has_priors and not data.bounded:
+        return proposals
+    generator = np.random.default_rng(SEED)
+    shape = (attempts, proposals.shape[1])
+    if data.has_priors:
+        normal = generator.normal(size=shape)
+        normal[0] = 0.0
+        near = tf.gather(tf.constant(normal, proposals.dtype), number)
+        known = data.prior_weight > 0
+        sigma = 1.0 / tf.where(known, data.prior_weight, tf.ones_like(data.prior_weight))
+        proposals = tf.where(known, data.prior_mean + sigma * near, proposals)
+    if data.bounded:
+        uniform = tf.gather(tf.constant(generator.uniform(size=shape), proposals.dtype), number)
+        finite = tf.math.is_finite(data.lower) & tf.math.is_finite(data.upper)
+        width = tf.where(finite, data.upper - data.lower, tf.zeros_like(data.lower))
+        between = tf.where(finite, data.lower, tf.zeros_like(data.lower)) + uniform * width
+        outside = (proposals < data.lower) | (proposals > data.upper)
+        proposals = tf.where(outside & finite, between, proposals)
+        proposals = tf.maximum(tf.minimum(proposals, data.upper), data.lower)
+    return proposals

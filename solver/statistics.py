@@ -1,14 +1,51 @@
-"""How sure the answer is: covariance and standard errors of fitted parameters."""
+"""How sure the answer is: covariance and standard errors of fitted parameters.
+
+Everything comes from the singular values of the weighted Jacobian with its columns scaled to length
+1, so parameters of very different size do no harm.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 
+class Covariance(NamedTuple):
+    """How sure parameters `[B, p]` are, from the linearized fit.
+
+    A parameter that the data do not determine has an infinite variance; one at a bound, NaN.
+    The others are then those of a fit in which it is held where it is.
+
+    Attributes:
+        covariance: `[B, p, p]`, `(J^T W J)^-1`; NaN off the diagonal of undetermined parameters.
+        standard_errors: `[B, p]`, the roots of its diagonal.
+        correlation: `[B, p, p]`, the covariance in units of the standard errors.
+        rank: `[B]`, int32, how many combinations of parameters the data determine.
+        condition_number: `[B]`, the largest by the smallest singular value of the Jacobian with
+            columns of length 1; inf where the rank is below the number of free parameters.
+    """
+
+    covariance: tf.Tensor
+    standard_errors: tf.Tensor
+    correlation: tf.Tensor
+    rank: tf.Tensor
+    condition_number: tf.Tensor
+
+
+class _Decomposed(NamedTuple):
+    units: tf.Tensor  # [R, p], the column norms, 1 for an empty column
+    inverse: tf.Tensor  # [R, p], the inverse singular values, 0 for unknown directions
+    right: tf.Tensor  # [R, p, p], the right singular vectors in columns
+    singular: tf.Tensor  # [R, p]
+    known: tf.Tensor  # [R, p] bool, which directions the data determine
+    hidden: tf.Tensor  # [R, p] bool, which parameters they do not determine
+
+
 def standard_errors(
     jacobian: tf.Tensor,
-    column_norms: tf.Tensor,
+    held: tf.Tensor | None,
     loss: tf.Tensor,
     observed: tf.Tensor,
     absolute_sigma: bool,
@@ -17,38 +54,96 @@ def standard_errors(
 
     The diagonal of `(J^T J)^-1` with the weighted Jacobian, times the variance of unit weight
     `loss / (observed - p)` unless the weights are taken as absolute: the two conventions of
-    `scipy.optimize.curve_fit`. It is computed from the singular values of the Jacobian with its
-    columns scaled to length 1, so parameters of very different size do no harm.
+    `scipy.optimize.curve_fit`.
 
     Args:
-        jacobian: `[R, m, p]`, weighted.
-        column_norms: `[R, p]`.
+        jacobian: `[R, M, p]`, weighted.
+        held: `[R, p]` bool, parameters at a bound; None for none.
         loss: `[R]`.
-        observed: `[R]`, the number of levels with a weight above 0.
+        observed: `[R]`, the number of data.
         absolute_sigma: whether the weights are 1 / sigma in the unit of the levels.
 
     Returns:
         `[R, p]`; inf for a parameter that the data do not determine, and for every parameter if
-        the variance must be estimated but there are no more levels than parameters.
+        the variance must be estimated but there are no more data than parameters; NaN at a bound.
     """
+    found = _decompose(jacobian, held)
+    variance = tf.linalg.matvec(found.right * found.right, found.inverse * found.inverse)
+    infinity = tf.constant(np.inf, loss.dtype)
+    errors = tf.where(found.hidden, infinity, tf.sqrt(variance) / found.units)
+    if not absolute_sigma:
+        unit = unit_variance(jacobian, held, loss, observed)[:, None]
+        errors = tf.where(tf.math.is_finite(unit), errors * tf.sqrt(unit), infinity)
+    return errors if held is None else tf.where(held, tf.constant(np.nan, loss.dtype), errors)
+
+
+def unit_variance(
+    jacobian: tf.Tensor, held: tf.Tensor | None, loss: tf.Tensor, observed: tf.Tensor
+) -> tf.Tensor:
+    """`loss / (data - free parameters)`, `[R]`; inf without a datum to spare."""
+    free = tf.cast(jacobian.shape[2], loss.dtype)
+    if held is not None:
+        free -= tf.reduce_sum(tf.cast(held, loss.dtype), axis=-1)
+    freedom = observed - free
+    infinity = tf.constant(np.inf, loss.dtype)
+    return tf.where(freedom > 0, loss / tf.maximum(freedom, 1.0), infinity)
+
+
+def covariance(jacobian: tf.Tensor, held: tf.Tensor | None) -> Covariance:
+    """The covariance for absolute weights.
+
+    Args:
+        jacobian: `[R, M, p]`, weighted.
+        held: `[R, p]` bool, parameters at a bound; None for none.
+
+    Returns:
+        The `Covariance`.
+    """
+    found = _decompose(jacobian, held)
+    dtype = jacobian.dtype
+    nan, infinity = tf.constant(np.nan, dtype), tf.constant(np.inf, dtype)
+    half = found.right * found.inverse[:, None, :]
+    # In units of the column norms, where every number is of moderate size.
+    scaled = tf.matmul(half, half, transpose_b=True)
+    lengths = tf.sqrt(tf.linalg.diag_part(scaled))
+    safe = tf.where(lengths > 0, lengths, tf.ones_like(lengths))
+    correlation = scaled / (safe[:, :, None] * safe[:, None, :])
+    full = scaled / (found.units[:, :, None] * found.units[:, None, :])
+    unknown = found.hidden[:, :, None] | found.hidden[:, None, :]
+    correlation, full = tf.where(unknown, nan, correlation), tf.where(unknown, nan, full)
+    variances = tf.where(found.hidden, infinity, tf.linalg.diag_part(full))
+    free = tf.fill(tf.shape(found.units), True) if held is None else ~held
+    variances = tf.where(free, variances, nan)
+    gone = ~(free[:, :, None] & free[:, None, :])
+    correlation, full = tf.where(gone, nan, correlation), tf.where(gone, nan, full)
+    rank = tf.math.count_nonzero(found.known, axis=-1, dtype=tf.int32)
+    number = tf.math.count_nonzero(free, axis=-1, dtype=tf.int32)
+    smallest = tf.reduce_min(tf.where(found.known, found.singular, infinity), axis=-1)
+    condition = tf.where(rank < number, infinity, found.singular[:, 0] / smallest)
+    return Covariance(
+        covariance=tf.linalg.set_diag(full, variances),
+        standard_errors=tf.sqrt(variances),
+        correlation=correlation,
+        rank=rank,
+        condition_number=tf.where(number > 0, condition, nan),
+    )
+
+
+def _decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> _Decomposed:
     dtype = jacobian.dtype
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
+    if held is not None:
+        jacobian = tf.where(held[:, None, :], tf.zeros_like(jacobian), jacobian)
     levels, count = jacobian.shape[1:]
     if levels < count:  # a determined direction needs a level of its own: pad with zero rows
         jacobian = tf.pad(jacobian, [[0, 0], [0, count - levels], [0, 0]])
-    units = tf.where(column_norms > 0, column_norms, tf.ones_like(column_norms))
+    by_parameter = tf.linalg.matrix_transpose(jacobian)
+    norms = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
+    units = tf.where(norms > 0, norms, tf.ones_like(norms))
     singular, _, right = tf.linalg.svd(jacobian / units[:, None, :])
     floor = singular[:, :1] * epsilon * max(levels, count)
     known = singular > tf.maximum(floor, epsilon)
     inverse = tf.where(known, 1.0 / tf.where(known, singular, tf.ones_like(singular)), 0.0)
-    squares = right * right
-    variance = tf.linalg.matvec(squares, inverse * inverse)
-    hidden = tf.linalg.matvec(squares, tf.cast(~known, dtype))
-    infinity = tf.constant(np.inf, dtype)
     # A share above rounding in an unknown direction means that the parameter is undetermined.
-    errors = tf.where(hidden > np.sqrt(epsilon), infinity, tf.sqrt(variance) / units)
-    if absolute_sigma:
-        return errors
-    freedom = (observed - count)[:, None]
-    unit_variance = loss[:, None] / tf.maximum(freedom, 1.0)
-    return tf.where(freedom > 0, errors * tf.sqrt(unit_variance), infinity)
+    share = tf.linalg.matvec(right * right, tf.cast(~known, dtype))
+    return _Decomposed(units, inverse, right, singular, known, share > np.sqrt(epsilon))

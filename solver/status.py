@@ -24,6 +24,7 @@ class Status(enum.IntEnum):
     MAX_STEPS = 4
     INVALID_INPUT = -1
     NON_FINITE = -2
+    NO_OTHER = -3
 
     @property
     def message(self) -> str:
@@ -41,6 +42,7 @@ _MESSAGES = {
         "square the dtype cannot hold, a negative weight, tolerance or step limit"
     ),
     Status.NON_FINITE: "the matrix or its eigenvalues became NaN or infinite on the way",
+    Status.NO_OTHER: "no further distinct solution was found; only where several are asked for",
 }
 
 # Not a result: the row is still in the loop.

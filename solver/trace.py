@@ -22,7 +22,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     Returns:
         A `Trace`.
     """
-    rows = tf.range(tf.shape(batch.targets)[0])
+    rows = tf.range(tf.shape(batch.initial)[0])
     task = new_tasks(settings, batch, rows)
     # The first start, with all steps to itself.
     task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
@@ -51,7 +51,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     pool, _, histories = tf.while_loop(
         unfinished, one_turn, (pool, tf.constant(0), histories), parallel_iterations=1
     )
-    nan = tf.constant(float("nan"), batch.targets.dtype)
+    nan = tf.constant(float("nan"), batch.initial.dtype)
     failed = (pool.status < 0)[:, None]
     parameters, eigenvalues, loss = (
         tf.transpose(h.stack(), [1, 0, *range(2, rank)])

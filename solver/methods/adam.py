@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
-from ..evaluation import Point, choose, select
+from ..evaluation import Point, choose, select, within_bounds
 
 
 class AdamState(NamedTuple):
@@ -92,6 +92,7 @@ class Adam:
 
     default_max_steps = 20000
     default_starts = 1
+    needs_hessian = False
 
     def __init__(
         self,
@@ -154,7 +155,7 @@ class Adam:
         )
         return AdamState(
             point=point,
-            trial=select(active & finite, parameters, state.trial),
+            trial=select(active & finite, within_bounds(point, parameters), state.trial),
             stalled=state.stalled,
             broken=~finite,
             updates=moments.updates,

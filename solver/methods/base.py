@@ -31,10 +31,12 @@ class Method(Protocol):
     Attributes:
         default_max_steps: the most steps from one starting point, when the user sets no limit.
         default_starts: the most starting points of a row, when the user sets no limit.
+        needs_hessian: whether `Point.hessian` is to be computed.
     """
 
     default_max_steps: int
     default_starts: int
+    needs_hessian: bool
 
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> Any:
         """The state before the first evaluation.

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..eigen import matmul_rows
-from ..evaluation import Point, choose, select
+from ..evaluation import Point, choose, select, within_bounds
 
 
 class LevenbergMarquardtState(NamedTuple):
@@ -101,6 +101,12 @@ def damped_step(
     return tf.linalg.matvec(jacobian, multipliers, transpose_a=True)
 
 
+def predicted_decrease(point: Point, step: tf.Tensor) -> tf.Tensor:
+    """`2 g^T h - |J h|^2`, `[R]`: how much the linear model lowers the loss along `h` `[R, p]`."""
+    along = tf.linalg.matvec(point.jacobian, step)
+    return 2.0 * tf.reduce_sum(point.gradient * step, axis=-1) - tf.reduce_sum(along**2, axis=-1)
+
+
 class LevenbergMarquardt:
     """Damped Gauss-Newton steps; the default.
 
@@ -116,6 +122,7 @@ class LevenbergMarquardt:
 
     default_max_steps = 200
     default_starts = 64
+    needs_hessian = False
 
     def __init__(self, initial_damping: float = 1e-3):
         """Set the damping of the first step.
@@ -172,9 +179,11 @@ class LevenbergMarquardt:
         jacobian = point.jacobian / units[:, None, :]
         gradient = point.gradient / units
         scaled = damped_step(jacobian, point.residual, gradient, damping)
-        step = scaled / units
+        next_trial = point.parameters + scaled / units
         predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
-        next_trial = point.parameters + step
+        if point.bounded:
+            next_trial = within_bounds(point, next_trial)
+            predicted = predicted_decrease(point, next_trial - point.parameters)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return LevenbergMarquardtState(

@@ -4,6 +4,9 @@ from .additive import Additive
 from .affine import Affine
 from .banded import Banded
 from .base import Parameterization
+from .block_diagonal import BlockDiagonal
+from .family import Family
+from .generalized import Generalized
 from .graph_laplacian import GraphLaplacian
 from .hermitian import Hermitian
 from .multiplicative import Multiplicative
@@ -17,6 +20,9 @@ __all__ = [
     "Additive",
     "Affine",
     "Banded",
+    "BlockDiagonal",
+    "Family",
+    "Generalized",
     "GraphLaplacian",
     "Hermitian",
     "Multiplicative",

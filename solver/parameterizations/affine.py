@@ -77,6 +77,11 @@ class Affine(Parameterization):
         self._form = form
 
     @property
+    def form(self) -> EntryForm | DenseForm:
+        """The matrices in the form that is fastest for them."""
+        return self._form
+
+    @property
     def constant(self) -> np.ndarray:
         """`[n, n]`, A0."""
         return self._form.constant
@@ -114,7 +119,7 @@ class Affine(Parameterization):
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Members whose spectrum is near the levels; see `projected_starts`."""
-        maps, offsets = start_maps(self._form, attempts)
+        maps, offsets = start_maps((self._form,), attempts)
         chosen = tf.gather(tf.constant(maps, levels.dtype), attempt % len(maps))
         return tf.linalg.matvec(chosen, levels) + tf.constant(offsets, levels.dtype)
 

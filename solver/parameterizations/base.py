@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import hermitian_transpose, matmul_rows
+from ..eigen import eigenvalues, guarded_eigh, hermitian_transpose, matmul_rows
+from .level_curvature import coupled_curvature, density_of
 
 # The same starting directions in every process: a fit is a function of its input alone.
 SEED = 20260731
@@ -82,6 +84,28 @@ class Parameterization(tf.Module):
         """`[p]`, the size of dA/dx for each parameter as far as it is known beforehand, else 0."""
         return np.zeros(self.num_parameters)
 
+    @property
+    def level_counts(self) -> tuple[int, ...]:
+        """How many levels each member has: one number, except for a `Family`."""
+        return (self.size,)
+
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        """The levels, and what their derivatives are made of.
+
+        Args:
+            parameters: `[B, p]`.
+
+        Returns:
+            Eigenvalues `[B, n]`, ascending in each member; eigenvectors `[B, n, n]` in columns
+            (one tensor for each block where the matrix has blocks); and `[B]` bool, whether the
+            matrix was finite.
+        """
+        return guarded_eigh(self.matrix(parameters))
+
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The eigenvalues `[B, n]`, twice differentiable; NaN where the matrix is not finite."""
+        return eigenvalues(self.matrix(parameters))
+
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives `dA/dx_j`, by automatic differentiation.
 
@@ -112,12 +136,12 @@ class Parameterization(tf.Module):
         derivative = outer.gradient(component, seed, unconnected_gradients=zero)
         return tf.reshape(derivative, [-1, count, self.size, self.size])
 
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """The Hellmann-Feynman derivatives `d lambda_k / dx_j = v_k^H (dA/dx_j) v_k`.
 
         Args:
             parameters: `[B, p]`.
-            eigenvectors: `[B, n, n]`, in columns, of the matrices at these parameters.
+            eigenvectors: `[B, n, n]`, in columns, as `eigensystem` gives them at these parameters.
 
         Returns:
             `[B, n, p]`, real.
@@ -130,6 +154,32 @@ class Parameterization(tf.Module):
         products = tf.reshape(products, [-1, size, count, size])
         levels = tf.linalg.matvec(products, tf.linalg.matrix_transpose(eigenvectors))
         return tf.math.real(levels)
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        eigenvalues: tf.Tensor,
+        eigenvectors: Any,
+        weights: tf.Tensor,
+        limits: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """`sum_k g_k d2 lambda_k / dx_i dx_j`, finite at degenerate levels.
+
+        Args:
+            parameters: `[B, p]`.
+            eigenvalues: `[B, n]`, at these parameters.
+            eigenvectors: as `eigensystem` gives them.
+            weights: `[B, n]`, the numbers g.
+            limits: `[B, n, n]`, see `coupled_curvature`.
+
+        Returns:
+            `[B, p, p]`.
+        """
+        second = coupled_curvature(
+            self.derivatives(parameters), eigenvalues, eigenvectors, weights, limits
+        )
+        bending = self.curvature(parameters, density_of(eigenvectors, weights))
+        return second if bending is None else second + bending
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives of `tr(density A(x))`; None where A(x) is affine.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -51,12 +52,44 @@ class Reduced(Parameterization):
         """`[q]`, bounds from the scales of x."""
         return np.abs(self.map).T @ self.inner.parameter_scales
 
+    @property
+    def level_counts(self) -> tuple[int, ...]:
+        """How many levels each member has."""
+        return self.inner.level_counts
+
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        """That of the inner parameterization; see `Parameterization.eigensystem`."""
+        return self.inner.eigensystem(self.expand(parameters))
+
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """That of the inner parameterization; see `Parameterization.spectrum`."""
+        return self.inner.spectrum(self.expand(parameters))
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        eigenvalues: tf.Tensor,
+        eigenvectors: Any,
+        weights: tf.Tensor,
+        limits: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """The second derivatives by y; see `Parameterization.level_curvature`."""
+        inner = self.inner.level_curvature(
+            self.expand(parameters), eigenvalues, eigenvectors, weights, limits
+        )
+        return self._contract(inner)
+
+    def _contract(self, inner: tf.Tensor) -> tf.Tensor:
+        """Second derivatives by y for those by x."""
+        map_ = tf.constant(self.map, inner.dtype)
+        return tf.matmul(map_, tf.matmul(inner, map_), transpose_a=True)
+
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives by y; see `Parameterization.derivatives`."""
         inner = self.inner.derivatives(self.expand(parameters))
         return tf.einsum("bpij,pq->bqij", inner, tf.constant(self.map, inner.dtype))
 
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """The derivatives of the levels by y; see `Parameterization.level_jacobian`."""
         inner = self.inner.level_jacobian(self.expand(parameters), eigenvectors)
         return matmul_rows(inner, tf.constant(self.map[None], inner.dtype))
@@ -64,10 +97,7 @@ class Reduced(Parameterization):
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives by y; see `Parameterization.curvature`."""
         inner = self.inner.curvature(self.expand(parameters), density)
-        if inner is None:
-            return None
-        map_ = tf.constant(self.map, inner.dtype)
-        return tf.matmul(map_, tf.matmul(inner, map_), transpose_a=True)
+        return None if inner is None else self._contract(inner)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """The starting points of x, projected on what y can reach."""
@@ -85,6 +115,8 @@ class Sum(Parameterization):
 
     def __init__(self, first: Parameterization, second: Parameterization):
         """Take the two; raises ValueError for different sizes or a name that both use."""
+        _check_single("a sum", first)
+        _check_single("a sum", second)
         if first.size != second.size:
             raise ValueError(
                 "a sum of parameterizations needs matrices of one size, got "
@@ -172,6 +204,7 @@ class Multiple(Parameterization):
 
     def __init__(self, factor: float, inner: Parameterization):
         """Take a number that is finite and not 0, else raise ValueError."""
+        _check_single("a multiple", inner)
         if not np.isfinite(factor) or factor == 0:
             raise ValueError(
                 f"a multiple of a parameterization needs a finite factor other than 0, "
@@ -256,6 +289,11 @@ def _reduce(
     for name, (other, factor) in ties.items():
         map_[place[name], keep.index(other)] = factor
     return Reduced(inner, map_, offset, tuple(keep))
+
+
+def _check_single(what: str, inner: Parameterization) -> None:
+    if len(inner.level_counts) > 1:
+        raise ValueError(f"{what} of a Family is not defined; make it of the members instead.")
 
 
 def _check_name(inner: Parameterization, method: str, name: str) -> None:

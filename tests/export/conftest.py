@@ -69,7 +69,7 @@ def rows_for():
         real = solver.dtype.as_numpy_dtype
         count = solver.parameterization.num_parameters
         parameters = generator.normal(size=(rows, count)).astype(real)
-        targets = solver.observation.observe(solver.spectrum(parameters)).numpy()
+        targets = solver.comparison.observe(solver.spectrum(parameters)).numpy()
         targets[generator.uniform(size=targets.shape) < 0.1] = np.nan
         initial = (parameters + 0.1 * generator.normal(size=parameters.shape)).astype(real)
         initial[::2] = np.nan

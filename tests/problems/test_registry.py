@@ -60,7 +60,7 @@ def test_problem_is_complete(problem: Problem):
     assert problem.citation
     assert problem.runs
     assert rows >= 1
-    assert levels == problem.observation().num_targets(parameterization.size)
+    assert levels == problem.observation().num_targets(parameterization.level_counts)
     for points in (problem.initial, problem.solution):
         assert points is None or points.shape == (rows, count)
     for method, run in problem.runs.items():

@@ -34,7 +34,7 @@ def case(name: str) -> tuple[SpectralSolver, np.ndarray, np.ndarray]:
         observation = Levels("lowest") if name == "relative" else Levels()
         solver = SpectralSolver(Affine(constant, np.stack(basis)), observation=observation)
         x = np.array([0.4, -0.8, 1.1])
-    targets = solver.observation.observe(solver.spectrum(x[None])).numpy()[0]
+    targets = solver.comparison.observe(solver.spectrum(x[None])).numpy()[0]
     noise = 0.05 * rng.normal(size=targets.shape)
     if name == "relative":
         noise[0] = 0.0

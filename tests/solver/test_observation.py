@@ -20,8 +20,8 @@ N = 6
     ],
 )
 def test_observed_levels_and_their_transpose(choice, numbers, relative_to, rng):
-    observation = Levels(relative_to, **choice)
-    assert observation.num_targets(N) == len(numbers)
+    observation = Levels(relative_to, **choice).of([N])
+    assert observation.num_targets == len(numbers)
     levels = np.sort(rng.normal(size=(4, N)))
     expected = levels[:, numbers] - (levels[:, :1] if relative_to else 0.0)
     np.testing.assert_allclose(observation.observe(tf.constant(levels)), expected)
@@ -32,7 +32,7 @@ def test_observed_levels_and_their_transpose(choice, numbers, relative_to, rng):
             observation.observe(tf.constant(slopes[..., column])),
         )
     weights = rng.normal(size=(4, len(numbers)))
-    back = observation.pull_back(tf.constant(weights), N).numpy()
+    back = observation.pull_back(tf.constant(weights)).numpy()
     np.testing.assert_allclose((back * levels).sum(1), (weights * expected).sum(1))
 
 
@@ -61,7 +61,7 @@ def test_gradients_of_relative_chosen_levels_agree_with_finite_differences(rng):
         observation=Levels("lowest", indices=[1, 2, 3, 4, 5]),
     )
     x = rng.normal(size=(1, 4))
-    targets = solver.observation.observe(solver.spectrum(x)).numpy()
+    targets = solver.comparison.observe(solver.spectrum(x)).numpy()
     targets += 0.01 * rng.normal(size=targets.shape)
     start = tf.constant(x)
     watched = tf.constant(targets)

@@ -123,7 +123,7 @@ def test_a_large_common_offset_does_not_prevent_a_certificate():
             Affine(offset * np.eye(5), basis), observation=Levels("lowest"), tolerance=1e-8
         )
         x = np.array([[1.0, -0.5]])
-        targets = model.observation.observe(model.spectrum(x)).numpy()
+        targets = model.comparison.observe(model.spectrum(x)).numpy()
         noisy = targets + np.array([[0, 0.1, -0.1, 0.05, 0.1]])
         fit = model.fit(np.concatenate([targets, noisy]), np.repeat(x + 0.05, 2, axis=0))
         assert fit.status.numpy().tolist() == [1, 2]

@@ -1,0 +1,81 @@
+"""The exact second derivatives of the loss.
+
+    H = J^T S J + P - sum_k g_k d2 lambda_k / dx2,    S = w^2 (rho' + 2 z rho''),  g = w rho' r
+
+with J the slopes of the observed levels, P the prior weights squared, and g pulled back to the
+levels. The second derivative of a level is second-order perturbation theory. It blows up where
+levels cross, but the loss is smooth where levels with *equal targets* meet: the divided difference
+of the forces g then has a limit, minus the stiffness S. With that limit Newton's method converges
+quadratically to degenerate spectra too; the terms are those of method I of Friedland, Nocedal &
+Overton (SIAM J. Numer. Anal. 24, 1987) for multiple eigenvalues.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .model import Data, Model
+
+
+def loss_hessian(
+    model: Model,
+    data: Data,
+    parameters: tf.Tensor,
+    values: tf.Tensor,
+    vectors: Any,
+    assignment: tf.Tensor,
+    difference: tf.Tensor,
+    slopes: tf.Tensor,
+    limits: bool = True,
+) -> tf.Tensor:
+    """Half the second derivatives of the loss, `[R, p, p]`.
+
+    Args:
+        model: what is fitted.
+        data: of these rows.
+        parameters: `[R, p]`.
+        values: `[R, n]`, the eigenvalues.
+        vectors: as the parameterization gives them.
+        assignment: `[R, m]`, the level of each target.
+        difference: `[R, m]`, targets minus observed levels, centred, 0 where not observed.
+        slopes: `[R, m, p]`, the derivatives of the observed levels, centred.
+        limits: whether equal levels with equal targets keep their limit; without it the
+            parameters that split such a level count as undetermined.
+    """
+    weights = data.weights
+    counted = model.loss.count(weights * difference)
+    stiffness = weights * weights * counted.stiffness
+    force = weights * counted.force
+    by_level = model.comparison.pull_back(force, assignment)
+    by_parameter = tf.linalg.matrix_transpose(slopes)
+    hessian = tf.matmul(by_parameter * stiffness[:, None, :], slopes)
+    meeting = _limits(model, data, assignment, stiffness) if limits else None
+    hessian -= model.parameterization.level_curvature(
+        parameters, values, vectors, by_level, meeting
+    )
+    if data.has_priors:
+        hessian += tf.linalg.diag(data.prior_weight * data.prior_weight)
+    return hessian
+
+
+def _limits(
+    model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tensor
+) -> tf.Tensor | None:
+    """The divided difference of forces where two levels meet: `[R, n, n]`, 0 for unlike targets."""
+    comparison = model.comparison
+    if len(set(comparison.upper.tolist())) < comparison.num_targets:
+        return None  # lines that share a level: no level has a target of its own
+    size = comparison.num_levels
+    place = tf.one_hot(assignment, size, dtype=stiffness.dtype)
+    stiff = tf.reduce_sum(place * stiffness[:, :, None], axis=1)
+    target = tf.reduce_sum(place * data.targets[:, :, None], axis=1)
+    seen = tf.reduce_sum(place * tf.cast(data.weights > 0, place.dtype)[:, :, None], axis=1) > 0
+    epsilon = np.finfo(stiffness.dtype.as_numpy_dtype).eps
+    largest = tf.reduce_max(tf.abs(data.targets), axis=-1)[:, None, None]
+    alike = tf.abs(target[:, :, None] - target[:, None, :]) <= 64.0 * epsilon * largest
+    alike &= seen[:, :, None] & seen[:, None, :]
+    mean = 0.5 * (stiff[:, :, None] + stiff[:, None, :])
+    return tf.where(alike, -mean, 0.0)

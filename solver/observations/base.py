@@ -1,0 +1,46 @@
+"""What every observation offers: from the sizes of the matrices to a comparison with targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from .comparison import Comparison
+
+
+class Observation(tf.Module):
+    """Which function of the eigenvalues is compared with the measured values."""
+
+    def of(self, counts: Sequence[int]) -> Comparison:
+        """The comparison for a spectrum of known size.
+
+        Args:
+            counts: how many levels each member of a family has; one number for one matrix.
+
+        Returns:
+            The `Comparison`, with level numbers running through all members.
+
+        Raises:
+            ValueError: if there are not so many levels or members.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define of(counts).")
+
+    def guess_levels(
+        self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
+    ) -> tf.Tensor:
+        """A whole spectrum for the observed part of one, to start from.
+
+        Args:
+            comparison: of these counts.
+            counts: how many levels each member has.
+            targets: `[B, m]`, NaN where not observed, with at least one observed.
+
+        Returns:
+            `[B, n]`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define guess_levels.")
+
+    def num_targets(self, counts: Sequence[int]) -> int:
+        """How many targets `m` such a spectrum has."""
+        return self.of(counts).num_targets

@@ -1,0 +1,147 @@
+"""How the levels of one matrix, or of a family of matrices, become what is compared with data."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from .assignment import assign_in_order
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """An observation of a spectrum of known size: target k is level `upper` minus level `lower`.
+
+    Attributes:
+        num_levels: `n`, of all members together.
+        upper: `[m]`, the number of the level; where levels are assigned, only as a start.
+        lower: `[m]`, the number of the level that it is measured from; -1 for none.
+        measures: `[m]`, bool; False where upper and lower are the same level and there is no datum.
+        centred: whether targets are known up to a common offset only.
+        groups: targets that are assigned to levels at each point, in order: pairs of target
+            numbers and candidate level numbers. Empty where every target has its level.
+    """
+
+    num_levels: int
+    upper: np.ndarray
+    lower: np.ndarray
+    measures: np.ndarray
+    centred: bool = False
+    groups: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+
+    @property
+    def num_targets(self) -> int:
+        """`m`."""
+        return len(self.upper)
+
+    def assign(self, levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """The number of the level that each target is compared with.
+
+        Args:
+            levels: `[B, n]`.
+            targets: `[B, m]`, any finite number where the weight is 0.
+            weights: `[B, m]`, 0 where not observed.
+
+        Returns:
+            `[B, m]`, int32; `[1, m]` where it is the same for all rows. Where several targets may
+            belong to several levels, the assignment of the least squared weighted residual.
+        """
+        if not self.groups:
+            return tf.constant(self.upper[None], tf.int32)
+        # Candidates are measured as targets are: from the lowest level, if there is a lowest one.
+        assigned = []
+        for places, candidates in self.groups:
+            offered = tf.gather(levels, tf.constant(candidates, tf.int32), axis=1)
+            low = int(self.lower[places[0]])
+            if low >= 0:
+                offered -= levels[:, low : low + 1]
+            columns = tf.constant(places, tf.int32)
+            chosen = assign_in_order(
+                offered, tf.gather(targets, columns, axis=1), tf.gather(weights, columns, axis=1)
+            )
+            assigned.append(tf.gather(tf.constant(candidates, tf.int32), chosen))
+        order = np.argsort(np.concatenate([places for places, _ in self.groups]))
+        return tf.gather(tf.concat(assigned, axis=1), tf.constant(order, tf.int32), axis=1)
+
+    def observe(self, levels: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
+        """What is compared with the targets; also maps derivatives of levels, for it is linear.
+
+        Args:
+            levels: `[B, n]` or `[B, n, p]`, one entry for each level along axis 1.
+            assignment: `[B, m]`, from `assign`; None where every target has its level.
+
+        Returns:
+            `[B, m]` or `[B, m, p]`.
+        """
+        if assignment is None or not self.groups:
+            observed = self._pick(levels, self.upper)
+        else:
+            observed = tf.gather(levels, assignment, axis=1, batch_dims=1)
+        if (self.lower < 0).all():
+            return observed
+        if (self.lower == self.lower[0]).all():
+            return observed - levels[:, self.lower[0] : self.lower[0] + 1]
+        if (self.lower >= 0).all():
+            return observed - self._pick(levels, self.lower)
+        with_zero = tf.pad(levels, [[0, 0], [0, 1], *([[0, 0]] * (levels.shape.rank - 2))])
+        origins = np.where(self.lower < 0, self.num_levels, self.lower)
+        return observed - tf.gather(with_zero, tf.constant(origins, tf.int32), axis=1)
+
+    def pull_back(self, weights: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
+        """The transpose of `observe`.
+
+        Args:
+            weights: `[B, m]`, one number for each target.
+            assignment: `[B, m]`, from `assign`; None where every target has its level.
+
+        Returns:
+            `[B, n]`.
+        """
+        rows = np.eye(self.num_levels)
+        fixed = np.zeros((self.num_targets, self.num_levels))
+        relative = self.lower >= 0
+        fixed[relative] -= rows[self.lower[relative]]
+        if assignment is None or not self.groups:
+            fixed += rows[self.upper]
+            return tf.matmul(weights, tf.constant(fixed, weights.dtype))
+        chosen = tf.one_hot(assignment, self.num_levels, dtype=weights.dtype)
+        by_level = tf.linalg.matvec(chosen, weights, transpose_a=True)
+        return by_level + tf.matmul(weights, tf.constant(fixed, weights.dtype))
+
+    def centre(self, values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Take the common offset out, where targets are known up to one only.
+
+        The offset is that of least squares, the mean `sum w^2 v / sum w^2` of the observed ones.
+
+        Args:
+            values: `[B, m]` or `[B, m, p]`.
+            weights: `[B, m]`, 0 where not observed.
+
+        Returns:
+            The values less their mean along axis 1; as they are where there is no unknown offset.
+        """
+        if not self.centred:
+            return values
+        shares = offset_shares(weights)
+        if values.shape.rank == 2:
+            return values - tf.reduce_sum(shares * values, axis=-1, keepdims=True)
+        by_parameter = tf.linalg.matrix_transpose(values)
+        means = tf.reduce_sum(shares[:, None, :] * by_parameter, axis=-1)
+        return values - means[:, None, :]
+
+    def _pick(self, levels: tf.Tensor, numbers: np.ndarray) -> tf.Tensor:
+        if np.array_equal(numbers, np.arange(self.num_levels)):
+            return levels
+        return tf.gather(levels, tf.constant(numbers, tf.int32), axis=1)
+
+
+def offset_shares(weights: tf.Tensor) -> tf.Tensor:
+    """How much each residual `[B, m]` counts in the common offset: `w^2 / sum w^2`."""
+    # Relative to the largest, so that the squares of small weights do not vanish.
+    largest = tf.reduce_max(weights, axis=-1, keepdims=True)
+    relative = weights / tf.where(largest > 0, largest, tf.ones_like(largest))
+    squares = relative * relative
+    total = tf.reduce_sum(squares, axis=-1, keepdims=True)
+    return squares / tf.where(total > 0, total, tf.ones_like(total))

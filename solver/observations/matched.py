@@ -1,0 +1,136 @@
+"""Observed values whose levels are not known: assigned during the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from ..checks import check_count
+from .base import Observation
+from .comparison import Comparison
+
+
+class Matched(Observation):
+    """Each observed value belongs to some level, at most one value to each level.
+
+    At every step the values of a row are assigned to levels of the matrix so that the loss is
+    least; higher values belong to higher levels. At the answer the assignment is held fixed for
+    standard errors and derivatives. `SpectralSolver.assignment` returns it.
+
+    The loss has a kink where the assignment changes, and more minima than one with known level
+    numbers. Give the numbers (`Levels(indices=)`, NaN) where they are known.
+
+    Example:
+        >>> three = Matched(2).of([3])
+        >>> levels, ones = tf.constant([[0.0, 5.0, 9.0]]), tf.ones([1, 2])
+        >>> three.assign(levels, tf.constant([[0.2, 8.0]]), ones).numpy().tolist()
+        [[0, 2]]
+    """
+
+    def __init__(
+        self,
+        count: int | Sequence[int],
+        *,
+        relative_to: Literal["lowest"] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Set how many values there are.
+
+        Args:
+            count: the most values of a row, NaN for fewer; for a `Family` one number for each
+                member, and targets in the order of the members.
+            relative_to: None: values are eigenvalues. "lowest": they are measured from the lowest
+                level of their member, which is itself not among the candidates.
+            name: name of the module.
+
+        Raises:
+            ValueError: for any other choice.
+        """
+        super().__init__(name=name)
+        if relative_to not in (None, "lowest"):
+            raise ValueError(f'Matched: relative_to must be None or "lowest", got {relative_to!r}.')
+        self.relative_to = relative_to
+        self.counts = _check_counts(count)
+
+    def of(self, counts: Sequence[int]) -> Comparison:
+        """The comparison for members with so many levels; see `Observation.of`."""
+        if len(counts) != len(self.counts):
+            raise ValueError(
+                f"Matched: count holds {len(self.counts)} numbers, but the family has "
+                f"{len(counts)} members; give one number for each."
+            )
+        relative = self.relative_to == "lowest"
+        upper, lower, groups = [], [], []
+        first = place = 0
+        for values, size in zip(self.counts, counts, strict=True):
+            candidates = np.arange(first + relative, first + size)
+            if values > len(candidates):
+                raise ValueError(
+                    f"Matched: {values} values cannot be assigned to {len(candidates)} levels."
+                )
+            if values:
+                spread = np.linspace(0, len(candidates) - 1, values).round().astype(int)
+                upper.append(candidates[spread])
+                lower.append(np.full(values, first if relative else -1))
+                groups.append((np.arange(place, place + values), candidates))
+            first, place = first + size, place + values
+        upper = np.concatenate(upper)
+        return Comparison(
+            num_levels=first,
+            upper=upper,
+            lower=np.concatenate(lower),
+            measures=np.ones(len(upper), bool),
+            groups=tuple(groups),
+        )
+
+    def guess_levels(
+        self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
+    ) -> tf.Tensor:
+        """The observed values, with the levels between them spread evenly.
+
+        A value that was not observed counts as the mean of the others.
+        """
+        observed = ~tf.math.is_nan(targets)
+        known = tf.where(observed, targets, tf.zeros_like(targets))
+        number = tf.reduce_sum(tf.cast(observed, targets.dtype), axis=-1, keepdims=True)
+        mean = tf.reduce_sum(known, axis=-1, keepdims=True) / tf.maximum(number, 1.0)
+        values = tf.where(observed, targets, mean)
+        groups = {int(candidates[0]): places for places, candidates in comparison.groups}
+        relative = self.relative_to == "lowest"
+        levels, first = [], 0
+        for size in counts:
+            places = groups.get(first + relative)
+            if places is None:
+                part = mean + tf.zeros([1, size], targets.dtype)
+            else:
+                part = tf.sort(tf.gather(values, tf.constant(places, tf.int32), axis=1), axis=1)
+                if relative:
+                    part = tf.concat([tf.zeros_like(part[:, :1]), part], axis=1)
+                part = tf.matmul(part, tf.constant(_spread(part.shape[1], size), part.dtype))
+                if relative:
+                    part -= tf.reduce_mean(part, axis=-1, keepdims=True)
+            levels.append(part)
+            first += size
+        return tf.concat(levels, axis=1)
+
+
+def _spread(values: int, size: int) -> np.ndarray:
+    """`[values, size]`: linear interpolation of so many values at `size` even places."""
+    places = np.linspace(0, values - 1, size)
+    return np.maximum(0.0, 1.0 - np.abs(places[None, :] - np.arange(values)[:, None]))
+
+
+def _check_counts(count: Any) -> tuple[int, ...]:
+    if np.ndim(count) == 0:
+        return (check_count("Matched", "count", count),)
+    counts = list(count)
+    whole = all(isinstance(value, (int, np.integer)) and value >= 0 for value in counts)
+    if not whole or not any(counts):
+        raise ValueError(
+            "Matched: count must be an integer of at least 1, or one for each member of a family, "
+            f"got {count!r}."
+        )
+    return tuple(int(value) for value in counts)

@@ -1,0 +1,106 @@
+"""Differences between numbered levels, also of different matrices: measured lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..linear import solve_symmetric
+from .base import Observation
+from .comparison import Comparison
+
+
+class Transitions(Observation):
+    """Targets are differences between two levels, `E[upper] - E[lower]`.
+
+    In one matrix a level is a number, from 0 for the lowest. In a `Family` it is a pair (member,
+    number), and the two levels may belong to different members, as in the rotational lines of a
+    molecule, where each J has a matrix of its own.
+
+    Example:
+        >>> lines = Transitions([(1, 0), (2, 1)])
+        >>> lines.of([3]).observe(tf.constant([[1.0, 3.0, 7.0]])).numpy().tolist()
+        [[2.0, 4.0]]
+        >>> between = Transitions([((1, 0), (0, 0))])
+        >>> between.of([1, 3]).observe(tf.constant([[1.0, 3.0, 7.0, 9.0]])).numpy().tolist()
+        [[2.0]]
+    """
+
+    def __init__(self, pairs: Sequence[Any], name: str | None = None) -> None:
+        """Take the lines.
+
+        Args:
+            pairs: one (upper, lower) for each target; each a level number, or (member, number).
+            name: name of the module.
+
+        Raises:
+            ValueError: for anything else, or a line between a level and itself.
+        """
+        super().__init__(name=name)
+        if (
+            isinstance(pairs, str)
+            or not isinstance(pairs, (Sequence, np.ndarray))
+            or not len(pairs)
+        ):
+            raise ValueError(
+                "Transitions: pairs must be (upper, lower) for each line, such as [(1, 0), (2, 0)] "
+                f"or [((1, 0), (0, 0))], got {pairs!r}."
+            )
+        self.pairs = tuple(_check_pair(place, pair) for place, pair in enumerate(pairs))
+
+    def of(self, counts: Sequence[int]) -> Comparison:
+        """The comparison for members with so many levels; see `Observation.of`."""
+        upper = np.array([_number(counts, pair[0]) for pair in self.pairs])
+        lower = np.array([_number(counts, pair[1]) for pair in self.pairs])
+        return Comparison(num_levels=sum(counts), upper=upper, lower=lower, measures=upper != lower)
+
+    def guess_levels(
+        self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
+    ) -> tf.Tensor:
+        """The levels of least norm that have these differences, in order within each member."""
+        observed = ~tf.math.is_nan(targets)
+        known = tf.where(observed, targets, tf.zeros_like(targets))
+        unit = np.eye(comparison.num_levels)
+        incidence = tf.constant(unit[comparison.upper] - unit[comparison.lower], targets.dtype)
+        kept = tf.cast(observed, targets.dtype)[:, :, None] * incidence
+        normal = tf.matmul(kept, kept, transpose_a=True)
+        right = tf.linalg.matvec(kept, known, transpose_a=True)
+        levels = solve_symmetric(normal, tf.ones_like(right), right)
+        members = tf.split(levels, list(counts), axis=1)
+        return tf.concat([tf.sort(member, axis=1) for member in members], axis=1)
+
+
+def _check_pair(place: int, pair: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    try:
+        upper, lower = (_check_level(level) for level in pair)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Transitions: pairs[{place}] must be (upper, lower), each a level number from 0 or "
+            f"(member, number), got {pair!r}."
+        ) from error
+    if upper == lower:
+        raise ValueError(f"Transitions: pairs[{place}] joins a level with itself: {pair!r}.")
+    return upper, lower
+
+
+def _check_level(level: Any) -> tuple[int, int]:
+    member, number = (0, level) if np.ndim(level) == 0 else level
+    for value in (member, number):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise ValueError(f"not a number from 0: {value!r}")
+    return int(member), int(number)
+
+
+def _number(counts: Sequence[int], level: tuple[int, int]) -> int:
+    """The place of a level among those of all members."""
+    member, number = level
+    if member >= len(counts) or number >= counts[member]:
+        sizes = ", ".join(str(count) for count in counts)
+        raise ValueError(
+            f"Transitions: there is no level {number} in member {member}; the members have "
+            f"{sizes} levels (both counted from 0)."
+        )
+    return sum(counts[:member]) + number

@@ -1,0 +1,111 @@
+"""Block-diagonal matrices, solved block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from .base import SEED, Parameterization
+from .blocks import Blocks
+
+
+class _Sorted(NamedTuple):
+    """Eigenvectors of the blocks, and the order `[B, n]` that makes all levels ascend."""
+
+    blocks: tuple
+    order: tf.Tensor
+
+
+class BlockDiagonal(Blocks):
+    """A matrix of blocks along the diagonal: symmetry has split it, nothing couples the blocks.
+
+    One spectrum, ascending, of all blocks; the cost is that of the blocks. In a `Family` each
+    member keeps a spectrum of its own instead.
+
+    Example:
+        >>> even = Affine(None, [[[2.0]]], parameter_names=["a"])
+        >>> odd = Affine(None, [[[0, 1], [1, 0]]], parameter_names=["b"])
+        >>> matrix = BlockDiagonal([even, odd])
+        >>> matrix.spectrum(tf.constant([[1.0, 3.0]])).numpy().round(6).tolist()
+        [[-3.0, 2.0, 3.0]]
+    """
+
+    def __init__(
+        self, blocks: Sequence[Parameterization], shared: bool = False, name: str | None = None
+    ):
+        """Take the blocks.
+
+        Args:
+            blocks: the parameterizations, from the upper left to the lower right.
+            shared: whether parameters with the same name in several blocks are one parameter; if
+                not, such a name is an error.
+            name: name of the module.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        super().__init__(blocks, name)
+        every = [name for block in blocks for name in block.parameter_names]
+        twice = sorted({name for name in every if every.count(name) > 1})
+        if twice and not shared:
+            raise ValueError(
+                f"BlockDiagonal: the parameter names {twice} stand in several blocks; pass "
+                "parameter_names to the blocks, or shared=True if they are the same parameters."
+            )
+
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, _Sorted, tf.Tensor]:
+        """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""
+        values, vectors, finite = self._decompose(parameters)
+        levels = tf.concat(values, axis=1)
+        order = tf.argsort(levels, axis=1, stable=True)
+        ascending = tf.gather(levels, order, axis=1, batch_dims=1)
+        return ascending, _Sorted(tuple(vectors), order), finite
+
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The levels of all blocks, ascending; see `Parameterization.spectrum`."""
+        levels = self._levels(parameters)
+        order = tf.argsort(tf.stop_gradient(levels), axis=1, stable=True)
+        return tf.gather(levels, order, axis=1, batch_dims=1)
+
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: _Sorted) -> tf.Tensor:
+        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+        slopes = self._jacobian(parameters, eigenvectors.blocks)
+        return tf.gather(slopes, eigenvectors.order, axis=1, batch_dims=1)
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        eigenvalues: tf.Tensor,
+        eigenvectors: _Sorted,
+        weights: tf.Tensor,
+        limits: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """The sum over the blocks; see `Parameterization.level_curvature`."""
+        back = tf.argsort(eigenvectors.order, axis=1, stable=True)
+        values = tf.gather(eigenvalues, back, axis=1, batch_dims=1)
+        weights = tf.gather(weights, back, axis=1, batch_dims=1)
+        if limits is not None:
+            limits = tf.gather(limits, back, axis=1, batch_dims=1)
+            limits = tf.gather(limits, back, axis=2, batch_dims=1)
+        return self._curved(parameters, values, eigenvectors.blocks, weights, limits)
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """The levels are dealt out to the blocks at random, the same for every row."""
+        generator = np.random.default_rng(SEED)
+        sizes = [block.size for block in self.members]
+        dealt = np.stack(
+            [
+                np.concatenate([np.sort(hand) for hand in _deal(generator, sizes)])
+                for _ in range(attempts)
+            ]
+        )
+        table = tf.gather(tf.constant(dealt, tf.int32), attempt % attempts)
+        shared_out = tf.gather(levels, table, axis=1, batch_dims=1)
+        return super().starting_points(shared_out, attempt, attempts)
+
+
+def _deal(generator: np.random.Generator, sizes: list[int]) -> list[np.ndarray]:
+    return np.split(generator.permutation(sum(sizes)), np.cumsum(sizes)[:-1])

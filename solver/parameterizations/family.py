@@ -1,0 +1,124 @@
+"""Several matrices that share one parameter vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from .affine import as_matrices
+from .base import Parameterization
+from .blocks import Blocks, affine_member
+
+
+class Family(Blocks):
+    """Matrices of one parameter vector: k-points, magnetic fields, J blocks, a submatrix.
+
+    The spectrum is that of the first member, then that of the second, and so on, each ascending.
+    The members' parameters are joined by name: a name in several members is one parameter.
+
+    Example:
+        >>> spin_up = Affine([[0.5]], [[[1.0]]], parameter_names=["shift"])
+        >>> pair = Affine(None, [np.eye(2), [[0, 1], [1, 0]]], parameter_names=["shift", "t"])
+        >>> family = Family([spin_up, pair])
+        >>> family.parameter_names, family.level_counts
+        (('shift', 't'), (1, 2))
+        >>> family.spectrum(tf.constant([[1.0, 3.0]])).numpy().round(6).tolist()
+        [[1.5, -2.0, 4.0]]
+    """
+
+    def __init__(self, members: Sequence[Parameterization], name: str | None = None):
+        """Take the members.
+
+        Args:
+            members: the parameterizations, of equal or different sizes.
+            name: name of the module.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        super().__init__(members, name)
+
+    @classmethod
+    def affine(
+        cls,
+        constants: Sequence | np.ndarray | None,
+        bases: Sequence | np.ndarray,
+        parameter_names: Sequence[str] | None = None,
+        name: str | None = None,
+    ) -> Family:
+        """Members `A0_k + sum_j x_j B_kj`, where a parameter may act in some members only.
+
+        Args:
+            constants: `[n_k, n_k]` for each member, None for zero; None for all zero.
+            bases: `[p, n_k, n_k]` for each member.
+            parameter_names: one name for each parameter; `x0, x1, ...` when None.
+            name: name of the module.
+
+        Returns:
+            The family.
+
+        Raises:
+            ValueError: for shapes that do not fit, or a parameter without effect in any member.
+
+        Example:
+            >>> Family.affine(None, [np.ones([1, 1, 1]), [np.eye(2)]]).level_counts
+            (1, 2)
+        """
+        checked = [as_matrices(cls.__name__, "bases", basis, rank=3) for basis in bases]
+        count = len(checked[0])
+        if any(len(basis) != count for basis in checked):
+            raise ValueError(
+                "Family: bases must have one matrix for each parameter in every member, got "
+                f"{[len(basis) for basis in checked]}; use zeros where a parameter does not act."
+            )
+        idle = [j for j in range(count) if not any(basis[j].any() for basis in checked)]
+        if idle:
+            raise ValueError(
+                f"Family: parameter {idle[0]} has zero matrices in every member; leave it out."
+            )
+        constants = [None] * len(checked) if constants is None else constants
+        names = tuple(parameter_names or (f"x{index}" for index in range(count)))
+        members = []
+        for constant, basis in zip(constants, checked, strict=True):
+            start = np.zeros(basis.shape[1:]) if constant is None else constant
+            start = as_matrices(cls.__name__, "constants", start, rank=2)
+            if start.shape != basis.shape[1:]:
+                raise ValueError(
+                    f"Family: constants and bases must have the same sizes, got {start.shape} "
+                    f"beside {basis.shape[1:]}."
+                )
+            if np.iscomplexobj(start) or np.iscomplexobj(basis):
+                start, basis = start.astype(complex), basis.astype(complex)
+            members.append(affine_member(start, basis, names))
+        return cls(members, name)
+
+    @property
+    def level_counts(self) -> tuple[int, ...]:
+        """How many levels each member has."""
+        return tuple(member.size for member in self.members)
+
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tuple, tf.Tensor]:
+        """The levels member after member; see `Parameterization.eigensystem`."""
+        values, vectors, finite = self._decompose(parameters)
+        return tf.concat(values, axis=1), tuple(vectors), finite
+
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The levels member after member; see `Parameterization.spectrum`."""
+        return self._levels(parameters)
+
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tuple) -> tf.Tensor:
+        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+        return self._jacobian(parameters, eigenvectors)
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        eigenvalues: tf.Tensor,
+        eigenvectors: tuple,
+        weights: tf.Tensor,
+        limits: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """The sum over the members; see `Parameterization.level_curvature`."""
+        return self._curved(parameters, eigenvalues, eigenvectors, weights, limits)

@@ -1,0 +1,176 @@
+"""The generalized problem `K u = lambda M u`: stiffness and mass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..eigen import hermitian_transpose, matmul_rows
+from .affine import Affine, as_matrices
+from .base import Parameterization
+
+
+class Generalized(Parameterization):
+    """`K u = lambda M u` with a positive definite M; either side may have parameters.
+
+    The matrix is `L^-1 K L^-H` with the Cholesky factor `M = L L^H`; its eigenvalues are the same.
+    Their derivatives are `u^H (dK - lambda dM) u` for `u^H M u = 1`. The parameters are those of
+    the stiffness, then those of the mass. A row whose mass is not positive definite has no matrix
+    there; the fit steps back from it.
+
+    Example:
+        >>> masses = Affine(None, [np.diag([1, 0]), np.diag([0, 1])], parameter_names=["m1", "m2"])
+        >>> chain = Generalized([[2.0, -1.0], [-1.0, 2.0]], masses)
+        >>> chain.spectrum(tf.constant([[1.0, 1.0]])).numpy().round(6).tolist()
+        [[1.0, 3.0]]
+    """
+
+    def __init__(
+        self,
+        stiffness: Parameterization | np.ndarray | Sequence,
+        mass: Parameterization | np.ndarray | Sequence,
+        name: str | None = None,
+    ):
+        """Take both sides.
+
+        Args:
+            stiffness: K, a parameterization or a given symmetric (Hermitian) matrix `[n, n]`.
+            mass: M, a parameterization or a given positive definite matrix `[n, n]`.
+            name: name of the module.
+
+        Raises:
+            ValueError: if neither side has parameters, the sizes differ, both use the same
+                parameter name, or a given mass is not positive definite.
+        """
+        self.stiffness = _side("stiffness", stiffness)
+        self.mass = _side("mass", mass)
+        sides = [s for s in (self.stiffness, self.mass) if isinstance(s, Parameterization)]
+        if not sides:
+            raise ValueError("Generalized: stiffness or mass must be a Parameterization.")
+        sizes = [_size(side) for side in (self.stiffness, self.mass)]
+        if sizes[0] != sizes[1]:
+            raise ValueError(
+                "Generalized: stiffness and mass must have one size, got "
+                f"{sizes[0]} and {sizes[1]}."
+            )
+        names = [name for side in sides for name in side.parameter_names]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"Generalized: the parameter names {twice} stand on both sides; pass "
+                "parameter_names to one of them."
+            )
+        if isinstance(self.mass, np.ndarray):
+            try:
+                np.linalg.cholesky(self.mass)
+            except np.linalg.LinAlgError as error:
+                lowest = np.linalg.eigvalsh(self.mass)[0]
+                raise ValueError(
+                    "Generalized: mass must be positive definite, but its lowest eigenvalue is "
+                    f"{lowest:.3g}."
+                ) from error
+        super().__init__(sizes[0], len(names), names, name)
+
+    def _split(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        side = self.stiffness
+        count = side.num_parameters if isinstance(side, Parameterization) else 0
+        return parameters[:, :count], parameters[:, count:]
+
+    def _both(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """K and the Cholesky factor of M, `[B, n, n]` each; NaN where M is not definite."""
+        x, y = self._split(parameters)
+        stiffness, mass = _matrix(self.stiffness, x), _matrix(self.mass, y)
+        if stiffness.dtype.is_complex or mass.dtype.is_complex:
+            dtype = stiffness.dtype if stiffness.dtype.is_complex else mass.dtype
+            stiffness, mass = tf.cast(stiffness, dtype), tf.cast(mass, dtype)
+        return stiffness, tf.linalg.cholesky(mass)
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`L^-1 K L^-H`, `[B, n, n]`; NaN where the mass is not positive definite."""
+        stiffness, factor = self._both(parameters)
+        factor, bad = _guarded(factor)
+        half = tf.linalg.triangular_solve(factor, stiffness)
+        full = tf.linalg.triangular_solve(factor, hermitian_transpose(half))
+        full = 0.5 * (full + hermitian_transpose(full))
+        nan = tf.constant(np.nan, full.dtype)
+        return tf.where(bad[:, None, None], nan, full)
+
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
+        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+        x, y = self._split(parameters)
+        stiffness, factor = self._both(parameters)
+        factor, _ = _guarded(factor)
+        modes = tf.linalg.triangular_solve(factor, eigenvectors, adjoint=True)
+        parts = []
+        if isinstance(self.stiffness, Parameterization):
+            parts.append(self.stiffness.level_jacobian(x, modes))
+        if isinstance(self.mass, Parameterization):
+            products = tf.math.conj(modes) * matmul_rows(stiffness, modes)
+            levels = tf.math.real(tf.reduce_sum(tf.linalg.matrix_transpose(products), axis=-1))
+            parts.append(-levels[:, :, None] * self.mass.level_jacobian(y, modes))
+        return tf.concat(parts, axis=-1)
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """By projection where one side is given and the other affine.
+
+        With a given mass the matrix is affine in the parameters. With a given positive definite
+        stiffness the matrix of the inverse levels, `K^(-1/2) M K^(-1/2)`, is.
+        """
+        stiffness, mass = self.stiffness, self.mass
+        if isinstance(mass, np.ndarray) and isinstance(stiffness, Affine):
+            return _whitened(stiffness, mass).starting_points(levels, attempt, attempts)
+        definite = isinstance(stiffness, np.ndarray) and np.linalg.eigvalsh(stiffness)[0] > 0
+        if definite and isinstance(mass, Affine):
+            safe = tf.where(levels > 0, levels, tf.ones_like(levels))
+            inverse = tf.where(levels > 0, 1.0 / safe, tf.zeros_like(levels))
+            inverse = tf.sort(inverse, axis=-1)
+            return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
+        parts = []
+        if isinstance(stiffness, Parameterization):
+            parts.append(stiffness.starting_points(levels, attempt, attempts))
+        if isinstance(mass, Parameterization):
+            ones = tf.ones_like(levels)
+            parts.append(mass.starting_points(ones, attempt, attempts))
+        return tf.concat(parts, axis=-1)
+
+
+def _side(argument: str, value: Any) -> Parameterization | np.ndarray:
+    if isinstance(value, Parameterization):
+        if len(value.level_counts) > 1:
+            raise ValueError(f"Generalized: {argument} must be one matrix, got a family.")
+        return value
+    return as_matrices("Generalized", argument, value, rank=2)
+
+
+def _size(side: Parameterization | np.ndarray) -> int:
+    return side.size if isinstance(side, Parameterization) else len(side)
+
+
+def _matrix(side: Parameterization | np.ndarray, parameters: tf.Tensor) -> tf.Tensor:
+    """The matrices of a side, `[B, n, n]`."""
+    if isinstance(side, Parameterization):
+        return side.matrix(parameters)
+    dtype = parameters.dtype
+    if np.iscomplexobj(side):
+        dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
+    size = len(side)
+    rows = tf.shape(parameters)[0]
+    return tf.broadcast_to(tf.constant(side, dtype), [rows, size, size])
+
+
+def _guarded(factor: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The factors with the identity for those that are not finite, and `[B]` bool, which."""
+    finite = tf.reduce_all(tf.math.is_finite(tf.abs(factor)), axis=[1, 2])
+    identity = tf.eye(factor.shape[-1], dtype=factor.dtype)
+    return tf.where(finite[:, None, None], factor, identity), ~finite
+
+
+def _whitened(side: Affine, other: np.ndarray) -> Affine:
+    """`L^-1 B L^-H` for every matrix of an affine side, with `L L^H` the other side."""
+    inverse = np.linalg.inv(np.linalg.cholesky(other))
+    basis = inverse @ side.basis @ inverse.conj().T
+    constant = inverse @ side.constant @ inverse.conj().T
+    return Affine(constant, basis)

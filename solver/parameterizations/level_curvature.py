@@ -1,0 +1,46 @@
+"""Second derivatives of levels by second-order perturbation theory."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ..eigen import divided_differences, hermitian_transpose
+
+
+def coupled_curvature(
+    derivatives: tf.Tensor,
+    eigenvalues: tf.Tensor,
+    eigenvectors: tf.Tensor,
+    weights: tf.Tensor,
+    limits: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """`sum_k g_k d2 lambda_k / dx_i dx_j` of a matrix that is affine in x.
+
+    That is `sum_kl (M_i)_kl conj(M_j)_kl (g_k - g_l) / (lambda_k - lambda_l)` with the couplings
+    `M_i = V^H (dA/dx_i) V`.
+
+    Args:
+        derivatives: `[B, p, n, n]` or `[1, p, n, n]`, dA/dx.
+        eigenvalues: `[B, n]`, ascending.
+        eigenvectors: `[B, n, n]`, in columns.
+        weights: `[B, n]`, the numbers g.
+        limits: `[B, n, n]`, what stands for the quotient where two levels are equal; None for 0,
+            which is right where symmetry protects the degeneracy.
+
+    Returns:
+        `[B, p, p]`.
+    """
+    count, size = derivatives.shape[1], derivatives.shape[2]
+    adjoint = hermitian_transpose(eigenvectors)
+    coupling = adjoint[:, None] @ derivatives @ eigenvectors[:, None]
+    quotients = divided_differences(eigenvalues, weights, limits)[:, None]
+    flat = [-1, count, size * size]
+    left = tf.reshape(coupling * tf.cast(quotients, coupling.dtype), flat)
+    right = tf.reshape(coupling, flat)
+    return tf.math.real(tf.matmul(left, right, adjoint_b=True))
+
+
+def density_of(eigenvectors: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """`sum_k g_k v_k v_k^H`, `[B, n, n]`, for eigenvectors `[B, n, n]` and weights `[B, n]`."""
+    weighted = eigenvectors * tf.cast(weights, eigenvectors.dtype)[:, None, :]
+    return weighted @ hermitian_transpose(eigenvectors)

@@ -1,0 +1,111 @@
+"""Several answers for a row: the distinct minima that its starts lead to, best first.
+
+Two ends are the same solution if their parameters agree to `SAME` of their length, each parameter
+in units of its effect on the matrix. Parameters that differ by a symmetry of the model (the sign
+of a coupling, the order of equivalent sites) are different solutions with the same levels: only
+the user knows that they mean the same. Bounds on a parameter, such as a sign, leave one of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from .driver import fit_rows
+from .evaluation import select
+from .implicit import pull_back_answer
+from .model import Data
+from .result import FitResult
+from .rows import Batch
+from .settings import Settings
+from .status import Status
+
+# Relative distance of parameters below which two ends are one solution.
+SAME = 1e-4
+
+
+def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
+    """Fit every row from each of its starts, and keep the distinct minima.
+
+    Args:
+        settings: the problem, with the numbers of starts and of solutions S.
+        batch: the checked input.
+
+    Returns:
+        A `FitResult` whose fields are `[B, S, ...]`. A row with fewer minima has the status
+        NO_OTHER and NaN in the places left.
+    """
+    starts = settings.starts
+    rows = tf.shape(batch.initial)[0]
+    number = tf.tile(tf.range(starts), [rows])
+    every = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, starts, axis=0), batch)
+    # A start that the row brings is the first; the others are the solver's own.
+    nan = tf.constant(np.nan, batch.initial.dtype)
+    every = every._replace(
+        offset=number,
+        single=tf.ones_like(every.single),
+        initial=tf.where((number == 0)[:, None], every.initial, nan),
+        max_steps=tf.minimum(every.max_steps, settings.steps_from_one_start),
+    )
+    ends = fit_rows(settings, every)
+    ends = FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
+    chosen, found = _distinct(settings, ends)
+    gathered = FitResult(*(tf.gather(field, chosen, axis=1, batch_dims=1) for field in ends))
+    flat = tf.reshape(found, [-1])
+
+    def kept(field: tf.Tensor) -> tf.Tensor:
+        empty = tf.fill(tf.shape(field), nan) if field.dtype.is_floating else tf.zeros_like(field)
+        shape = tf.shape(field)
+        inner = [-1, *field.shape[2:]]
+        return tf.reshape(select(flat, tf.reshape(field, inner), tf.reshape(empty, inner)), shape)
+
+    answer = FitResult(*(kept(field) for field in gathered))
+    status = tf.where(found, gathered.status, int(Status.NO_OTHER))
+    return answer._replace(status=status)
+
+
+def _distinct(settings: Settings, ends: FitResult) -> tuple[tf.Tensor, tf.Tensor]:
+    """Which ends to keep, best first: numbers `[B, S]`, and bool `[B, S]`, whether there is one."""
+    dtype = ends.loss.dtype
+    scales = settings.parameterization.parameter_scales
+    units = tf.constant(np.where(scales > 0, scales, 1.0), dtype)
+    points = ends.parameters * units
+    lengths = tf.norm(points, axis=-1)
+    certified = (ends.status == Status.CONVERGED) | (ends.status == Status.STATIONARY)
+    worst = tf.constant(dtype.max, dtype)
+    # All that match their spectrum are equally good; the first start comes first.
+    rank = tf.where(ends.status == Status.CONVERGED, tf.zeros_like(ends.loss), ends.loss)
+    rank = tf.where(certified, rank, worst)
+    # The first place is never empty: without a minimum it shows how far the best start came.
+    usable = tf.where(ends.status > 0, ends.loss, worst)
+    fallback = tf.where(tf.reduce_any(certified, axis=1, keepdims=True), rank, usable)
+    numbers, found = [], []
+    for place in range(settings.solutions):
+        key = rank if place else fallback
+        best = tf.argmin(key, axis=1, output_type=tf.int32)
+        there = tf.reduce_min(key, axis=1) < worst
+        numbers.append(best)
+        found.append(there if place else tf.ones_like(there))
+        center = tf.gather(points, best, axis=1, batch_dims=1)[:, None, :]
+        length = tf.maximum(lengths, tf.gather(lengths, best, axis=1, batch_dims=1)[:, None])
+        same = tf.norm(points - center, axis=-1) <= SAME * length
+        same |= tf.range(settings.starts)[None, :] == best[:, None]
+        rank = tf.where(same, worst, rank)
+    return tf.stack(numbers, axis=1), tf.stack(found, axis=1)
+
+
+def pull_back(settings: Settings, result: FitResult, data: Data, upstream: FitResult) -> Data:
+    """`implicit.pull_back_answer` for one answer in each row, or for several."""
+    if settings.solutions == 1:
+        return pull_back_answer(settings.model, result, data, upstream)
+    count = settings.solutions
+
+    def flat(fields: FitResult) -> FitResult:
+        return FitResult(*(tf.reshape(field, [-1, *field.shape[2:]]) for field in fields))
+
+    repeated = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)
+    every = pull_back_answer(settings.model, flat(result), repeated, flat(upstream))
+    return tf.nest.map_structure(
+        lambda tensor: tf.reduce_sum(tf.reshape(tensor, [-1, count, tensor.shape[1]]), axis=1),
+        every,
+    )
