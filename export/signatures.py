@@ -50,11 +50,21 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
           interface of TensorFlow Serving cannot write complex numbers; gRPC and Python can.
         - `loss_and_gradient`: parameters and targets to loss `[rows]`, gradient `[rows, p]` (of
           the loss by the parameters) and eigenvalues.
+        - `covariance`: parameters and weights (0 where no level was observed) to the fields of a
+          `Covariance`: covariance and correlation `[rows, p, p]`, standard_errors `[rows, p]`,
+          rank (int32) and condition_number `[rows]`. With `Matched` and with a robust loss also
+          targets, for what a level counts depends on them.
+        - `assignment`, with `Matched` only: parameters, targets and weights to assignment
+          `[rows, m]` (int32).
+
+        A solver with bounds has the inputs lower and upper `[rows, p]` in `fit`, and one with
+        priors prior_mean and prior_sigma `[rows, p]`; NaN stands for the solver's own. One with
+        `solutions` S above 1 answers fits with `[rows, S, ...]`.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
         >>> list(signatures_of(SpectralSolver(Toeplitz(2))))
-        ['serving_default', 'fit', 'spectrum', 'matrix', 'loss_and_gradient']
+        ['serving_default', 'fit', 'spectrum', 'matrix', 'loss_and_gradient', 'covariance']
     """
     count = solver.parameterization.num_parameters
     targets = tf.TensorSpec([None, solver.num_targets], solver.dtype, "targets")
@@ -63,6 +73,8 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     initial = tf.TensorSpec([None, count], solver.dtype, "initial")
     tolerance = tf.TensorSpec([None], solver.dtype, "tolerance")
     max_steps = tf.TensorSpec([None], tf.int32, "max_steps")
+    known = [name for names in _knowledge(solver).values() for name in names]
+    known = tuple(tf.TensorSpec([None, count], solver.dtype, name) for name in known)
 
     def fit_targets(targets: tf.Tensor) -> dict[str, tf.Tensor]:
         # Asking for the default takes the way of `fit`, whose graph is then stored once for both.
@@ -74,9 +86,12 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         weights: tf.Tensor,
         tolerance: tf.Tensor,
         max_steps: tf.Tensor,
+        *known: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         capped = tf.minimum(max_steps, solver.max_steps)
-        return solver.fit(targets, initial, weights, tolerance, capped)._asdict()
+        pairs = [known[place : place + 2] for place in range(0, len(known), 2)]
+        more = dict(zip(_knowledge(solver), pairs, strict=True))
+        return solver.fit(targets, initial, weights, tolerance, capped, **more)._asdict()
 
     def spectrum(parameters: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"eigenvalues": solver.spectrum(parameters)}
@@ -96,13 +111,35 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
             "eigenvalues": solver.spectrum(parameters),
         }
 
-    return {
+    def covariance(
+        parameters: tf.Tensor, weights: tf.Tensor, *targets: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return solver.covariance(parameters, weights, *targets)._asdict()
+
+    def assignment(
+        parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return {"assignment": solver.assignment(parameters, targets, weights)}
+
+    about_data = (targets,) if solver.covariance_needs_targets else ()
+    signatures = {
         "serving_default": Signature((targets,), fit_targets),
-        "fit": Signature((targets, initial, weights, tolerance, max_steps), fit),
+        "fit": Signature((targets, initial, weights, tolerance, max_steps, *known), fit),
         "spectrum": Signature((parameters,), spectrum),
         "matrix": Signature((parameters,), matrix),
         "loss_and_gradient": Signature((parameters, targets), loss_and_gradient),
+        "covariance": Signature((parameters, weights, *about_data), covariance),
     }
+    if solver.comparison.groups:
+        signatures["assignment"] = Signature((parameters, targets, weights), assignment)
+    return signatures
+
+
+def _knowledge(solver: SpectralSolver) -> dict[str, tuple[str, str]]:
+    """The inputs of `fit` about what is known beforehand, by the argument they belong to."""
+    offered = {"bounds": solver.bounded, "priors": solver.has_priors}
+    names = {"bounds": ("lower", "upper"), "priors": ("prior_mean", "prior_sigma")}
+    return {argument: names[argument] for argument, there in offered.items() if there}
 
 
 def trace(signature: Signature) -> Any:

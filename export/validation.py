@@ -56,8 +56,8 @@ def example_inputs(solver: SpectralSolver, rows: int) -> dict[str, tf.Tensor]:
         rows: how many rows.
 
     Returns:
-        By name: parameters and initial `[rows, p]`, targets and weights `[rows, m]`, tolerance
-        and max_steps (int32) `[rows]`.
+        By name: parameters, initial, bounds and priors `[rows, p]`, targets and weights
+        `[rows, m]`, tolerance and max_steps (int32) `[rows]`.
     """
     generator = np.random.default_rng(_SEED)
     parameterization, dtype = solver.parameterization, solver.dtype
@@ -74,11 +74,18 @@ def example_inputs(solver: SpectralSolver, rows: int) -> dict[str, tf.Tensor]:
     if solver.num_targets == 1:  # then the only level is there in the first row
         targets[0::4] = 1.0
     initial = parameters.numpy() + 0.01 * generator.normal(size=parameters.shape)
+    own = initial.copy()
     initial[1::2] = np.nan
     weights = generator.uniform(0.5, 2.0, size=targets.shape)
     weights[1::4, 0] = np.nan
     weights[4::4, 0] = 0.0
+    near = own
+    near[1::2] = np.nan  # the solver's own bounds and priors
     return {
+        "lower": tf.constant(near - 0.5, dtype),
+        "upper": tf.constant(near + 0.5, dtype),
+        "prior_mean": tf.constant(near, dtype),
+        "prior_sigma": tf.constant(0.0 * near + 1.0, dtype),
         "parameters": parameters,
         "targets": tf.constant(targets, dtype),
         "initial": tf.constant(initial, dtype),

@@ -71,7 +71,8 @@ def covariance(
     data = complete_data(settings, request)
     point = evaluate(model, parameters, data)
     found = covariance_of(point.jacobian, at_bounds(point))
-    usable = finite & tf.reduce_all(tf.math.is_finite(parameters) & (weights >= 0), axis=-1)
+    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
+    usable &= tf.reduce_all(weights >= 0, axis=-1)
     nan = tf.constant(float("nan"), settings.dtype)
     real = [
         select(usable, field, tf.fill(tf.shape(field), nan) if field.dtype.is_floating else 0)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .summary import summarize
+from .summary import level_labels, summarize
 
 
 class Context(NamedTuple):
@@ -17,6 +17,7 @@ class Context(NamedTuple):
     Attributes:
         parameter_names: `p` of them.
         targets: `[B, m]`, NaN where not observed.
+        counts: how many levels each member has.
         upper: `[m]`, the level number of each target.
         lower: `[m]`, the level that it is measured from, or -1.
         assign: the level numbers for parameters and targets, where they are not fixed.
@@ -24,6 +25,7 @@ class Context(NamedTuple):
 
     parameter_names: tuple[str, ...]
     targets: Any
+    counts: tuple[int, ...]
     upper: np.ndarray
     lower: np.ndarray
     assign: Callable[[Any, Any], Any] | None
@@ -95,14 +97,12 @@ class FitResult(_Fields):
         context = self._context
         if context is None:
             return summarize(numbers)
-        levels = context.upper
+        levels, targets = context.upper, np.asarray(context.targets)[row]
         if context.assign is not None:
-            found = context.assign(
-                np.asarray(self.parameters)[row][None], context.targets[row][None]
-            )
-            levels = np.asarray(found)[0]
-        targets = np.asarray(context.targets)[row]
-        return summarize(numbers, context.parameter_names, targets, levels, context.lower)
+            parameters = np.atleast_2d(numbers["parameters"])[:1]
+            levels = np.asarray(context.assign(parameters, targets[None]))[0]
+        labels = level_labels(context.counts, levels, context.lower)
+        return summarize(numbers, context.parameter_names, targets, labels)
 
 
 class Trace(NamedTuple):

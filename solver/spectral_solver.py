@@ -40,6 +40,9 @@ class SpectralSolver(tf.Module):
         num_targets: `m`, the width of `targets`.
         tolerance: the default of `fit`.
         max_steps: the most steps that a row takes by default.
+        bounded: whether it has bounds.
+        has_priors: whether it has priors.
+        covariance_needs_targets: whether `covariance` cannot do without targets.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
@@ -143,6 +146,8 @@ class SpectralSolver(tf.Module):
         self.num_targets = self.comparison.num_targets
         self.bounded = settings.bounds is not None
         self.has_priors = settings.priors is not None
+        robust = not settings.model.loss.is_linear
+        self.covariance_needs_targets = robust or bool(self.comparison.groups)
         self.tolerance = settings.tolerance
         self.max_steps = settings.steps_of_a_search
 
@@ -285,9 +290,8 @@ class SpectralSolver(tf.Module):
         """
         parameters = self._unknowns(parameters)
         rows = tf.shape(parameters)[0]
-        model = self._settings.model
         if targets is None:
-            if model.comparison.groups or not model.loss.is_linear:
+            if self.covariance_needs_targets:
                 raise ValueError(
                     "covariance: pass targets; with Matched, or a loss other than linear, what a "
                     "level counts depends on them."
@@ -432,6 +436,7 @@ class SpectralSolver(tf.Module):
         return Context(
             parameter_names=self.parameterization.parameter_names,
             targets=targets,
+            counts=self.parameterization.level_counts,
             upper=comparison.upper,
             lower=comparison.lower,
             assign=self.assignment if comparison.groups else None,

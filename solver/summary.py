@@ -49,8 +49,7 @@ def summarize(
     numbers: Mapping[str, Any],
     names: Sequence[str] | None = None,
     targets: np.ndarray | None = None,
-    levels: np.ndarray | None = None,
-    origins: np.ndarray | None = None,
+    labels: Sequence[str] | None = None,
 ) -> str:
     """The summary of one row, or of the several solutions of one row.
 
@@ -58,8 +57,7 @@ def summarize(
         numbers: the fields of a `FitResult` for the row.
         names: of the parameters.
         targets: `[m]`, the observed values.
-        levels: `[m]`, the level number of each.
-        origins: `[m]`, the level that each is measured from, -1 for none.
+        labels: one for each target, from `level_labels`.
 
     Returns:
         Several lines.
@@ -68,7 +66,7 @@ def summarize(
         parts = []
         for place in range(len(numbers["status"])):
             one = {name: field[place] for name, field in numbers.items()}
-            text = summarize(one, names, targets, levels, origins)
+            text = summarize(one, names, targets, labels)
             parts.append(f"Solution {place + 1}\n{text}")
         return "\n\n".join(parts)
     status = Status(int(numbers["status"]))
@@ -82,26 +80,53 @@ def summarize(
     lines.append("")
     for name, value, error in zip(names, parameters, numbers["standard_errors"], strict=True):
         lines.append(f"{name:<{width}}  {bracketed(float(value), float(error))}")
-    lines += ["", *_levels(numbers["residuals"], targets, levels, origins)]
+    lines += ["", *_table(numbers["residuals"], targets, labels)]
     return "\n".join(lines)
 
 
-def _levels(
-    residuals: np.ndarray,
-    targets: np.ndarray | None,
-    levels: np.ndarray | None,
-    origins: np.ndarray | None,
+def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray) -> list[str]:
+    """What each target is, for people: `3`, `3 - 0`, or `1:3 - 0:0` with the member first.
+
+    Args:
+        counts: how many levels each member has.
+        levels: `[m]`, the level number of each target through all members.
+        origins: `[m]`, the level that it is measured from, -1 for none.
+
+    Example:
+        >>> level_labels([1, 3], np.array([0, 3]), np.array([-1, 0]))
+        ['0:0', '1:2 - 0:0']
+    """
+    ends = np.cumsum(counts)
+
+    def label(number: int) -> str:
+        if len(counts) == 1:
+            return str(number)
+        member = int(np.searchsorted(ends, number, side="right"))
+        return f"{member}:{number - (ends[member] - counts[member])}"
+
+    return [
+        label(int(level)) + (f" - {label(int(origin))}" if origin >= 0 else "")
+        for level, origin in zip(levels, origins, strict=True)
+    ]
+
+
+def _table(
+    residuals: np.ndarray, targets: np.ndarray | None, labels: Sequence[str] | None
 ) -> list[str]:
-    """The table of observed and fitted values; residuals alone where no more is known."""
-    seen = ~np.isnan(residuals)
-    if targets is None or levels is None or origins is None:
-        return [f"target {k}: observed - fitted {residuals[k]:.6g}" for k in np.flatnonzero(seen)]
+    """Observed and fitted values; residuals alone where no more is known."""
+    seen = np.flatnonzero(~np.isnan(residuals))
+    if targets is None or labels is None:
+        return [f"target {place}: observed - fitted {residuals[place]:.3g}" for place in seen]
+    seen = [place for place in seen if not np.isnan(targets[place])]
+    # As many decimals as show the typical residual with three digits.
+    largest = max((abs(targets[place]) for place in seen), default=0.0) or 1.0
+    typical = max(np.sqrt(np.mean(residuals[seen] ** 2)) if seen else 0.0, 1e-9 * largest)
+    decimals = int(np.clip(2 - np.floor(np.log10(typical)), 0, 12))
     rows = [("level", "observed", "fitted", "observed - fitted")]
-    for place in np.flatnonzero(seen & ~np.isnan(targets)):
-        origin = int(origins[place])
-        label = str(int(levels[place])) + (f" - {origin}" if origin >= 0 else "")
+    for place in seen:
         fitted = targets[place] - residuals[place]
-        rows.append((label, f"{targets[place]:.8g}", f"{fitted:.8g}", f"{residuals[place]:.3g}"))
+        numbers = (f"{targets[place]:.{decimals}f}", f"{fitted:.{decimals}f}")
+        rows.append((labels[place], *numbers, f"{residuals[place]:.3g}"))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return [
         "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))

@@ -1,0 +1,57 @@
+"""The masses of beads on a string from the frequencies of the string.
+
+S. J. Cox, M. Embree and J. M. Hokanson, "One can hear the composition of a string: experiments with
+an inverse eigenvalue problem", SIAM Review 54, 157 (2012). A light string under the tension F
+carries n point masses; transverse vibrations u exp(i ω t) obey K u = λ M u with λ = ω^2 / F, K from
+the lengths of string between the beads and M the diagonal matrix of the masses. With the inverse
+masses w = 1 / m this is the symmetric problem of the matrix W^(1/2) K W^(1/2), W = diag(w).
+
+Lengths are in m, masses in kg, λ in s^-2 N^-1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+#: Lengths of string from the one end to the first bead, between the beads, and to the other end.
+LENGTHS: Array = np.array([0.257, 0.203, 0.203, 0.203, 0.257])
+
+#: The masses of the beads.
+MASSES: Array = np.array([30.783e-3, 17.804e-3, 17.804e-3, 30.783e-3])
+
+#: The levels ω^2 / F of that string.
+LEVELS: Array = np.array([71.07979, 214.49933, 492.03518, 901.98662])
+
+
+def stiffness_matrix(lengths: ArrayLike) -> Array:
+    """Build the stiffness matrix of a string under unit tension.
+
+    Args:
+        lengths: `[n + 1]`, the lengths of string beside and between n beads.
+
+    Returns:
+        `[n, n]`, tridiagonal and positive definite.
+    """
+    inverse = 1 / np.asarray(lengths, dtype=float)
+    return (
+        np.diag(inverse[:-1] + inverse[1:])
+        - np.diag(inverse[1:-1], k=1)
+        - np.diag(inverse[1:-1], k=-1)
+    )
+
+
+def mirror_basis(num_beads: int) -> Array:
+    """Build the matrices of the masses of a string that is its own mirror image.
+
+    Args:
+        num_beads: n.
+
+    Returns:
+        `[ceil(n / 2), n, n]`, diagonal: 1 at a bead and at its mirror image, from the ends inwards.
+    """
+    identity = np.eye(num_beads)
+    half = range((num_beads + 1) // 2)
+    return np.array([np.diag(np.maximum(identity[i], identity[-1 - i])) for i in half])

@@ -1,0 +1,73 @@
+"""The potential of a Sturm-Liouville problem from its lowest eigenvalues.
+
+    -u''(x) + q(x) u(x) = λ u(x),  u(0) = u(π) = 0,  q(x) = sum_k c_k cos(2 k x)
+
+with central differences at N interior points is a tridiagonal matrix, affine in the coefficients.
+A Dirichlet spectrum determines the potential if it is even about π/2 (G. Borg, Acta Math. 78, 1
+(1946)), as each of these cosines is. To first order λ_n = n^2 + c_0 - c_n / 2: every coefficient
+has a level of its own.
+
+The differences move the levels n^2 of q = 0 to (4 / h^2) sin^2(n h / 2), h = π / (N + 1), and those
+of a smooth potential by nearly as much; `discretization_shift` is the correction of J. W. Paine,
+F. R. de Hoog and R. S. Anderssen, Computing 26, 123 (1981).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+#: The coefficients c_0, c_1 of the potential q(x) = 2 cos(2 x) of Mathieu's equation.
+MATHIEU: Array = np.array([0.0, 2.0])
+
+#: The lowest levels of the matrix of that potential, by the number of points.
+MATHIEU_LEVELS: dict[int, Array] = {
+    9: np.array([-0.12680881, 3.77195360, 8.38782128]),
+    31: np.array([-0.11183628, 3.90285113, 8.98191263, 15.82759566, 24.52201943, 34.98443411]),
+}
+
+
+def difference_matrix(num_points: int) -> Array:
+    """Build the matrix of -u'' with Dirichlet conditions.
+
+    Args:
+        num_points: the number N of interior points.
+
+    Returns:
+        `[N, N]`, tridiagonal.
+    """
+    spacing = np.pi / (num_points + 1)
+    neighbours = np.eye(num_points, k=1) + np.eye(num_points, k=-1)
+    return (2 * np.eye(num_points) - neighbours) / spacing**2
+
+
+def cosine_basis(num_points: int, num_coefficients: int) -> Array:
+    """Build the matrices that the coefficients of the potential multiply.
+
+    Args:
+        num_points: the number N of interior points.
+        num_coefficients: how many of c_0, c_1, ... there are; more than (N + 1) / 2 are linearly
+            dependent on the grid.
+
+    Returns:
+        `[num_coefficients, N, N]`, diagonal: cos(2 k x) at the points x = π i / (N + 1).
+    """
+    points = np.pi * np.arange(1, num_points + 1) / (num_points + 1)
+    return np.array([np.diag(np.cos(2 * k * points)) for k in range(num_coefficients)])
+
+
+def discretization_shift(num_points: int, num_levels: int) -> Array:
+    """Compute what to subtract from levels of the differential equation before fitting the matrix.
+
+    Args:
+        num_points: the number N of interior points.
+        num_levels: how many of the lowest levels.
+
+    Returns:
+        `[num_levels]`: n^2 - (4 / h^2) sin^2(n h / 2), exact for q = 0.
+    """
+    n = np.arange(1, num_levels + 1)
+    spacing = np.pi / (num_points + 1)
+    return n**2 - 4 / spacing**2 * np.sin(n * spacing / 2) ** 2
