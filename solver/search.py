@@ -18,6 +18,8 @@ from .status import Status
 # So many starts that end in the same minimum, the best so far, end the search. Not where there are
 # as many parameters as levels: then a residual left is rarely the best that can be done.
 _AGREEING_STARTS = 6
+# Where levels are assigned on the way, minima of wrong assignments are many and easily found.
+_AGREEING_ASSIGNMENTS = 24
 # Relative difference of the losses of two starts that ended in the same minimum.
 _SAME_LOSS = 1e-3
 
@@ -93,7 +95,8 @@ def compare_starts(
 def next_starts(settings: Settings, task: Task) -> Task:
     """The tasks of rows that begin again: at their next start, or at last from their best end."""
     observed = tf.math.count_nonzero(task.data.weights > 0, axis=-1, dtype=tf.int32)
-    settled = task.agreeing >= _AGREEING_STARTS
+    assigns = bool(settings.model.comparison.groups)
+    settled = task.agreeing >= (_AGREEING_ASSIGNMENTS if assigns else _AGREEING_STARTS)
     settled &= observed > settings.parameterization.num_parameters
     attempt = tf.where(settled, settings.starts, task.attempt + 1)
     refine = (attempt == settings.starts)[:, None]

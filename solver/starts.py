@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from .evaluation import evaluate
 from .model import Data
-from .parameterizations.base import SEED
+from .seed import SEED
 from .settings import Settings
 
 
@@ -28,15 +28,16 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     """
     structure, candidates = settings.parameterization, settings.candidates
     nan = tf.constant(float("nan"), data.targets.dtype)
-    levels = settings.observation.guess_levels(
+    number = attempt[:, None] * candidates + tf.range(candidates)[None, :]
+    levels = settings.observation.guesses(
         settings.model.comparison,
         structure.level_counts,
         tf.where(data.weights > 0, data.targets, nan),
+        number,
+        attempts * candidates,
     )
-    repeated = tf.repeat(levels, candidates, axis=0)
-    number = attempt[:, None] * candidates + tf.range(candidates)[None, :]
     number = tf.reshape(number, [-1])
-    proposals = structure.starting_points(repeated, number, attempts * candidates)
+    proposals = structure.starting_points(levels, number, attempts * candidates)
     data = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, candidates, axis=0), data)
     proposals = _respect(proposals, data, number, attempts * candidates)
     loss = evaluate(settings.model, proposals, data).loss

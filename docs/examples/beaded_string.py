@@ -14,6 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from eigenfit.solver import Affine, FitResult, Generalized, SpectralSolver
+
 Array = NDArray[np.float64]
 
 #: Lengths of string from the one end to the first bead, between the beads, and to the other end.
@@ -55,3 +57,18 @@ def mirror_basis(num_beads: int) -> Array:
     identity = np.eye(num_beads)
     half = range((num_beads + 1) // 2)
     return np.array([np.diag(np.maximum(identity[i], identity[-1 - i])) for i in half])
+
+
+def make_solver() -> SpectralSolver:
+    """The fit of `K u = λ M u` with the masses of a mirror-symmetric string."""
+    masses = Affine(None, mirror_basis(len(MASSES)), parameter_names=["outer", "inner"])
+    return SpectralSolver(Generalized(stiffness_matrix(LENGTHS), masses), initial=[0.02, 0.02])
+
+
+def fit_masses() -> FitResult:
+    """Weigh the beads by the frequencies of the string."""
+    return make_solver().fit([LEVELS])
+
+
+if __name__ == "__main__":
+    print(fit_masses().summary(0))

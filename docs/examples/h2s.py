@@ -25,6 +25,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eigenfit.solver import Family, FitResult, SpectralSolver, Transitions
+
 Array = NDArray[np.float64]
 
 #: The constants in the order of the basis matrices: rigid rotor, quartic and sextic distortion.
@@ -161,3 +163,41 @@ def difference_matrix(lines: Sequence[Line], max_j: int) -> Array:
         row[line.upper.j**2 + line.upper.index] = 1.0
         row[line.lower.j**2 + line.lower.index] = -1.0
     return differences
+
+
+#: Rough A, B, C in MHz to start from, without distortion: from the lines 1_11-0_00 = A + C and
+#: 1_10-1_01 = A - C, and from the planarity of the molecule, 1/C = 1/A + 1/B.
+ROUGH: Array = np.array([310576.5, 260982.0, 141813.8])
+
+
+def make_solver(num_constants: int = len(CONSTANTS)) -> SpectralSolver:
+    """The fit of the lines: one matrix for each J, all with the same constants.
+
+    Args:
+        num_constants: 15, or 8 for the Hamiltonian up to the quartic distortion.
+    """
+    names = CONSTANTS[:num_constants]
+    bases = [basis_matrices(j)[:num_constants] for j in range(5)]
+    pairs = [((line.upper.j, line.upper.index), (line.lower.j, line.lower.index)) for line in LINES]
+    start = np.zeros(num_constants)
+    start[:3] = ROUGH
+    return SpectralSolver(
+        Family.affine(None, bases, parameter_names=names),
+        observation=Transitions(pairs),
+        initial=start,
+        absolute_sigma=True,
+    )
+
+
+def fit_lines(solver: SpectralSolver) -> FitResult:
+    """Fit the measured frequencies, weighted by their uncertainties."""
+    frequencies = [[line.frequency for line in LINES]]
+    weights = [[1 / line.uncertainty for line in LINES]]
+    return solver.fit(frequencies, weights=weights)
+
+
+if __name__ == "__main__":
+    for count in (NUM_QUARTIC, len(CONSTANTS)):
+        fit = fit_lines(make_solver(count))
+        rms = np.sqrt(fit.loss[0] / len(LINES))
+        print(f"{count} constants (MHz), weighted rms {rms:.3f}\n\n{fit.summary(0)}\n")

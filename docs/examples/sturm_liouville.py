@@ -17,6 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from eigenfit.solver import Affine, FitResult, Levels, SpectralSolver
+
 Array = NDArray[np.float64]
 
 #: The coefficients c_0, c_1 of the potential q(x) = 2 cos(2 x) of Mathieu's equation.
@@ -71,3 +73,27 @@ def discretization_shift(num_points: int, num_levels: int) -> Array:
     n = np.arange(1, num_levels + 1)
     spacing = np.pi / (num_points + 1)
     return n**2 - 4 / spacing**2 * np.sin(n * spacing / 2) ** 2
+
+
+def make_solver(num_points: int, num_coefficients: int, num_levels: int) -> SpectralSolver:
+    """The fit of the coefficients to the lowest levels, from a flat potential."""
+    return SpectralSolver(
+        Affine(
+            difference_matrix(num_points),
+            cosine_basis(num_points, num_coefficients),
+            parameter_names=[f"c{k}" for k in range(num_coefficients)],
+        ),
+        observation=Levels(lowest=num_levels),
+        initial=np.zeros(num_coefficients),
+    )
+
+
+def fit_mathieu(num_points: int, num_coefficients: int) -> FitResult:
+    """Recover the potential of Mathieu's equation from the lowest levels of its matrix."""
+    levels = MATHIEU_LEVELS[num_points]
+    solver = make_solver(num_points, num_coefficients, len(levels))
+    return solver.fit([levels])
+
+
+if __name__ == "__main__":
+    print(fit_mathieu(31, 4).summary(0))

@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from eigenfit.solver import Family, FitResult, SpectralSolver
+
 Array = NDArray[np.float64]
 
 #: Squares of the off-diagonal elements of the test matrices in the paper, by size n.
@@ -67,3 +69,21 @@ def solution(size: int) -> Array:
     squares = (size - k) * (size + k - 1) / 4
     squares[0] *= 2
     return np.concatenate([np.full(size, size - 1.0), np.sqrt(squares)])
+
+
+def make_solver(size: int) -> SpectralSolver:
+    """The fit of a matrix and its submatrix, which share the parameters."""
+    start = np.concatenate([np.full(size, size - 1.0), np.full(size - 1, size / 3)])
+    return SpectralSolver(
+        Family.affine(None, basis_matrices(size), parameter_names=parameter_names(size)),
+        initial=start,
+    )
+
+
+def fit_spectra(size: int) -> FitResult:
+    """Reconstruct the test matrix from its two spectra."""
+    return make_solver(size).fit([np.concatenate(target_spectra(size))])
+
+
+if __name__ == "__main__":
+    print(fit_spectra(5).summary(0))

@@ -41,6 +41,30 @@ class Observation(tf.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} must define guess_levels.")
 
+    def guesses(
+        self,
+        comparison: Comparison,
+        counts: Sequence[int],
+        targets: tf.Tensor,
+        number: tf.Tensor,
+        attempts: int,
+    ) -> tf.Tensor:
+        """A guess of the whole spectrum for each of several proposals of a row.
+
+        Args:
+            comparison: of these counts.
+            counts: how many levels each member has.
+            targets: `[B, m]`, NaN where not observed.
+            number: `[B, c]`, int32, the numbers of the c proposals.
+            attempts: how many different numbers there are.
+
+        Returns:
+            `[B * c, n]`; here `guess_levels`, the same for each.
+        """
+        del attempts
+        levels = self.guess_levels(comparison, counts, targets)
+        return tf.repeat(levels, number.shape[1], axis=0)
+
     def num_targets(self, counts: Sequence[int]) -> int:
         """How many targets `m` such a spectrum has."""
         return self.of(counts).num_targets

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
+from ..seed import SEED
 from .base import Observation
 from .comparison import Comparison
 
@@ -89,38 +90,65 @@ class Matched(Observation):
     def guess_levels(
         self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
-        """The observed values, with the levels between them spread evenly.
+        """The observed values spread evenly over the levels."""
+        first = tf.zeros_like(targets[:, :1], tf.int32)
+        return self.guesses(comparison, counts, targets, first, 1)
 
-        A value that was not observed counts as the mean of the others.
+    def guesses(
+        self,
+        comparison: Comparison,
+        counts: Sequence[int],
+        targets: tf.Tensor,
+        number: tf.Tensor,
+        attempts: int,
+    ) -> tf.Tensor:
+        """Each guess leaves other levels unobserved; see `Observation.guesses`.
+
+        First the observed values are spread evenly, then levels are chosen at random for them,
+        the same for every row. The levels between are on straight lines. A value that was not
+        observed counts as the mean of the others.
         """
         observed = ~tf.math.is_nan(targets)
         known = tf.where(observed, targets, tf.zeros_like(targets))
-        number = tf.reduce_sum(tf.cast(observed, targets.dtype), axis=-1, keepdims=True)
-        mean = tf.reduce_sum(known, axis=-1, keepdims=True) / tf.maximum(number, 1.0)
-        values = tf.where(observed, targets, mean)
+        seen = tf.reduce_sum(tf.cast(observed, targets.dtype), axis=-1, keepdims=True)
+        mean = tf.reduce_sum(known, axis=-1, keepdims=True) / tf.maximum(seen, 1.0)
+        copies = number.shape[1]
+        values = tf.repeat(tf.where(observed, targets, mean), copies, axis=0)
+        mean = tf.repeat(mean, copies, axis=0)
+        chosen = tf.reshape(number, [-1]) % attempts
+        generator = np.random.default_rng(SEED)
         groups = {int(candidates[0]): places for places, candidates in comparison.groups}
         relative = self.relative_to == "lowest"
         levels, first = [], 0
         for size in counts:
             places = groups.get(first + relative)
-            if places is None:
-                part = mean + tf.zeros([1, size], targets.dtype)
-            else:
-                part = tf.sort(tf.gather(values, tf.constant(places, tf.int32), axis=1), axis=1)
-                if relative:
-                    part = tf.concat([tf.zeros_like(part[:, :1]), part], axis=1)
-                part = tf.matmul(part, tf.constant(_spread(part.shape[1], size), part.dtype))
-                if relative:
-                    part -= tf.reduce_mean(part, axis=-1, keepdims=True)
-            levels.append(part)
             first += size
+            if places is None:
+                levels.append(tf.tile(mean, [1, size]))
+                continue
+            part = tf.sort(tf.gather(values, tf.constant(places, tf.int32), axis=1), axis=1)
+            if relative:
+                part = tf.concat([tf.zeros_like(part[:, :1]), part], axis=1)
+            table = _spreads(generator, part.shape[1], size, attempts, relative)
+            part = tf.linalg.matvec(tf.gather(tf.constant(table, part.dtype), chosen), part)
+            levels.append(part - tf.reduce_mean(part, -1, keepdims=True) if relative else part)
         return tf.concat(levels, axis=1)
 
 
-def _spread(values: int, size: int) -> np.ndarray:
-    """`[values, size]`: linear interpolation of so many values at `size` even places."""
-    places = np.linspace(0, values - 1, size)
-    return np.maximum(0.0, 1.0 - np.abs(places[None, :] - np.arange(values)[:, None]))
+def _spreads(
+    generator: np.random.Generator, values: int, size: int, attempts: int, keep_first: bool
+) -> np.ndarray:
+    """`[attempts, size, values]`: linear interpolation of values that stand at chosen levels."""
+    table = np.empty((attempts, size, values))
+    for index in range(attempts):
+        if index == 0:
+            places = np.linspace(0, size - 1, values)
+        else:
+            places = np.sort(generator.choice(size, values, replace=False)).astype(float)
+            places[0] = 0.0 if keep_first else places[0]
+        for column, unit in enumerate(np.eye(values)):
+            table[index, :, column] = np.interp(np.arange(size), places, unit)
+    return table
 
 
 def _check_counts(count: Any) -> tuple[int, ...]:

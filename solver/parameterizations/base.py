@@ -9,10 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import eigenvalues, guarded_eigh, hermitian_transpose, matmul_rows
+from ..seed import SEED
 from .level_curvature import coupled_curvature, density_of
-
-# The same starting directions in every process: a fit is a function of its input alone.
-SEED = 20260731
 
 
 class Parameterization(tf.Module):

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .base import SEED, Parameterization
+from ..seed import SEED
+from .base import Parameterization
 from .blocks import Blocks
 
 

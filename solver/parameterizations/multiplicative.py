@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import matmul_rows
+from ..seed import SEED
 from .affine import as_matrices
-from .base import SEED, Parameterization
+from .base import Parameterization
 
 
 class Multiplicative(Parameterization):

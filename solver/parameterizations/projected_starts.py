@@ -12,7 +12,7 @@ import functools
 
 import numpy as np
 
-from .base import SEED
+from ..seed import SEED
 from .dense_form import DenseForm
 from .entry_form import EntryForm
 

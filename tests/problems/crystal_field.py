@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 
 from eigenfit.solver import Affine, LevenbergMarquardt, Status
 
-from .registry import Problem, Run
+from .registry import Problem, Run, example
 
-
-def load_stevens() -> ModuleType:
-    """The example that writes the Hamiltonian, imported by its path."""
-    path = Path(__file__).resolve().parents[2] / "docs" / "examples" / "stevens.py"
-    spec = importlib.util.spec_from_file_location("stevens_example", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_STEVENS = load_stevens()
+_STEVENS = example("stevens")
 _NAMES, _BASIS = _STEVENS.wybourne_basis()
 #: The five crystal-field matrices and, for the unknown zero of energy, the identity.
 BASIS = np.concatenate([_BASIS, np.eye(_BASIS.shape[-1])[None]])

@@ -37,14 +37,15 @@ def test_eigenvalues_are_those_of_the_numpy_matrix(name: str, method: str):
     problem, fit = problems()[name], fit_of(name, method)
     rounding = 1e-13 if fit.parameters.dtype == np.float64 else 1e-6
     expected = problem.spectra(fit.parameters.astype(float))
-    np.testing.assert_allclose(fit.eigenvalues, expected, rtol=0, atol=rounding * scale_of(problem))
+    scale = max(scale_of(problem), np.abs(expected).max())
+    np.testing.assert_allclose(fit.eigenvalues, expected, rtol=0, atol=rounding * scale)
 
 
 @pytest.mark.parametrize(("name", "method"), MATCHED)
 def test_matched_levels_equal_the_targets(name: str, method: str):
     problem, fit = problems()[name], fit_of(name, method)
     seen = ~np.isnan(problem.targets)
-    error = (problem.spectra(fit.parameters.astype(float)) - problem.targets)[seen]
+    error = (problem.observed(fit.parameters.astype(float)) - problem.targets)[seen]
     assert np.abs(error).max() <= problem.runs[method].accuracy * scale_of(problem)
 
 
@@ -53,16 +54,22 @@ def test_scipy_cannot_lower_the_loss_of_a_minimum(name: str, method: str):
     problem, fit = problems()[name], fit_of(name, method)
     for row, targets in enumerate(problem.targets):
         seen = ~np.isnan(targets)
+        weights = np.ones(len(targets)) if problem.weights is None else problem.weights[row]
 
-        def residual(x: np.ndarray, seen: np.ndarray = seen, targets: np.ndarray = targets):
-            return (np.linalg.eigvalsh(problem.reference(x)) - targets)[seen]
+        def residual(
+            x: np.ndarray, seen: np.ndarray = seen, t: np.ndarray = targets, w: np.ndarray = weights
+        ) -> np.ndarray:
+            return (w * (problem.observe(problem.levels(x)) - t))[seen]
 
         start = fit.parameters[row]
         loss = np.sum(residual(start) ** 2)
+        # Two programs compute levels that differ by rounding; small residuals feel it.
+        levels = np.abs(problem.levels(start)).max()
+        rounding = 1e-9 + 1e-13 * levels * weights.max() / np.sqrt(loss)
         better = least_squares(residual, start, method="lm", x_scale="jac", xtol=1e-14, ftol=1e-14)
-        assert loss == pytest.approx(fit.loss[row], rel=1e-10)
+        assert loss == pytest.approx(fit.loss[row], rel=rounding)
         assert loss > 0
-        assert 2 * better.cost >= loss * (1 - 1e-9)
+        assert 2 * better.cost >= loss * (1 - rounding)
 
 
 @pytest.mark.parametrize(("name", "method"), [c for c in MINIMA if problems()[c[0]].rms])
@@ -78,3 +85,11 @@ def test_known_solutions_are_found(name: str, method: str):
     problem, fit = problems()[name], fit_of(name, method)
     error = np.abs(fit.parameters - problem.solution)
     assert error.max() <= problem.runs[method].solution_error
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [c for c in CLAIMS if problems()[c[0]].standard_errors is not None]
+)
+def test_known_standard_errors_are_found(name: str, method: str):
+    problem, fit = problems()[name], fit_of(name, method)
+    np.testing.assert_allclose(fit.standard_errors, problem.standard_errors, rtol=1e-3)

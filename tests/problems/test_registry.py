@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.linalg import block_diag
 
 from eigenfit import solver
 from eigenfit.solver import FitResult, Status
@@ -61,7 +62,7 @@ def test_problem_is_complete(problem: Problem):
     assert problem.runs
     assert rows >= 1
     assert levels == problem.observation().num_targets(parameterization.level_counts)
-    for points in (problem.initial, problem.solution):
+    for points in (problem.initial, problem.solution, problem.standard_errors):
         assert points is None or points.shape == (rows, count)
     for method, run in problem.runs.items():
         assert type(run.method()).__name__ == method
@@ -72,8 +73,10 @@ def test_problem_is_complete(problem: Problem):
 def test_matrix_is_the_numpy_matrix(problem: Problem, rng: np.random.Generator):
     parameterization = problem.parameterization()
     points = rng.normal(size=(5, parameterization.num_parameters))
+    if problem.positive:
+        points = np.abs(points) + 0.1
     found = parameterization.matrix(tf.constant(points)).numpy()
-    expected = np.stack([problem.reference(point) for point in points])
+    expected = np.stack([block_diag(*problem.matrices(point)) for point in points])
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
 

@@ -93,8 +93,8 @@ def test_cold_starts_know_that_the_lowest_level_is_zero():
     ("make", "message"),
     [
         (
-            lambda: Levels("mean"),  # pyright: ignore[reportArgumentType]
-            "must be None or \"lowest\", got 'mean'",
+            lambda: Levels("highest"),  # pyright: ignore[reportArgumentType]
+            'must be None, "lowest" or "mean", got \'highest\'',
         ),
         (lambda: Levels(lowest=2, highest=1), "at most one of lowest and highest"),
         (lambda: Levels(lowest=0), "lowest must be an integer of at least 1, got 0"),

@@ -15,7 +15,7 @@ def toeplitz() -> SpectralSolver:
 
 
 def test_each_code_has_one_message():
-    assert {int(code) for code in Status} == {1, 2, 3, 4, -1, -2}
+    assert {int(code) for code in Status} == {1, 2, 3, 4, -1, -2, -3}
     assert len({code.message for code in Status}) == len(Status)
 
 

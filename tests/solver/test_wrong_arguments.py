@@ -72,7 +72,7 @@ def test_calls(solver, call, message):
         (lambda: SpectralSolver(Toeplitz), "parameterization must be a Parameterization"),
         (lambda: SpectralSolver(Toeplitz(2), "lm"), "method must be an instance.*got 'lm'"),
         (lambda: SpectralSolver(Toeplitz(2), Adam), "method must be an instance"),
-        (lambda: SpectralSolver(Toeplitz(2), observation="all"), "observation must be a Levels"),
+        (lambda: SpectralSolver(Toeplitz(2), observation="all"), "observation must be an Obs"),
         (
             lambda: SpectralSolver(Toeplitz(2), dtype=tf.int32),
             "tf.float32, got int32",
