@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/.installed
 ROOMS := $(patsubst %/py.typed,%,$(wildcard */py.typed))
 
 # Test processes side by side, each with a TensorFlow of its own; 0 runs the tests in one process.
+# A file stays in one process, for its tests share graphs that take seconds to build.
 WORKERS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -24,7 +25,7 @@ demo: $(INSTALLED)  ## run the demo; its pictures go to demo_output/
 	$(BIN)/python docs/examples/demo.py
 
 test: $(INSTALLED)  ## run the tests; ARGS="tests/solver -k adam" chooses, WORKERS=0 for a debugger
-	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)  ## check format, style and types
 	$(BIN)/ruff format --check .

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.optimize import least_squares
 
+from eigenfit.export.signatures import signatures_of, trace
 from eigenfit.solver import Status
 
-from .registry import Problem, fit_of, problems
+from .registry import Problem, fit_of, problems, solver_of
 
 CLAIMS = [(name, method) for name, problem in problems().items() for method in problem.runs]
 MATCHED = [c for c in CLAIMS if problems()[c[0]].runs[c[1]].status == Status.CONVERGED]
@@ -93,3 +97,32 @@ def test_known_solutions_are_found(name: str, method: str):
 def test_known_standard_errors_are_found(name: str, method: str):
     problem, fit = problems()[name], fit_of(name, method)
     np.testing.assert_allclose(fit.standard_errors, problem.standard_errors, rtol=1e-3)
+
+
+def test_exported_answers_are_the_live_ones(tmp_path: Path):
+    """All claims in one SavedModel, one signature each: saving each alone would take minutes."""
+    traced = {}
+    for number, (name, method) in enumerate(CLAIMS):
+        solver = solver_of(name, method)
+        traced[f"fit{number}"] = trace(signatures_of(solver)["fit"])
+    tf.saved_model.save(tf.Module(), str(tmp_path), signatures=traced)
+    reloaded = tf.saved_model.load(str(tmp_path)).signatures
+    for number, (name, method) in enumerate(CLAIMS):
+        problem, solver = problems()[name], solver_of(name, method)
+        rows, nan = len(problem.targets), np.nan
+        parameters = np.full((rows, solver.parameterization.num_parameters), nan)
+        inputs = {
+            "targets": problem.targets,
+            "initial": parameters if problem.initial is None else problem.initial,
+            "weights": np.ones_like(problem.targets)
+            if problem.weights is None
+            else problem.weights,
+            "tolerance": np.full(rows, nan),
+        }
+        tensors = {key: tf.constant(value, solver.dtype) for key, value in inputs.items()}
+        answer = reloaded[f"fit{number}"](max_steps=tf.zeros(rows, tf.int32), **tensors)
+        live = fit_of(name, method)
+        claim = f"{name} by {method}"
+        np.testing.assert_array_equal(answer["status"], live.status, err_msg=claim)
+        np.testing.assert_array_equal(answer["parameters"], live.parameters, err_msg=claim)
+        np.testing.assert_array_equal(answer["residuals"], live.residuals, err_msg=claim)
