@@ -58,7 +58,8 @@ def fit(
 ) -> None:
     """Fit every spectrum of a file with an exported model; prints a line of CSV for each.
 
-    The columns are status, steps, loss, the parameters and their standard errors.
+    The columns are status, steps, loss, the parameters and their standard errors; for a model that
+    finds several solutions, a line for each.
     """
     import tensorflow as tf  # slow to import: `--help` does without
 
@@ -112,13 +113,23 @@ def _level(path: Path, number: int, field: str) -> float:
 
 
 def as_table(answer: dict[str, np.ndarray]) -> list[list[str]]:
-    """A header and a line for each row of the answer."""
-    count = answer["parameters"].shape[1]
-    header = ["status", "steps", "loss"]
+    """A header and a line for each row of the answer.
+
+    A model that finds several solutions gives a line for each of them, with the numbers of the
+    spectrum and of the solution, from 1, in front.
+    """
+    several = answer["status"].ndim == 2
+    count = answer["parameters"].shape[-1]
+    header = [*(["spectrum", "solution"] if several else []), "status", "steps", "loss"]
     header += [f"x{index}" for index in range(count)] + [f"se{index}" for index in range(count)]
     lines = [header]
-    for row, status in enumerate(answer["status"]):
-        numbers = [answer["loss"][row], *answer["parameters"][row], *answer["standard_errors"][row]]
-        line = [Status(status).name, str(answer["steps"][row])]
+    for place in np.ndindex(answer["status"].shape):
+        numbers = [
+            answer["loss"][place],
+            *answer["parameters"][place],
+            *answer["standard_errors"][place],
+        ]
+        line = [str(number + 1) for number in place] if several else []
+        line += [Status(answer["status"][place]).name, str(answer["steps"][place])]
         lines.append([*line, *(repr(float(number)) for number in numbers)])
     return lines

@@ -32,8 +32,11 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
         tf.constant(settings.gradient_tolerance, dtype),
         tf.constant(settings.survey_tolerance, dtype),
     )
-    bound = cosine * tf.sqrt(point.loss) + rounding
-    flat = tf.abs(point.gradient) <= point.column_norms * bound[:, None]
+    bound = (cosine * tf.sqrt(point.loss) + rounding)[:, None]
+    if task.data.has_priors:
+        # The pull of a prior is known to the rounding error of its parameter.
+        bound += 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
+    flat = tf.abs(point.gradient) <= point.column_norms * bound
     # A start that is one of several gets its share of the steps.
     share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
     share = tf.where(refining, task.max_steps, share)

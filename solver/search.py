@@ -10,6 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .evaluation import Point, choose, within_bounds
+from .model import count_data
 from .rows import Pool, Task, empty_point
 from .settings import Settings
 from .starts import choose_start
@@ -94,10 +95,10 @@ def compare_starts(
 
 def next_starts(settings: Settings, task: Task) -> Task:
     """The tasks of rows that begin again: at their next start, or at last from their best end."""
-    observed = tf.math.count_nonzero(task.data.weights > 0, axis=-1, dtype=tf.int32)
+    spare = count_data(settings.model, task.data) > settings.parameterization.num_parameters
     assigns = bool(settings.model.comparison.groups)
     settled = task.agreeing >= (_AGREEING_ASSIGNMENTS if assigns else _AGREEING_STARTS)
-    settled &= observed > settings.parameterization.num_parameters
+    settled &= spare
     attempt = tf.where(settled, settings.starts, task.attempt + 1)
     refine = (attempt == settings.starts)[:, None]
     return task._replace(

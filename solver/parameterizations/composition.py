@@ -10,7 +10,11 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..eigen import matmul_rows
+from .affine import Affine
 from .base import Parameterization
+
+# An affine structure is written out with all its matrices up to this many numbers.
+_MOST_NUMBERS = 2_000_000
 
 
 class Reduced(Parameterization):
@@ -247,7 +251,7 @@ class Multiple(Parameterization):
         return self.inner.starting_points(wanted, attempt, attempts)
 
 
-def fix(inner: Parameterization, values: Mapping[str, float]) -> Reduced:
+def fix(inner: Parameterization, values: Mapping[str, float]) -> Parameterization:
     """Hold parameters at given values; see `Parameterization.with_fixed`."""
     for name, value in values.items():
         _check_name(inner, "with_fixed", name)
@@ -260,7 +264,7 @@ def fix(inner: Parameterization, values: Mapping[str, float]) -> Reduced:
     return _reduce(inner, {}, offset, keep)
 
 
-def tie(inner: Parameterization, ties: Mapping[str, tuple[str, float]]) -> Reduced:
+def tie(inner: Parameterization, ties: Mapping[str, tuple[str, float]]) -> Parameterization:
     """Make parameters multiples of others; see `Parameterization.with_tied`."""
     for name, (other, factor) in ties.items():
         _check_name(inner, "with_tied", name)
@@ -281,13 +285,17 @@ def _reduce(
     ties: Mapping[str, tuple[str, float]],
     offset: np.ndarray,
     keep: list[str],
-) -> Reduced:
+) -> Parameterization:
     place = {name: index for index, name in enumerate(inner.parameter_names)}
     map_ = np.zeros((inner.num_parameters, len(keep)))
     for column, name in enumerate(keep):
         map_[place[name], column] = 1.0
     for name, (other, factor) in ties.items():
         map_[place[name], keep.index(other)] = factor
+    if isinstance(inner, Affine) and inner.num_parameters * inner.size**2 <= _MOST_NUMBERS:
+        # Affine again, with exact scales and the better starting points of affine structures.
+        constant = inner.constant + np.tensordot(offset, inner.basis, 1)
+        return Affine(constant, np.tensordot(map_.T, inner.basis, 1), keep)
     return Reduced(inner, map_, offset, tuple(keep))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from eigenfit.cli.application import application
+from eigenfit.cli.application import application, as_table
 from eigenfit.export import export_saved_model
 from eigenfit.solver import SpectralSolver, Status, Toeplitz
 
@@ -86,3 +86,19 @@ def test_version():
 
     done = run("--version")
     assert done.stdout.strip() == f"eigenfit {version('eigenfit')}"
+
+
+def test_several_solutions_have_a_line_each():
+    """A model with `solutions=2`, for one spectrum."""
+    answer = {
+        "status": np.array([[1, -3]]),
+        "steps": np.array([[4, 0]]),
+        "loss": np.array([[0.5, np.nan]]),
+        "parameters": np.array([[[1.0], [np.nan]]]),
+        "standard_errors": np.array([[[0.25], [np.nan]]]),
+    }
+    assert as_table(answer) == [
+        ["spectrum", "solution", "status", "steps", "loss", "x0", "se0"],
+        ["1", "1", "CONVERGED", "4", "0.5", "1.0", "0.25"],
+        ["1", "2", "NO_OTHER", "0", "nan", "nan", "nan"],
+    ]
