@@ -43,7 +43,10 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     spent = (task.steps >= task.max_steps) | (task.steps - task.begun >= share)
     status = tf.where(spent, int(Status.MAX_STEPS), RUNNING)
     status = tf.where(state.stalled, int(Status.STALLED), status)
-    status = tf.where(tf.reduce_all(flat, axis=-1), int(Status.STATIONARY), status)
+    minimum = tf.reduce_all(flat, axis=-1)
+    if settings.method.needs_hessian:
+        minimum &= ~state.saddle
+    status = tf.where(minimum, int(Status.STATIONARY), status)
     matched = point.rms <= task.tolerance * task.scale
     if task.data.has_priors:
         # What is known beforehand must be met as well: else the spectrum alone decides nothing.

@@ -87,19 +87,20 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
     jacobian = tf.where(usable[:, None, None], jacobian, 0.0)
     by_parameter = tf.linalg.matrix_transpose(jacobian)
     column_norms = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
-    moves = _has_effect(model, column_norms, weights)
+    free = tf.ones_like(column_norms, tf.bool)
     if data.bounded:
         gradient = tf.linalg.matvec(by_parameter, residual)
-        moves &= ~held_by_bounds(parameters, gradient, data)
+        free = ~held_by_bounds(parameters, gradient, data)
+    moves = free & _has_effect(model, column_norms, weights)
     by_parameter = tf.where(moves[:, :, None], by_parameter, 0.0)
     hessian = ()
     if with_hessian:
         hessian = loss_hessian(
             model, data, parameters, values, vectors, assignment, difference, observed_slopes
         )
-        hessian = tf.where(
-            usable[:, None, None] & moves[:, :, None] & moves[:, None, :], hessian, 0.0
-        )
+        # A parameter without effect to first order may have one to second order: a saddle.
+        inside = usable[:, None, None] & free[:, :, None] & free[:, None, :]
+        hessian = tf.where(inside, hessian, 0.0)
     count = tf.reduce_sum(tf.cast(weights > 0, weights.dtype), axis=-1)
     return Point(
         parameters=parameters,

@@ -77,5 +77,6 @@ def _limits(
     largest = tf.reduce_max(tf.abs(data.targets), axis=-1)[:, None, None]
     alike = tf.abs(target[:, :, None] - target[:, None, :]) <= 64.0 * epsilon * largest
     alike &= seen[:, :, None] & seen[:, None, :]
+    alike &= ~tf.eye(size, dtype=tf.bool)  # a level does not meet itself
     mean = 0.5 * (stiff[:, :, None] + stiff[:, None, :])
     return tf.where(alike, -mean, 0.0)

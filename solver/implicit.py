@@ -105,7 +105,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     by_weights = twisted + 2.0 * upstream.loss[:, None] * counted.force * difference
     if comparison.centred:
         squares = tf.reduce_sum(weights * weights, axis=-1, keepdims=True)
-        by_weights -= 2.0 * force * total / tf.where(squares > 0, squares, 1.0)
+        by_weights -= 2.0 * counted.force * total / tf.where(squares > 0, squares, 1.0)
     gradients = data._replace(
         targets=by_targets, weights=tf.where(observed, by_weights, tf.zeros_like(by_weights))
     )

@@ -17,18 +17,20 @@ class Context(NamedTuple):
     Attributes:
         parameter_names: `p` of them.
         targets: `[B, m]`, NaN where not observed.
+        weights: `[B, m]`.
         counts: how many levels each member has.
         upper: `[m]`, the level number of each target.
         lower: `[m]`, the level that it is measured from, or -1.
-        assign: the level numbers for parameters and targets, where they are not fixed.
+        assign: the level numbers for parameters, targets and weights, where they are not fixed.
     """
 
     parameter_names: tuple[str, ...]
     targets: Any
+    weights: Any
     counts: tuple[int, ...]
     upper: np.ndarray
     lower: np.ndarray
-    assign: Callable[[Any, Any], Any] | None
+    assign: Callable[[Any, Any, Any], Any] | None
 
 
 class _Fields(NamedTuple):
@@ -97,11 +99,14 @@ class FitResult(_Fields):
         context = self._context
         if context is None:
             return summarize(numbers)
-        levels, targets = context.upper, np.asarray(context.targets)[row]
+        targets = np.asarray(context.targets)[row]
+        parameters = np.atleast_2d(numbers["parameters"])  # one line for each solution
+        levels = np.tile(context.upper, (len(parameters), 1))
         if context.assign is not None:
-            parameters = np.atleast_2d(numbers["parameters"])[:1]
-            levels = np.asarray(context.assign(parameters, targets[None]))[0]
-        labels = level_labels(context.counts, levels, context.lower)
+            weights = np.asarray(context.weights)[row]
+            same = np.ones((len(parameters), 1))
+            levels = np.asarray(context.assign(parameters, same * targets, same * weights))
+        labels = [level_labels(context.counts, line, context.lower) for line in levels]
         return summarize(numbers, context.parameter_names, targets, labels)
 
 

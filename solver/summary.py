@@ -49,7 +49,7 @@ def summarize(
     numbers: Mapping[str, Any],
     names: Sequence[str] | None = None,
     targets: np.ndarray | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[Sequence[str]] | None = None,
 ) -> str:
     """The summary of one row, or of the several solutions of one row.
 
@@ -57,7 +57,7 @@ def summarize(
         numbers: the fields of a `FitResult` for the row.
         names: of the parameters.
         targets: `[m]`, the observed values.
-        labels: one for each target, from `level_labels`.
+        labels: for each solution one for each target, from `level_labels`.
 
     Returns:
         Several lines.
@@ -66,7 +66,7 @@ def summarize(
         parts = []
         for place in range(len(numbers["status"])):
             one = {name: field[place] for name, field in numbers.items()}
-            text = summarize(one, names, targets, labels)
+            text = summarize(one, names, targets, labels and labels[place : place + 1])
             parts.append(f"Solution {place + 1}\n{text}")
         return "\n\n".join(parts)
     status = Status(int(numbers["status"]))
@@ -80,7 +80,7 @@ def summarize(
     lines.append("")
     for name, value, error in zip(names, parameters, numbers["standard_errors"], strict=True):
         lines.append(f"{name:<{width}}  {bracketed(float(value), float(error))}")
-    lines += ["", *_table(numbers["residuals"], targets, labels)]
+    lines += ["", *_table(numbers["residuals"], targets, labels and labels[0])]
     return "\n".join(lines)
 
 

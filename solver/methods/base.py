@@ -17,6 +17,9 @@ class MethodState(Protocol):
         trial: `[R, p]`, the parameters that the loop evaluates next.
         stalled: `[R]`, bool, the method cannot make progress from here.
         broken: `[R]`, bool, the fit became NaN or infinite and cannot go on.
+
+    A method that needs the Hessian has one field more, `saddle`: `[R]`, bool, whether the loss
+    falls along a direction of negative curvature, so that the point is no minimum, flat as it is.
     """
 
     point: Point

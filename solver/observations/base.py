@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -64,6 +65,10 @@ class Observation(tf.Module):
         del attempts
         levels = self.guess_levels(comparison, counts, targets)
         return tf.repeat(levels, number.shape[1], axis=0)
+
+    def describe(self) -> dict[str, Any]:
+        """Its arguments as plain data."""
+        return {}
 
     def num_targets(self, counts: Sequence[int]) -> int:
         """How many targets `m` such a spectrum has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -90,6 +90,15 @@ class Levels(Observation):
                 "are to be compared (from 0)."
             )
         return numbers
+
+    def describe(self) -> dict[str, Any]:
+        """Its arguments as plain data."""
+        return {
+            "relative_to": self.relative_to,
+            "lowest": self._lowest,
+            "highest": self._highest,
+            "indices": None if self._indices is None else list(self._indices),
+        }
 
     def of(self, counts: Sequence[int]) -> Comparison:
         """The comparison for members with so many levels; see `Observation.of`."""

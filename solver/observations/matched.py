@@ -17,9 +17,10 @@ from .comparison import Comparison
 class Matched(Observation):
     """Each observed value belongs to some level, at most one value to each level.
 
-    At every step the values of a row are assigned to levels of the matrix so that the loss is
-    least; higher values belong to higher levels. At the answer the assignment is held fixed for
-    standard errors and derivatives. `SpectralSolver.assignment` returns it.
+    At every step the values of a row are assigned to levels of the matrix so that the sum of the
+    squared weighted residuals is least; higher values belong to higher levels. At the answer the
+    assignment is held fixed for standard errors and derivatives. `SpectralSolver.assignment`
+    returns it.
 
     The loss has a kink where the assignment changes, and more minima than one with known level
     numbers. Give the numbers (`Levels(indices=)`, NaN) where they are known.
@@ -56,6 +57,10 @@ class Matched(Observation):
         self.relative_to = relative_to
         self.counts = _check_counts(count)
 
+    def describe(self) -> dict[str, Any]:
+        """Its arguments as plain data."""
+        return {"count": list(self.counts), "relative_to": self.relative_to}
+
     def of(self, counts: Sequence[int]) -> Comparison:
         """The comparison for members with so many levels; see `Observation.of`."""
         if len(counts) != len(self.counts):
@@ -70,7 +75,8 @@ class Matched(Observation):
             candidates = np.arange(first + relative, first + size)
             if values > len(candidates):
                 raise ValueError(
-                    f"Matched: {values} values cannot be assigned to {len(candidates)} levels."
+                    f"Matched: count must be at most the number of levels, but {values} values "
+                    f"cannot be assigned to {len(candidates)} levels; lower count."
                 )
             if values:
                 spread = np.linspace(0, len(candidates) - 1, values).round().astype(int)
@@ -155,7 +161,10 @@ def _check_counts(count: Any) -> tuple[int, ...]:
     if np.ndim(count) == 0:
         return (check_count("Matched", "count", count),)
     counts = list(count)
-    whole = all(isinstance(value, (int, np.integer)) and value >= 0 for value in counts)
+    whole = all(
+        isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 0
+        for value in counts
+    )
     if not whole or not any(counts):
         raise ValueError(
             "Matched: count must be an integer of at least 1, or one for each member of a family, "

@@ -33,7 +33,8 @@ class Transitions(Observation):
         """Take the lines.
 
         Args:
-            pairs: one (upper, lower) for each target; each a level number, or (member, number).
+            pairs: one (upper, lower) for each target; each a level number, or (member, number),
+                which a family of several members needs.
             name: name of the module.
 
         Raises:
@@ -50,9 +51,19 @@ class Transitions(Observation):
                 f"or [((1, 0), (0, 0))], got {pairs!r}."
             )
         self.pairs = tuple(_check_pair(place, pair) for place, pair in enumerate(pairs))
+        self._bare = [pair for pair in pairs if any(np.ndim(level) == 0 for level in pair)]
+
+    def describe(self) -> dict[str, Any]:
+        """Its arguments as plain data: for each line (member, number) of both levels."""
+        return {"pairs": [[list(level) for level in pair] for pair in self.pairs]}
 
     def of(self, counts: Sequence[int]) -> Comparison:
         """The comparison for members with so many levels; see `Observation.of`."""
+        if len(counts) > 1 and self._bare:
+            raise ValueError(
+                f"Transitions: in a family of {len(counts)} members each level of pairs must be "
+                f"(member, number), got {self._bare[0]!r}."
+            )
         upper = np.array([_number(counts, pair[0]) for pair in self.pairs])
         lower = np.array([_number(counts, pair[1]) for pair in self.pairs])
         return Comparison(num_levels=sum(counts), upper=upper, lower=lower, measures=upper != lower)

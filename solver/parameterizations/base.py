@@ -153,6 +153,23 @@ class Parameterization(tf.Module):
         levels = tf.linalg.matvec(products, tf.linalg.matrix_transpose(eigenvectors))
         return tf.math.real(levels)
 
+    @property
+    def is_one_block(self) -> bool:
+        """Whether the levels come from one decomposition of the whole matrix."""
+        return True
+
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """`v_k^H (dA/dx_j) v_k` for any vectors, such as those of another matrix.
+
+        Args:
+            parameters: `[B, p]`.
+            vectors: `[B, n, n]`, in columns.
+
+        Returns:
+            `[B, n, p]`, real.
+        """
+        return self.level_jacobian(parameters, vectors)
+
     def level_curvature(
         self,
         parameters: tf.Tensor,

@@ -34,6 +34,8 @@ class BlockDiagonal(Blocks):
         [[-3.0, 2.0, 3.0]]
     """
 
+    _argument = "blocks"
+
     def __init__(
         self, blocks: Sequence[Parameterization], shared: bool = False, name: str | None = None
     ):

@@ -30,30 +30,18 @@ class Blocks(Parameterization):
         members: the parameterizations, each of all parameters.
     """
 
+    #: What a member is called in the arguments of the subclass.
+    _argument = "members"
+
     def __init__(self, members: Sequence[Parameterization], name: str | None = None):
         """Take the members; the parameters are those of all of them, in order of appearance."""
-        owner = type(self).__name__
-        if not isinstance(members, Sequence) or not members:
-            raise ValueError(f"{owner}: members must be a list of parameterizations: {members!r}.")
-        for place, member in enumerate(members):
-            if not isinstance(member, Parameterization):
-                raise ValueError(
-                    f"{owner}: members[{place}] must be a Parameterization, got {member!r}."
-                )
-            if len(member.level_counts) > 1:
-                raise ValueError(
-                    f"{owner}: members[{place}] is a family itself; give its members instead."
-                )
+        _check_members(type(self).__name__, self._argument, members)
         every = [names for member in members for names in member.parameter_names]
         names = tuple(dict.fromkeys(every))
         super().__init__(sum(member.size for member in members), len(names), names, name)
-        self.members = tuple(_with_names(member, names) for member in members)
-        sizes = [member.size for member in self.members]
-        self._first = [0, *itertools.accumulate(sizes)]
-        self._groups = [
-            [place for place, size in enumerate(sizes) if size == wanted]
-            for wanted in dict.fromkeys(sizes)
-        ]
+        affine = all(isinstance(member, Affine) for member in members)
+        self.members = tuple(_with_names(member, names, affine) for member in members)
+        self._first = [0, *itertools.accumulate(member.size for member in self.members)]
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The block-diagonal matrices `[B, n, n]` of all members."""
@@ -78,14 +66,25 @@ class Blocks(Parameterization):
         ]
         return _sum_of(parts)
 
+    @property
+    def is_one_block(self) -> bool:
+        """False: each member is decomposed by itself."""
+        return False
+
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """For vectors of the whole matrix; see `Parameterization.expectation_slopes`."""
+        return Parameterization.level_jacobian(self, parameters, vectors)
+
     def _decompose(self, parameters: tf.Tensor) -> tuple[list[tf.Tensor], list, tf.Tensor]:
         """Levels, eigenvectors and finiteness, member by member (the last for all together)."""
-        matrices = [member.matrix(parameters) for member in self.members]
-        values: list[Any] = [None] * len(matrices)
-        vectors: list[Any] = [None] * len(matrices)
+        values: list[Any] = [None] * len(self.members)
+        vectors: list[Any] = [None] * len(self.members)
         finite = tf.ones_like(parameters[:, 0], tf.bool)
-        for group in self._groups:
-            stacked = tf.stack(_same_dtype([matrices[place] for place in group]), axis=1)
+        for place, member in enumerate(self.members):
+            if not member.is_one_block:
+                values[place], vectors[place], there = member.eigensystem(parameters)
+                finite &= there
+        for group, stacked in self._stacks(parameters):
             size = stacked.shape[-1]
             found = guarded_eigh(tf.reshape(stacked, [-1, size, size]))
             levels = tf.reshape(found[0], [-1, len(group), size])
@@ -97,17 +96,37 @@ class Blocks(Parameterization):
         return values, vectors, finite
 
     def _levels(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The twice differentiable levels, member after member: `[B, n]`."""
-        matrices = [member.matrix(parameters) for member in self.members]
-        values: list[Any] = [None] * len(matrices)
-        for group in self._groups:
-            stacked = tf.stack(_same_dtype([matrices[place] for place in group]), axis=1)
+        """The twice differentiable levels, member after member: `[B, n]`.
+
+        NaN in a whole row if one of its members is not finite.
+        """
+        values: list[Any] = [
+            None if member.is_one_block else member.spectrum(parameters) for member in self.members
+        ]
+        for group, stacked in self._stacks(parameters):
             size = stacked.shape[-1]
             levels = eigenvalues(tf.reshape(stacked, [-1, size, size]))
             levels = tf.reshape(levels, [-1, len(group), size])
             for index, place in enumerate(group):
                 values[place] = levels[:, index]
-        return tf.concat(values, axis=1)
+        every = tf.concat(values, axis=1)
+        bad = tf.reduce_any(tf.math.is_nan(every), axis=1, keepdims=True)
+        return tf.where(bad, tf.constant(np.nan, every.dtype), every)
+
+    def _stacks(self, parameters: tf.Tensor) -> list[tuple[list[int], tf.Tensor]]:
+        """The matrices of members that are one block, by size and dtype: `[B, k, n, n]` each."""
+        matrices = {
+            place: member.matrix(parameters)
+            for place, member in enumerate(self.members)
+            if member.is_one_block
+        }
+        groups: dict[Any, list[int]] = {}
+        for place, matrix in matrices.items():
+            groups.setdefault((matrix.shape[-1], matrix.dtype), []).append(place)
+        return [
+            (group, tf.stack([matrices[place] for place in group], axis=1))
+            for group in groups.values()
+        ]
 
     def _jacobian(self, parameters: tf.Tensor, vectors: Sequence[tf.Tensor]) -> tf.Tensor:
         """The derivatives of the levels, member after member: `[B, n, p]`."""
@@ -170,12 +189,30 @@ class Blocks(Parameterization):
         return matrix[:, span, span]
 
 
-def _with_names(member: Parameterization, names: tuple[str, ...]) -> Parameterization:
-    """The member as a function of all parameters of the family."""
+def _check_members(owner: str, argument: str, members: Any) -> None:
+    if not isinstance(members, Sequence) or not members:
+        raise ValueError(
+            f"{owner}: {argument} must be a list of parameterizations, such as [Symmetric(2), "
+            f"Symmetric(3)], got {members!r}."
+        )
+    for place, member in enumerate(members):
+        if not isinstance(member, Parameterization):
+            raise ValueError(
+                f"{owner}: {argument}[{place}] must be a Parameterization, got {member!r}."
+            )
+        if len(member.level_counts) > 1:
+            raise ValueError(
+                f"{owner}: {argument}[{place}] is a family itself; give its members instead."
+            )
+
+
+def _with_names(member: Parameterization, names: tuple[str, ...], affine: bool) -> Parameterization:
+    """The member as a function of all parameters; `affine` if all members are."""
     if member.parameter_names == names:
         return member
     columns = [names.index(name) for name in member.parameter_names]
-    if isinstance(member, Affine) and len(names) * member.size**2 <= _MOST_NUMBERS:
+    small = len(names) * member.size**2 <= _MOST_NUMBERS
+    if affine and small and isinstance(member, Affine):
         basis = np.zeros((len(names), member.size, member.size), member.basis.dtype)
         basis[columns] = member.basis
         return affine_member(member.constant, basis, names)

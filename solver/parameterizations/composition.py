@@ -98,6 +98,16 @@ class Reduced(Parameterization):
         inner = self.inner.level_jacobian(self.expand(parameters), eigenvectors)
         return matmul_rows(inner, tf.constant(self.map[None], inner.dtype))
 
+    @property
+    def is_one_block(self) -> bool:
+        """Whether the inner parameterization is."""
+        return self.inner.is_one_block
+
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """The slopes by y; see `Parameterization.expectation_slopes`."""
+        inner = self.inner.expectation_slopes(self.expand(parameters), vectors)
+        return matmul_rows(inner, tf.constant(self.map[None], inner.dtype))
+
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives by y; see `Parameterization.curvature`."""
         inner = self.inner.curvature(self.expand(parameters), density)
@@ -168,7 +178,7 @@ class Sum(Parameterization):
         x, y = self._split(parameters)
         # Each part sees eigenvectors of its own kind: a real part of a complex matrix is cast up.
         parts = [
-            part.level_jacobian(values, eigenvectors)
+            part.expectation_slopes(values, eigenvectors)
             for part, values in ((self.first, x), (self.second, y))
         ]
         return tf.concat(parts, axis=-1)
@@ -235,7 +245,7 @@ class Multiple(Parameterization):
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
         """Those of A times the factor; see `Parameterization.level_jacobian`."""
-        inner = self.inner.level_jacobian(parameters, eigenvectors)
+        inner = self.inner.expectation_slopes(parameters, eigenvectors)
         return tf.constant(self.factor, inner.dtype) * inner
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:

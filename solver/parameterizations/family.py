@@ -66,6 +66,11 @@ class Family(Blocks):
             >>> Family.affine(None, [np.ones([1, 1, 1]), [np.eye(2)]]).level_counts
             (1, 2)
         """
+        if not isinstance(bases, (Sequence, np.ndarray)) or not len(bases):
+            raise ValueError(
+                "Family: bases must be a list with [p, n, n] matrices for each member, got "
+                f"{bases!r}."
+            )
         checked = [as_matrices(cls.__name__, "bases", basis, rank=3) for basis in bases]
         count = len(checked[0])
         if any(len(basis) != count for basis in checked):
@@ -79,6 +84,11 @@ class Family(Blocks):
                 f"Family: parameter {idle[0]} has zero matrices in every member; leave it out."
             )
         constants = [None] * len(checked) if constants is None else constants
+        if len(constants) != len(checked):
+            raise ValueError(
+                f"Family: constants must have one matrix or None for each of the {len(checked)} "
+                f"members in bases, got {len(constants)}."
+            )
         names = tuple(parameter_names or (f"x{index}" for index in range(count)))
         members = []
         for constant, basis in zip(constants, checked, strict=True):

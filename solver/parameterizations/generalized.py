@@ -106,12 +106,16 @@ class Generalized(Parameterization):
         modes = tf.linalg.triangular_solve(factor, eigenvectors, adjoint=True)
         parts = []
         if isinstance(self.stiffness, Parameterization):
-            parts.append(self.stiffness.level_jacobian(x, modes))
+            parts.append(self.stiffness.expectation_slopes(x, modes))
         if isinstance(self.mass, Parameterization):
             products = tf.math.conj(modes) * matmul_rows(stiffness, modes)
             levels = tf.math.real(tf.reduce_sum(tf.linalg.matrix_transpose(products), axis=-1))
-            parts.append(-levels[:, :, None] * self.mass.level_jacobian(y, modes))
+            parts.append(-levels[:, :, None] * self.mass.expectation_slopes(y, modes))
         return tf.concat(parts, axis=-1)
+
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """From the derivatives of the matrix; see `Parameterization.expectation_slopes`."""
+        return Parameterization.level_jacobian(self, parameters, vectors)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """By projection where one side is given and the other affine.

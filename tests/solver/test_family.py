@@ -1,0 +1,345 @@
+"""Families against NumPy on their members, one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import (
+    Additive,
+    Affine,
+    BlockDiagonal,
+    Family,
+    Generalized,
+    Levels,
+    Multiplicative,
+    Nonlinear,
+    Parameterization,
+    SpectralSolver,
+    Status,
+    Symmetric,
+    Toeplitz,
+)
+from eigenfit.solver.parameterizations import blocks
+from tests.problems.given_matrices import random_hermitian
+
+from .helpers import finite_differences, tape_hessian, tape_jacobian
+
+REAL = random_hermitian(3, 3, seed=1)
+COMPLEX = random_hermitian(3, 3, seed=2, complex_entries=True)
+SMALL = random_hermitian(3, 2, seed=3, complex_entries=True)
+POSITIVE = REAL[1] @ REAL[1] + np.eye(3)
+
+
+def affine(matrices: np.ndarray, *names: str) -> Affine:
+    return Affine(matrices[0], matrices[1 : 1 + len(names)], parameter_names=names)
+
+
+def bent(x: tf.Tensor) -> tf.Tensor:
+    a, b = tf.unstack(x, axis=-1)
+    rows = [[a, tf.sin(b)], [tf.sin(b), -a * b]]
+    return tf.stack([tf.stack(row, -1) for row in rows], -2)
+
+
+def bent_by_hand(a: float, b: float) -> np.ndarray:
+    return np.array([[a, np.sin(b)], [np.sin(b), -a * b]])
+
+
+def chain(m: np.ndarray) -> np.ndarray:
+    root = np.diag(np.sqrt(m))
+    return root @ POSITIVE @ root
+
+
+def whitened(k: np.ndarray, m: np.ndarray) -> np.ndarray:
+    inverse = np.linalg.inv(np.linalg.cholesky(m))
+    return inverse @ k @ inverse.conj().T
+
+
+# Each: members, and their matrices by hand for the parameters in the order of first appearance.
+FAMILIES: dict[str, tuple[Any, Any]] = {
+    "equal sizes": (
+        lambda: [affine(REAL, "a", "b"), affine(REAL[[1, 0, 2]], "c", "a")],
+        lambda a, b, c: [
+            REAL[0] + a * REAL[1] + b * REAL[2],
+            REAL[1] + c * REAL[0] + a * REAL[2],
+        ],
+    ),
+    "different sizes, real and complex": (
+        lambda: [affine(SMALL, "b"), affine(REAL, "a", "b"), affine(COMPLEX * 0.5, "a")][:2],
+        lambda b, a: [SMALL[0] + b * SMALL[1], REAL[0] + a * REAL[1] + b * REAL[2]],
+    ),
+    "real beside complex of equal size": (
+        lambda: [affine(REAL, "a", "b"), affine(COMPLEX, "a", "c")],
+        lambda a, b, c: [
+            REAL[0] + a * REAL[1] + b * REAL[2],
+            COMPLEX[0] + a * COMPLEX[1] + c * COMPLEX[2],
+        ],
+    ),
+    "structures": (
+        lambda: [
+            Toeplitz(3).with_fixed({"r2": 0.2}),
+            Symmetric(2, parameter_names=["r0", "s", "t"]),
+        ],
+        lambda r0, r1, s, t: [
+            np.array([[r0, r1, 0.2], [r1, r0, r1], [0.2, r1, r0]]),
+            by_entries(r0, s, t),
+        ],
+    ),
+    "nonlinear": (
+        lambda: [Nonlinear(bent, 2, 2, ["u", "v"]), Symmetric(2, parameter_names=["u", "s", "t"])],
+        lambda u, v, s, t: [bent_by_hand(u, v), by_entries(u, s, t)],
+    ),
+    "multiplicative": (
+        lambda: [Multiplicative(POSITIVE), affine(REAL, "m0", "z")],
+        lambda m0, m1, m2, z: [
+            chain(np.array([m0, m1, m2])),
+            REAL[0] + m0 * REAL[1] + z * REAL[2],
+        ],
+    ),
+    "multiplicative beside complex": (
+        lambda: [Multiplicative(POSITIVE), affine(COMPLEX, "m0", "z")],
+        lambda m0, m1, m2, z: [
+            chain(np.array([m0, m1, m2])),
+            COMPLEX[0] + m0 * COMPLEX[1] + z * COMPLEX[2],
+        ],
+    ),
+    "nonlinear beside complex": (
+        lambda: [Nonlinear(bent, 2, 2, ["u", "v"]), affine(SMALL, "u")],
+        lambda u, v: [bent_by_hand(u, v), SMALL[0] + u * SMALL[1]],
+    ),
+    "generalized": (
+        lambda: [Generalized(affine(REAL, "a"), 3 * np.eye(3) + REAL[2]), affine(REAL, "a", "b")],
+        lambda a, b: [
+            whitened(REAL[0] + a * REAL[1], 3 * np.eye(3) + REAL[2]),
+            REAL[0] + a * REAL[1] + b * REAL[2],
+        ],
+    ),
+    "blocks in a member": (
+        lambda: [
+            BlockDiagonal([affine(SMALL, "a"), Affine(None, [[[1.0]]], ["d"])]),
+            affine(REAL, "a", "b"),
+        ],
+        lambda a, d, b: [
+            np.block(
+                [
+                    [SMALL[0] + a * SMALL[1], np.zeros((2, 1))],
+                    [np.zeros((1, 2)), np.full((1, 1), d)],
+                ]
+            ),
+            REAL[0] + a * REAL[1] + b * REAL[2],
+        ],
+    ),
+    "a sum and a multiple": (
+        lambda: [2.0 * affine(REAL, "a") + Additive(REAL[2]), affine(REAL, "a", "b")],
+        lambda a, x0, x1, x2, b: [
+            2.0 * (REAL[0] + a * REAL[1]) + REAL[2] + np.diag([x0, x1, x2]),
+            REAL[0] + a * REAL[1] + b * REAL[2],
+        ],
+    ),
+}
+each = pytest.mark.parametrize("name", FAMILIES)
+
+
+def by_entries(a00: float, a11: float, a10: float) -> np.ndarray:
+    return np.array([[a00, a10], [a10, a11]])
+
+
+def point(family: Parameterization) -> np.ndarray:
+    return np.random.default_rng(4).uniform(0.6, 1.4, family.num_parameters)
+
+
+def levels_by_hand(name: str, x: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.linalg.eigvalsh(m) for m in FAMILIES[name][1](*x)])
+
+
+def check_model(family: Parameterization, by_hand: Any) -> None:
+    """Levels, matrix and derivatives against eigenvalues of matrices by hand."""
+    x = point(family)
+    rows = tf.constant(np.stack([x, x + 0.1]))
+    values, vectors, finite = family.eigensystem(rows)
+    assert finite.numpy().all()
+    np.testing.assert_allclose(values, [by_hand(x), by_hand(x + 0.1)], atol=1e-12)
+    np.testing.assert_allclose(family.spectrum(rows), values, atol=1e-13)
+    sorted_levels = np.linalg.eigvalsh(family.matrix(rows).numpy())
+    np.testing.assert_allclose(sorted_levels, np.sort(values, axis=1), atol=1e-12)
+    slopes = family.level_jacobian(rows, vectors).numpy()
+    np.testing.assert_allclose(slopes[0], finite_differences(by_hand, x), atol=1e-9)
+    g = np.random.default_rng(5).normal(size=values.shape)
+    found = family.level_curvature(rows, values, vectors, tf.constant(g)).numpy()
+
+    def slope(x: np.ndarray) -> np.ndarray:
+        return finite_differences(lambda y: by_hand(y) @ g[0], x, step=1e-3)
+
+    np.testing.assert_allclose(found[0], finite_differences(slope, x, step=1e-3), atol=1e-5)
+
+
+@each
+def test_levels_matrix_and_derivatives(name: str):
+    family = Family(FAMILIES[name][0]())
+    check_model(family, lambda x: levels_by_hand(name, x))
+    assert family.size == sum(family.level_counts)
+
+
+@pytest.mark.parametrize("name", ["equal sizes", "different sizes, real and complex"])
+def test_members_too_large_to_be_written_out(name: str, monkeypatch):
+    monkeypatch.setattr(blocks, "_MOST_NUMBERS", 0)
+    family = Family(FAMILIES[name][0]())
+    check_model(family, lambda x: levels_by_hand(name, x))
+    start = family.starting_points(tf.zeros([2, family.size], tf.float64), tf.constant([0, 1]), 4)
+    assert np.isfinite(start).all()
+
+
+@each
+def test_starting_points_are_finite_and_differ(name: str):
+    family = Family(FAMILIES[name][0]())
+    levels = tf.constant(np.linspace(1.0, 2.0, family.size)[None].repeat(4, 0))
+    start = family.starting_points(levels, tf.range(4), 8).numpy()
+    assert start.shape == (4, family.num_parameters)
+    assert np.isfinite(start).all()
+    assert len(np.unique(start[:, 0])) == 4
+
+
+def test_names_are_joined_in_order_of_appearance():
+    family = Family([affine(REAL, "b", "a"), affine(SMALL, "c", "b"), affine(REAL, "a")])
+    assert family.parameter_names == ("b", "a", "c")
+    assert family.level_counts == (3, 2, 3)
+    assert family.num_parameters == 3
+
+
+def test_affine_is_the_family_of_its_members():
+    """A parameter may act in one member only; a member may be complex, and have no constant."""
+    zero = np.zeros((2, 2))
+    family = Family.affine(
+        [None, REAL[0]],
+        [[SMALL[1], zero], [np.zeros((3, 3)), REAL[2]]],
+        parameter_names=["first", "second"],
+    )
+    assert family.parameter_names == ("first", "second")
+    check_model(
+        family,
+        lambda x: np.concatenate(
+            [np.linalg.eigvalsh(x[0] * SMALL[1]), np.linalg.eigvalsh(REAL[0] + x[1] * REAL[2])]
+        ),
+    )
+    assert Family.affine(None, [REAL, REAL[::-1]]).parameter_names == ("x0", "x1", "x2")
+
+
+def test_fixed_and_tied():
+    whole = Family.affine([REAL[0], None], [REAL, np.append(SMALL, SMALL[:1], axis=0)[:3]])
+    reduced = whole.with_fixed({"x1": 0.7}).with_tied({"x2": ("x0", -1.5)})
+    assert reduced.parameter_names == ("x0",)
+    assert reduced.level_counts == (3, 2)
+
+    def by_hand(x: np.ndarray) -> np.ndarray:
+        full = np.array([x[0], 0.7, -1.5 * x[0]])
+        one, other = REAL[0] + np.tensordot(full, REAL, 1), np.tensordot(full, SMALL, 1)
+        return np.concatenate([np.linalg.eigvalsh(one), np.linalg.eigvalsh(other)])
+
+    check_model(reduced, by_hand)
+
+
+def test_the_compiled_spectrum_differentiates_twice(rng):
+    name = "different sizes, real and complex"
+    solver = SpectralSolver(Family(FAMILIES[name][0]()))
+    x = point(solver.parameterization)
+    np.testing.assert_allclose(
+        tape_jacobian(solver.spectrum, x),
+        finite_differences(lambda y: levels_by_hand(name, y), x),
+        atol=1e-9,
+    )
+    g = rng.normal(size=5)
+
+    def slope(function: Any) -> Any:
+        return lambda y: finite_differences(function, y, step=1e-3)
+
+    found = tape_hessian(lambda y: tf.reduce_sum(solver.spectrum(y) * g, axis=-1), x)
+    expected = slope(slope(lambda y: levels_by_hand(name, y) @ g))(x)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_spectrum_of_a_bad_row_is_nan_and_of_no_rows_empty():
+    solver = SpectralSolver(Family([affine(REAL, "a"), affine(SMALL, "b")]))
+    rows = np.array([[0.1, 0.2], [np.nan, 0.2], [np.inf, 0.2], [0.3, 0.4]])
+    levels = solver.spectrum(rows).numpy()
+    assert np.isnan(levels[1:3]).all()
+    np.testing.assert_array_equal(levels[[0, 3]], solver.spectrum(rows[[0, 3]]))
+    np.testing.assert_array_equal(levels[[3]], solver.spectrum(rows[[3]]))
+    assert solver.spectrum(rows[:0]).shape == (0, 5)
+    assert solver.matrix(rows[:0]).shape == (0, 5, 5)
+
+
+def test_a_cold_search_in_a_graph_of_unknown_batch():
+    """Two spectra determine a Jacobi matrix: of the whole, and of it without its first row.
+
+    (Hochstadt 1974.) All solutions have the same diagonal and the same squares beside it.
+    """
+    basis = np.zeros((5, 3, 3))
+    for k in range(3):
+        basis[k, k, k] = 1
+    for k in range(2):
+        basis[3 + k, k, k + 1] = basis[3 + k, k + 1, k] = 1
+    family = Family.affine(None, [basis, basis[:, 1:, 1:]])
+    solver = SpectralSolver(family, starts=16)
+    x = np.random.default_rng(6).uniform(0.5, 1.5, size=(9, 5))
+    jacobi = np.tensordot(x, basis, 1)
+    inner = np.linalg.eigvalsh(jacobi[:, 1:, 1:])
+    targets = np.concatenate([np.linalg.eigvalsh(jacobi), inner], axis=1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float64)], autograph=False)
+    def answer(levels: tf.Tensor) -> Any:
+        fit = solver.fit(levels)
+        return fit.parameters, fit.status
+
+    parameters, status = answer(targets)
+    assert status.numpy().tolist() == [Status.CONVERGED] * 9
+    np.testing.assert_allclose(parameters[:, :3], x[:, :3], atol=1e-6)
+    np.testing.assert_allclose(np.abs(parameters[:, 3:]), x[:, 3:], atol=1e-6)
+    for row in (0, 8):
+        np.testing.assert_array_equal(answer(targets[[row]])[0][0], parameters[row])
+    assert answer(targets[:0])[0].shape == (0, 5)
+
+
+def anything(value: Any) -> Any:
+    return value
+
+
+ONE = np.ones((1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Family([]), r"Family: members must be a list of parameterizations"),
+        (lambda: Family(anything(Symmetric(2))), r"Family: members must be a list"),
+        (lambda: Family(anything([Symmetric(2), "a"])), r"Family: members\[1\] must be a Param"),
+        (
+            lambda: Family([Family([Symmetric(2), Symmetric(3)]), Symmetric(2)]),
+            r"members\[0\] is a family itself; give its members",
+        ),
+        (lambda: Family.affine(None, []), "Family: bases"),
+        (lambda: Family.affine(None, anything(3)), "Family: bases"),
+        (lambda: Family.affine(None, [np.ones((1, 2, 3))]), "Family: bases must be numbers"),
+        (lambda: Family.affine(None, [[[[0.0, 1.0], [2.0, 0.0]]]]), "Family: bases must be symm"),
+        (lambda: Family.affine(None, [ONE, np.ones((2, 1, 1))]), "bases must have one matrix for"),
+        (lambda: Family.affine(None, [ONE * 0, ONE * 0]), "parameter 0 has zero matrices in every"),
+        (lambda: Family.affine([np.eye(2)], [ONE]), "constants and bases must have the same sizes"),
+        (lambda: Family.affine([None], [ONE, ONE]), "Family: constants"),
+        (lambda: Family.affine([None] * 3, [ONE, ONE]), "Family: constants"),
+        (lambda: Family.affine(None, [ONE], ["a", "b"]), "parameter_names must be 1 different"),
+        (lambda: 2 * Family([Symmetric(2), Symmetric(3)]), "of a Family is not defined"),
+        (lambda: Family([Symmetric(2)] * 2) + Symmetric(4), "of a Family is not defined"),
+        (lambda: Family([Symmetric(2)] * 2).with_fixed({"b": 1.0}), "no parameter 'b'"),
+        (
+            lambda: SpectralSolver(
+                Family([Symmetric(2), Symmetric(3)]), observation=Levels(lowest=3)
+            ),
+            "the matrix has 2 levels",
+        ),
+    ],
+)
+def test_wrong_arguments_are_one_clear_error(make: Any, message: str):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,262 @@
+"""`K u = lambda M u` against `scipy.linalg.eigh(K, M)`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+import tensorflow as tf
+
+from eigenfit.solver import (
+    Additive,
+    Affine,
+    Family,
+    Generalized,
+    Multiplicative,
+    Parameterization,
+    SpectralSolver,
+    Status,
+    Symmetric,
+)
+from tests.problems.given_matrices import random_hermitian
+
+from .helpers import as_numpy, assert_same, finite_differences, take, tape_hessian, tape_jacobian
+
+N = 4
+K = {kind: random_hermitian(3, N, seed=31, complex_entries=kind == "complex") for kind in ("real",)}
+K["complex"] = random_hermitian(3, N, seed=32, complex_entries=True)
+M = {
+    "real": random_hermitian(2, N, seed=33),
+    "complex": random_hermitian(2, N, seed=34, complex_entries=True),
+}
+X = np.array([0.4, -0.6, 0.3, 0.2])
+KINDS = [(k, m) for k in ("real", "complex") for m in ("real", "complex")]
+each_kind = pytest.mark.parametrize(("k", "m"), KINDS)
+
+
+def both_sides(k: str, m: str) -> Generalized:
+    return Generalized(
+        Affine(K[k][0], K[k][1:], ["k1", "k2"]), Affine(5.0 * np.eye(N), M[m], ["m1", "m2"])
+    )
+
+
+def by_hand(k: str, m: str, x: np.ndarray) -> np.ndarray:
+    stiffness = K[k][0] + np.tensordot(x[:2], K[k][1:], 1)
+    mass = 5.0 * np.eye(N) + np.tensordot(x[2:], M[m], 1)
+    dtype = np.result_type(stiffness, mass)
+    return scipy.linalg.eigh(stiffness.astype(dtype), mass.astype(dtype), eigvals_only=True)
+
+
+@each_kind
+def test_levels_and_derivatives(k: str, m: str):
+    model = both_sides(k, m)
+    rows = tf.constant(np.stack([X, X + 0.1]))
+    values, vectors, finite = model.eigensystem(rows)
+    assert finite.numpy().all()
+    np.testing.assert_allclose(values, [by_hand(k, m, X), by_hand(k, m, X + 0.1)], atol=1e-12)
+    matrix = model.matrix(rows).numpy()
+    np.testing.assert_array_equal(matrix, matrix.swapaxes(1, 2).conj())
+    slopes = model.level_jacobian(rows, vectors)
+    expected = finite_differences(lambda x: by_hand(k, m, x), X)
+    np.testing.assert_allclose(slopes[0], expected, atol=1e-9)
+    g = np.random.default_rng(35).normal(size=(2, N))
+    found = model.level_curvature(rows, values, vectors, tf.constant(g))
+
+    def slope(x: np.ndarray) -> np.ndarray:
+        return finite_differences(lambda y: by_hand(k, m, y) @ g[0], x, step=1e-3)
+
+    np.testing.assert_allclose(found[0], finite_differences(slope, X, step=1e-3), atol=1e-6)
+
+
+@pytest.mark.parametrize("side", ["stiffness", "mass"])
+def test_one_side_given(side: str):
+    mass = 5.0 * np.eye(N) + M["complex"][0]
+    if side == "stiffness":
+        model = Generalized(K["real"][0], Affine(mass, M["real"], ["m1", "m2"]))
+    else:
+        model = Generalized(Affine(K["real"][0], K["real"][1:], ["k1", "k2"]), mass)
+    x = X[:2]
+
+    def levels(x: np.ndarray) -> np.ndarray:
+        left, right = K["real"][0], mass
+        if side == "stiffness":
+            right = mass + np.tensordot(x, M["real"], 1)
+        else:
+            left = left + np.tensordot(x, K["real"][1:], 1)
+        return scipy.linalg.eigh(left.astype(complex), right, eigvals_only=True)
+
+    row = tf.constant(x[None])
+    values, vectors, _ = model.eigensystem(row)
+    np.testing.assert_allclose(values[0], levels(x), atol=1e-12)
+    slopes = model.level_jacobian(row, vectors)
+    np.testing.assert_allclose(slopes[0], finite_differences(levels, x), atol=1e-9)
+
+
+def test_tapes_through_the_compiled_spectrum_and_loss():
+    solver = SpectralSolver(both_sides("complex", "real"))
+
+    def levels(x: np.ndarray) -> np.ndarray:
+        return by_hand("complex", "real", x)
+
+    np.testing.assert_allclose(
+        tape_jacobian(solver.spectrum, X), finite_differences(levels, X), atol=1e-9
+    )
+    targets = np.array([[-1.0, np.nan, 0.2, 1.0]])
+
+    def loss(x: np.ndarray) -> np.ndarray:
+        return np.nansum((targets[0] - levels(x)) ** 2)
+
+    found = tape_hessian(lambda y: solver.loss(y, targets.repeat(4, 0)), X)
+    expected = finite_differences(lambda x: finite_differences(loss, x, 1e-3), X, 1e-3)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_sum_with_another_matrix_has_the_slopes_of_the_sum():
+    """Then the eigenvectors are no longer those of the generalized problem."""
+    model = both_sides("real", "real") + Additive(np.diag([1.0, 2.0, 3.0, 4.0]))
+    x = np.append(X, [0.5, -0.5, 0.9, 0.1])
+
+    def levels(x: np.ndarray) -> np.ndarray:
+        stiffness = K["real"][0] + np.tensordot(x[:2], K["real"][1:], 1)
+        mass = 5.0 * np.eye(N) + np.tensordot(x[2:4], M["real"], 1)
+        inverse = np.linalg.inv(np.linalg.cholesky(mass))
+        return np.linalg.eigvalsh(inverse @ stiffness @ inverse.T + np.diag(x[4:] + range(1, 5)))
+
+    row = tf.constant(x[None])
+    values, vectors, _ = model.eigensystem(row)
+    np.testing.assert_allclose(values[0], levels(x), atol=1e-12)
+    slopes = model.level_jacobian(row, vectors)
+    np.testing.assert_allclose(slopes[0], finite_differences(levels, x), atol=1e-8)
+
+
+def masses(size: int) -> Affine:
+    return Affine(None, np.eye(size)[:, :, None] * np.eye(size)[:, None, :], _names(size))
+
+
+def _names(size: int) -> list[str]:
+    return [f"m{place}" for place in range(size)]
+
+
+STRING = np.array([[2.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 2.0]])
+
+
+@functools.cache
+def string() -> SpectralSolver:
+    """A beaded string: given stiffness, a mass for each bead."""
+    return SpectralSolver(Generalized(STRING, masses(3)), starts=16)
+
+
+def cold(rows: int) -> np.ndarray:
+    """Starts that the solver is to choose."""
+    return np.full((rows, 3), np.nan)
+
+
+def string_levels(m: np.ndarray) -> np.ndarray:
+    return np.stack([scipy.linalg.eigh(STRING, np.diag(row), eigvals_only=True) for row in m])
+
+
+def test_masses_are_inverse_factors_of_the_multiplicative_problem():
+    x = np.array([[0.5, 1.5, 2.5], [1.0, 1.0, 1.0]])
+    other = Multiplicative(STRING)
+    np.testing.assert_allclose(string().spectrum(x), other.spectrum(tf.constant(1 / x)), atol=1e-12)
+
+
+def test_a_cold_search_finds_masses_and_rows_are_independent():
+    m = np.random.default_rng(36).uniform(0.7, 1.4, size=(12, 3))
+    targets = string_levels(m)
+    fit = as_numpy(string().fit(targets, cold(12)))
+    assert fit.status.tolist() == [Status.CONVERGED] * 12
+    np.testing.assert_allclose(string_levels(fit.parameters), targets, atol=1e-8)
+    for row in (0, 7, 11):
+        assert_same(as_numpy(string().fit(targets[[row]], cold(1))), take(fit, [row]))
+    assert string().fit(targets[:0], cold(0)).parameters.shape == (0, 3)
+
+
+def test_a_row_without_positive_mass_harms_no_other():
+    m = np.array([[1.0, 2.0, 1.5], [-1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [np.nan, 1.0, 1.0]])
+    levels = string().spectrum(m).numpy()
+    assert np.isnan(levels[1:]).all()
+    np.testing.assert_array_equal(levels[0], string().spectrum(m[:1])[0])
+    targets = np.tile(string_levels(np.array([[0.9, 2.1, 1.4]])), (3, 1))
+    start = m[:3]
+    together = as_numpy(string().fit(targets, start))
+    assert together.status.tolist() == [
+        Status.CONVERGED,
+        Status.NON_FINITE,
+        Status.NON_FINITE,
+    ]
+    assert np.isnan(together.parameters[1:]).all()
+    assert_same(as_numpy(string().fit(targets[:1], start[:1])), take(together, [0]))
+
+
+def test_a_step_out_of_positive_masses_is_taken_back():
+    targets = string_levels(np.array([[100.0, 100.0, 90.0]]))
+    fit = string().fit(targets, [[0.02, 0.03, 0.01]])
+    assert (fit.parameters.numpy() > 0).all()
+    assert fit.status.numpy()[0] > 0
+
+
+def test_gradients_of_the_spectrum_of_good_rows_beside_bad_ones():
+    rows = tf.constant([[1.0, 2.0, 1.5], [-1.0, 1.0, 1.0], [0.5, 0.7, 0.9]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        total = tf.reduce_sum(string().spectrum(rows)[::2])
+    found = tape.gradient(total, rows).numpy()
+    for row in (0, 2):
+        slopes = finite_differences(lambda x: string_levels(x[None])[0], rows[row].numpy())
+        np.testing.assert_allclose(found[row], slopes.sum(axis=0), rtol=1e-8)
+
+
+def test_float32():
+    model = both_sides("complex", "real")
+    row = tf.constant(X[None], tf.float32)
+    values, vectors, _ = model.eigensystem(row)
+    assert values.dtype == tf.float32
+    np.testing.assert_allclose(values[0], by_hand("complex", "real", X), atol=1e-5)
+    slopes = model.level_jacobian(row, vectors)
+    assert slopes.dtype == tf.float32
+    expected = finite_differences(lambda x: by_hand("complex", "real", x), X)
+    np.testing.assert_allclose(slopes[0], expected, atol=1e-5)
+
+
+def test_masses_of_very_different_size():
+    """A given mass over twelve orders of magnitude: starts and levels do not care."""
+    scale = np.array([1e-6, 1.0, 1e6])
+    root = np.sqrt(scale)
+    stiffness = np.stack([STRING, np.diag([1.0, 0.0, 1.0])]) * np.outer(root, root)
+    model = Generalized(Affine(None, stiffness, ["k", "wall"]), np.diag(scale))
+    levels = np.linalg.eigvalsh(STRING + 0.5 * np.diag([1.0, 0.0, 1.0]))
+    start = model.starting_points(tf.constant(levels[None]), tf.constant([0]), 2)
+    assert np.isfinite(start).all()
+    np.testing.assert_allclose(
+        model.spectrum(tf.constant([[1.0, 0.5]], tf.float64))[0], levels, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Generalized(np.eye(2), np.eye(2)), "stiffness or mass must be a Parameteriz"),
+        (lambda: Generalized(Symmetric(2), np.eye(3)), "stiffness and mass must have one size"),
+        (lambda: Generalized(Symmetric(2), Symmetric(2)), "stand on both sides; pass parameter_"),
+        (lambda: Generalized(Symmetric(2), np.diag([1.0, 0.0])), "mass must be positive definite"),
+        (lambda: Generalized(Symmetric(2), -np.eye(2)), "lowest eigenvalue is -1"),
+        (lambda: Generalized(Symmetric(2), [[1.0, 2.0], [0.0, 1.0]]), "mass must be symmetric"),
+        (lambda: Generalized(np.eye(2) * np.nan, Symmetric(2)), "stiffness must be finite"),
+        (
+            lambda: Generalized(Family([Symmetric(1), Affine(None, [[[1.0]]], ["b"])]), np.eye(2)),
+            "stiffness must be one matrix, got a family",
+        ),
+    ],
+)
+def test_wrong_arguments_are_one_clear_error(make: Any, message: str):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_names_are_those_of_the_stiffness_first():
+    model: Parameterization = both_sides("real", "real")
+    assert model.parameter_names == ("k1", "k2", "m1", "m2")
