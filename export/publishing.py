@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ import numpy as np
 
 # TensorFlow Serving reads version numbers as int64; a larger number is just a name to it.
 _LARGEST_VERSION = 2**63 - 1
+# How directories are named while a version is written or removed: no numbers.
+_EXPORTING = "exporting-"
+_REMOVING = "removing-"
+# An export takes seconds or minutes; what is older belongs to nobody.
+_LEFTOVER_SECONDS = 24 * 3600
 
 
 def check_base_dir(base_dir: Any) -> Path:
@@ -100,7 +106,8 @@ def staging_directory(base_dir: Path) -> Iterator[Path]:
     """
     made_here = [path for path in (base_dir, *base_dir.parents) if not path.exists()]
     # Not by `tempfile`, whose directories only their owner can read: a server is another user.
-    staged = base_dir / f"exporting-{uuid.uuid4().hex}"
+    remove_leftovers(base_dir)
+    staged = base_dir / f"{_EXPORTING}{uuid.uuid4().hex}"
     try:
         staged.mkdir(parents=True)
         yield staged
@@ -140,6 +147,56 @@ def publish(staged: Path, base_dir: Path, version: int | None) -> Path:
                 raise
             continue  # somebody was faster
         return target
+
+
+def check_keep(keep: Any) -> None:
+    """Raise ValueError unless `keep` is None or an integer of at least 1."""
+    whole = isinstance(keep, (int, np.integer)) and not isinstance(keep, bool)
+    if keep is not None and not (whole and keep >= 1):
+        raise ValueError(
+            "export_saved_model: keep must be an integer of at least 1, the number of versions to "
+            f"leave, or None for all of them, got {keep!r}."
+        )
+
+
+def remove_old_versions(base_dir: Path, keep: int, newest: int) -> list[int]:
+    """Remove the oldest versions until `keep` are left.
+
+    A version is first renamed to a name that is no number, so a server never sees half of one. It
+    unloads a version whose directory is gone. Versions above `newest`, which somebody else wrote
+    meanwhile, count but are never removed; nor is `newest` itself.
+
+    Args:
+        base_dir: where versions are.
+        keep: how many to leave, at least 1.
+        newest: the version that was just written.
+
+    Returns:
+        The numbers of the versions removed, ascending.
+    """
+    versions = existing_versions(base_dir)
+    removed = []
+    for number in sorted(versions)[:-keep]:
+        if number >= newest:
+            break
+        leaving = base_dir / f"{_REMOVING}{uuid.uuid4().hex}"
+        try:
+            (base_dir / versions[number]).rename(leaving)
+        except FileNotFoundError:
+            continue  # another exporter was faster
+        shutil.rmtree(leaving, ignore_errors=True)
+        removed.append(number)
+    return removed
+
+
+def remove_leftovers(base_dir: Path) -> None:
+    """Remove what exporters that were killed left behind, once it is a day old."""
+    old = time.time() - _LEFTOVER_SECONDS
+    for path in base_dir.iterdir() if base_dir.is_dir() else ():
+        if path.name.startswith((_EXPORTING, _REMOVING)):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < old:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _refuse_existing(base_dir: Path, version: int) -> None:

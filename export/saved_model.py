@@ -10,13 +10,30 @@ from typing import Any
 import tensorflow as tf
 
 from ..solver import SpectralSolver
-from .publishing import check_base_dir, check_version, publish, staging_directory
+from .info import INFO_FILE, describe, write_json
+from .publishing import (
+    check_base_dir,
+    check_keep,
+    check_version,
+    publish,
+    remove_old_versions,
+    staging_directory,
+)
+from .report import REPORT_FILE, make_report, measure_latencies
 from .signatures import check_runs_anywhere, signatures_of, trace
 from .validation import validate
+from .warmup import replay_warmup, write_warmup
 
 
 def export_saved_model(
-    solver: SpectralSolver, base_dir: str | os.PathLike[str], version: int | None = None
+    solver: SpectralSolver,
+    base_dir: str | os.PathLike[str],
+    version: int | None = None,
+    *,
+    keep: int | None = None,
+    units: Mapping[str, str] | None = None,
+    relative_tolerance: float | None = None,
+    measure_latency: bool = True,
 ) -> str:
     """Write a solver as a SavedModel that needs neither this package nor Python.
 
@@ -27,10 +44,20 @@ def export_saved_model(
     Derivatives are exported too: a `tf.GradientTape` around a reloaded signature works, once for
     the answer of a fit, twice for the spectrum and the loss.
 
+    Beside the graph, in `assets.extra`, stand requests that a server replays before the model is
+    available (`tf_serving_warmup_requests`), what the model was made from (`eigenfit.json`, read it
+    with `load_solver_info`) and what was compared and measured (`validation.json`).
+
     Args:
         solver: what to export.
         base_dir: the directory of the model; its versions are directories in it. Made if needed.
         version: a positive integer; the number after the highest existing version when None.
+        keep: remove old versions until so many are left, never one above the version written; None
+            keeps all.
+        units: for people: the unit of the levels under "levels", and of parameters by name.
+        relative_tolerance: how far an answer of the reloaded model may differ from the solver's,
+            relative to its magnitude or that of the inputs; 1e4 units in the last place when None.
+        measure_latency: whether the report shall have the time of a call at 1 and 1024 rows.
 
     Returns:
         The path of the version directory.
@@ -58,14 +85,45 @@ def export_saved_model(
         )
     base = check_base_dir(base_dir)
     number = check_version(version, base)
+    check_keep(keep)
+    _check_units(units, solver)
+    _check_tolerance(relative_tolerance)
     signatures = signatures_of(solver)
     traced = {name: trace(signature) for name, signature in signatures.items()}
     for name, function in traced.items():
         check_runs_anywhere(name, function)
     with staging_directory(base) as staged:
         _write(staged, traced)
-        validate(staged, signatures, solver)
-        return str(publish(staged, base, number))
+        write_warmup(staged, signatures, solver)
+        reloaded = tf.saved_model.load(str(staged))
+        differences = validate(reloaded, signatures, solver, relative_tolerance)
+        replayed = replay_warmup(staged, reloaded)
+        latencies = measure_latencies(reloaded, signatures, solver) if measure_latency else None
+        write_json(staged, REPORT_FILE, make_report(differences, latencies, replayed))
+        write_json(staged, INFO_FILE, describe(staged, signatures, solver, units))
+        published = publish(staged, base, number)
+        if keep is not None:
+            remove_old_versions(base, keep, newest=int(published.name))
+        return str(published)
+
+
+def _check_units(units: Mapping[str, str] | None, solver: SpectralSolver) -> None:
+    known = ("levels", *solver.parameterization.parameter_names)
+    for name, unit in (units or {}).items():
+        if name not in known or not isinstance(unit, str):
+            raise ValueError(
+                f"export_saved_model: units must be strings by parameter name or 'levels', got "
+                f"{name!r}: {unit!r}; the names are {', '.join(known)}."
+            )
+
+
+def _check_tolerance(value: float | None) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value is not None and not (number and 0 <= value < 1):
+        raise ValueError(
+            f"export_saved_model: relative_tolerance must be a number from 0 to below 1, got "
+            f"{value!r}; leave it out for the default."
+        )
 
 
 class _Root(tf.Module):

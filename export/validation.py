@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from ..solver import SpectralSolver
+from .examples import example_inputs
 from .signatures import Signature
 
-_SEED = 20260731
 # The signatures are traced with an unknown number of rows; a graph that holds to one number fails.
 _BATCH_SIZES = (1, 6)
 # Both sides run the same operations and agree bit for bit as a rule. This leaves room for sums
@@ -19,80 +18,65 @@ _BATCH_SIZES = (1, 6)
 _TOLERANCE_IN_EPSILON = 1e4
 
 
-def validate(directory: Path, signatures: Mapping[str, Signature], solver: SpectralSolver) -> None:
-    """Reload a SavedModel and compare every signature with the live solver.
+class Difference(NamedTuple):
+    """The largest difference of an output between two sides, absolute and relative."""
+
+    absolute: float
+    relative: float
+
+
+def validate(
+    reloaded: Any,
+    signatures: Mapping[str, Signature],
+    solver: SpectralSolver,
+    relative_tolerance: float | None = None,
+) -> dict[str, dict[str, Difference]]:
+    """Compare every signature of a reloaded SavedModel with the live solver.
 
     Args:
-        directory: holds the SavedModel.
+        reloaded: the loaded SavedModel.
         signatures: what it must offer, by name, with the live answers.
         solver: makes the rows to compare.
+        relative_tolerance: how far reals may differ, see `compare_outputs`; 1e4 units in the last
+            place when None.
+
+    Returns:
+        By signature and output, the largest differences.
 
     Raises:
-        RuntimeError: if an answer differs.
+        RuntimeError: if an answer differs by more.
     """
-    reloaded = tf.saved_model.load(str(directory))
+    relative = relative_tolerance
+    if relative is None:
+        relative = _TOLERANCE_IN_EPSILON * np.finfo(solver.dtype.as_numpy_dtype).eps
+    largest: dict[str, dict[str, Difference]] = {name: {} for name in signatures}
     for rows in _BATCH_SIZES:
         examples = example_inputs(solver, rows)
         for name, signature in signatures.items():
             inputs = {str(spec.name): examples[str(spec.name)] for spec in signature.inputs}
-            live = signature.compute(*inputs.values())
-            compare_outputs(
-                name,
-                {key: value.numpy() for key, value in reloaded.signatures[name](**inputs).items()},
-                {key: value.numpy() for key, value in live.items()},
-                relative=_TOLERANCE_IN_EPSILON * np.finfo(solver.dtype.as_numpy_dtype).eps,
-                scale=largest_magnitude([value.numpy() for value in inputs.values()]),
-            )
+            live = _as_numpy(signature.compute(*inputs.values()))
+            got = _as_numpy(reloaded.signatures[name](**inputs))
+            scale = largest_magnitude([value.numpy() for value in inputs.values()])
+            compare_outputs(name, got, live, relative=relative, scale=scale)
+            for output, expected in live.items():
+                found = largest_difference(got[output], expected, scale)
+                before = largest[name].get(output, Difference(0.0, 0.0))
+                largest[name][output] = Difference(*np.maximum(before, found).tolist())
+    return largest
 
 
-def example_inputs(solver: SpectralSolver, rows: int) -> dict[str, tf.Tensor]:
-    """A few rows for every input of every signature, the same ones in every process.
+def _as_numpy(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {key: value.numpy() for key, value in outputs.items()}
 
-    The targets are the levels of random parameters, with one level missing in the first row of
-    four, none in the second, all in the third, and an infinite one in the fourth.
 
-    Args:
-        solver: with `p` parameters and `m` targets.
-        rows: how many rows.
-
-    Returns:
-        By name: parameters, initial, bounds and priors `[rows, p]`, targets and weights
-        `[rows, m]`, tolerance and max_steps (int32) `[rows]`.
-    """
-    generator = np.random.default_rng(_SEED)
-    parameterization, dtype = solver.parameterization, solver.dtype
-    numbers = np.arange(rows)
-    # Where a structure proposes to start is where its matrix is defined and of moderate size.
-    levels = np.sort(generator.normal(size=(rows, parameterization.size)))
-    parameters = parameterization.starting_points(
-        tf.constant(levels, dtype), tf.constant(numbers, tf.int32), max(rows, 1)
-    )
-    targets = solver.comparison.observe(solver.spectrum(parameters)).numpy()
-    targets[0::4, -1] = np.nan
-    targets[2::4] = np.nan
-    targets[3::4, -1] = np.inf
-    if solver.num_targets == 1:  # then the only level is there in the first row
-        targets[0::4] = 1.0
-    initial = parameters.numpy() + 0.01 * generator.normal(size=parameters.shape)
-    own = initial.copy()
-    initial[1::2] = np.nan
-    weights = generator.uniform(0.5, 2.0, size=targets.shape)
-    weights[1::4, 0] = np.nan
-    weights[4::4, 0] = 0.0
-    near = own
-    near[1::2] = np.nan  # the solver's own bounds and priors
-    return {
-        "lower": tf.constant(near - 0.5, dtype),
-        "upper": tf.constant(near + 0.5, dtype),
-        "prior_mean": tf.constant(near, dtype),
-        "prior_sigma": tf.constant(0.0 * near + 1.0, dtype),
-        "parameters": parameters,
-        "targets": tf.constant(targets, dtype),
-        "initial": tf.constant(initial, dtype),
-        "weights": tf.constant(weights, dtype),
-        "tolerance": tf.constant(np.where(numbers % 2, np.nan, 1e-4), dtype),
-        "max_steps": tf.constant(np.where(numbers % 2, 3, 0), tf.int32),
-    }
+def largest_difference(one: np.ndarray, other: np.ndarray, scale: float) -> Difference:
+    """The largest difference, and the largest by the larger of the magnitude and the scale."""
+    if not one.size:
+        return Difference(0.0, 0.0)
+    difference = differences(one, other)
+    magnitude = np.where(np.isfinite(other), np.abs(other), 0.0)
+    reference = np.maximum(np.maximum(magnitude, scale), np.finfo(float).tiny)
+    return Difference(float(difference.max()), float((difference / reference).max()))
 
 
 def largest_magnitude(arrays: list[np.ndarray]) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks, graphs
+from .description import describe
 from .knowledge import check_bounds, check_priors
 from .methods import Method
 from .observations import Observation
@@ -217,12 +218,12 @@ class SpectralSolver(tf.Module):
         """
         targets = self._levels("targets", targets)
         if all(x is None for x in (initial, weights, tolerance, max_steps, bounds, priors)):
-            result = self._fit_targets(targets)
+            result, weights = self._fit_targets(targets), tf.ones_like(targets)
         else:
             known, key = self._knowledge(targets, bounds, priors)
             rest = self._complete(targets, initial, weights, tolerance, max_steps, *known)
-            result = self._fit[key](targets, *rest)
-        return result.with_context(self._context(targets))
+            result, weights = self._fit[key](targets, *rest), rest[1]
+        return result.with_context(self._context(targets, weights))
 
     def trace(
         self,
@@ -397,6 +398,15 @@ class SpectralSolver(tf.Module):
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         return self._loss(parameters, targets, weights)
 
+    def describe(self) -> dict[str, Any]:
+        """What the solver is set to, as plain data: observation, method, tolerances and so on.
+
+        Example:
+            >>> SpectralSolver(Toeplitz(2)).describe()["method"]
+            {'kind': 'LevenbergMarquardt', 'initial_damping': 0.001}
+        """
+        return describe(self._settings)
+
     def _levels(self, argument: str, value: Any) -> tf.Tensor:
         return checks.as_rows(argument, value, self.num_targets, "levels", self.dtype)
 
@@ -430,12 +440,13 @@ class SpectralSolver(tf.Module):
             tensors += [self._unknowns(part, f"{argument}: {name}") for name, part in parts]
         return tensors, (bounds is not None, priors is not None)
 
-    def _context(self, targets: tf.Tensor) -> Context:
+    def _context(self, targets: tf.Tensor, weights: tf.Tensor) -> Context:
         """What the summary of a result needs besides its numbers."""
         comparison = self._settings.model.comparison
         return Context(
             parameter_names=self.parameterization.parameter_names,
             targets=targets,
+            weights=weights,
             counts=self.parameterization.level_counts,
             upper=comparison.upper,
             lower=comparison.lower,

@@ -1,0 +1,63 @@
+"""Rows to try a model with: for its validation, its latency and its warm-up."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from ..solver import SpectralSolver
+
+_SEED = 20260731
+
+
+def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> dict[str, tf.Tensor]:
+    """A few rows for every input of every signature, the same ones in every process.
+
+    The targets are the levels of random parameters. If the rows shall be flawed, one level is
+    missing in the first row of four, none in the second, all in the third, and one is infinite in
+    the fourth.
+
+    Args:
+        solver: with `p` parameters and `m` targets.
+        rows: how many rows.
+        flawed: whether some rows shall be incomplete or impossible.
+
+    Returns:
+        By name: parameters, initial, bounds and priors `[rows, p]`, targets and weights
+        `[rows, m]`, tolerance and max_steps (int32) `[rows]`.
+    """
+    generator = np.random.default_rng(_SEED)
+    parameterization, dtype = solver.parameterization, solver.dtype
+    numbers = np.arange(rows)
+    # Where a structure proposes to start is where its matrix is defined and of moderate size.
+    levels = np.sort(generator.normal(size=(rows, parameterization.size)))
+    parameters = parameterization.starting_points(
+        tf.constant(levels, dtype), tf.constant(numbers, tf.int32), max(rows, 1)
+    )
+    targets = solver.comparison.observe(solver.spectrum(parameters)).numpy()
+    if flawed:
+        targets[0::4, -1] = np.nan
+        targets[2::4] = np.nan
+        targets[3::4, -1] = np.inf
+    if flawed and solver.num_targets == 1:  # then the only level is there in the first row
+        targets[0::4] = 1.0
+    initial = parameters.numpy() + 0.01 * generator.normal(size=parameters.shape)
+    own = initial.copy()
+    initial[1::2] = np.nan
+    weights = generator.uniform(0.5, 2.0, size=targets.shape)
+    weights[1::4, 0] = np.nan
+    weights[4::4, 0] = 0.0
+    near = own
+    near[1::2] = np.nan  # the solver's own bounds and priors
+    return {
+        "lower": tf.constant(near - 0.5, dtype),
+        "upper": tf.constant(near + 0.5, dtype),
+        "prior_mean": tf.constant(near, dtype),
+        "prior_sigma": tf.constant(0.0 * near + 1.0, dtype),
+        "parameters": parameters,
+        "targets": tf.constant(targets, dtype),
+        "initial": tf.constant(initial, dtype),
+        "weights": tf.constant(weights, dtype),
+        "tolerance": tf.constant(np.where(numbers % 2, np.nan, 1e-4), dtype),
+        "max_steps": tf.constant(np.where(numbers % 2, 3, 0), tf.int32),
+    }

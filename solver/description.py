@@ -1,0 +1,44 @@
+"""What a solver is set to, as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .settings import Settings
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """The settings by name: numbers, strings, lists and dicts only."""
+    names = settings.parameterization.parameter_names
+    bounds, priors = settings.bounds, settings.priors
+    method = settings.method
+    options = {
+        key: value
+        for key, value in vars(method).items()
+        if not key.startswith("_") and isinstance(value, (bool, int, float, str))
+    }
+    return {
+        "observation": {
+            "kind": type(settings.observation).__name__,
+            **settings.observation.describe(),
+        },
+        "method": {"kind": type(method).__name__, **options},
+        "loss": settings.model.loss.kind,
+        "f_scale": settings.model.loss.f_scale,
+        "bounds": None
+        if bounds is None
+        else {
+            name: [float(low), float(high)] for name, low, high in zip(names, *bounds, strict=True)
+        },
+        "priors": None
+        if priors is None
+        else {
+            name: [float(mean), float(sigma)]
+            for name, mean, sigma in zip(names, *priors, strict=True)
+        },
+        "tolerance": settings.tolerance,
+        "max_steps": settings.steps_of_a_search,
+        "starts": settings.starts,
+        "solutions": settings.solutions,
+        "absolute_sigma": settings.absolute_sigma,
+    }
