@@ -77,7 +77,8 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     known = tuple(tf.TensorSpec([None, count], solver.dtype, name) for name in known)
 
     def fit_targets(targets: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Asking for the default takes the way of `fit`, whose graph is then stored once for both.
+        # Asking for the default takes the way of `fit`: without bounds and priors its graph is then
+        # stored once for both.
         return solver.fit(targets, max_steps=0)._asdict()
 
     def fit(

@@ -28,6 +28,7 @@ class Point(NamedTuple):
         column_norms: `[R, p]`, the norms of the columns of the Jacobian.
         loss: `[R]`, the loss; the largest number where the matrix is not finite.
         rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
+        noise: `[R]`, the rounding error of the loss, about.
         lower: `[R, p]`, the bounds; () without bounds.
         upper: `[R, p]`, the bounds; () without bounds.
         hessian: `[R, p, p]`, half the second derivatives of the loss; () if not asked for.
@@ -41,6 +42,7 @@ class Point(NamedTuple):
     column_norms: tf.Tensor
     loss: tf.Tensor
     rms: tf.Tensor
+    noise: tf.Tensor
     lower: Any = ()
     upper: Any = ()
     hessian: Any = ()
@@ -78,6 +80,8 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
         root = tf.sqrt(tf.maximum(counted.stiffness, tf.constant(epsilon, weights.dtype)))
         residual, jacobian = residual / root, jacobian * root[:, :, None]
     loss = tf.reduce_sum(counted.loss, axis=-1)
+    rms = root_mean_square(difference, weights)
+    noise = _rounding_of_levels(values, loss, rms)
     if data.has_priors:
         pull = data.prior_weight * (data.prior_mean - parameters)
         residual = tf.concat([residual, pull], axis=-1)
@@ -91,7 +95,10 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
     if data.bounded:
         gradient = tf.linalg.matvec(by_parameter, residual)
         free = ~held_by_bounds(parameters, gradient, data)
-    moves = free & _has_effect(model, column_norms, weights)
+    effective = _has_effect(model, column_norms, weights)
+    if data.has_priors:
+        effective |= data.prior_weight > 0
+    moves = free & effective
     by_parameter = tf.where(moves[:, :, None], by_parameter, 0.0)
     hessian = ()
     if with_hessian:
@@ -101,7 +108,7 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
         # A parameter without effect to first order may have one to second order: a saddle.
         inside = usable[:, None, None] & free[:, :, None] & free[:, None, :]
         hessian = tf.where(inside, hessian, 0.0)
-    count = tf.reduce_sum(tf.cast(weights > 0, weights.dtype), axis=-1)
+    epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
     return Point(
         parameters=parameters,
         eigenvalues=values,
@@ -110,11 +117,29 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
         gradient=tf.linalg.matvec(by_parameter, residual),
         column_norms=tf.where(moves, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
-        rms=tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(count, 1.0)),
+        rms=rms,
+        noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
         lower=data.lower,
         upper=data.upper,
         hessian=hessian,
     )
+
+
+def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """`[R]`, over the observed levels, where the weight is above 0; elsewhere there must be 0."""
+    count = tf.reduce_sum(tf.cast(weights > 0, weights.dtype), axis=-1)
+    return tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(count, 1.0))
+
+
+def _rounding_of_levels(values: tf.Tensor, loss: tf.Tensor, rms: tf.Tensor) -> tf.Tensor:
+    """What the rounding of eigenvalues does to the loss of the levels, `[R]`.
+
+    Eigenvalues are known to about `size * epsilon * largest`; residuals inherit that.
+    """
+    finfo = np.finfo(values.dtype.as_numpy_dtype)
+    largest = tf.reduce_max(tf.abs(values), axis=-1)
+    relative = 4.0 * finfo.eps * values.shape[1] * largest / tf.maximum(rms, finfo.tiny)
+    return loss * relative
 
 
 def held_by_bounds(parameters: tf.Tensor, gradient: tf.Tensor, data: Data) -> tf.Tensor:

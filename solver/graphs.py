@@ -72,7 +72,8 @@ def covariance(
     point = evaluate(model, parameters, data)
     found = covariance_of(point.jacobian, at_bounds(point))
     usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
-    usable &= tf.reduce_all(weights >= 0, axis=-1)
+    usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
+    usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
     nan = tf.constant(float("nan"), settings.dtype)
     real = [
         select(usable, field, tf.fill(tf.shape(field), nan) if field.dtype.is_floating else 0)
@@ -157,12 +158,15 @@ def _differentiable(
 
     @tf.custom_gradient
     def answer(*tensors: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
-        given = data._replace(**dict(zip(moving, tensors, strict=True)))
+        # TensorFlow must not look for a way of its own through the loop: a persistent tape would.
+        stopped = [tf.stop_gradient(tensor) for tensor in tensors]
+        given = data._replace(**dict(zip(moving, stopped, strict=True)))
         batch = take_in(settings, given, request.initial, request.tolerance, request.max_steps)
         result = solve(settings, batch)
 
         def gradient(*upstream: tf.Tensor, variables: list[tf.Variable] | None = None) -> Any:
-            found = pull_back(settings, result, batch.data, FitResult(*upstream))
+            ended, known = tf.nest.map_structure(tf.stop_gradient, (result, batch.data))
+            found = pull_back(settings, ended, known, FitResult(*upstream))
             by_data = tuple(getattr(found, name) for name in moving)
             # Derivatives by variables inside a matrix function are not provided.
             return by_data if variables is None else (by_data, [None] * len(variables))

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from .model import Data
+from .request import largest_square_root
 from .rows import Batch
 from .settings import Settings
 
@@ -34,7 +35,7 @@ def take_in(
     dtype = targets.dtype
     # Squares of anything larger are not representable, nor, to full precision, of anything smaller.
     finfo = np.finfo(dtype.as_numpy_dtype)
-    most = tf.constant(np.sqrt(finfo.max) * 1e-6, dtype)
+    most = tf.constant(largest_square_root(dtype), dtype)
     least = tf.constant(np.sqrt(finfo.tiny) / finfo.eps, dtype)
 
     def not_too_large(tensor: tf.Tensor) -> tf.Tensor:
@@ -70,7 +71,13 @@ def take_in(
         valid &= tf.reduce_all(possible, axis=-1)
     if data.has_priors:
         valid &= not_too_large(data.prior_mean) & not_too_large(data.prior_weight)
-        valid &= tf.reduce_all(data.prior_weight >= 0, axis=-1)
+        valid &= tf.reduce_all(data.prior_weight >= 0, axis=-1)  # and not NaN
+        # An impossible prior must not get into the derivatives.
+        usable = valid[:, None]
+        data = data._replace(
+            prior_mean=tf.where(usable, data.prior_mean, tf.zeros_like(data.prior_mean)),
+            prior_weight=tf.where(usable, data.prior_weight, tf.zeros_like(data.prior_weight)),
+        )
     return Batch(
         data=data._replace(
             targets=targets, weights=tf.where(observed, weights, tf.zeros_like(weights))

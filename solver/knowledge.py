@@ -75,7 +75,14 @@ def _pair(
                 f"{owner}: {argument}: there is no parameter {unknown[0]!r}; the parameters are "
                 f"{', '.join(names)}."
             )
-        value = list(zip(*(value.get(name, default) for name in names), strict=True))
+        pairs = {name: value.get(name, default) for name in names}
+        wrong = [name for name, pair in pairs.items() if np.shape(pair) != (2,)]
+        if wrong:
+            raise ValueError(
+                f"{owner}: {argument} must be {form} for each name, got {pairs[wrong[0]]!r} for "
+                f"{wrong[0]!r}."
+            )
+        value = list(zip(*pairs.values(), strict=True))
     try:
         one, other = (np.asarray(part, dtype=float) for part in value)
         one, other = (np.broadcast_to(part, len(names)).copy() for part in (one, other))

@@ -45,6 +45,11 @@ BOUNDS = ("lower", "upper")
 PRIORS = ("prior_mean", "prior_sigma")
 
 
+def largest_square_root(dtype: tf.DType) -> float:
+    """Numbers above this are refused: their squares, or sums of these, might overflow."""
+    return float(np.sqrt(np.finfo(dtype.as_numpy_dtype).max) * 1e-6)
+
+
 def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     """The shape of each argument, by name; also of `parameters`."""
     count = settings.parameterization.num_parameters
@@ -75,6 +80,9 @@ def complete_data(settings: Settings, request: Request) -> Data:
         none = (np.zeros(count), np.full(count, np.inf))
         mean, sigma = none if settings.priors is None else settings.priors
         sigma = filled(request.prior_sigma, sigma)
-        # Sigma 0 has an infinite weight, which makes the row invalid.
-        data = data._replace(prior_mean=filled(request.prior_mean, mean), prior_weight=1.0 / sigma)
+        # NaN for a sigma that is not positive, or too small to square, makes the row invalid.
+        positive = sigma > 1.0 / largest_square_root(settings.dtype)
+        weight = 1.0 / tf.where(positive, sigma, tf.ones_like(sigma))
+        weight = tf.where(positive, weight, tf.constant(np.nan, settings.dtype))
+        data = data._replace(prior_mean=filled(request.prior_mean, mean), prior_weight=weight)
     return data

@@ -55,7 +55,8 @@ class FitResult(_Fields):
             targets.
         residuals: `[B, m]`, observed minus fitted, unweighted; NaN where no level was observed.
         loss: `[B]`, the sum of the squared weighted residuals.
-        gradient_norm: `[B]`, the Euclidean norm of the derivative of `loss` by the parameters.
+        gradient_norm: `[B]`, the Euclidean norm of the derivative of `loss` by the parameters,
+            without those that a bound holds.
         standard_errors: `[B, p]`, one standard deviation of each parameter; inf for a parameter
             that the data do not determine, NaN for one at a bound.
         steps: `[B]`, int32, how many steps the row took, over all its starts.
@@ -90,7 +91,7 @@ class FitResult(_Fields):
             >>> print(fit.summary(0).splitlines()[0])
             CONVERGED: the spectrum is matched: the rms residual is within the tolerance
         """
-        if not all(hasattr(field, "__array__") for field in self):
+        if any(tf.is_symbolic_tensor(field) for field in self):
             raise ValueError("summary: the result has no numbers inside a graph; call it outside.")
         rows = len(self.status)
         if not -rows <= row < rows:

@@ -121,6 +121,7 @@ def empty_point(settings: Settings, data: Data) -> Point:
         column_norms=zeros(count),
         loss=tf.fill([rows], targets.dtype.max),
         rms=zeros(),
+        noise=zeros(),
         lower=data.lower,
         upper=data.upper,
         hessian=zeros(count, count) if settings.method.needs_hessian else (),

@@ -38,6 +38,9 @@ def begin(settings: Settings, task: Task) -> Pool:
     start = within_bounds(empty, start)
     known = tf.constant(parameterization.parameter_scales, start.dtype)
     scales = known * tf.reduce_max(task.data.weights, axis=-1, keepdims=True)
+    if task.data.has_priors:
+        # What is known beforehand may outweigh the levels, or be all that is known.
+        scales = tf.where(task.data.prior_weight > 0, tf.zeros_like(scales), scales)
     state = settings.method.init(start, empty, scales)
     return Pool(task, state, tf.zeros_like(task.steps))
 

@@ -101,7 +101,13 @@ def pull_back(settings: Settings, result: FitResult, data: Data, upstream: FitRe
     count = settings.solutions
 
     def flat(fields: FitResult) -> FitResult:
-        return FitResult(*(tf.reshape(field, [-1, *field.shape[2:]]) for field in fields))
+        # Whole numbers have no gradient: theirs is None.
+        return FitResult(
+            *(
+                None if field is None else tf.reshape(field, [-1, *field.shape[2:]])
+                for field in fields
+            )
+        )
 
     repeated = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)
     every = pull_back_answer(settings.model, flat(result), repeated, flat(upstream))

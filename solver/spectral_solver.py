@@ -303,9 +303,9 @@ class SpectralSolver(tf.Module):
         if weights is None:
             weights = tf.ones_like(observed)
         weights = self._levels("weights", weights)
+        checks.check_same_rows(parameters=parameters, weights=weights, targets=observed)
         if targets is not None:
             weights = tf.where(tf.math.is_nan(observed), tf.zeros_like(weights), weights)
-        checks.check_same_rows(parameters=parameters, weights=weights, targets=observed)
         return self._covariance(parameters, weights, observed)
 
     def assignment(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
@@ -425,13 +425,11 @@ class SpectralSolver(tf.Module):
         ):
             if value is None:
                 continue
-            if not _by_row(value):
+            if _has_tensors(value):
+                value = [self._for_all_rows(part, targets) for part in value]
+            elif not _by_row(value):
                 value = check("fit", value, self.parameterization.parameter_names)
-                rows = tf.shape(targets)[0]
-                value = [
-                    tf.broadcast_to(tf.constant(part, self.dtype), [rows, len(part)])
-                    for part in value
-                ]
+                value = [self._for_all_rows(tf.constant(p, self.dtype), targets) for p in value]
             if len(value) != 2:
                 raise ValueError(
                     f"fit: {argument} must be ({', '.join(names)}), got {len(value)} parts."
@@ -439,6 +437,14 @@ class SpectralSolver(tf.Module):
             parts = zip(names, value, strict=True)
             tensors += [self._unknowns(part, f"{argument}: {name}") for name, part in parts]
         return tensors, (bounds is not None, priors is not None)
+
+    def _for_all_rows(self, value: Any, targets: tf.Tensor) -> tf.Tensor:
+        """A number, or one for each parameter, as `[B, p]`; `[B, p]` as it is."""
+        tensor = checks.as_real("bounds or priors", value, self.dtype)
+        if tensor.shape.rank not in (0, 1):
+            return tensor
+        shape = [tf.shape(targets)[0], self.parameterization.num_parameters]
+        return tf.broadcast_to(tensor, shape)
 
     def _context(self, targets: tf.Tensor, weights: tf.Tensor) -> Context:
         """What the summary of a result needs besides its numbers."""
@@ -490,4 +496,9 @@ def _by_row(value: Any) -> bool:
     """Whether bounds or priors are given for each row, `[B, p]`, rather than for all rows."""
     if isinstance(value, Mapping) or not isinstance(value, Sequence):
         return False
-    return any(tf.is_tensor(part) or np.ndim(part) > 1 for part in value)
+    return any(np.ndim(part) > 1 for part in value)
+
+
+def _has_tensors(value: Any) -> bool:
+    """Whether bounds or priors hold tensors, whose numbers may be known only in the graph."""
+    return isinstance(value, Sequence) and any(tf.is_tensor(part) for part in value)

@@ -39,10 +39,12 @@ def bracketed(value: float, error: float) -> str:
         digits -= 1
     if digits <= 0:
         unit = 10.0 ** (-digits)
-        return f"{round(value / unit) * unit:.0f}({round(error / unit) * unit:.0f})"
-    if digits > 17 or abs(value) >= 1e15:
-        return f"{value:.10g}({error:.2g})"
-    return f"{value:.{digits}f}({round(error * 10.0**digits)})"
+        return f"{round(value / unit) * unit + 0.0:.0f}({round(error / unit) * unit:.0f})"
+    if digits > 15 or abs(value) >= 1e15:
+        power = int(np.floor(np.log10(max(abs(value), error))))
+        return f"{bracketed(value / 10.0**power, error / 10.0**power)}e{power:d}"
+    # Adding 0 makes -0.0 positive.
+    return f"{round(value, digits) + 0.0:.{digits}f}({round(error * 10.0**digits)})"
 
 
 def summarize(

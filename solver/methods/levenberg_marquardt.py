@@ -60,18 +60,11 @@ def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, t
     Returns:
         `[R]` bool twice.
     """
-    dtype = point.loss.dtype
-    epsilon = np.finfo(dtype.as_numpy_dtype).eps
     units = tf.where(scales > 0, scales, tf.ones_like(scales))
     before = tf.reduce_sum((point.gradient / units) ** 2, axis=-1)
     after = tf.reduce_sum((trial.gradient / units) ** 2, axis=-1)
-    # Eigenvalues are known to about `size * epsilon * largest`; residuals inherit that.
-    largest = tf.reduce_max(tf.abs(point.eigenvalues), axis=-1)
-    size = point.eigenvalues.shape[1]
-    noise = 4.0 * size * largest / tf.maximum(point.rms, np.finfo(dtype.as_numpy_dtype).tiny)
-    rounding = point.loss * (epsilon * (8.0 * trial.residual.shape[1] + noise))
-    started = point.loss < dtype.max
-    even = started & (tf.abs(trial.loss - point.loss) <= rounding)
+    started = point.loss < point.loss.dtype.max
+    even = started & (tf.abs(trial.loss - point.loss) <= point.noise)
     return tf.where(even, after < before, trial.loss < point.loss), even
 
 
