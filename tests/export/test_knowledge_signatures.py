@@ -62,7 +62,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Any:
     @functools.cache
     def make(name: str) -> Exported:
         solver = SOLVERS[name]()
-        version_dir = export_saved_model(solver, tmp_path_factory.mktemp(name))
+        version_dir = export_saved_model(
+            solver, tmp_path_factory.mktemp(name), measure_latency=False
+        )
         return Exported(solver, tf.saved_model.load(version_dir))
 
     return make

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from eigenfit.export import export_saved_model, saved_model
-from eigenfit.export.validation import compare_outputs, example_inputs, validate
+from eigenfit.export.examples import example_inputs
+from eigenfit.export.validation import compare_outputs, validate
 from eigenfit.solver import Nonlinear, Parameterization, SpectralSolver, Symmetric, Toeplitz
 
 
@@ -108,7 +109,7 @@ def test_a_changed_solver_is_noticed_by_every_signature(model):
 
         changed = type(signature)(signature.inputs, shifted)
         with pytest.raises(RuntimeError, match=f"signature '{name}' differs by up to "):
-            validate(toeplitz.version_dir, {name: changed}, toeplitz.solver)
+            validate(toeplitz.reloaded, {name: changed}, toeplitz.solver)
 
 
 @pytest.mark.usefixtures("only_spectrum")
