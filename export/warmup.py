@@ -5,6 +5,9 @@ TensorFlow Serving reads `assets.extra/tf_serving_warmup_requests`, a TFRecord f
 first real request of each signature would wait for TensorFlow to prepare its graph.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# Protobuf makes the message classes when the module is imported; Pyright cannot see them.
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,6 +1,14 @@
 """The mathematics of eigenfit: parameterizations, methods and the compiled fit."""
 
-from .methods import Adam, LevenbergMarquardt, Method
+from .methods import (
+    LBFGS,
+    Adam,
+    GaussNewton,
+    LevenbergMarquardt,
+    LiftAndProjection,
+    Method,
+    Newton,
+)
 from .observations import Levels, Matched, Observation, Transitions
 from .parameterizations import (
     Additive,
@@ -26,6 +34,7 @@ from .statistics import Covariance
 from .status import Status
 
 __all__ = [
+    "LBFGS",
     "Adam",
     "Additive",
     "Affine",
@@ -34,14 +43,17 @@ __all__ = [
     "Covariance",
     "Family",
     "FitResult",
+    "GaussNewton",
     "Generalized",
     "GraphLaplacian",
     "Hermitian",
     "Levels",
     "LevenbergMarquardt",
+    "LiftAndProjection",
     "Matched",
     "Method",
     "Multiplicative",
+    "Newton",
     "Nonlinear",
     "Observation",
     "Parameterization",

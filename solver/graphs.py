@@ -75,11 +75,12 @@ def covariance(
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
     usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
     nan = tf.constant(float("nan"), settings.dtype)
-    real = [
-        select(usable, field, tf.fill(tf.shape(field), nan) if field.dtype.is_floating else 0)
-        for field in found
-    ]
-    return Covariance(*real)
+
+    def cleaned(field: tf.Tensor) -> tf.Tensor:
+        bad = tf.fill(tf.shape(field), nan) if field.dtype.is_floating else tf.zeros_like(field)
+        return select(usable, field, bad)
+
+    return Covariance(*(cleaned(field) for field in found))
 
 
 def assignment(

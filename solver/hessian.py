@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .eigen import matmul_rows
 from .model import Data, Model
 
 
@@ -51,7 +52,7 @@ def loss_hessian(
     force = weights * counted.force
     by_level = model.comparison.pull_back(force, assignment)
     by_parameter = tf.linalg.matrix_transpose(slopes)
-    hessian = tf.matmul(by_parameter * stiffness[:, None, :], slopes)
+    hessian = matmul_rows(by_parameter * stiffness[:, None, :], slopes)
     meeting = _limits(model, data, assignment, stiffness) if limits else None
     hessian -= model.parameterization.level_curvature(
         parameters, values, vectors, by_level, meeting

@@ -15,8 +15,6 @@ and nothing of the way that the fit took. A parameter at a bound stays there: it
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from .evaluation import select
@@ -86,7 +84,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         + tf.linalg.matvec(slopes, upstream.eigenvalues, transpose_a=True)
         - tf.linalg.matvec(by_parameter, by_residual)
     )
-    pull: Any = ()
+    pull = squared = tf.zeros_like(parameters)
     if data.has_priors:
         pull = keep_rows(usable, data.prior_mean - parameters)
         squared = data.prior_weight * data.prior_weight

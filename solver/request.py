@@ -67,9 +67,9 @@ def complete_data(settings: Settings, request: Request) -> Data:
     rows = tf.shape(request.targets)[0]
 
     def filled(given: Any, default: np.ndarray) -> tf.Tensor:
-        default = tf.constant(default, settings.dtype)
-        default = tf.broadcast_to(default[None], [rows, default.shape[0]])
-        return tf.where(tf.math.is_nan(given), default, given) if is_given(given) else default
+        every = tf.constant(default[None], settings.dtype)
+        every = tf.broadcast_to(every, [rows, len(default)])
+        return tf.where(tf.math.is_nan(given), every, given) if is_given(given) else every
 
     count = settings.parameterization.num_parameters
     if settings.bounds is not None or is_given(request.lower):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -133,7 +133,8 @@ def make_settings(
     dtype = _real_dtype(owner, dtype)
     _check_matrix(owner, parameterization, dtype)
     prepare = getattr(method, "for_model", None)
-    method = prepare(model) if callable(prepare) else method
+    if callable(prepare):
+        method = cast("Method", prepare(model))
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:
         raise ValueError(f"{owner}: tolerance must be a number of at least 0, got {tolerance!r}.")

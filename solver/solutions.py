@@ -8,6 +8,8 @@ the user knows that they mean the same. Bounds on a parameter, such as a sign, l
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -101,13 +103,11 @@ def pull_back(settings: Settings, result: FitResult, data: Data, upstream: FitRe
     count = settings.solutions
 
     def flat(fields: FitResult) -> FitResult:
-        # Whole numbers have no gradient: theirs is None.
-        return FitResult(
-            *(
-                None if field is None else tf.reshape(field, [-1, *field.shape[2:]])
-                for field in fields
-            )
-        )
+        # Whole numbers have no gradient: theirs is None, and stays so.
+        def one(field: Any) -> Any:
+            return None if field is None else tf.reshape(field, [-1, *field.shape[2:]])
+
+        return FitResult(*(one(field) for field in fields))
 
     repeated = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)
     every = pull_back_answer(settings.model, flat(result), repeated, flat(upstream))

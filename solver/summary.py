@@ -68,7 +68,9 @@ def summarize(
         parts = []
         for place in range(len(numbers["status"])):
             one = {name: field[place] for name, field in numbers.items()}
-            text = summarize(one, names, targets, labels and labels[place : place + 1])
+            text = summarize(
+                one, names, targets, None if labels is None else labels[place : place + 1]
+            )
             parts.append(f"Solution {place + 1}\n{text}")
         return "\n\n".join(parts)
     status = Status(int(numbers["status"]))
@@ -82,7 +84,7 @@ def summarize(
     lines.append("")
     for name, value, error in zip(names, parameters, numbers["standard_errors"], strict=True):
         lines.append(f"{name:<{width}}  {bracketed(float(value), float(error))}")
-    lines += ["", *_table(numbers["residuals"], targets, labels and labels[0])]
+    lines += ["", *_table(numbers["residuals"], targets, None if labels is None else labels[0])]
     return "\n".join(lines)
 
 
@@ -116,7 +118,7 @@ def _table(
     residuals: np.ndarray, targets: np.ndarray | None, labels: Sequence[str] | None
 ) -> list[str]:
     """Observed and fitted values; residuals alone where no more is known."""
-    seen = np.flatnonzero(~np.isnan(residuals))
+    seen = [int(place) for place in np.flatnonzero(~np.isnan(residuals))]
     if targets is None or labels is None:
         return [f"target {place}: observed - fitted {residuals[place]:.3g}" for place in seen]
     seen = [place for place in seen if not np.isnan(targets[place])]

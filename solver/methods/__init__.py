@@ -2,6 +2,18 @@
 
 from .adam import Adam
 from .base import Method
+from .gauss_newton import GaussNewton
+from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
+from .lift_and_projection import LiftAndProjection
+from .newton import Newton
 
-__all__ = ["Adam", "LevenbergMarquardt", "Method"]
+__all__ = [
+    "LBFGS",
+    "Adam",
+    "GaussNewton",
+    "LevenbergMarquardt",
+    "LiftAndProjection",
+    "Method",
+    "Newton",
+]

@@ -105,10 +105,10 @@ class Comparison:
         fixed[relative] -= rows[self.lower[relative]]
         if assignment is None or not self.groups:
             fixed += rows[self.upper]
-            return tf.matmul(weights, tf.constant(fixed, weights.dtype))
+            return tf.linalg.matvec(tf.constant(fixed.T, weights.dtype), weights)
         chosen = tf.one_hot(assignment, self.num_levels, dtype=weights.dtype)
         by_level = tf.linalg.matvec(chosen, weights, transpose_a=True)
-        return by_level + tf.matmul(weights, tf.constant(fixed, weights.dtype))
+        return by_level + tf.linalg.matvec(tf.constant(fixed.T, weights.dtype), weights)
 
     def centre(self, values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Take the common offset out, where targets are known up to one only.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -46,7 +47,7 @@ class Blocks(Parameterization):
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The block-diagonal matrices `[B, n, n]` of all members."""
         blocks = _same_dtype([member.matrix(parameters) for member in self.members])
-        return sum(self._placed(place, block) for place, block in enumerate(blocks))
+        return _total([self._placed(place, block) for place, block in enumerate(blocks)])
 
     @property
     def parameter_scales(self) -> np.ndarray:
@@ -56,7 +57,7 @@ class Blocks(Parameterization):
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of the block-diagonal matrix; see `Parameterization.derivatives`."""
         blocks = _same_dtype([member.derivatives(parameters) for member in self.members])
-        return sum(self._placed(place, block) for place, block in enumerate(blocks))
+        return _total([self._placed(place, block) for place, block in enumerate(blocks)])
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The sum over the members; see `Parameterization.curvature`."""
@@ -154,7 +155,7 @@ class Blocks(Parameterization):
                     parameters, values[:, span], vectors[place], weights[:, span], inside
                 )
             )
-        return sum(parts)
+        return _total(parts)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Parameters whose members come near the levels, see `projected_starts`.
@@ -238,4 +239,9 @@ def _same_dtype(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
 
 def _sum_of(parts: list[tf.Tensor | None]) -> tf.Tensor | None:
     known = [part for part in parts if part is not None]
-    return sum(known) if known else None
+    return _total(known) if known else None
+
+
+def _total(parts: list[tf.Tensor]) -> tf.Tensor:
+    """The sum; unlike `tf.add_n` it lets one row stand for all."""
+    return functools.reduce(tf.add, parts)

@@ -126,12 +126,12 @@ class Generalized(Parameterization):
         stiffness, mass = self.stiffness, self.mass
         if isinstance(mass, np.ndarray) and isinstance(stiffness, Affine):
             return _whitened(stiffness, mass).starting_points(levels, attempt, attempts)
-        definite = isinstance(stiffness, np.ndarray) and np.linalg.eigvalsh(stiffness)[0] > 0
-        if definite and isinstance(mass, Affine):
-            safe = tf.where(levels > 0, levels, tf.ones_like(levels))
-            inverse = tf.where(levels > 0, 1.0 / safe, tf.zeros_like(levels))
-            inverse = tf.sort(inverse, axis=-1)
-            return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
+        if isinstance(stiffness, np.ndarray) and isinstance(mass, Affine):
+            if np.linalg.eigvalsh(stiffness)[0] > 0:
+                safe = tf.where(levels > 0, levels, tf.ones_like(levels))
+                inverse = tf.where(levels > 0, 1.0 / safe, tf.zeros_like(levels))
+                inverse = tf.sort(inverse, axis=-1)
+                return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
         parts = []
         if isinstance(stiffness, Parameterization):
             parts.append(stiffness.starting_points(levels, attempt, attempts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..eigen import divided_differences, hermitian_transpose
+from ..eigen import divided_differences, hermitian_transpose, matmul_rows
 
 
 def coupled_curvature(
@@ -31,16 +31,20 @@ def coupled_curvature(
         `[B, p, p]`.
     """
     count, size = derivatives.shape[1], derivatives.shape[2]
-    adjoint = hermitian_transpose(eigenvectors)
-    coupling = adjoint[:, None] @ derivatives @ eigenvectors[:, None]
+    # Side by side, `[B, n, p * n]`, then one below the other, `[B, p * n, n]`: one product each.
+    side_by_side = tf.reshape(tf.transpose(derivatives, [0, 2, 1, 3]), [-1, size, count * size])
+    half = matmul_rows(hermitian_transpose(eigenvectors), side_by_side)
+    half = tf.transpose(tf.reshape(half, [-1, size, count, size]), [0, 2, 1, 3])
+    coupling = matmul_rows(tf.reshape(half, [-1, count * size, size]), eigenvectors)
+    coupling = tf.reshape(coupling, [-1, count, size, size])
     quotients = divided_differences(eigenvalues, weights, limits)[:, None]
     flat = [-1, count, size * size]
     left = tf.reshape(coupling * tf.cast(quotients, coupling.dtype), flat)
     right = tf.reshape(coupling, flat)
-    return tf.math.real(tf.matmul(left, right, adjoint_b=True))
+    return tf.math.real(matmul_rows(left, right, adjoint_b=True))
 
 
 def density_of(eigenvectors: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """`sum_k g_k v_k v_k^H`, `[B, n, n]`, for eigenvectors `[B, n, n]` and weights `[B, n]`."""
     weighted = eigenvectors * tf.cast(weights, eigenvectors.dtype)[:, None, :]
-    return weighted @ hermitian_transpose(eigenvectors)
+    return matmul_rows(weighted, hermitian_transpose(eigenvectors))

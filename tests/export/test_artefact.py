@@ -1,5 +1,8 @@
 """What stands beside the graph: warm-up requests, a description, a validation report."""
 
+# pyright: reportAttributeAccessIssue=false
+# Protobuf makes the message classes when the module is imported; Pyright cannot see them.
+
 import json
 import shutil
 from pathlib import Path

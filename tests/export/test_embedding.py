@@ -1,5 +1,8 @@
 """A reloaded fit in other graphs: a Keras model that is trained, tf.data, another SavedModel."""
 
+# pyright: reportArgumentType=false
+# Keras annotates jit_compile and verbose by their defaults, which are strings.
+
 from typing import Any
 
 import keras

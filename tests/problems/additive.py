@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import Adam, Affine, LevenbergMarquardt
+from eigenfit.solver import (
+    LBFGS,
+    Adam,
+    Affine,
+    GaussNewton,
+    LevenbergMarquardt,
+    LiftAndProjection,
+    Newton,
+)
 
 from .registry import Problem, Run
 
@@ -48,6 +56,10 @@ PROBLEMS = (
         solution=SOLUTION[None],
         runs={
             "LevenbergMarquardt": Run(LevenbergMarquardt, solution_error=1e-8),
+            "GaussNewton": Run(GaussNewton, solution_error=1e-8),
+            "Newton": Run(Newton, solution_error=1e-8),
+            "LBFGS": Run(LBFGS, solution_error=1e-7),
+            "LiftAndProjection": Run(LiftAndProjection, solution_error=1e-7),
             "Adam": Run(
                 lambda: Adam(learning_rate=0.1), tolerance=1e-8, accuracy=1e-7, solution_error=1e-5
             ),

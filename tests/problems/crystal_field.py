@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import Affine, LevenbergMarquardt, Status
+from eigenfit.solver import Affine, LevenbergMarquardt, Newton, Status
 
 from .registry import Problem, Run, example
 
@@ -35,7 +35,8 @@ PROBLEMS = (
         runs={
             "LevenbergMarquardt": Run(
                 LevenbergMarquardt, status=Status.STATIONARY, solution_error=2e-3
-            )
+            ),
+            "Newton": Run(Newton, status=Status.STATIONARY, solution_error=2e-3),
         },
     ),
 )

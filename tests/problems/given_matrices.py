@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import Adam, Affine, LevenbergMarquardt, Status
+from eigenfit.solver import (
+    LBFGS,
+    Adam,
+    Affine,
+    GaussNewton,
+    LevenbergMarquardt,
+    Newton,
+    Status,
+)
 
 from .registry import Problem, Run
 
@@ -43,6 +51,7 @@ PROBLEMS = (
         solution=SOLUTIONS,
         runs={
             "LevenbergMarquardt": Run(LevenbergMarquardt),
+            "GaussNewton": Run(GaussNewton),
             "Adam": Run(Adam, tolerance=1e-8, accuracy=1e-7, solution_error=1e-6),
         },
     ),
@@ -53,6 +62,10 @@ PROBLEMS = (
         reference=matrix,
         targets=_LEVELS + 0.02 * _NOISE,
         initial=_NEAR,
-        runs={"LevenbergMarquardt": Run(LevenbergMarquardt, status=Status.STATIONARY)},
+        runs={
+            "LevenbergMarquardt": Run(LevenbergMarquardt, status=Status.STATIONARY),
+            "Newton": Run(Newton, status=Status.STATIONARY),
+            "LBFGS": Run(LBFGS, status=Status.STATIONARY),
+        },
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import Family, LevenbergMarquardt, Status, Transitions
+from eigenfit.solver import Family, GaussNewton, LevenbergMarquardt, Newton, Status, Transitions
 
 from .registry import Problem, Run, example
 
@@ -52,7 +52,9 @@ PROBLEMS = (
         runs={
             "LevenbergMarquardt": Run(
                 LevenbergMarquardt, status=Status.STATIONARY, solution_error=1e-4
-            )
+            ),
+            "GaussNewton": Run(GaussNewton, status=Status.STATIONARY, solution_error=1e-4),
+            "Newton": Run(Newton, status=Status.STATIONARY, solution_error=1e-4),
         },
     ),
 )

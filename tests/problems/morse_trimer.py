@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from eigenfit.solver import Adam, LevenbergMarquardt, Nonlinear
+from eigenfit.solver import Adam, GaussNewton, LevenbergMarquardt, Newton, Nonlinear
 
 from .registry import Problem, Run
 
@@ -45,6 +45,8 @@ PROBLEMS = (
         initial=np.tile([1.0, 0.8, 0.6], (10, 1)),
         runs={
             "LevenbergMarquardt": Run(LevenbergMarquardt),
+            "GaussNewton": Run(GaussNewton),
+            "Newton": Run(Newton),
             "Adam": Run(Adam, tolerance=1e-8, accuracy=1e-7),
         },
     ),

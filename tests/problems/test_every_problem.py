@@ -96,6 +96,7 @@ def test_known_solutions_are_found(name: str, method: str):
 )
 def test_known_standard_errors_are_found(name: str, method: str):
     problem, fit = problems()[name], fit_of(name, method)
+    assert problem.standard_errors is not None
     np.testing.assert_allclose(fit.standard_errors, problem.standard_errors, rtol=1e-3)
 
 

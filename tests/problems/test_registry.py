@@ -76,7 +76,7 @@ def test_matrix_is_the_numpy_matrix(problem: Problem, rng: np.random.Generator):
     if problem.positive:
         points = np.abs(points) + 0.1
     found = parameterization.matrix(tf.constant(points)).numpy()
-    expected = np.stack([block_diag(*problem.matrices(point)) for point in points])
+    expected = np.array([block_diag(*problem.matrices(point)) for point in points])
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from eigenfit.solver import Adam, LevenbergMarquardt, Symmetric
+from eigenfit.solver import Adam, LevenbergMarquardt, LiftAndProjection, Newton, Symmetric
 
 from .registry import Problem, Run
 
@@ -51,6 +51,8 @@ PROBLEMS = (
         solution=np.array([[1.0, 1, 1, 0, 0, 0]]),
         runs={
             "LevenbergMarquardt": Run(LevenbergMarquardt, solution_error=1e-9),
+            "Newton": Run(Newton, solution_error=1e-9),
+            "LiftAndProjection": Run(LiftAndProjection, solution_error=1e-9),
             "Adam": Run(
                 Adam, dtype=tf.float32, tolerance=TOLERANCE, accuracy=1e-4, solution_error=1e-4
             ),

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import Adam, LevenbergMarquardt, Toeplitz
+from eigenfit.solver import (
+    LBFGS,
+    Adam,
+    GaussNewton,
+    LevenbergMarquardt,
+    LiftAndProjection,
+    Newton,
+    Toeplitz,
+)
 
 from .registry import Problem, Run
 
@@ -30,6 +38,8 @@ PROBLEMS = (
         runs={
             # The levels are printed to 8 decimals.
             "LevenbergMarquardt": Run(LevenbergMarquardt, solution_error=1e-6),
+            "GaussNewton": Run(GaussNewton, solution_error=1e-6),
+            "LiftAndProjection": Run(lambda: LiftAndProjection(doubled=True), solution_error=1e-6),
             "Adam": Run(Adam, tolerance=1e-8, accuracy=1e-7, solution_error=1e-6),
         },
     ),
@@ -39,6 +49,10 @@ PROBLEMS = (
         parameterization=lambda: Toeplitz(4),
         reference=matrix,
         targets=np.sort(np.random.default_rng(4).normal(size=(40, 4)), axis=1),
-        runs={"LevenbergMarquardt": Run(LevenbergMarquardt)},
+        runs={
+            "LevenbergMarquardt": Run(LevenbergMarquardt),
+            "Newton": Run(Newton),
+            "LBFGS": Run(LBFGS),
+        },
     ),
 )

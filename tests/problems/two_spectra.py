@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import Family, LevenbergMarquardt
+from eigenfit.solver import Family, LevenbergMarquardt, LiftAndProjection
 
 from .registry import Problem, Run, example
 
@@ -22,7 +22,10 @@ def _problem(size: int) -> Problem:
         targets=np.concatenate(_EXAMPLE.target_spectra(size))[None],
         initial=np.concatenate([np.full(size, size - 1.0), np.full(size - 1, size / 3)])[None],
         solution=solution[None],
-        runs={"LevenbergMarquardt": Run(LevenbergMarquardt, solution_error=1e-7)},
+        runs={
+            "LevenbergMarquardt": Run(LevenbergMarquardt, solution_error=1e-7),
+            "LiftAndProjection": Run(lambda: LiftAndProjection(doubled=True), solution_error=1e-7),
+        },
     )
 
 

@@ -45,7 +45,7 @@ def test_a_fit_to_chosen_levels_is_the_fit_with_nan_for_the_others(choice, rng):
     everything = SpectralSolver(model)
     chosen = SpectralSolver(model, observation=Levels(**choice))
     noisy = everything.spectrum(x).numpy() + 0.01 * rng.normal(size=(5, N))
-    numbers = chosen.observation.chosen(N)
+    numbers = Levels(**choice).chosen(N)
     gaps = np.full_like(noisy, np.nan)
     gaps[:, numbers] = noisy[:, numbers]
     one, other = chosen.fit(noisy[:, numbers], start), everything.fit(gaps, start)

@@ -1,0 +1,125 @@
+"""The Gauss-Newton method: undamped minimum-norm steps, halved until the loss falls."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ..checks import check_count
+from ..evaluation import Point, choose, select, within_bounds
+from .line_search import downhill, falls_enough
+
+
+class GaussNewtonState(NamedTuple):
+    """The loop variable.
+
+    Attributes:
+        point: the accepted point.
+        trial: `[R, p]`, the parameters to evaluate next.
+        stalled: `[R]`, bool.
+        broken: `[R]`, bool.
+        scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
+        length: `[R]`, the share of the step that the trial takes.
+    """
+
+    point: Point
+    trial: tf.Tensor
+    stalled: tf.Tensor
+    broken: tf.Tensor
+    scales: tf.Tensor
+    length: tf.Tensor
+
+
+def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
+    """`J^+ r` by the singular value decomposition.
+
+    Björck, Numerical Methods for Least Squares Problems, 1996, section 1.2.5. Singular values below
+    16 units in the last place of the largest, times the larger dimension, count as 0.
+
+    Args:
+        jacobian: `[R, m, p]`, with columns of comparable size.
+        residual: `[R, m]`.
+
+    Returns:
+        `[R, p]`, the shortest of all vectors that make `|J h - r|` least.
+    """
+    epsilon = np.finfo(jacobian.dtype.as_numpy_dtype).eps
+    singular, left, right = tf.linalg.svd(jacobian)
+    known = singular > singular[:, :1] * (16.0 * epsilon * max(jacobian.shape[1:]))
+    inverse = tf.where(known, 1.0 / tf.where(known, singular, tf.ones_like(singular)), 0.0)
+    share = inverse * tf.linalg.matvec(left, residual, transpose_a=True)
+    return tf.linalg.matvec(right, share)
+
+
+class GaussNewton:
+    """Undamped Gauss-Newton steps of least norm, halved until the loss falls.
+
+    Near a matched spectrum every step squares the error; with as many parameters as levels it is
+    method I of Friedland, Nocedal & Overton (SIAM J. Numer. Anal. 24, 1987). With more parameters
+    than levels it takes the shortest of all steps, with each parameter measured in units of its
+    effect on the matrix, as in `LevenbergMarquardt`. Where the Jacobian is nearly singular the
+    steps are long and many halvings follow; there, and far from the answer, that method is better.
+
+    The step is `J^+ r` (Björck, Numerical Methods for Least Squares Problems, 1996, section 9.2.1),
+    the halving Armijo's (Nocedal & Wright, Numerical Optimization, 2006, algorithm 3.1).
+
+    Example:
+        >>> solver = SpectralSolver(Toeplitz(2), GaussNewton())
+        >>> fit = solver.fit([[1.0, 3.0]], initial=[[0.0, 0.5]])
+        >>> fit.parameters.numpy().round(9).tolist(), fit.steps.numpy().tolist()
+        ([[2.0, 1.0]], [1])
+    """
+
+    default_max_steps = 200
+    default_starts = 64
+    needs_hessian = False
+
+    def __init__(self, max_halvings: int = 30):
+        """Set when a step counts as failed.
+
+        Args:
+            max_halvings: how often a step may be halved before the row is given up as stalled.
+
+        Raises:
+            ValueError: if it is not a whole number of at least 1.
+        """
+        self.max_halvings = check_count("GaussNewton", "max_halvings", max_halvings)
+
+    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> GaussNewtonState:
+        """The state before the first evaluation; see `Method.init`."""
+        no = tf.zeros_like(point.loss, tf.bool)
+        return GaussNewtonState(
+            point=point,
+            trial=start,
+            stalled=no,
+            broken=no,
+            scales=scales,
+            length=tf.ones_like(point.loss),
+        )
+
+    def step(self, state: GaussNewtonState, trial: Point, active: tf.Tensor) -> GaussNewtonState:
+        """One step of every row; see `Method.step`."""
+        first = state.point.loss == trial.loss.dtype.max
+        accepted = active & falls_enough(state.point, trial, state.scales)
+        length = tf.where(accepted | first, tf.ones_like(state.length), 0.5 * state.length)
+        point = choose(accepted, trial, state.point)
+        scales = tf.where(
+            accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
+        )
+        units = tf.where(scales > 0, scales, tf.ones_like(scales))
+        scaled = minimum_norm_step(point.jacobian / units[:, None, :], point.residual)
+        direction, _ = downhill(point, scaled / units, units)
+        next_trial = within_bounds(point, point.parameters + length[:, None] * direction)
+        moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
+        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
+        shortest = tf.constant(2.0**-self.max_halvings, length.dtype)
+        return GaussNewtonState(
+            point=point,
+            trial=select(usable, next_trial, point.parameters),
+            stalled=~moved | ~usable | (length < shortest),
+            broken=first & ~accepted,
+            scales=scales,
+            length=length,
+        )

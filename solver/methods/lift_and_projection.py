@@ -1,0 +1,280 @@
+"""Lift and projection: the structured matrix nearest to one with the wanted levels."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ..evaluation import Point, choose, select, within_bounds
+from ..linear import solve_symmetric
+from ..model import Model
+from ..observations import Comparison
+from ..parameterizations import Affine, Parameterization
+from ..parameterizations.entry_form import EntryForm
+from .levenberg_marquardt import compare
+
+_OWNER = "LiftAndProjection"
+# A row whose step was halved so often is given up as stalled.
+_SHORTEST = 2.0**-30
+
+
+class LiftAndProjectionState(NamedTuple):
+    """The loop variable.
+
+    Attributes:
+        point: the accepted point.
+        trial: `[R, p]`, the parameters to evaluate next.
+        stalled: `[R]`, bool.
+        broken: `[R]`, bool.
+        scales: `[R, p]`, the scale of each parameter.
+        largest: `[R]`, the largest weight of a level.
+        length: `[R]`, the share of the step that the trial takes; 2 for a doubled one.
+    """
+
+    point: Point
+    trial: tf.Tensor
+    stalled: tf.Tensor
+    broken: tf.Tensor
+    scales: tf.Tensor
+    largest: tf.Tensor
+    length: tf.Tensor
+
+
+class LiftAndProjection:
+    """Lift and projection of Chen & Chu (SIAM J. Numer. Anal. 33, 1996); for affine structures.
+
+    The lift puts the targets in the place of the levels, `Z = V diag(t) V^H` with the eigenvectors
+    of the matrix as it is (a level without a target keeps its value); the projection takes the
+    matrix of the structure nearest to Z in the Frobenius norm. Together they are the step
+    `G^-1 J^T (t - lambda)` with the Gram matrix `G_ij = Re tr(B_i^H B_j)`: gradient descent in the
+    metric of the matrices (Bloor Riley, Webb & Baker, arXiv 2504.07809). The loss never rises, and
+    each step is cheap, but convergence is linear: expect hundreds or thousands of steps.
+
+    The full step lowers the loss because `|A(x) - Z|^2` lies above it and touches it. With unequal
+    weights the levels are lifted by the share `w^2 / max w^2`, with differences of levels by as
+    much as keeps that bound: `1 / c` for the largest row sum c of `|C C^T|`, where C makes the
+    targets from the levels, of the targets that are observed. A common offset changes nothing. The
+    bound supposes that the lifted levels keep their order. It can fail for part of a spectrum, and
+    for targets out of order (`Matched` keeps it); the step is then halved until the loss falls.
+
+    Example:
+        >>> solver = SpectralSolver(Toeplitz(2), LiftAndProjection())
+        >>> solver.fit([[1.0, 3.0]], initial=[[0.0, 0.5]]).parameters.numpy().round(9).tolist()
+        [[2.0, 1.0]]
+    """
+
+    default_max_steps = 10000
+    default_starts = 16
+    needs_hessian = False
+
+    def __init__(self, doubled: bool = False):
+        """Choose the length of the steps.
+
+        Args:
+            doubled: whether to take twice the step where that is better. Bloor Riley, Webb & Baker
+                double every step, which the bound just allows; in a direction in which the
+                single step is exact, twice the step gains nothing. So here a step is doubled
+                where the linear model says that it gains, and taken back to the single one if
+                the loss falls by less than that is sure to lower it.
+
+        Raises:
+            ValueError: if it is not a bool.
+        """
+        if not isinstance(doubled, (bool, np.bool_)):
+            raise ValueError(f"{_OWNER}: doubled must be True or False, got {doubled!r}.")
+        self.doubled = bool(doubled)
+        self._model: _Prepared | None = None
+
+    def for_model(self, model: Model) -> LiftAndProjection:
+        """The method for these matrices and observations.
+
+        Args:
+            model: what is fitted.
+
+        Returns:
+            A method of its own for the model.
+
+        Raises:
+            ValueError: if the matrix is not affine in its parameters, or the loss is robust.
+        """
+        if not model.loss.is_linear:
+            raise ValueError(
+                f'{_OWNER}: loss must be "linear", for the projection is a least-squares problem, '
+                f"got {model.loss.kind!r}; take LevenbergMarquardt() for a robust loss."
+            )
+        prepared = copy.copy(self)
+        prepared._model = _Prepared(
+            gram=gram_matrix(model.parameterization),
+            norms=model.parameterization.parameter_scales,
+            overlaps=target_overlaps(model.comparison),
+        )
+        return prepared
+
+    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LiftAndProjectionState:
+        """The state before the first evaluation; see `Method.init`."""
+        norms = self._prepared.norms
+        acts = norms > 0
+        inverse = tf.constant(np.where(acts, 1.0 / np.where(acts, norms, 1.0), 0.0), scales.dtype)
+        no = tf.zeros_like(point.loss, tf.bool)
+        return LiftAndProjectionState(
+            point=point,
+            trial=start,
+            stalled=no,
+            broken=no,
+            scales=scales,
+            largest=tf.reduce_max(scales * inverse, axis=-1),
+            length=tf.ones_like(point.loss),
+        )
+
+    def step(
+        self, state: LiftAndProjectionState, trial: Point, active: tf.Tensor
+    ) -> LiftAndProjectionState:
+        """One step of every row; see `Method.step`."""
+        first = state.point.loss == trial.loss.dtype.max
+        better, _ = compare(state.point, trial, state.scales)
+        # A single step h lowers the loss by g^T h at least; a doubled one is to do no worse.
+        moved = trial.parameters - state.point.parameters
+        sure = 0.5 * tf.reduce_sum(state.point.gradient * moved, axis=-1)
+        enough = (state.length <= 1.0) | (state.point.loss - trial.loss >= sure)
+        accepted = active & better & (first | enough)
+        point = choose(accepted, trial, state.point)
+        length = tf.where(accepted, tf.ones_like(state.length), 0.5 * state.length)
+        step = self._projection(point, state.largest, length)
+        if self.doubled:
+            twice = accepted & _gains_by_doubling(point, step)
+            length = tf.where(twice, 2.0 * length, length)
+            step = select(twice, 2.0 * step, step)
+        next_trial = within_bounds(point, point.parameters + step)
+        changed = tf.reduce_any(next_trial != point.parameters, axis=-1)
+        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
+        return LiftAndProjectionState(
+            point=point,
+            trial=select(usable, next_trial, point.parameters),
+            stalled=~changed | ~usable | (length < _SHORTEST),
+            broken=first & ~accepted,
+            scales=state.scales,
+            largest=state.largest,
+            length=length,
+        )
+
+    @property
+    def _prepared(self) -> _Prepared:
+        if self._model is None:
+            raise ValueError(
+                f"{_OWNER}: the model is not known; pass the method to SpectralSolver, or call "
+                "for_model(model) first."
+            )
+        return self._model
+
+    def _projection(self, point: Point, largest: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """The step of the projection, `[R, p]`, or the share of it that `length` `[R]` says."""
+        dtype = point.gradient.dtype
+        known = self._prepared
+        levels = len(known.overlaps)
+        bound = largest * largest
+        if not np.array_equal(known.overlaps, np.eye(levels)):
+            bound *= _row_sum(known.overlaps, point.jacobian[:, :levels])
+        priors = point.jacobian.shape[1] > levels
+        if not point.bounded and not priors and not known.is_diagonal:
+            share = (length / bound)[:, None]
+            return share * tf.linalg.matvec(tf.constant(known.inverse, dtype), point.gradient)
+        # Priors are quadratic: their own bound.
+        diagonal = bound[:, None] * tf.constant(np.diag(known.gram), dtype)
+        if priors:
+            diagonal += tf.linalg.diag_part(point.jacobian[:, levels:]) ** 2
+        acts = (point.column_norms > 0) & (diagonal > 0)
+        units = tf.sqrt(tf.where(acts, diagonal, tf.ones_like(diagonal)))
+        if known.is_diagonal:
+            return tf.where(acts, length[:, None] * point.gradient / units / units, 0.0)
+        # The projection of the free parameters alone; shorter by damping rather than by a factor,
+        # for beside a bound short steps must go down the gradient, not across it.
+        matrix = bound[:, None, None] * tf.constant(known.gram, dtype)
+        matrix = tf.linalg.set_diag(matrix, diagonal / length[:, None])
+        matrix = tf.where(acts[:, :, None] & acts[:, None, :], matrix, 0.0)
+        return tf.where(acts, solve_symmetric(matrix, units, point.gradient), 0.0)
+
+
+class _Prepared:
+    """What is known of the matrices and the observation.
+
+    Attributes:
+        gram: `[p, p]`, G.
+        is_diagonal: whether G is diagonal.
+        norms: `[p]`, the sizes of dA/dx that the loop measures weights with.
+        overlaps: `[m, m]`, the magnitudes of `C C^T`, where C makes the targets from the levels.
+    """
+
+    def __init__(self, gram: np.ndarray, norms: np.ndarray, overlaps: np.ndarray):
+        self.gram = gram
+        self.is_diagonal = not (gram - np.diag(np.diag(gram))).any()
+        self.norms = norms
+        self.overlaps = overlaps
+
+    @property
+    def inverse(self) -> np.ndarray:
+        """`[p, p]`, the pseudo-inverse of G in units of the norms."""
+        units = np.sqrt(np.diag(self.gram))
+        units = np.where(units > 0, units, 1.0)
+        pairs = np.outer(units, units)
+        return np.linalg.pinv(self.gram / pairs, rcond=1e-12, hermitian=True) / pairs
+
+
+def gram_matrix(parameterization: Parameterization) -> np.ndarray:
+    """`Re tr(B_i^H B_j)` of an affine structure, `[p, p]`.
+
+    Raises:
+        ValueError: if the matrix is not affine, or does not say how large its derivatives are.
+    """
+    if isinstance(parameterization, Affine) and isinstance(parameterization.form, EntryForm):
+        return np.diag(parameterization.parameter_scales**2)
+    name = type(parameterization).__name__
+    # Two rows: derivatives that depend on the parameters come once for each.
+    origin = tf.zeros([2, parameterization.num_parameters], tf.float64)
+    derivatives = parameterization.derivatives(origin)
+    density = tf.zeros_like(parameterization.matrix(origin))
+    if derivatives.shape[0] != 1 or parameterization.curvature(origin, density) is not None:
+        raise ValueError(
+            f"{_OWNER}: the matrix must be affine in its parameters, with derivatives [1, p, n, n] "
+            f"that are the same everywhere, which {name} does not promise; write it as Affine(), "
+            "or take LevenbergMarquardt()."
+        )
+    if not (parameterization.parameter_scales > 0).any():
+        raise ValueError(
+            f"{_OWNER}: {name} must define parameter_scales, the Frobenius norms of its "
+            "derivatives, got zeros; write it as Affine()."
+        )
+    basis = derivatives.numpy()[0]
+    flat = basis.reshape(len(basis), -1)
+    return np.real(flat.conj() @ flat.T)
+
+
+def target_overlaps(comparison: Comparison) -> np.ndarray:
+    """`|C C^T|`, `[m, m]`, for targets `C lambda`: the identity if none is a difference of levels.
+
+    A common offset that is fitted with the levels lowers the loss further, and so leaves the bound.
+    """
+    count = comparison.num_targets
+    rows = np.eye(comparison.num_levels + count)
+    # Levels that are assigned differ from each other, whichever they are.
+    upper = comparison.num_levels + np.arange(count) if comparison.groups else comparison.upper
+    made = rows[upper]
+    relative = comparison.lower >= 0
+    made[relative] -= rows[comparison.lower[relative]]
+    return np.abs(made @ made.T)
+
+
+def _gains_by_doubling(point: Point, step: tf.Tensor) -> tf.Tensor:
+    """`[R]` bool: by the linear model, `2 g^T h - |J h|^2` is larger for 2 h than for h."""
+    along = tf.linalg.matvec(point.jacobian, step)
+    descent = tf.reduce_sum(point.gradient * step, axis=-1)
+    return 2.0 * descent > 3.0 * tf.reduce_sum(along * along, axis=-1)
+
+
+def _row_sum(overlaps: np.ndarray, jacobian: tf.Tensor) -> tf.Tensor:
+    """The largest row sum of the overlaps among targets with any effect, `[R]`, at least 1."""
+    seen = tf.cast(tf.reduce_any(jacobian != 0, axis=-1), jacobian.dtype)
+    sums = seen * tf.linalg.matvec(tf.constant(overlaps, jacobian.dtype), seen)
+    return tf.maximum(tf.reduce_max(sums, axis=-1), 1.0)

@@ -1,0 +1,197 @@
+"""Newton's method on the loss, with exact second derivatives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ..checks import is_number
+from ..eigen import guarded_eigh
+from ..evaluation import Point, choose, select, within_bounds
+from .levenberg_marquardt import compare, next_damping
+
+# At a gradient below this share of the residual, negative curvature shows the way.
+_FLAT = 1e-3
+# The length of the step off a saddle, in units of the residual.
+_PUSH = 0.1
+
+
+class NewtonState(NamedTuple):
+    """The loop variable.
+
+    Attributes:
+        point: the accepted point.
+        trial: `[R, p]`, the parameters to evaluate next.
+        stalled: `[R]`, bool.
+        broken: `[R]`, bool.
+        saddle: `[R]`, bool, the loss falls from the point along negative curvature: however small
+            the gradient is, this is no minimum.
+        scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
+        damping: `[R]`, mu, while the gradient is as large as at the start.
+        growth: `[R]`, nu, the factor of mu at the next failure.
+        predicted: `[R]`, the decrease of the loss that the quadratic model predicts for the trial.
+        reference: `[R]`, the norm of the scaled gradient at the start.
+    """
+
+    point: Point
+    trial: tf.Tensor
+    stalled: tf.Tensor
+    broken: tf.Tensor
+    saddle: tf.Tensor
+    scales: tf.Tensor
+    damping: tf.Tensor
+    growth: tf.Tensor
+    predicted: tf.Tensor
+    reference: tf.Tensor
+
+
+class ModifiedStep(NamedTuple):
+    """A step `[R, p]`, and `[R]` bool, whether the curvature is clearly negative somewhere."""
+
+    step: tf.Tensor
+    saddle: tf.Tensor
+
+
+def modified_step(
+    hessian: tf.Tensor, gradient: tf.Tensor, damping: tf.Tensor, residual: tf.Tensor
+) -> ModifiedStep:
+    """`Q (|Lambda| + mu I)^-1 Q^T g` with `H = Q Lambda Q^T`.
+
+    Nocedal & Wright, Numerical Optimization, 2006, section 3.4 (eigenvalue modification). With
+    magnitudes instead of eigenvalues each step leads downhill, and away from saddles. On a saddle
+    itself, where the gradient has nearly no component along the direction of the most negative
+    curvature, it is given one (section 3.4 there, directions of negative curvature).
+
+    Args:
+        hessian: `[R, p, p]`, half of that of the loss.
+        gradient: `[R, p]`, minus half of that of the loss.
+        damping: `[R]`, mu, positive.
+        residual: `[R]`, the root of the loss: the size that a gradient may have here.
+
+    Returns:
+        The `ModifiedStep`.
+    """
+    epsilon = np.finfo(hessian.dtype.as_numpy_dtype).eps
+    values, vectors, finite = guarded_eigh(hessian)
+    share = tf.linalg.matvec(vectors, gradient, transpose_a=True)
+    lowest = values[:, 0]
+    clear = tf.reduce_max(tf.abs(values), axis=-1) * np.cbrt(epsilon)
+    saddle = finite & (lowest < -clear)
+    flat = tf.reduce_sum(gradient * gradient, axis=-1) <= (_FLAT * residual) ** 2
+    push = tf.maximum(tf.abs(share[:, 0]), _PUSH * residual)
+    push = tf.where(share[:, 0] < 0, -push, push)
+    push = tf.where(saddle & flat, push, share[:, 0])
+    share = tf.concat([push[:, None], share[:, 1:]], axis=1)
+    step = tf.linalg.matvec(vectors, share / (tf.abs(values) + damping[:, None]))
+    return ModifiedStep(step, saddle)
+
+
+def predicted_decrease(point: Point, step: tf.Tensor) -> tf.Tensor:
+    """`2 g^T h - h^T H h`, `[R]`: how much the quadratic model lowers the loss along `h`."""
+    along = tf.linalg.matvec(point.hessian, step)
+    return tf.reduce_sum((2.0 * point.gradient - along) * step, axis=-1)
+
+
+class Newton:
+    """Newton steps with the exact second derivatives of the loss.
+
+    Where `LevenbergMarquardt` neglects that the levels curve, this does not: with residual left it
+    still converges quadratically, and so it does to degenerate targets, whose second derivatives
+    have the terms of method I of Friedland, Nocedal & Overton (SIAM J. Numer. Anal. 24, 1987) for
+    multiple eigenvalues. Saddles are left along their negative curvature. A step costs more: the
+    second derivatives, `n^2 p^2` operations, and a decomposition of the Hessian, `p^3`.
+
+    The step is regularized Newton (Li, Fukushima, Qi & Yamashita, Comput. Optim. Appl. 28, 2004):
+    the damping is proportional to the gradient, and its factor follows Nielsen's gain ratio.
+
+    Example:
+        >>> solver = SpectralSolver(Toeplitz(2), Newton())
+        >>> solver.fit([[1.0, 3.0]], initial=[[0.0, 0.5]]).parameters.numpy().round(9).tolist()
+        [[2.0, 1.0]]
+    """
+
+    default_max_steps = 200
+    default_starts = 64
+    needs_hessian = True
+
+    def __init__(self, initial_damping: float = 1e-3):
+        """Set the damping of the first step.
+
+        Args:
+            initial_damping: mu at the start, relative to the squared scale of the parameters.
+
+        Raises:
+            ValueError: if it is not positive and finite.
+        """
+        if not is_number(initial_damping) or not 0 < initial_damping < np.inf:
+            raise ValueError(
+                f"Newton: initial_damping must be a positive number, got {initial_damping!r}; "
+                "1e-3 is usual."
+            )
+        self.initial_damping = float(initial_damping)
+
+    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> NewtonState:
+        """The state before the first evaluation; see `Method.init`."""
+        rows = tf.zeros_like(point.loss)
+        no = tf.zeros_like(point.loss, tf.bool)
+        return NewtonState(
+            point=point,
+            trial=start,
+            stalled=no,
+            broken=no,
+            saddle=no,
+            scales=scales,
+            damping=rows + tf.constant(self.initial_damping, rows.dtype),
+            growth=rows + 2.0,
+            predicted=rows + 1.0,
+            reference=rows,
+        )
+
+    def step(self, state: NewtonState, trial: Point, active: tf.Tensor) -> NewtonState:
+        """One step of every row; see `Method.step`."""
+        epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
+        tiny = np.finfo(trial.loss.dtype.as_numpy_dtype).tiny
+        first = state.point.loss == trial.loss.dtype.max
+        better, even = compare(state.point, trial, state.scales)
+        accepted = active & better
+        gain = (state.point.loss - trial.loss) / state.predicted
+        # Where rounding hides the gain, a gain of one half leaves the damping as it is.
+        gain = tf.where(even, 0.5 * tf.ones_like(gain), gain)
+        damping, growth = next_damping(state.damping, state.growth, gain, accepted)
+        floor = tf.constant(16.0 * epsilon, damping.dtype)
+        damping = tf.maximum(tf.where(first, state.damping, damping), floor)
+        growth = tf.where(first, state.growth, growth)
+        point = choose(accepted, trial, state.point)
+        scales = tf.where(
+            accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
+        )
+
+        units = tf.where(scales > 0, scales, tf.ones_like(scales))
+        gradient = point.gradient / units
+        size = tf.sqrt(tf.reduce_sum(gradient * gradient, axis=-1))
+        reference = tf.where(first, size, state.reference)
+        shrink = tf.where(size < reference, size / tf.maximum(reference, tiny), 1.0)
+        found = modified_step(
+            point.hessian / (units[:, :, None] * units[:, None, :]),
+            gradient,
+            tf.maximum(damping * shrink, floor),
+            tf.sqrt(point.loss),
+        )
+        next_trial = within_bounds(point, point.parameters + found.step / units)
+        predicted = predicted_decrease(point, next_trial - point.parameters)
+        moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
+        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
+        return NewtonState(
+            point=point,
+            trial=select(usable, next_trial, point.parameters),
+            stalled=~moved | ~usable | (damping * epsilon > 1.0),
+            broken=first & ~accepted,
+            saddle=found.saddle,
+            scales=scales,
+            damping=damping,
+            growth=growth,
+            predicted=tf.maximum(predicted, tiny),
+            reference=reference,
+        )
