@@ -68,9 +68,8 @@ def summarize(
         parts = []
         for place in range(len(numbers["status"])):
             one = {name: field[place] for name, field in numbers.items()}
-            text = summarize(
-                one, names, targets, None if labels is None else labels[place : place + 1]
-            )
+            own = None if labels is None else labels[place : place + 1]
+            text = summarize(one, names, targets, own)
             parts.append(f"Solution {place + 1}\n{text}")
         return "\n\n".join(parts)
     status = Status(int(numbers["status"]))

@@ -126,12 +126,12 @@ class Generalized(Parameterization):
         stiffness, mass = self.stiffness, self.mass
         if isinstance(mass, np.ndarray) and isinstance(stiffness, Affine):
             return _whitened(stiffness, mass).starting_points(levels, attempt, attempts)
-        if isinstance(stiffness, np.ndarray) and isinstance(mass, Affine):
-            if np.linalg.eigvalsh(stiffness)[0] > 0:
-                safe = tf.where(levels > 0, levels, tf.ones_like(levels))
-                inverse = tf.where(levels > 0, 1.0 / safe, tf.zeros_like(levels))
-                inverse = tf.sort(inverse, axis=-1)
-                return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
+        given = isinstance(stiffness, np.ndarray) and isinstance(mass, Affine)
+        if given and _is_definite(stiffness):
+            safe = tf.where(levels > 0, levels, tf.ones_like(levels))
+            inverse = tf.where(levels > 0, 1.0 / safe, tf.zeros_like(levels))
+            inverse = tf.sort(inverse, axis=-1)
+            return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
         parts = []
         if isinstance(stiffness, Parameterization):
             parts.append(stiffness.starting_points(levels, attempt, attempts))
@@ -172,7 +172,11 @@ def _guarded(factor: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.where(finite[:, None, None], factor, identity), ~finite
 
 
-def _whitened(side: Affine, other: np.ndarray) -> Affine:
+def _is_definite(matrix: Any) -> bool:
+    return bool(np.linalg.eigvalsh(matrix)[0] > 0)
+
+
+def _whitened(side: Any, other: Any) -> Affine:
     """`L^-1 B L^-H` for every matrix of an affine side, with `L L^H` the other side."""
     inverse = np.linalg.inv(np.linalg.cholesky(other))
     basis = inverse @ side.basis @ inverse.conj().T
