@@ -23,8 +23,9 @@ from .signatures import Signature
 
 #: Where TensorFlow Serving looks for the requests, inside a version directory.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-#: Rows of the requests: one, and a few of the sizes that batching makes.
-WARMUP_ROWS = (1, 4, 32)
+#: Rows of the requests: one, and a few. A server with batching refuses a request, and with it the
+#: model, if it has more rows than its `max_batch_size`, so they are few.
+WARMUP_ROWS = (1, 2, 4)
 
 
 def write_warmup(

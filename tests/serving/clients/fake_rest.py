@@ -1,0 +1,133 @@
+"""An HTTP server that speaks the REST forms of TensorFlow Serving, as far as a client can see."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import threading
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format
+
+from .fake_grpc import module
+from .fake_model import Fault
+
+STATUS = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+ROUTE = re.compile(r"/v1/models/([^/:]+)(?:/(versions|labels)/([^/:]+))?(:predict|/metadata)?")
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    # Connections that clients keep open do not hold up the end of a test.
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+
+
+def start_fake_rest(model, tls=None, port=0):
+    """Starts; returns (server, port). `server.paths` lists what was asked."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer takes 40 ms
+
+        def log_message(self, format, *args):
+            pass
+
+        def do_GET(self):
+            self._do(b"")
+
+        def do_POST(self):
+            self._do(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def _do(self, body):
+            server.paths.append(f"{self.command} {self.path}")
+            server.headers.append(dict(self.headers))
+            try:
+                status, text = 200, json.dumps(self._answer(body))
+            except Fault as fault:
+                status = STATUS.get(fault.code, 500)
+                text = json.dumps({"error": fault.message})
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def _answer(self, body):
+            found = ROUTE.fullmatch(self.path)
+            if not found:
+                message = f"Malformed request: {self.command} {self.path}"
+                raise Fault(grpc.StatusCode.INVALID_ARGUMENT, message)
+            name, choice, value, verb = found.groups()
+            model.check_spec(name, int(value) if choice == "versions" else None)
+            if verb == ":predict":
+                return predict(model, json.loads(body))
+            return metadata(model) if verb == "/metadata" else status(model)
+
+    server = _Server(("127.0.0.1", port), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    return server, server.server_address[1]
+
+
+def predict(model, request):
+    signature = request.get("signature_name", "serving_default")
+    if signature not in model.definitions:
+        message = f'Serving signature name: "{signature}" not found in signature def'
+        raise Fault(grpc.StatusCode.INVALID_ARGUMENT, message)
+    definition = model.definitions[signature]
+    given = request["inputs"]
+    inputs = {}
+    for name, info in definition.inputs.items():
+        if name not in given:
+            message = f"Missing named input: {name} in 'inputs' object."
+            raise Fault(grpc.StatusCode.INVALID_ARGUMENT, message)
+        dtype = tf.as_dtype(info.dtype).as_numpy_dtype
+        values = np.asarray(given[name])
+        if np.issubdtype(dtype, np.integer) and values.dtype.kind != "i":  # 1.0 is refused
+            raise Fault(grpc.StatusCode.INVALID_ARGUMENT, "Number is not of expected type: int32")
+        inputs[name] = values.astype(dtype)
+    outputs = model.predict(signature, inputs)
+    if any(np.iscomplexobj(array) for array in outputs.values()):
+        message = "JSON formatting unsupported for type complex"
+        raise Fault(grpc.StatusCode.UNIMPLEMENTED, message)
+    if len(outputs) == 1:
+        return {"outputs": next(iter(outputs.values())).tolist()}
+    return {"outputs": {name: array.tolist() for name, array in outputs.items()}}
+
+
+def metadata(model):
+    model.metadata_requests += 1
+    signatures = module("get_model_metadata_pb2").SignatureDefMap()
+    for name, definition in model.definitions.items():
+        signatures.signature_def[name].CopyFrom(definition)
+    printed = json_format.MessageToDict(
+        signatures, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    spec = {"name": model.name, "signature_name": "", "version": str(model.version)}
+    return {"model_spec": spec, "metadata": {"signature_def": printed}}
+
+
+def status(model):
+    def one(version, state, code, message):
+        wrapped = {"error_code": code, "error_message": message}
+        return {"version": str(version), "state": state, "status": wrapped}
+
+    failed = one(model.version + 1, "END", "NOT_FOUND", "it was not there")
+    return {"model_version_status": [failed, one(model.version, "AVAILABLE", "OK", "")]}

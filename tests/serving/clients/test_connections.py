@@ -1,0 +1,209 @@
+"""Addresses, versions, labels, headers, message sizes, encryption."""
+
+import concurrent.futures
+import datetime
+import importlib.util
+import ipaddress
+import shutil
+import ssl
+import subprocess
+
+import grpc
+import numpy as np
+import pytest
+
+from eigenfit.serving import GrpcClient, RestClient, ServingError
+
+from .fake_grpc import module, start_fake_grpc
+from .fake_model import pretended
+from .fake_rest import start_fake_rest
+from .harness import KINDS, client_of, connect, serve
+
+ROW = np.ones((1, 3))
+
+
+def make_certificate(folder):
+    """A key and a certificate for 127.0.0.1, signed by itself; (key, certificate)."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    if importlib.util.find_spec("cryptography"):
+        _by_cryptography(key, certificate)
+    elif shutil.which("openssl"):
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        command += ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"]
+        command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+        subprocess.run(command, check=True, capture_output=True)
+    else:
+        pytest.skip("making a certificate needs the package cryptography or the program openssl")
+    return key, certificate
+
+
+def _by_cryptography(key_file, certificate_file):
+    x509 = importlib.import_module("cryptography.x509")
+    primitives = "cryptography.hazmat.primitives"
+    hashes = importlib.import_module(f"{primitives}.hashes")
+    serialization = importlib.import_module(f"{primitives}.serialization")
+    rsa = importlib.import_module(f"{primitives}.asymmetric.rsa")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key_file.write_bytes(key.private_bytes(pem, *plain))
+    certificate_file.write_bytes(certificate.public_bytes(pem))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.mark.parametrize("kind", ["grpc", "async grpc"])
+@pytest.mark.parametrize("mutual", [False, True])
+def test_encrypted_grpc(kind, mutual, certificate):
+    key, chain = (path.read_bytes() for path in certificate)
+    credentials = grpc.ssl_server_credentials(
+        [(key, chain)], root_certificates=chain if mutual else None, require_client_auth=mutual
+    )
+    own = {"client_key": certificate[0], "client_certificate": certificate[1]} if mutual else {}
+    with serve(kind, pretended(), credentials=credentials) as port:
+        with connect(kind, port, root_certificates=certificate[1], **own) as client:
+            assert client.fit(ROW).status.tolist() == [1]
+        strangers = [{}, {"tls": True}]
+        strangers += [{"root_certificates": certificate[1]}] if mutual else []
+        for settings in strangers:
+            with (
+                connect(kind, port, retries=0, timeout=5.0, **settings) as client,
+                pytest.raises(ServingError) as caught,
+            ):
+                client.fit(ROW)
+            assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+def test_encrypted_rest(mutual, certificate):
+    key, chain = certificate
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(chain, key)
+    own = {}
+    if mutual:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(chain)
+        own = {"client_key": key, "client_certificate": chain}
+    with serve("rest", pretended(), tls=context) as port:
+        url = f"https://127.0.0.1:{port}"
+        with RestClient(url, "levels", root_certificates=chain, **own) as client:
+            assert client.fit(ROW).status.tolist() == [1]
+        with (
+            RestClient(url, "levels") as client,
+            pytest.raises(ServingError, match="CERTIFICATE_VERIFY_FAILED") as caught,
+        ):
+            client.fit(ROW)
+        assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_rest_paths_and_headers():
+    model = pretended()
+    model.name = "a model/of mine"
+    server, port = start_fake_rest(model)
+    quoted = "/v1/models/a%20model%2Fof%20mine"
+    try:
+        model.check_spec = lambda name, version: None
+        for settings, chosen in [
+            ({"version": 1}, "/versions/1"),
+            ({"label": "st/1"}, "/labels/st%2F1"),
+        ]:
+            server.paths.clear()
+            headers = {"Authorization": "Bearer 1"}
+            with RestClient(
+                f"http://127.0.0.1:{port}/", model.name, headers=headers, **settings
+            ) as client:
+                client.fit(ROW)
+                client.status()
+            asked_status = quoted + ("/versions/1" if "version" in settings else "")
+            assert server.paths == [
+                f"GET {quoted}{chosen}/metadata",
+                f"POST {quoted}{chosen}:predict",
+                f"GET {asked_status}",
+            ]
+            assert all(sent["Authorization"] == "Bearer 1" for sent in server.headers)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "choice"),
+    [({}, None), ({"version": 1}, "version"), ({"label": "stable"}, "version_label")],
+)
+def test_grpc_model_spec_and_headers(settings, choice):
+    """What is sent, seen by a server that only listens."""
+    seen = []
+    metadata = module("get_model_metadata_pb2")
+
+    class Listener(grpc.GenericRpcHandler):
+        def service(self, handler_call_details):
+            assert handler_call_details.method.endswith("/GetModelMetadata")
+
+            def answer(request, context):
+                seen.append((request.model_spec, dict(context.invocation_metadata())))
+                context.abort(grpc.StatusCode.NOT_FOUND, "I only listen")
+
+            return grpc.unary_unary_rpc_method_handler(
+                answer, request_deserializer=metadata.GetModelMetadataRequest.FromString
+            )
+
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1), handlers=[Listener()])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    headers = {"Authorization": "Bearer 1"}
+    with (
+        connect("grpc", port, headers=headers, **settings) as client,
+        pytest.raises(ServingError, match="I only listen"),
+    ):
+        client.fit(ROW)
+    server.stop(None).wait()
+    ((spec, sent),) = seen
+    assert spec.name == "levels"
+    assert spec.WhichOneof("version_choice") == choice
+    assert sent["authorization"] == "Bearer 1"
+
+
+def test_message_size():
+    targets = np.ones((400_000, 3))  # an answer of about 40 MB, ten times gRPC's own limit
+    with client_of("grpc", pretended(), max_batch_rows=None) as client:
+        np.testing.assert_array_equal(client.spectrum(targets), 3 * targets)
+    with (
+        client_of("grpc", pretended(), max_message_bytes=10_000) as client,
+        pytest.raises(ServingError) as caught,
+    ):
+        client.spectrum(targets[:1000])
+    assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_unix_socket(tmp_path):
+    address = f"unix:{tmp_path}/socket"
+    server, _ = start_fake_grpc(pretended(), address=address)
+    with GrpcClient(address, "levels") as client:
+        assert client.fit(ROW).status.tolist() == [1]
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_may_be_written_to(kind):
+    with client_of(kind, pretended()) as client:
+        fit = client.fit(np.ones((5, 3)))
+    for array in fit:
+        array[...] = 0

@@ -1,0 +1,194 @@
+"""The methods of all four clients, against servers that answer with simple arithmetic."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eigenfit.serving import ServingError, clients
+from eigenfit.solver import Covariance, FitResult
+
+from .fake_model import FIT_OUTPUTS, FakeModel, definition, pretend, pretended
+from .harness import KINDS, client_of
+
+TARGETS = np.array([[1.0, 2.0, 3.5], [np.nan, 0.1, -np.inf], [1e300, -0.0, 5e-324]])
+NO_ROWS = np.zeros((0, 3))
+
+every_client = pytest.mark.parametrize("kind", KINDS)
+
+
+@every_client
+def test_targets_alone_ask_serving_default(kind):
+    model = pretended()
+    with client_of(kind, model) as client:
+        fit = client.fit(TARGETS)
+    expected = pretend("serving_default", {"targets": TARGETS})
+    assert isinstance(fit, clients.FitResult)
+    for name, array in fit._asdict().items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
+        assert array.dtype == FIT_OUTPUTS[name][1]
+    ((signature, inputs),) = model.requests
+    assert signature == "serving_default"
+    np.testing.assert_array_equal(inputs["targets"], TARGETS)
+    assert np.signbit(inputs["targets"][2, 1])  # the minus of -0.0 arrives
+
+
+@every_client
+def test_anything_more_asks_fit_with_neutral_values_for_the_rest(kind):
+    model = pretended(("lower", "upper", "prior_mean", "prior_sigma"))
+    initial = np.array([[0.5, np.nan, 0.1], [1, 2, 3], [4, 5, 6]])
+    with client_of(kind, model) as client:
+        client.fit(TARGETS, initial)
+        client.fit(TARGETS, weights=np.ones((3, 3), int), tolerance=1e-6, max_steps=[1, 0, 3])
+        client.fit(TARGETS.tolist(), lower=initial, upper=None)
+    (name, first), (_, second), (_, third) = model.requests
+    assert name == "fit"
+    assert set(first) == {
+        *("targets", "initial", "weights", "tolerance", "max_steps"),
+        *("lower", "upper", "prior_mean", "prior_sigma"),
+    }
+    np.testing.assert_array_equal(first["initial"], initial)
+    for missing in ("weights", "lower", "upper", "prior_mean", "prior_sigma"):
+        np.testing.assert_array_equal(first[missing], np.full((3, 3), np.nan))
+    np.testing.assert_array_equal(first["tolerance"], [np.nan] * 3)
+    np.testing.assert_array_equal(first["max_steps"], [0, 0, 0])
+    assert first["max_steps"].dtype == np.int32
+    np.testing.assert_array_equal(second["weights"], np.ones((3, 3)))
+    assert second["weights"].dtype == np.float64
+    np.testing.assert_array_equal(second["tolerance"], [1e-6] * 3)
+    np.testing.assert_array_equal(second["max_steps"], [1, 0, 3])
+    np.testing.assert_array_equal(third["lower"], initial)
+    np.testing.assert_array_equal(third["upper"], np.full((3, 3), np.nan))
+
+
+@every_client
+def test_spectrum_and_predict(kind):
+    model = pretended()
+    with client_of(kind, model) as client:
+        levels = client.spectrum(TARGETS)
+        outputs = client.predict("spectrum", {"parameters": TARGETS})
+    np.testing.assert_array_equal(levels, 3.0 * TARGETS)
+    assert list(outputs) == ["eigenvalues"]
+    np.testing.assert_array_equal(outputs["eigenvalues"], 3.0 * TARGETS)
+
+
+@every_client
+def test_metadata_and_status(kind):
+    with client_of(kind, pretended()) as client:
+        metadata, status = client.metadata(), client.status()
+    assert (metadata.name, metadata.version) == ("levels", 1)
+    assert set(metadata.signatures) == {"serving_default", "fit", "spectrum", "matrix"}
+    fit = metadata.signatures["fit"]
+    assert fit.inputs["targets"] == clients.TensorInfo((None, 3), np.dtype("float64"))
+    assert fit.inputs["max_steps"] == clients.TensorInfo((None,), np.dtype("int32"))
+    assert set(fit.outputs) == set(FIT_OUTPUTS)
+    assert fit.by_rows
+    assert metadata.signatures["matrix"].outputs["matrix"].dtype == np.dtype("complex128")
+    assert "spectrum(parameters: float64[?, 3]) -> (eigenvalues: float64[?, 3])" in str(metadata)
+    assert [tuple(version) for version in status] == [
+        (2, "END", "NOT_FOUND", "it was not there"),
+        (1, "AVAILABLE", "OK", ""),
+    ]
+
+
+@every_client
+def test_zero_rows_are_answered_here(kind):
+    model = pretended()
+    model.batch_limit = 8  # with batching, the server would never answer
+    with client_of(kind, model) as client:
+        fit = client.fit(NO_ROWS)
+        more = client.fit(NO_ROWS, weights=NO_ROWS, tolerance=1e-3)
+        levels = client.spectrum(NO_ROWS)
+    assert model.requests == []
+    for result in (fit, more):
+        for name, (sizes, dtype) in FIT_OUTPUTS.items():
+            array = getattr(result, name)
+            assert (array.shape, array.dtype) == ((0, *sizes[1:]), dtype), name
+    assert levels.shape == (0, 3)
+
+
+@every_client
+def test_metadata_are_asked_once_and_again_for_another_model(kind):
+    model = pretended()
+    with client_of(kind, model) as client:
+        client.fit(TARGETS)
+        client.fit(TARGETS)
+        assert model.metadata_requests == 1
+        # A new version with bounds: what did not fit the old one fits now.
+        model.definitions = pretended(("lower", "upper")).definitions
+        model.version = 2
+        client.fit(TARGETS, lower=TARGETS)
+        assert model.metadata_requests == 2
+        with pytest.raises(ValueError, match="prior_mean"):
+            client.fit(TARGETS, prior_mean=TARGETS)
+
+
+def test_grpc_notices_that_another_version_answered():
+    model = pretended()
+    with client_of("grpc", model) as client:
+        client.fit(TARGETS)
+        model.version = 2
+        client.fit(TARGETS)
+        client.fit(TARGETS)
+    assert model.metadata_requests == 2
+
+
+@every_client
+def test_version_and_model_that_are_not_there(kind):
+    model = pretended()
+    with (
+        client_of(kind, model, version=7) as client,
+        pytest.raises(ServingError, match=r"Specific\(levels, 7\)") as caught,
+    ):
+        client.fit(TARGETS)
+    assert caught.value.code.name == "NOT_FOUND"
+    assert "model 'levels' at" in str(caught.value)
+
+
+@every_client
+def test_complex_numbers(kind):
+    model = pretended()
+    with client_of(kind, model) as client:
+        if "grpc" in kind:
+            matrix = client.predict("matrix", {"parameters": TARGETS[:1]})["matrix"]
+            expected = pretend("matrix", {"parameters": TARGETS[:1]})["matrix"]
+            np.testing.assert_array_equal(matrix, expected)
+        else:
+            with pytest.raises(ServingError, match=r"REST cannot carry 'matrix'.*Use GrpcClient"):
+                client.predict("matrix", {"parameters": TARGETS[:1]})
+            assert model.requests == []
+
+
+@every_client
+def test_a_model_with_scalars_is_sent_whole(kind):
+    scalars = definition({"x": ([-1], np.float32)}, {"total": ([], np.float32)})
+    model = FakeModel({"sum": scalars}, lambda _, inputs: {"total": inputs["x"].sum()})
+    with client_of(kind, model, max_batch_rows=2) as client:
+        outputs = client.predict("sum", {"x": [0.1, 2, 3, 4]})
+    assert outputs["total"].shape == ()
+    assert outputs["total"].dtype == np.float32
+    assert outputs["total"] == np.array([0.1, 2, 3, 4], np.float32).sum()
+    assert model.sizes == [4]
+
+
+@every_client
+def test_closed_clients_refuse(kind):
+    with client_of(kind, pretended()) as client:
+        client.fit(TARGETS)
+        client.close()
+        client.close()
+        with pytest.raises(ValueError, match="closed"):
+            client.fit(TARGETS)
+
+
+def test_results_are_those_of_the_solver():
+    assert clients.FitResult._fields == FitResult._fields
+    assert clients.Covariance._fields == Covariance._fields
+    fields: dict[str, Any] = {
+        name: np.ones([1, *sizes[1:]], dtype) for name, (sizes, dtype) in FIT_OUTPUTS.items()
+    }
+    fit = clients.FitResult(**fields)
+    assert fit.summary() == FitResult(**fields).summary()
+    assert fit.summary().startswith("CONVERGED: the spectrum is matched")
+    with pytest.raises(ValueError, match="row must be below 1"):
+        fit.summary(1)

@@ -1,0 +1,190 @@
+"""Clients against an exported model, compared with the solver that was exported."""
+
+import asyncio
+import doctest
+import importlib
+import pkgutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eigenfit.export import export_saved_model
+from eigenfit.serving import AsyncGrpcClient, AsyncRestClient, ServingError, clients
+from eigenfit.serving.server import ServerOptions, start_server
+from eigenfit.solver import SpectralSolver, Toeplitz
+
+from .fake_model import from_saved_model
+from .harness import KINDS, client_of, connect, serve
+
+MODULES = [f"{clients.__name__}.{found.name}" for found in pkgutil.iter_modules(clients.__path__)]
+
+
+@pytest.fixture(scope="module")
+def solver():
+    return SpectralSolver(Toeplitz(3))
+
+
+@pytest.fixture(scope="module")
+def version_dir(solver, tmp_path_factory):
+    return export_saved_model(solver, tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def model(version_dir):
+    return from_saved_model(version_dir)
+
+
+@pytest.fixture(scope="module")
+def embedded(version_dir, tmp_path_factory):
+    """The embedded server, with request batching of at most 8 rows."""
+    parameters = tmp_path_factory.mktemp("batching") / "parameters.txt"
+    parameters.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 1000 }")
+    options = ServerOptions(
+        str(Path(version_dir).parent),
+        "levels",
+        port=0,
+        rest_api_port=0,
+        max_num_load_retries=0,
+        enable_model_warmup=False,  # a warm-up request may have more than 8 rows
+        enable_batching=True,
+        batching_parameters_file=str(parameters),
+    )
+    with start_server(options) as server:
+        yield server
+
+
+@pytest.fixture
+def targets(solver, rng):
+    """Levels that some matrix has, one row each with a gap, nothing, infinity."""
+    targets = np.array(solver.spectrum(rng.normal(size=(12, 3))))
+    targets[1, 2] = np.nan
+    targets[2] = np.nan
+    targets[3, 0] = np.inf
+    return targets
+
+
+def assert_same(kind, answer, live):
+    """gRPC to the last bit; REST to 1e-12, for a server may round what it reads."""
+    for name, expected in live._asdict().items():
+        got, expected = getattr(answer, name), np.asarray(expected)
+        assert isinstance(got, np.ndarray)
+        assert (got.shape, got.dtype) == (expected.shape, expected.dtype), name
+        if "grpc" in kind:
+            np.testing.assert_array_equal(got, expected, err_msg=name)
+        else:
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_method(kind, model, solver, targets, rng):
+    near = rng.normal(size=(12, 3))
+    near[4] = np.nan
+    weights = rng.uniform(0.5, 2.0, size=(12, 3))
+    with client_of(kind, model) as client:
+        fit = client.fit(targets)
+        assert_same(kind, fit, solver.fit(targets))
+        assert fit.status[[2, 3]].tolist() == [-1, -1]
+        assert_same(
+            kind,
+            client.fit(targets, near, weights, 1e-6, max_steps=20),
+            solver.fit(targets, near, weights, 1e-6, max_steps=20),
+        )
+        good = fit.parameters[:2]
+        np.testing.assert_array_equal(client.spectrum(good), np.asarray(solver.spectrum(good)))
+        assert_same(kind, client.covariance(good), solver.covariance(good))
+        assert_same(
+            kind,
+            client.covariance(good, weights[:2], targets[:2]),
+            solver.covariance(good, weights[:2], targets[:2]),
+        )
+        matrix = client.predict("matrix", {"parameters": good})["matrix"]
+        np.testing.assert_array_equal(matrix, np.asarray(solver.matrix(good)))
+        empty = client.covariance(np.zeros((0, 3)))
+        assert_same(kind, empty, solver.covariance(np.zeros((0, 3))))
+        assert_same(kind, client.fit(np.zeros((0, 3))), solver.fit(np.zeros((0, 3))))
+
+
+@pytest.mark.parametrize("kind", ["grpc", "rest"])
+def test_ten_thousand_rows(kind, model, solver, rng):
+    parameters = rng.normal(size=(10_000, 3))
+    targets = np.asarray(solver.spectrum(parameters))
+    near = parameters + 0.01
+    with client_of(kind, model, max_batch_rows=2999, max_concurrency=2) as client:
+        assert_same(kind, client.fit(targets, near), solver.fit(targets, near))
+
+
+@pytest.mark.parametrize(("kind", "make"), [("grpc", AsyncGrpcClient), ("rest", AsyncRestClient)])
+def test_gathered_calls(kind, make, model, solver, rng):
+    targets = np.asarray(solver.spectrum(rng.normal(size=(40, 3)))).reshape(8, 5, 3)
+
+    async def ask(port):
+        async with make(f"127.0.0.1:{port}", "levels") as client:
+            good = asyncio.gather(*[client.fit(rows) for rows in targets])
+            bad = asyncio.gather(client.fit(targets), return_exceptions=True)
+            alone = client.predict("nothing", {})
+            return await good, await bad, *(await asyncio.gather(alone, return_exceptions=True))
+
+    with serve(kind, model) as port:
+        answers, (bad,), unknown = asyncio.run(ask(port))
+    for rows, answer in zip(targets, answers, strict=True):
+        assert_same(kind, answer, solver.fit(rows))
+    assert isinstance(bad, ValueError)
+    assert isinstance(unknown, ServingError)
+
+
+def test_the_loop_goes_on_while_a_fit_is_under_way(model):
+    """An asynchronous call that waits does not stop other tasks."""
+    model.delay = 0.3
+    ticks = []
+
+    async def tick():
+        while True:
+            ticks.append(1)
+            await asyncio.sleep(0.01)
+
+    async def ask(make, port):
+        async with make(f"127.0.0.1:{port}", "levels") as client:
+            ticking = asyncio.ensure_future(tick())
+            await client.fit([[1.0, 2.0, 3.0]])
+            ticking.cancel()
+
+    try:
+        for kind, make in (("grpc", AsyncGrpcClient), ("rest", AsyncRestClient)):
+            ticks.clear()
+            model.stopped.clear()
+            with serve(kind, model) as port:
+                asyncio.run(ask(make, port))
+            assert len(ticks) > 5
+    finally:
+        model.delay = 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_embedded_server(kind, embedded, solver, targets):
+    port = embedded.port if "grpc" in kind else embedded.rest_port
+    with connect(kind, port, max_batch_rows=None) as client:
+        fit = client.fit(targets)  # 12 rows, so the limit is learned
+        assert_same(kind, fit, solver.fit(targets))
+        assert client.fit(np.zeros((0, 3))).parameters.shape == (0, 3)
+        good = fit.parameters[:2]
+        np.testing.assert_array_equal(client.spectrum(good), np.asarray(solver.spectrum(good)))
+        assert client.metadata().version == 1
+        assert [tuple(version) for version in client.status()] == [(1, "AVAILABLE", "OK", "")]
+    with (
+        connect(kind, port, "nobody") as client,
+        pytest.raises(ServingError, match="Servable not found") as caught,
+    ):
+        client.fit(targets)
+    assert caught.value.code.name == "NOT_FOUND"
+
+
+def test_examples_in_docstrings(model):
+    attempted = 0
+    with client_of("grpc", model) as client:
+        for name in MODULES:
+            module = importlib.import_module(name)
+            result = doctest.testmod(module, globs={**vars(module), "client": client})
+            assert result.failed == 0
+            attempted += result.attempted
+    assert attempted > 10

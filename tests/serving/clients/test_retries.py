@@ -1,0 +1,235 @@
+"""Trying again: when, how often, and never after the deadline."""
+
+import socket
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+
+from eigenfit.serving import ServingError
+from eigenfit.serving.clients.deadline import Deadline, RetryPolicy
+
+from .fake_grpc import start_fake_grpc
+from .fake_model import Fault, pretend, pretended
+from .fake_rest import start_fake_rest
+from .harness import KINDS, client_of, connect
+from .plain_http import rest_client_of, send
+
+TARGETS = np.array([[1.0, 2.0, 3.5]])
+UNAVAILABLE = Fault(grpc.StatusCode.UNAVAILABLE, "the queue is full")
+
+every_client = pytest.mark.parametrize("kind", KINDS)
+
+
+@every_client
+def test_unavailable_is_tried_again_until_it_works(kind):
+    model = pretended()
+    model.faults = [UNAVAILABLE] * 3
+    with client_of(kind, model) as client:
+        fit = client.fit(TARGETS)
+    np.testing.assert_array_equal(fit.parameters, 2 * TARGETS)
+    assert len(model.requests) == 4
+
+
+@every_client
+def test_retries_are_counted(kind):
+    model = pretended()
+    model.faults = [UNAVAILABLE] * 9
+    with client_of(kind, model, retries=2) as client:
+        with pytest.raises(ServingError, match=r"the queue is full \(tried 3 times\)") as caught:
+            client.fit(TARGETS)
+        assert len(model.requests) == 3
+        assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+        assert caught.value.signature == "serving_default"
+        assert caught.value.retryable
+    model.requests.clear()
+    with client_of(kind, model, retries=0) as client, pytest.raises(ServingError, match=r"full$"):
+        client.fit(TARGETS)
+    assert len(model.requests) == 1
+
+
+@every_client
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNIMPLEMENTED,
+    ],
+)
+def test_other_errors_are_not_tried_again(kind, code):
+    model = pretended()
+    model.faults = [Fault(code, "no such luck")]
+    with client_of(kind, model) as client:
+        with pytest.raises(ServingError) as caught:
+            client.fit(TARGETS, tolerance=1e-3)
+        assert len(model.requests) == 1
+        assert caught.value.code is code
+        assert caught.value.message == "no such luck"
+        assert caught.value.signature == "fit"
+        assert not caught.value.retryable
+        client.fit(TARGETS)  # the client goes on
+
+
+@every_client
+def test_a_server_that_starts_late_is_found(kind):
+    model = pretended()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    servers = []
+
+    def start():
+        starter = start_fake_grpc if "grpc" in kind else start_fake_rest
+        servers.append(starter(model, port=port)[0])
+
+    timer = threading.Timer(0.2, start)
+    timer.start()
+    try:
+        with connect(kind, port, backoff=0.05, retries=8) as client:
+            assert client.fit(TARGETS).status.tolist() == [1]
+    finally:
+        timer.join()
+        (server,) = servers
+        if "grpc" in kind:
+            server.stop(None).wait()
+        else:
+            server.shutdown()
+            server.server_close()
+
+
+@every_client
+def test_nobody_there(kind):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (
+        connect(kind, port, retries=1) as client,
+        pytest.raises(ServingError, match="tried 2 times") as caught,
+    ):
+        client.status()
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+@every_client
+def test_a_slow_answer_ends_at_the_deadline(kind):
+    model = pretended()
+    model.delay = 10.0
+    start = time.monotonic()
+    with client_of(kind, model, timeout=0.5) as client:
+        with pytest.raises(ServingError) as caught:
+            client.fit(TARGETS)
+        assert time.monotonic() - start < 5.0
+        model.stopped.set()
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert len(model.requests) <= 1
+
+
+@every_client
+def test_nothing_is_sent_after_the_deadline(kind):
+    model = pretended()
+    model.faults = [UNAVAILABLE] * 1000
+    with client_of(kind, model, timeout=0.3, retries=1000, backoff=0.05) as client:
+        with pytest.raises(ServingError):
+            client.fit(TARGETS)
+        sent = len(model.requests)
+        time.sleep(0.1)
+        assert len(model.requests) == sent <= 8
+
+
+def test_no_pause_goes_beyond_the_deadline():
+    policy = RetryPolicy(retries=10, backoff=5.0)
+    error = ServingError(grpc.StatusCode.UNAVAILABLE, "later", retryable=True)
+    with pytest.raises(ServingError, match="leaves no time for another attempt") as caught:
+        policy.pause(error, 1, Deadline(1.0))
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+@every_client
+def test_the_deadline_holds_for_all_pieces_together(kind):
+    model = pretended()
+    model.delay = 0.1
+    with client_of(kind, model, timeout=0.35, max_batch_rows=1, max_concurrency=1) as client:
+        with pytest.raises(ServingError) as caught:
+            client.fit(np.ones((50, 3)))
+        assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert len(model.requests) <= 5
+
+
+def test_pauses_double_and_vary():
+    policy = RetryPolicy(retries=10, backoff=0.1)
+    error = ServingError(grpc.StatusCode.UNAVAILABLE, "later", retryable=True)
+    endless = Deadline(None)
+    for attempt, whole in [(1, 0.1), (2, 0.2), (3, 0.4), (7, 5.0), (10, 5.0)]:
+        pauses = {policy.pause(error, attempt, endless) for _ in range(50)}
+        assert min(pauses) >= whole / 2
+        assert max(pauses) <= whole
+        assert len(pauses) > 40
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_only_503_is_tried_again_over_http(status):
+    def answer(handler):
+        send(handler, status, b"<h1>Bad gateway</h1>")
+
+    message = f"HTTP status {status}: <h1>Bad gateway"
+    with rest_client_of(answer) as (client, asked):
+        with pytest.raises(ServingError, match=message):
+            client.metadata()
+        assert asked == ["/v1/models/levels/metadata"]
+
+
+def test_a_connection_that_breaks_is_not_tried_again_over_http():
+    """The request may be what broke the server."""
+
+    def answer(handler):
+        handler.close_connection = True
+
+    with rest_client_of(answer) as (client, asked):
+        with pytest.raises(ServingError, match="the connection failed") as caught:
+            client.metadata()
+        assert len(asked) == 1
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("told", ["", "1000"])
+def test_an_answer_that_stops_half_way_ends_at_the_deadline(told):
+    stopped = threading.Event()
+
+    def answer(handler):
+        send(handler, 200, b'{"model', **{"Content-Length": told} if told else {})
+        handler.wfile.flush()
+        stopped.wait(10)
+
+    start = time.monotonic()
+    with rest_client_of(answer, timeout=0.3) as (client, _):
+        with pytest.raises(ServingError) as caught:
+            client.metadata()
+        stopped.set()
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert time.monotonic() - start < 5.0
+
+
+def test_threads_share_a_client():
+    model = pretended()
+    model.faults = [UNAVAILABLE] * 5
+    numbers = np.arange(40.0)[:, None, None] + np.ones((40, 2, 3))
+    for kind in ("grpc", "rest"):
+        answers = {}
+        with client_of(kind, model) as client:
+
+            def ask(number, client=client, answers=answers):
+                answers[number] = client.fit(numbers[number]).parameters
+
+            threads = [threading.Thread(target=ask, args=(number,)) for number in range(40)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        for number in range(40):
+            expected = pretend("fit", {"targets": numbers[number]})["parameters"]
+            np.testing.assert_array_equal(answers[number], expected)

@@ -1,0 +1,134 @@
+"""Large batches go in pieces; their answers come back as one, in order."""
+
+import grpc
+import numpy as np
+import pytest
+
+from eigenfit.serving import ServingError
+
+from .fake_model import Fault, pretend, pretended
+from .harness import KINDS, client_of
+
+every_client = pytest.mark.parametrize("kind", KINDS)
+
+
+def numbered(rows):
+    return np.arange(3.0 * rows).reshape(rows, 3)
+
+
+def assert_in_order(fit, targets):
+    expected = pretend("serving_default", {"targets": targets})
+    for name, array in fit._asdict().items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
+@every_client
+def test_ten_thousand_rows_in_uneven_pieces(kind):
+    model = pretended()
+    targets = numbered(10_000)
+    with client_of(kind, model, max_batch_rows=1501) as client:
+        fit = client.fit(targets)
+    assert_in_order(fit, targets)
+    assert sorted(model.sizes) == sorted([1501] * 6 + [994])
+
+
+@every_client
+def test_a_thousand_rows_is_the_default(kind):
+    model = pretended()
+    with client_of(kind, model) as client:
+        client.fit(numbered(1000))
+        client.fit(numbered(2001))
+    assert model.sizes[0] == 1000
+    assert sorted(model.sizes[1:]) == [1, 1000, 1000]
+
+
+@every_client
+def test_the_limit_is_learned_from_the_server(kind):
+    model = pretended()
+    model.batch_limit = 8
+    targets = numbered(43)
+    with client_of(kind, model, max_batch_rows=None) as client:
+        assert_in_order(client.fit(targets), targets)
+        assert model.sizes[0] == 43
+        assert sorted(model.sizes[1:]) == [3, *[8] * 5]
+        model.requests.clear()
+        assert_in_order(client.fit(targets, tolerance=1e-3), targets)
+        assert sorted(model.sizes) == [3, *[8] * 5]  # it was not tried again
+
+
+@every_client
+def test_pieces_that_are_still_too_large_are_divided(kind):
+    model = pretended()
+    model.batch_limit = 7
+    targets = numbered(50)
+    with client_of(kind, model, max_batch_rows=20) as client:
+        assert_in_order(client.fit(targets), targets)
+        model.batch_limit = 3  # and the limit may shrink
+        assert_in_order(client.fit(targets), targets)
+
+
+@every_client
+def test_a_limit_that_makes_no_sense_is_an_error(kind):
+    model = pretended()
+    words = "Task size 9 is larger than maximum input batch size 8"
+    model.faults = [Fault(grpc.StatusCode.INVALID_ARGUMENT, words)]
+    with client_of(kind, model) as client, pytest.raises(ServingError, match="Task size 9"):
+        client.fit(numbered(4))
+    assert len(model.requests) == 1
+
+
+@every_client
+def test_not_more_than_max_concurrency_at_a_time(kind):
+    model = pretended()
+    model.delay = 0.02
+    targets = numbered(24)
+    with client_of(kind, model, max_batch_rows=1, max_concurrency=3) as client:
+        assert_in_order(client.fit(targets), targets)
+    assert 2 <= model.most_at_a_time <= 3
+
+
+@every_client
+def test_each_piece_is_tried_again_by_itself(kind):
+    model = pretended()
+    model.faults = [Fault(grpc.StatusCode.UNAVAILABLE, "not yet")] * 4
+    targets = numbered(20)
+    with client_of(kind, model, max_batch_rows=4) as client:
+        assert_in_order(client.fit(targets), targets)
+    assert len(model.requests) == 5 + 4
+
+
+@every_client
+def test_the_first_error_ends_the_call(kind):
+    model = pretended()
+    model.delay = 0.01
+    model.faults = [Fault(grpc.StatusCode.INVALID_ARGUMENT, "no")]
+    with client_of(kind, model, max_batch_rows=1, max_concurrency=2) as client:
+        with pytest.raises(ServingError, match=r"no$"):
+            client.fit(numbered(200))
+        assert len(model.requests) < 150
+
+
+def test_pieces_come_from_one_version():
+    model = pretended()
+    plain, first = model.compute, []
+
+    def switch_after_three(signature, inputs):
+        first.append(1)
+        if len(first) == 3:
+            model.version = 2
+        return plain(signature, inputs)
+
+    model.compute = switch_after_three
+    targets = numbered(10)
+    with client_of("grpc", model, max_batch_rows=2, max_concurrency=1) as client:
+        assert_in_order(client.fit(targets), targets)
+    assert len(model.requests) == 10  # five of each version; only the second five are used
+
+
+@every_client
+def test_any_row_signature_is_divided(kind):
+    model = pretended()
+    with client_of(kind, model, max_batch_rows=4) as client:
+        outputs = client.predict("spectrum", {"parameters": numbered(10)})
+    np.testing.assert_array_equal(outputs["eigenvalues"], 3 * numbered(10))
+    assert sorted(model.sizes) == [2, 4, 4]

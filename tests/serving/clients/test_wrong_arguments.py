@@ -1,0 +1,134 @@
+"""Local mistakes raise ValueError, with the argument, what came and what was expected."""
+
+import re
+
+import numpy as np
+import pytest
+
+from .fake_model import pretended
+from .harness import CLIENTS, KINDS, client_of
+
+GOOD = np.ones((2, 3))
+
+CALLS = {
+    "one row": (
+        lambda client: client.fit([1.0, 2.0, 3.0]),
+        "targets must have shape [rows, 3], got [3]. For one row, pass targets[None, :].",
+    ),
+    "width": (lambda client: client.fit([[1.0]]), "targets must have shape [rows, 3], got [1, 1]."),
+    "none": (lambda client: client.fit(None), "targets must be numbers [rows, levels], got None."),
+    "ragged": (lambda client: client.fit([[1.0], [1.0, 2.0]]), "targets must be a regular array"),
+    "complex": (
+        lambda client: client.fit(GOOD * 1j),
+        "targets must hold real numbers, got dtype complex128.",
+    ),
+    "text": (
+        lambda client: client.fit([["a", "b", "c"]]),
+        "targets must hold real numbers, got dtype <U1.",
+    ),
+    "bool": (lambda client: client.fit(GOOD > 0), "targets must hold real numbers, got dtype bool"),
+    "initial": (
+        lambda client: client.fit(GOOD, initial=np.ones((2, 4))),
+        "initial must have shape [rows, 3], got [2, 4].",
+    ),
+    "rows": (
+        lambda client: client.fit(GOOD, weights=np.ones((1, 3))),
+        "All arguments must have the same number of rows, but targets has 2",
+    ),
+    "tolerance": (
+        lambda client: client.fit(GOOD, tolerance=[[1e-3]]),
+        "tolerance must have shape [rows], got [1, 1].",
+    ),
+    "steps": (
+        lambda client: client.fit(GOOD, max_steps=3.0),
+        "max_steps must hold whole numbers, got dtype float64.",
+    ),
+    "too many steps": (
+        lambda client: client.fit(GOOD, max_steps=2**31),
+        "max_steps must fit into int32, from -2147483648 to 2147483647, got 2147483648.",
+    ),
+    "no bounds": (
+        lambda client: client.fit(GOOD, lower=GOOD),
+        "fit: this model has no input 'lower'; it takes ['initial', 'max_steps', 'targets', ",
+    ),
+    "misspelt": (lambda client: client.fit(GOOD, weight=GOOD), "no input 'weight'"),
+    "spectrum": (
+        lambda client: client.spectrum([1.0, 2.0, 3.0]),
+        "parameters must have shape [rows, 3], got [3]. For one row",
+    ),
+    "unknown input": (
+        lambda client: client.predict("spectrum", {"parameters": GOOD, "x": 1}),
+        "predict: this model has no input 'x'",
+    ),
+    "missing input": (
+        lambda client: client.predict("fit", {"targets": GOOD}),
+        "predict: inputs must hold ['initial', 'max_steps', 'tolerance', 'weights'] too",
+    ),
+    "no dict": (
+        lambda client: client.predict("spectrum", GOOD),
+        "predict: inputs must be a dict by name",
+    ),
+    "no name": (lambda client: client.predict(1, {}), "predict: signature must be a name"),
+}
+
+
+@pytest.fixture(scope="module", params=["grpc", "rest"])
+def client(request):
+    with client_of(request.param, pretended()) as client:
+        yield client
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls(client, name):
+    call, message = CALLS[name]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call(client)
+
+
+SETTINGS = [
+    ({"model_name": ""}, "model_name must be the name"),
+    ({"model_name": None}, "model_name must be the name"),
+    ({"version": 1, "label": "stable"}, "version or label must be None"),
+    ({"version": "1"}, "version must be a whole number"),
+    ({"version": -1}, "version must be a whole number"),
+    ({"version": 2**63}, "version must be a whole number"),
+    ({"label": ""}, "label must be a name"),
+    ({"timeout": 0}, "timeout must be seconds above 0"),
+    ({"timeout": float("nan")}, "timeout must be seconds above 0"),
+    ({"retries": -1}, "retries must be a whole number"),
+    ({"retries": True}, "retries must be a whole number"),
+    ({"backoff": 0}, "backoff must be seconds above 0"),
+    ({"max_batch_rows": 0}, "max_batch_rows must be a whole number"),
+    ({"max_concurrency": 1.5}, "max_concurrency must be a whole number"),
+    ({"headers": {"a": 1}}, "headers must be text by name"),
+    ({"root_certificates": "/no/such/file"}, "root_certificates must be the path of a PEM file"),
+    ({"client_key": __file__}, "client_certificate must be given too"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("settings", "message"), SETTINGS)
+def test_settings(kind, settings, message):
+    with pytest.raises(ValueError, match=message):
+        CLIENTS[kind]("localhost:1", **{"model_name": "levels"} | settings)
+
+
+@pytest.mark.parametrize("kind", ["grpc", "async grpc"])
+def test_grpc_addresses(kind):
+    with pytest.raises(ValueError, match="target must be an address"):
+        CLIENTS[kind]("", "levels")
+    with pytest.raises(ValueError, match="belongs to RestClient"):
+        CLIENTS[kind]("http://localhost:8501", "levels")
+    with pytest.raises(ValueError, match="max_message_bytes must be a whole number"):
+        CLIENTS[kind]("localhost:8500", "levels", max_message_bytes=0)
+
+
+@pytest.mark.parametrize("kind", ["rest", "async rest"])
+def test_urls(kind):
+    for url in ("", "ftp://localhost", "http://", "localhost:8501?x=1", None):
+        with pytest.raises(ValueError, match="url must be an address"):
+            CLIENTS[kind](url, "levels")
+    with pytest.raises(ValueError, match="the address of the server alone"):
+        CLIENTS[kind]("http://localhost:8501/v1/models/levels", "levels")
+    with pytest.raises(ValueError, match="must begin with https"):
+        CLIENTS[kind]("http://localhost:8501", "levels", root_certificates=__file__)
