@@ -125,6 +125,19 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
     )
 
 
+def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
+    """The loss alone, `[R]`, without derivatives; the largest number where it is not finite."""
+    values, _, finite = model.parameterization.eigensystem(parameters)
+    assignment = model.comparison.assign(values, data.targets, data.weights)
+    difference = data.targets - model.comparison.observe(values, assignment)
+    difference = tf.where(data.weights > 0, model.comparison.centre(difference, data.weights), 0.0)
+    loss = tf.reduce_sum(model.loss.count(data.weights * difference).loss, axis=-1)
+    if data.has_priors:
+        pull = data.prior_weight * (data.prior_mean - parameters)
+        loss += tf.reduce_sum(pull * pull, axis=-1)
+    return tf.where(finite & tf.math.is_finite(loss), loss, loss.dtype.max)
+
+
 def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """`[R]`, over the observed levels, where the weight is above 0; elsewhere there must be 0."""
     count = tf.reduce_sum(tf.cast(weights > 0, weights.dtype), axis=-1)

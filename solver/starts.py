@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from .evaluation import evaluate
+from .evaluation import evaluate_loss
 from .model import Data
 from .seed import SEED
 from .settings import Settings
@@ -40,7 +40,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     proposals = structure.starting_points(levels, number, attempts * candidates)
     data = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, candidates, axis=0), data)
     proposals = _respect(proposals, data, number, attempts * candidates)
-    loss = evaluate(settings.model, proposals, data).loss
+    loss = evaluate_loss(settings.model, proposals, data)
     best = tf.argmin(tf.reshape(loss, [-1, candidates]), axis=-1)
     count = structure.num_parameters
     return tf.gather(tf.reshape(proposals, [-1, candidates, count]), best, batch_dims=1)

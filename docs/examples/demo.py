@@ -4,6 +4,7 @@
    solution from four starts, drawn.
 2. Ho3+ in KY3F10: fit a crystal field to measured levels, export the fit, and use the exported
    model from a Python process that cannot import eigenfit (see `use_exported_model.py`).
+3. The same model behind the embedded server, asked over gRPC and REST.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import stevens
 from matplotlib.figure import Figure
 
 from eigenfit.export import export_saved_model
+from eigenfit.serving import GrpcClient, RestClient
+from eigenfit.serving.server import ServerOptions, start_server
 from eigenfit.solver import Adam, Affine, SpectralSolver, Symmetric
 
 HERE = Path(__file__).parent
@@ -106,11 +109,36 @@ def use_elsewhere(version_dir: str) -> None:
     subprocess.run([sys.executable, script, version_dir, data, picture], check=True)
 
 
+def serve(version_dir: str) -> None:
+    """Put the model behind a server and ask it both ways."""
+    base_dir = Path(version_dir).parent.absolute()
+    name = base_dir.name
+    targets = stevens.targets_by_level()[None]
+    options = ServerOptions(model_base_path=str(base_dir), model_name=name, port=0, rest_api_port=0)
+    print(f"\n3. {name} behind the embedded server, which answers as tensorflow_model_server does")
+    with start_server(options) as server:
+        addresses = {"gRPC": f"127.0.0.1:{server.port}", "REST": f"127.0.0.1:{server.rest_port}"}
+        with GrpcClient(addresses["gRPC"], name) as one, RestClient(addresses["REST"], name) as two:
+            for protocol, client in (("gRPC", one), ("REST", two)):
+                fit = client.fit(targets)
+                rms = np.sqrt(np.nanmean(fit.residuals**2))
+                print(f"   over {protocol} from {addresses[protocol]}: rms {rms:.2f} cm^-1")
+            version = one.status()[0].version
+    levels = ", ".join("NaN" if np.isnan(level) else f"{level:g}" for level in targets[0])
+    print(f"   it served version {version} and is stopped; start it again with")
+    print(f"   python -m eigenfit.serving --model_base_path={base_dir} \\")
+    print(f"     --model_name={name} --port=8500 --rest_api_port=8501")
+    print(f"   curl -d '{{\"inputs\": [[{levels}]]}}' \\")
+    print(f"     http://127.0.0.1:8501/v1/models/{name}:predict")
+
+
 def main() -> None:
     OUTPUT.mkdir(exist_ok=True)
     a_thousand_fits()
     adam_trajectories(OUTPUT / "adam_trajectories.png")
-    use_elsewhere(fit_and_export())
+    version_dir = fit_and_export()
+    use_elsewhere(version_dir)
+    serve(version_dir)
 
 
 if __name__ == "__main__":

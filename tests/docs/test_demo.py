@@ -1,5 +1,6 @@
 """`make demo` does the main job: what it prints and draws."""
 
+import json
 import re
 import subprocess
 import sys
@@ -30,8 +31,8 @@ def test_adam_takes_the_steps_of_the_tutorial(demo):
 
 
 def test_crystal_field_has_the_expected_misfit(demo):
-    # Both figures: from the live solver, and from the process without eigenfit.
-    assert [float(x) for x in re.findall(r"rms (\d+\.\d+) cm", demo[1])] == [5.24, 5.24]
+    # From the live solver, the process without eigenfit, and the server over gRPC and REST.
+    assert [float(x) for x in re.findall(r"rms (\d+\.\d+) cm", demo[1])] == [5.24] * 4
     assert "in a process that cannot import eigenfit" in demo[1]
     assert "1000 rows with status 2" in demo[1]
 
@@ -49,6 +50,15 @@ def test_parameters_stand_beside_the_published_ones(demo):
         line = re.search(rf"^ *{name} +(\S+) +(\S+) +\S+ +(\S+)$", demo[1], re.MULTILINE)
         assert line is not None, name
         assert [float(x) for x in line.groups()] == [value, error, published]
+
+
+def test_the_line_for_curl_asks_for_the_measured_levels(demo):
+    line = re.search(r"curl -d '(.*)' \\\n +(http://\S+:predict)", demo[1])
+    assert line is not None
+    levels = json.loads(line[1])["inputs"][0]
+    assert levels[:3] == [0, 5.8, 19.7]
+    assert len(levels) == 17
+    assert line[2] == "http://127.0.0.1:8501/v1/models/ho3_ky3f10:predict"
 
 
 @pytest.mark.parametrize("name", ["adam_trajectories.png", "ho3_levels.png"])

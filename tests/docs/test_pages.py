@@ -8,8 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# The table of peers is about other programs.
-WITH_EXAMPLES = [page for page in PAGES if page.name != "peers.md"]
+# The table of peers is about other programs; the examples of serving need a server, and are tested
+# in tests/serving/deploy.
+WITH_EXAMPLES = [page for page in PAGES if page.name not in ("peers.md", "serving.md")]
 
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)

@@ -15,6 +15,7 @@ INPUTS = {
     "spectrum": ["parameters"],
     "matrix": ["parameters"],
     "loss_and_gradient": ["parameters", "targets"],
+    "covariance": ["parameters", "weights"],
 }
 
 
@@ -46,6 +47,13 @@ def expected_outputs(solver, matrix_dtype):
             "gradient": ([None, count], real),
             "eigenvalues": ([None, size], real),
         },
+        "covariance": {
+            "covariance": ([None, count, count], real),
+            "standard_errors": ([None, count], real),
+            "correlation": ([None, count, count], real),
+            "rank": ([None], tf.int32),
+            "condition_number": ([None], real),
+        },
     }
 
 
@@ -69,6 +77,8 @@ def live_answer(solver, name, inputs):
         return {"eigenvalues": solver.spectrum(**inputs)}
     if name == "matrix":
         return {"matrix": solver.matrix(**inputs)}
+    if name == "covariance":
+        return solver.covariance(**inputs)._asdict()
     parameters = tf.constant(inputs["parameters"])
     with tf.GradientTape() as tape:
         tape.watch(parameters)

@@ -281,21 +281,6 @@ def test_underdetermined_rows_with_a_robust_loss():
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
-def test_a_persistent_tape_gives_the_same():
-    """Two parameters share a matrix, and one of them is at its bound."""
-    matrix = np.diag([1.0, 2.0])
-    twins = SpectralSolver(Affine(None, [matrix, matrix]), starts=1, bounds=(-9.0, 0.8))
-
-    def value(targets: Any) -> tf.Tensor:
-        return twins.fit(targets, initial=[[0.2, 9.0]]).parameters[0, 0]
-
-    targets = np.array([1.0, 2.1])
-    once = gradient_of(value, targets)
-    assert np.isfinite(once).all()
-    assert np.abs(once).max() > 0.1
-    np.testing.assert_array_equal(gradient_of(value, targets, persistent=True), once)
-
-
 def test_all_parameters_at_their_bounds():
     """Nothing moves; residual and loss follow their data directly."""
     data = {name: tf.constant(array) for name, array in DATA.items()}
