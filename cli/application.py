@@ -64,7 +64,8 @@ def fit(
     import tensorflow as tf  # slow to import: `--help` does without
 
     if not (model_dir / "saved_model.pb").exists():
-        versions = sorted(path.parent.name for path in model_dir.glob("*/saved_model.pb"))
+        versions = [path.parent.name for path in model_dir.glob("*/saved_model.pb")]
+        versions.sort(key=lambda name: (name.isdecimal(), int(name) if name.isdecimal() else 0))
         hint = f" Did you mean {model_dir / versions[-1]}?" if versions else ""
         raise typer.BadParameter(f"{model_dir} is not the version directory of a model.{hint}")
     model = tf.saved_model.load(str(model_dir))

@@ -57,9 +57,9 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         - `assignment`, with `Matched` only: parameters, targets and weights to assignment
           `[rows, m]` (int32).
 
-        A solver with bounds has the inputs lower and upper `[rows, p]` in `fit`, and one with
-        priors prior_mean and prior_sigma `[rows, p]`; NaN stands for the solver's own. One with
-        `solutions` S above 1 answers fits with `[rows, S, ...]`.
+        A solver with bounds has the inputs lower and upper `[rows, p]` in `fit` and `covariance`,
+        and one with priors prior_mean and prior_sigma `[rows, p]`; NaN stands for the solver's own.
+        One with `solutions` S above 1 answers fits with `[rows, S, ...]`.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
@@ -76,6 +76,11 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     known = [name for names in _knowledge(solver).values() for name in names]
     known = tuple(tf.TensorSpec([None, count], solver.dtype, name) for name in known)
 
+    def paired(parts: tuple[tf.Tensor, ...]) -> dict[str, Any]:
+        """Bounds and priors by argument, from the inputs about them in order."""
+        pairs = [parts[place : place + 2] for place in range(0, len(parts), 2)]
+        return dict(zip(_knowledge(solver), pairs, strict=True))
+
     def fit_targets(targets: tf.Tensor) -> dict[str, tf.Tensor]:
         # Asking for the default takes the way of `fit`: without bounds and priors its graph is then
         # stored once for both.
@@ -90,9 +95,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         *known: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         capped = tf.minimum(max_steps, solver.max_steps)
-        pairs = [known[place : place + 2] for place in range(0, len(known), 2)]
-        more = dict(zip(_knowledge(solver), pairs, strict=True))
-        return solver.fit(targets, initial, weights, tolerance, capped, **more)._asdict()
+        return solver.fit(targets, initial, weights, tolerance, capped, **paired(known))._asdict()
 
     def spectrum(parameters: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"eigenvalues": solver.spectrum(parameters)}
@@ -113,9 +116,11 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         }
 
     def covariance(
-        parameters: tf.Tensor, weights: tf.Tensor, *targets: tf.Tensor
+        parameters: tf.Tensor, weights: tf.Tensor, *others: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        return solver.covariance(parameters, weights, *targets)._asdict()
+        needed = len(about_data)
+        more = paired(others[needed:])
+        return solver.covariance(parameters, weights, *others[:needed], **more)._asdict()
 
     def assignment(
         parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
@@ -129,7 +134,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         "spectrum": Signature((parameters,), spectrum),
         "matrix": Signature((parameters,), matrix),
         "loss_and_gradient": Signature((parameters, targets), loss_and_gradient),
-        "covariance": Signature((parameters, weights, *about_data), covariance),
+        "covariance": Signature((parameters, weights, *about_data, *known), covariance),
     }
     if solver.comparison.groups:
         signatures["assignment"] = Signature((parameters, targets, weights), assignment)

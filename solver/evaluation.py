@@ -29,6 +29,7 @@ class Point(NamedTuple):
         loss: `[R]`, the loss; the largest number where the matrix is not finite.
         rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
         noise: `[R]`, the rounding error of the loss, about.
+        largest_weight: `[R]`, of the levels.
         lower: `[R, p]`, the bounds; () without bounds.
         upper: `[R, p]`, the bounds; () without bounds.
         hessian: `[R, p, p]`, half the second derivatives of the loss; () if not asked for.
@@ -43,6 +44,7 @@ class Point(NamedTuple):
     loss: tf.Tensor
     rms: tf.Tensor
     noise: tf.Tensor
+    largest_weight: tf.Tensor
     lower: Any = ()
     upper: Any = ()
     hessian: Any = ()
@@ -118,6 +120,7 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
         column_norms=tf.where(moves, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
         rms=rms,
+        largest_weight=tf.reduce_max(weights, axis=-1),
         noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
         lower=data.lower,
         upper=data.upper,
@@ -170,10 +173,41 @@ def at_bounds(point: Point) -> tf.Tensor | None:
 
 
 def within_bounds(point: Point, parameters: tf.Tensor) -> tf.Tensor:
-    """The nearest parameters `[R, p]` within the bounds of the point."""
+    """The next parameters `[R, p]` of a step from the point, kept within its bounds.
+
+    A parameter whose own gradient leads out of its bounds may go as far as the bound. One that
+    leaves them only because the others move stops at nine tenths of the way: bounds often lie on a
+    plane of symmetry (a coupling of at least 0), where no gradient would lead away again.
+    """
     if not point.bounded:
         return parameters
-    return tf.maximum(tf.minimum(parameters, point.upper), point.lower)
+    lowest = tf.where(point.gradient < 0, point.lower, _nine_tenths(point.parameters, point.lower))
+    highest = tf.where(point.gradient > 0, point.upper, _nine_tenths(point.parameters, point.upper))
+    return tf.maximum(tf.minimum(parameters, highest), lowest)
+
+
+def _nine_tenths(start: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
+    """Nine tenths of the way from the start to the bound; an infinite bound as it is."""
+    finite = tf.math.is_finite(bound)
+    there = tf.where(finite, bound, start)
+    return tf.where(finite, start + 0.9 * (there - start), bound)
+
+
+def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+    """A start `[R, p]` within the bounds: what lies outside moves a little further in than needed.
+
+    By a hundredth of the distance that it was outside, so that it does not stand on the bound.
+    """
+    one_sided = ~(tf.math.is_finite(lower) & tf.math.is_finite(upper))
+    low = tf.where(tf.math.is_finite(lower), lower, tf.zeros_like(lower))
+    high = tf.where(tf.math.is_finite(upper), upper, tf.zeros_like(upper))
+    middle = 0.5 * (low + high)
+    from_below = low + 0.01 * (low - parameters)
+    from_above = high - 0.01 * (parameters - high)
+    from_below = tf.where(one_sided, from_below, tf.minimum(from_below, middle))
+    from_above = tf.where(one_sided, from_above, tf.maximum(from_above, middle))
+    parameters = tf.where(parameters < lower, from_below, parameters)
+    return tf.where(parameters > upper, from_above, parameters)
 
 
 def choose(mask: tf.Tensor, yes: Point, no: Point) -> Point:

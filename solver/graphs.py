@@ -49,15 +49,15 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     return trace_rows(settings, batch)
 
 
-def covariance(
-    settings: Settings, parameters: tf.Tensor, weights: tf.Tensor, targets: tf.Tensor
-) -> Covariance:
-    """The covariance at parameters `[B, p]`; weights and targets `[B, m]`.
+def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Covariance:
+    """The covariance at parameters `[B, p]`, with weights and targets `[B, m]`, bounds and priors.
 
     Where a target is NaN and the weight is not 0, the target is what the parameters give.
     """
-    parameters, weights, targets = _shaped(
-        settings, parameters=parameters, weights=weights, targets=targets
+    named = dict(zip(names, arguments, strict=True))
+    shaped = dict(zip(names, _shaped(settings, **named), strict=True))
+    parameters, weights, targets = (
+        shaped.pop(name) for name in ("parameters", "weights", "targets")
     )
     model = settings.model
     values, _, finite = model.parameterization.eigensystem(parameters)
@@ -65,12 +65,12 @@ def covariance(
     known = tf.where(given, targets, tf.zeros_like(targets))
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     weights = tf.where(tf.constant(model.comparison.measures), weights, tf.zeros_like(weights))
-    assignment = model.comparison.assign(values, known, weights)
-    own = model.comparison.observe(values, assignment)
-    request = Request(targets=tf.where(given, targets, own), weights=weights)
+    found = model.comparison.assign(values, known, weights)
+    own = model.comparison.observe(values, found)
+    request = Request(targets=tf.where(given, targets, own), weights=weights, **shaped)
     data = complete_data(settings, request)
     point = evaluate(model, parameters, data)
-    found = covariance_of(point.jacobian, at_bounds(point))
+    result = covariance_of(point.jacobian, at_bounds(point))
     usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
     usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
@@ -80,7 +80,7 @@ def covariance(
         bad = tf.fill(tf.shape(field), nan) if field.dtype.is_floating else tf.zeros_like(field)
         return select(usable, field, bad)
 
-    return Covariance(*(cleaned(field) for field in found))
+    return Covariance(*(cleaned(field) for field in result))
 
 
 def assignment(

@@ -94,7 +94,8 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         by_x = tf.where(free, by_x, tf.zeros_like(by_x))
         hessian = tf.where(free[:, :, None] & free[:, None, :], hessian, tf.zeros_like(hessian))
     weighted = by_parameter * weights[:, None, :]
-    units = tf.sqrt(tf.reduce_sum(weighted * weighted, axis=-1))
+    squares = tf.reduce_sum(weighted * weighted, axis=-1)
+    units = tf.sqrt(squares + squared if data.has_priors else squares)
     units = tf.where(units > 0, units, tf.ones_like(units))
     multipliers = solve_symmetric(hessian, units, by_x)
     along = tf.linalg.matvec(jacobian, multipliers)

@@ -78,9 +78,12 @@ def take_in(
             prior_mean=tf.where(usable, data.prior_mean, tf.zeros_like(data.prior_mean)),
             prior_weight=tf.where(usable, data.prior_weight, tf.zeros_like(data.prior_weight)),
         )
+    # Nothing of a row that cannot be fitted may get into derivatives.
+    observed &= valid[:, None]
     return Batch(
         data=data._replace(
-            targets=targets, weights=tf.where(observed, weights, tf.zeros_like(weights))
+            targets=tf.where(observed, targets, tf.zeros_like(targets)),
+            weights=tf.where(observed, weights, tf.zeros_like(weights)),
         ),
         initial=initial,
         tolerance=tolerance,

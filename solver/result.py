@@ -94,8 +94,11 @@ class FitResult(_Fields):
         if any(tf.is_symbolic_tensor(field) for field in self):
             raise ValueError("summary: the result has no numbers inside a graph; call it outside.")
         rows = len(self.status)
-        if not -rows <= row < rows:
-            raise ValueError(f"summary: row must be below {rows}, the number of rows, got {row}.")
+        if not isinstance(row, (int, np.integer)) or not -rows <= row < rows:
+            raise ValueError(
+                f"summary: row must be a whole number below {rows}, the number of rows, "
+                f"got {row!r}."
+            )
         numbers = {name: np.asarray(field)[row] for name, field in self._asdict().items()}
         context = self._context
         if context is None:

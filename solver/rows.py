@@ -122,6 +122,7 @@ def empty_point(settings: Settings, data: Data) -> Point:
         loss=tf.fill([rows], targets.dtype.max),
         rms=zeros(),
         noise=zeros(),
+        largest_weight=tf.reduce_max(data.weights, axis=-1),
         lower=data.lower,
         upper=data.upper,
         hessian=zeros(count, count) if settings.method.needs_hessian else (),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .evaluation import Point, choose, within_bounds
+from .evaluation import Point, choose, into_bounds
 from .model import count_data
 from .rows import Pool, Task, empty_point
 from .settings import Settings
@@ -35,7 +35,8 @@ def begin(settings: Settings, task: Task) -> Pool:
 
     empty = empty_point(settings, task.data)
     start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
-    start = within_bounds(empty, start)
+    if task.data.bounded:
+        start = into_bounds(task.data.lower, task.data.upper, start)
     known = tf.constant(parameterization.parameter_scales, start.dtype)
     scales = known * tf.reduce_max(task.data.weights, axis=-1, keepdims=True)
     if task.data.has_priors:

@@ -139,7 +139,9 @@ def make_settings(
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:
         raise ValueError(f"{owner}: tolerance must be a number of at least 0, got {tolerance!r}.")
     points = _starting_points(owner, initial, parameterization.num_parameters)
-    starts = (len(points) or method.default_starts) if starts is None else starts
+    if starts is None:  # several solutions need several starts, whatever the user knows
+        search = not len(points) or solutions > 1
+        starts = max(len(points), method.default_starts) if search else len(points)
     starts = check_count(owner, "starts", starts)
     if starts < len(points):
         raise ValueError(
@@ -209,7 +211,12 @@ def _starting_points(owner: str, initial: Any, count: int) -> np.ndarray:
     """The user's starting points as `[K, p]`; K is 0 when there are none."""
     if initial is None:
         return np.zeros((0, count))
-    points = np.atleast_2d(np.asarray(initial, dtype=float))
+    try:
+        points = np.atleast_2d(np.asarray(initial, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{owner}: initial must be numbers of shape [{count}] or [K, {count}], got {initial!r}."
+        ) from error
     if points.ndim != 2 or points.shape[1] != count or not np.isfinite(points).all():
         raise ValueError(
             f"{owner}: initial must be finite numbers of shape [{count}] or [K, {count}], "

@@ -1,9 +1,10 @@
 """Several answers for a row: the distinct minima that its starts lead to, best first.
 
 Two ends are the same solution if their parameters agree to `SAME` of their length, each parameter
-in units of its effect on the matrix. Parameters that differ by a symmetry of the model (the sign
-of a coupling, the order of equivalent sites) are different solutions with the same levels: only
-the user knows that they mean the same. Bounds on a parameter, such as a sign, leave one of them.
+in units of its effect on the matrix, or to `SAME_LEVELS` of the largest level. Parameters that
+differ by a symmetry of the model (the sign of a coupling, the order of equivalent sites) are
+different solutions with the same levels: only the user knows that they mean the same. Bounds on a
+parameter, such as a sign, leave one of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from .driver import fit_rows
-from .evaluation import select
+from .eigen import guarded_eigh
+from .evaluation import at_bounds, evaluate, select
 from .implicit import pull_back_answer
 from .model import Data
 from .result import FitResult
@@ -24,6 +26,8 @@ from .status import Status
 
 # Relative distance of parameters below which two ends are one solution.
 SAME = 1e-4
+# The same, relative to the largest level, where the effect of parameters on the matrix is known.
+SAME_LEVELS = 1e-7
 
 
 def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
@@ -51,7 +55,7 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
     )
     ends = fit_rows(settings, every)
     ends = FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
-    chosen, found = _distinct(settings, ends)
+    chosen, found = _distinct(settings, ends, _are_minima(settings, batch.data, ends))
     gathered = FitResult(*(tf.gather(field, chosen, axis=1, batch_dims=1) for field in ends))
     flat = tf.reshape(found, [-1])
 
@@ -66,33 +70,73 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
     return answer._replace(status=status)
 
 
-def _distinct(settings: Settings, ends: FitResult) -> tuple[tf.Tensor, tf.Tensor]:
+def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
+    """`[B, K]` bool: whether the loss curves upwards at each end, within its free parameters.
+
+    First derivatives vanish at saddles too. An end that matches its spectrum is a minimum anyway.
+    """
+
+    def one_row(row: tuple[Data, tf.Tensor]) -> tf.Tensor:
+        known, points = row
+        repeated = tf.nest.map_structure(
+            lambda tensor: tf.repeat(tensor[None], settings.starts, axis=0), known
+        )
+        points = tf.where(tf.math.is_finite(points), points, tf.zeros_like(points))
+        point = evaluate(settings.model, points, repeated, with_hessian=True)
+        held = at_bounds(point)
+        hessian = point.hessian
+        if held is not None:
+            inside = ~held[:, :, None] & ~held[:, None, :]
+            hessian = tf.where(inside, hessian, tf.zeros_like(hessian))
+        units = tf.sqrt(tf.abs(tf.linalg.diag_part(hessian)))
+        units = tf.where(units > 0, units, tf.ones_like(units))
+        values, _, _ = guarded_eigh(hessian / (units[:, :, None] * units[:, None, :]))
+        epsilon = np.finfo(values.dtype.as_numpy_dtype).eps
+        return values[:, 0] >= -np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
+
+    curved = tf.map_fn(
+        one_row,
+        (data, ends.parameters),
+        fn_output_signature=tf.TensorSpec([settings.starts], tf.bool),
+        parallel_iterations=1,
+    )
+    return curved | (ends.status == Status.CONVERGED)
+
+
+def _distinct(
+    settings: Settings, ends: FitResult, minima: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Which ends to keep, best first: numbers `[B, S]`, and bool `[B, S]`, whether there is one."""
     dtype = ends.loss.dtype
     scales = settings.parameterization.parameter_scales
     units = tf.constant(np.where(scales > 0, scales, 1.0), dtype)
     points = ends.parameters * units
     lengths = tf.norm(points, axis=-1)
+    # Near zero the parameters are known to a share of the levels only.
+    usable_levels = tf.where(tf.math.is_finite(ends.eigenvalues), ends.eigenvalues, 0.0)
+    smallest = SAME_LEVELS * tf.reduce_max(tf.abs(usable_levels), axis=-1)
+    smallest = smallest if (scales > 0).all() else tf.zeros_like(smallest)
     certified = (ends.status == Status.CONVERGED) | (ends.status == Status.STATIONARY)
+    certified &= minima
     worst = tf.constant(dtype.max, dtype)
     # All that match their spectrum are equally good; the first start comes first.
-    rank = tf.where(ends.status == Status.CONVERGED, tf.zeros_like(ends.loss), ends.loss)
-    rank = tf.where(certified, rank, worst)
+    order = tf.where(ends.status == Status.CONVERGED, tf.zeros_like(ends.loss), ends.loss)
+    order = tf.where(certified, order, worst)
     # The first place is never empty: without a minimum it shows how far the best start came.
     usable = tf.where(ends.status > 0, ends.loss, worst)
-    fallback = tf.where(tf.reduce_any(certified, axis=1, keepdims=True), rank, usable)
+    first_choice = tf.where(tf.reduce_any(certified, axis=1, keepdims=True), order, usable)
     numbers, found = [], []
     for place in range(settings.solutions):
-        key = rank if place else fallback
+        key = order if place else first_choice
         best = tf.argmin(key, axis=1, output_type=tf.int32)
         there = tf.reduce_min(key, axis=1) < worst
         numbers.append(best)
         found.append(there if place else tf.ones_like(there))
         center = tf.gather(points, best, axis=1, batch_dims=1)[:, None, :]
         length = tf.maximum(lengths, tf.gather(lengths, best, axis=1, batch_dims=1)[:, None])
-        same = tf.norm(points - center, axis=-1) <= SAME * length
+        same = tf.norm(points - center, axis=-1) <= tf.maximum(SAME * length, smallest)
         same |= tf.range(settings.starts)[None, :] == best[:, None]
-        rank = tf.where(same, worst, rank)
+        order = tf.where(same, worst, order)
     return tf.stack(numbers, axis=1), tf.stack(found, axis=1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -162,20 +162,20 @@ class SpectralSolver(tf.Module):
             bound = functools.partial(function, settings, **options)
             return tf.function(bound, input_signature=signature, autograph=False)
 
-        def by_arguments(function: Callable) -> dict[tuple[bool, bool], Any]:
+        def by_arguments(function: Callable, *basic: str) -> dict[tuple[bool, bool], Any]:
             found = {}
             for bounds, priors in ((False, False), (True, False), (False, True), (True, True)):
-                names = (*BASIC, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
+                names = (*basic, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
                 found[bounds, priors] = compiled(function, *names, names=names)
             return found
 
-        self._fit = by_arguments(graphs.fit)
-        self._trace = by_arguments(graphs.trace)
+        self._fit = by_arguments(graphs.fit, *BASIC)
+        self._trace = by_arguments(graphs.trace, *BASIC)
         self._fit_targets = compiled(graphs.fit_targets, "targets")
         self._spectrum = compiled(graphs.spectrum, "parameters")
         self._matrix = compiled(graphs.matrix, "parameters")
         self._loss = compiled(graphs.loss, "parameters", "targets", "weights")
-        self._covariance = compiled(graphs.covariance, "parameters", "weights", "targets")
+        self._covariance = by_arguments(graphs.covariance, "parameters", "weights", "targets")
         self._assignment = compiled(graphs.assignment, "parameters", "targets", "weights")
 
     def fit(
@@ -263,7 +263,15 @@ class SpectralSolver(tf.Module):
         rest = self._complete(targets, initial, weights, tolerance, max_steps, *known)
         return self._trace[key](targets, *rest)
 
-    def covariance(self, parameters: Any, weights: Any = None, targets: Any = None) -> Covariance:
+    def covariance(
+        self,
+        parameters: Any,
+        weights: Any = None,
+        targets: Any = None,
+        *,
+        bounds: Any = None,
+        priors: Any = None,
+    ) -> Covariance:
         """How sure parameters are, from the linearized fit at them.
 
         Weights are taken as 1 / sigma in the unit of the levels. Where they are not, multiply the
@@ -276,6 +284,8 @@ class SpectralSolver(tf.Module):
             targets: `[B, m]`, the observed levels, NaN where there is none. Needed with `Matched`
                 and with a robust loss, where what a level counts depends on its residual; else
                 None.
+            bounds: those that the fit was given; None for those of the solver.
+            priors: those that the fit was given; None for those of the solver.
 
         Returns:
             A `Covariance`, NaN in a row that is not finite.
@@ -306,7 +316,8 @@ class SpectralSolver(tf.Module):
         checks.check_same_rows(parameters=parameters, weights=weights, targets=observed)
         if targets is not None:
             weights = tf.where(tf.math.is_nan(observed), tf.zeros_like(weights), weights)
-        return self._covariance(parameters, weights, observed)
+        known, key = self._knowledge(observed, bounds, priors)
+        return self._covariance[key](parameters, weights, observed, *known)
 
     def assignment(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
         """Which level each target is compared with.
@@ -425,26 +436,29 @@ class SpectralSolver(tf.Module):
         ):
             if value is None:
                 continue
-            if _has_tensors(value):
-                value = [self._for_all_rows(part, targets) for part in value]
-            elif not _by_row(value):
+            if not _by_row(value):
                 value = check("fit", value, self.parameterization.parameter_names)
-                value = [self._for_all_rows(tf.constant(p, self.dtype), targets) for p in value]
             if len(value) != 2:
                 raise ValueError(
                     f"fit: {argument} must be ({', '.join(names)}), got {len(value)} parts."
                 )
-            parts = zip(names, value, strict=True)
-            tensors += [self._unknowns(part, f"{argument}: {name}") for name, part in parts]
+            for name, part in zip(names, value, strict=True):
+                label = f"{argument}: {name}"
+                tensors.append(self._unknowns(self._for_all_rows(label, part, targets), label))
         return tensors, (bounds is not None, priors is not None)
 
-    def _for_all_rows(self, value: Any, targets: tf.Tensor) -> tf.Tensor:
+    def _for_all_rows(self, label: str, value: Any, targets: tf.Tensor) -> tf.Tensor:
         """A number, or one for each parameter, as `[B, p]`; `[B, p]` as it is."""
-        tensor = checks.as_real("bounds or priors", value, self.dtype)
+        tensor = checks.as_real(label, value, self.dtype)
+        count = self.parameterization.num_parameters
         if tensor.shape.rank not in (0, 1):
             return tensor
-        shape = [tf.shape(targets)[0], self.parameterization.num_parameters]
-        return tf.broadcast_to(tensor, shape)
+        if tensor.shape.rank == 1 and tensor.shape[0] not in (None, count):
+            raise ValueError(
+                f"{label} must be a number, [{count}] (parameters) or [rows, {count}], got "
+                f"[{tensor.shape[0]}]."
+            )
+        return tf.broadcast_to(tensor, [tf.shape(targets)[0], count])
 
     def _context(self, targets: tf.Tensor, weights: tf.Tensor) -> Context:
         """What the summary of a result needs besides its numbers."""
@@ -493,12 +507,7 @@ class SpectralSolver(tf.Module):
 
 
 def _by_row(value: Any) -> bool:
-    """Whether bounds or priors are given for each row, `[B, p]`, rather than for all rows."""
-    if isinstance(value, Mapping) or not isinstance(value, Sequence):
+    """Whether bounds or priors have parts `[B, p]`, or tensors, known only when the graph runs."""
+    if not isinstance(value, Sequence):
         return False
-    return any(np.ndim(part) > 1 for part in value)
-
-
-def _has_tensors(value: Any) -> bool:
-    """Whether bounds or priors hold tensors, whose numbers may be known only in the graph."""
-    return isinstance(value, Sequence) and any(tf.is_tensor(part) for part in value)
+    return any(tf.is_tensor(part) or np.ndim(part) > 1 for part in value)

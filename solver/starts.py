@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from .evaluation import evaluate_loss
+from .evaluation import evaluate_loss, into_bounds
 from .model import Data
 from .seed import SEED
 from .settings import Settings
@@ -70,5 +70,10 @@ def _respect(proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int)
         between = tf.where(finite, data.lower, tf.zeros_like(data.lower)) + uniform * width
         outside = (proposals < data.lower) | (proposals > data.upper)
         proposals = tf.where(outside & finite, between, proposals)
-        proposals = tf.maximum(tf.minimum(proposals, data.upper), data.lower)
+        # One-sided bounds often are signs: the mirror image is as good a start.
+        low = tf.where(tf.math.is_finite(data.lower), data.lower, proposals)
+        high = tf.where(tf.math.is_finite(data.upper), data.upper, proposals)
+        proposals = tf.where(proposals < data.lower, 2.0 * low - proposals, proposals)
+        proposals = tf.where(proposals > data.upper, 2.0 * high - proposals, proposals)
+        proposals = into_bounds(data.lower, data.upper, proposals)
     return proposals

@@ -70,10 +70,11 @@ def standard_errors(
     found = _decompose(jacobian, held)
     variance = tf.linalg.matvec(found.right * found.right, found.inverse * found.inverse)
     infinity = tf.constant(np.inf, loss.dtype)
-    errors = tf.where(found.hidden, infinity, tf.sqrt(variance) / found.units)
+    errors = tf.sqrt(variance) / found.units
     if not absolute_sigma:
         unit = unit_variance(jacobian, held, loss, observed)[:, None]
         errors = tf.where(tf.math.is_finite(unit), errors * tf.sqrt(unit), infinity)
+    errors = tf.where(found.hidden, infinity, errors)
     return errors if held is None else tf.where(held, tf.constant(np.nan, loss.dtype), errors)
 
 

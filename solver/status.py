@@ -39,7 +39,8 @@ _MESSAGES = {
     Status.MAX_STEPS: "the limit on the number of steps was reached first",
     Status.INVALID_INPUT: (
         "the row cannot be fitted as given: no observed level, a value that is infinite or whose "
-        "square the dtype cannot hold, a negative weight, tolerance or step limit"
+        "square the dtype cannot hold, a negative weight, tolerance or step limit, bounds or a "
+        "prior that cannot be"
     ),
     Status.NON_FINITE: "the matrix or its eigenvalues became NaN or infinite on the way",
     Status.NO_OTHER: "no further distinct solution was found; only where several are asked for",

@@ -33,6 +33,8 @@ def bracketed(value: float, error: float) -> str:
         return f"{float(f'{value:.10g}')} (error not determined)"
     if error <= 0:
         return f"{value:.10g}(0)"
+    if error <= 1e-14 * abs(value):
+        return f"{value:.15g}(0)"  # more digits than a number has
     exponent = int(np.floor(np.log10(error)))
     digits = 1 - exponent  # so that two digits of the error stand behind the last place
     if round(error * 10.0**digits) == 100:

@@ -108,16 +108,13 @@ class LiftAndProjection:
         prepared = copy.copy(self)
         prepared._model = _Prepared(
             gram=gram_matrix(model.parameterization),
-            norms=model.parameterization.parameter_scales,
             overlaps=target_overlaps(model.comparison),
         )
         return prepared
 
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LiftAndProjectionState:
         """The state before the first evaluation; see `Method.init`."""
-        norms = self._prepared.norms
-        acts = norms > 0
-        inverse = tf.constant(np.where(acts, 1.0 / np.where(acts, norms, 1.0), 0.0), scales.dtype)
+        _ = self._prepared  # or say what is missing
         no = tf.zeros_like(point.loss, tf.bool)
         return LiftAndProjectionState(
             point=point,
@@ -125,7 +122,7 @@ class LiftAndProjection:
             stalled=no,
             broken=no,
             scales=scales,
-            largest=tf.reduce_max(scales * inverse, axis=-1),
+            largest=point.largest_weight,
             length=tf.ones_like(point.loss),
         )
 
@@ -203,14 +200,12 @@ class _Prepared:
     Attributes:
         gram: `[p, p]`, G.
         is_diagonal: whether G is diagonal.
-        norms: `[p]`, the sizes of dA/dx that the loop measures weights with.
         overlaps: `[m, m]`, the magnitudes of `C C^T`, where C makes the targets from the levels.
     """
 
-    def __init__(self, gram: np.ndarray, norms: np.ndarray, overlaps: np.ndarray):
+    def __init__(self, gram: np.ndarray, overlaps: np.ndarray):
         self.gram = gram
         self.is_diagonal = not (gram - np.diag(np.diag(gram))).any()
-        self.norms = norms
         self.overlaps = overlaps
 
     @property

@@ -263,6 +263,11 @@ class Multiple(Parameterization):
 
 def fix(inner: Parameterization, values: Mapping[str, float]) -> Parameterization:
     """Hold parameters at given values; see `Parameterization.with_fixed`."""
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f'with_fixed: values must be a dict such as {{"{inner.parameter_names[0]}": 0.0}}, '
+            f"got {values!r}."
+        )
     for name, value in values.items():
         _check_name(inner, "with_fixed", name)
         if not is_number(value) or not np.isfinite(value):
@@ -276,6 +281,12 @@ def fix(inner: Parameterization, values: Mapping[str, float]) -> Parameterizatio
 
 def tie(inner: Parameterization, ties: Mapping[str, tuple[str, float]]) -> Parameterization:
     """Make parameters multiples of others; see `Parameterization.with_tied`."""
+    example = f'{{"{inner.parameter_names[-1]}": ("{inner.parameter_names[0]}", 1.0)}}'
+    pairs = isinstance(ties, Mapping) and all(
+        isinstance(tie_, tuple) and len(tie_) == 2 for tie_ in ties.values()
+    )
+    if not pairs:
+        raise ValueError(f"with_tied: ties must be a dict such as {example}, got {ties!r}.")
     for name, (other, factor) in ties.items():
         _check_name(inner, "with_tied", name)
         _check_name(inner, "with_tied", other)
@@ -305,7 +316,14 @@ def _reduce(
     if isinstance(inner, Affine) and inner.num_parameters * inner.size**2 <= _MOST_NUMBERS:
         # Affine again, with exact scales and the better starting points of affine structures.
         constant = inner.constant + np.tensordot(offset, inner.basis, 1)
-        return Affine(constant, np.tensordot(map_.T, inner.basis, 1), keep)
+        basis = np.tensordot(map_.T, inner.basis, 1)
+        for name, matrix in zip(keep, basis, strict=True):
+            if not matrix.any():
+                raise ValueError(
+                    f"with_tied: the ties leave {name!r} without any effect on the matrix; check "
+                    "the factors, or fix it."
+                )
+        return Affine(constant, basis, keep)
     return Reduced(inner, map_, offset, tuple(keep))
 
 

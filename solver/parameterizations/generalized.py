@@ -79,30 +79,37 @@ class Generalized(Parameterization):
         count = side.num_parameters if isinstance(side, Parameterization) else 0
         return parameters[:, :count], parameters[:, count:]
 
-    def _both(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """K and the Cholesky factor of M, `[B, n, n]` each; NaN where M is not definite."""
+    def _both(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """K and the Cholesky factor of M, `[B, n, n]` each, and `[B]` bool, whether M is definite.
+
+        Where it is not, the factor is the identity.
+        """
         x, y = self._split(parameters)
         stiffness, mass = _matrix(self.stiffness, x), _matrix(self.mass, y)
         if stiffness.dtype.is_complex or mass.dtype.is_complex:
             dtype = stiffness.dtype if stiffness.dtype.is_complex else mass.dtype
             stiffness, mass = tf.cast(stiffness, dtype), tf.cast(mass, dtype)
-        return stiffness, tf.linalg.cholesky(mass)
+        # Both branches must be finite, or the gradient is NaN: a mass that is not definite is
+        # replaced before it is factorized.
+        trial = tf.abs(tf.linalg.cholesky(tf.stop_gradient(mass)))
+        definite = tf.reduce_all(tf.math.is_finite(trial), axis=[1, 2])
+        identity = tf.eye(self.size, dtype=mass.dtype)
+        mass = tf.where(definite[:, None, None], mass, identity)
+        return stiffness, tf.linalg.cholesky(mass), definite
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """`L^-1 K L^-H`, `[B, n, n]`; NaN where the mass is not positive definite."""
-        stiffness, factor = self._both(parameters)
-        factor, bad = _guarded(factor)
+        stiffness, factor, definite = self._both(parameters)
         half = tf.linalg.triangular_solve(factor, stiffness)
         full = tf.linalg.triangular_solve(factor, hermitian_transpose(half))
         full = 0.5 * (full + hermitian_transpose(full))
         nan = tf.constant(np.nan, full.dtype)
-        return tf.where(bad[:, None, None], nan, full)
+        return tf.where(definite[:, None, None], full, nan)
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""
         x, y = self._split(parameters)
-        stiffness, factor = self._both(parameters)
-        factor, _ = _guarded(factor)
+        stiffness, factor, _ = self._both(parameters)
         modes = tf.linalg.triangular_solve(factor, eigenvectors, adjoint=True)
         parts = []
         if isinstance(self.stiffness, Parameterization):
@@ -163,13 +170,6 @@ def _matrix(side: Parameterization | np.ndarray, parameters: tf.Tensor) -> tf.Te
     size = len(side)
     rows = tf.shape(parameters)[0]
     return tf.broadcast_to(tf.constant(side, dtype), [rows, size, size])
-
-
-def _guarded(factor: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The factors with the identity for those that are not finite, and `[B]` bool, which."""
-    finite = tf.reduce_all(tf.math.is_finite(tf.abs(factor)), axis=[1, 2])
-    identity = tf.eye(factor.shape[-1], dtype=factor.dtype)
-    return tf.where(finite[:, None, None], factor, identity), ~finite
 
 
 def _is_definite(matrix: Any) -> bool:

@@ -294,3 +294,22 @@ def test_other_rows_raise(shape: str):
     arguments[shape] = arguments[shape][:2]
     with pytest.raises(ValueError, match="same number of rows"):
         solver().covariance(**arguments)
+
+
+def test_bounds_and_priors_of_one_call():
+    """The errors of a fit with bounds and priors of its own."""
+    ladder = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones((3, 3)), np.eye(3)])
+    own = SpectralSolver(ladder, starts=1, absolute_sigma=True)
+    bounds, priors = ([0.5, -9.0], [2.0, 9.0]), ([0.0, 1.0], [np.inf, 0.05])
+    targets, start = [[1.33, 4.44, 7.48]], [[0.6, 1.0]]
+    fit = own.fit(targets, start, bounds=bounds, priors=priors)
+    found = own.covariance(fit.parameters, bounds=bounds, priors=priors)
+    np.testing.assert_allclose(found.standard_errors, fit.standard_errors, rtol=1e-12)
+    assert np.isnan(found.standard_errors[0, 0])
+
+
+def test_undetermined_parameters_at_zero_residual():
+    """Infinity times the root of zero is no error that means "at its bound"."""
+    twins = Affine(None, [np.diag([0.0, 1.0, 0.0]), np.diag([0.0, 2.0, 0.0])])
+    fit = SpectralSolver(twins, initial=[1.0, 0.0]).fit([[0.0, 0.0, 1.0]])
+    assert np.isinf(fit.standard_errors).all()

@@ -260,3 +260,16 @@ def test_wrong_arguments_are_one_clear_error(make: Any, message: str):
 def test_names_are_those_of_the_stiffness_first():
     model: Parameterization = both_sides("real", "real")
     assert model.parameter_names == ("k1", "k2", "m1", "m2")
+
+
+def test_a_row_without_definite_mass_passes_no_gradient_on():
+    masses = Affine(None, [np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
+    springs = SpectralSolver(Generalized([[2.0, -1.0], [-1.0, 2.0]], masses))
+    parameters = tf.constant([[1.0, 2.0], [-1.0, 2.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        total = tf.reduce_sum(springs.spectrum(parameters)[0])
+    gradient = tape.gradient(total, parameters).numpy()
+    assert (gradient[1] == 0).all()
+    # The trace of M^-1 K: minus the stiffness by the squared mass.
+    np.testing.assert_allclose(gradient[0], [-2.0, -0.5], rtol=1e-12)

@@ -221,10 +221,10 @@ def test_bad_rows_pass_no_gradient_on():
         np.testing.assert_allclose(gradient[-1], alone, rtol=1e-9, atol=1e-12)
 
 
-def gradient_of(function: Any, targets: np.ndarray, persistent: bool = False) -> np.ndarray:
+def gradient_of(function: Any, targets: np.ndarray) -> np.ndarray:
     """The derivative of `function(targets)` by the targets of one row."""
     watched = tf.constant(targets[None])
-    with tf.GradientTape(persistent=persistent) as tape:
+    with tf.GradientTape() as tape:
         tape.watch(watched)
         value = function(watched)
     return tape.gradient(value, watched)[0].numpy()
@@ -307,3 +307,30 @@ def test_all_parameters_at_their_bounds():
     np.testing.assert_allclose(by_loss["weights"], 2 * WEIGHTS * residuals**2, rtol=1e-12)
     np.testing.assert_allclose(by_loss["mean"], 2 * pull / DATA["sigma"], rtol=1e-12)
     np.testing.assert_allclose(by_loss["sigma"], -2 * pull**2 / DATA["sigma"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [1e-2, 1e-6, 1e-10])
+def test_a_tight_prior_leaves_the_other_derivatives(sigma: float):
+    """With the shift known for sure, the derivative of v is that of the fit without a shift."""
+    ladder = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones((3, 3)), np.eye(3)])
+    fixed = Affine(np.diag([1.0, 4.0, 7.0]), [np.ones((3, 3))])
+    targets = np.array([1.33, 4.44, 7.48])
+    both = SpectralSolver(ladder, starts=1, priors=([0.0, 1.0], [np.inf, sigma]))
+    alone = SpectralSolver(fixed, starts=1)
+    found = gradient_of(lambda t: both.fit(t, initial=[[0.5, 1.0]]).parameters[0, 0], targets)
+    known = gradient_of(lambda t: alone.fit(t, initial=[[0.5]]).parameters[0, 0], targets)
+    np.testing.assert_allclose(found, known, rtol=0, atol=1e-7 + 100 * sigma**2)
+
+
+@pytest.mark.parametrize("weight", [INF, 1e200])
+def test_a_row_with_an_impossible_weight_passes_no_gradient_on(weight: float):
+    targets = tf.constant(np.tile(TARGETS, (2, 1)))
+    weights = np.ones((2, len(TARGETS)))
+    weights[0, 0] = weight
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        fit = solver("linear").fit(targets, initial=[SOLUTION] * 2, weights=weights)
+        total = tf.reduce_sum(fit.parameters[1])
+    gradient = tape.gradient(total, targets).numpy()
+    assert (gradient[0] == 0).all()
+    assert np.abs(gradient[1]).max() > 0.01

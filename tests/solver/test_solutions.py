@@ -285,3 +285,19 @@ def test_zero_rows_and_unknown_rows():
 def test_wrong_numbers_have_a_message(solutions: Any):
     with pytest.raises(ValueError, match=r"SpectralSolver: solutions must be an integer of at"):
         SpectralSolver(Additive(COUPLED), solutions=solutions)
+
+
+def test_a_saddle_is_no_solution():
+    """The coupling c and -c are minima; 0, where a start may stand, is none."""
+    pair = Affine(np.diag([0.0, 1.0]), [np.array([[0.0, 1.0], [1.0, 0.0]])])
+    fit = SpectralSolver(pair, solutions=3, initial=[[0.0], [0.1], [-0.1]], starts=3).fit(
+        [[-1.0, 2.2]]
+    )
+    assert fit.status.numpy().tolist() == [[Status.STATIONARY, Status.STATIONARY, Status.NO_OTHER]]
+    assert np.abs(fit.parameters.numpy()[0, :2]).min() > 1.0
+
+
+def test_one_known_start_does_not_end_the_search_for_several_solutions():
+    hidden = Additive([[0.0, 1.0, 0.5], [1.0, 0.0, 0.3], [0.5, 0.3, 0.0]])
+    fit = SpectralSolver(hidden, solutions=2, initial=[1.0, 2.0, 4.0]).fit([[1.0, 2.0, 4.0]])
+    assert fit.status.numpy().tolist() == [[Status.CONVERGED, Status.CONVERGED]]

@@ -159,7 +159,9 @@ def test_rows_from_the_end_and_rows_that_are_not_there():
     assert fitted().summary(-1) == fitted().summary(3)
     assert fitted().summary(np.int64(3)) == fitted().summary(3)
     for row in (4, -5, 100):
-        with pytest.raises(ValueError, match=r"summary: row must be below 4.*got -?\d+"):
+        with pytest.raises(
+            ValueError, match=r"summary: row must be a whole number below 4.*got -?\d+"
+        ):
             fitted().summary(row)
     empty = solver().fit(np.zeros((0, 3)), bounds=(-10.0, 10.0), initial=np.zeros((0, 3)))
     with pytest.raises(ValueError, match=r"summary: row"):
@@ -259,3 +261,9 @@ def test_each_of_several_solutions_of_a_matched_row_has_its_own_levels():
         "Solution 1",
         f"INVALID_INPUT: {Status.INVALID_INPUT.message}",
     ]
+
+
+@pytest.mark.parametrize("error", [1e-300, 1e-30, 1e-17, 1e-16, 1e-15])
+def test_errors_below_the_digits_of_a_number(error: float):
+    assert bracketed(1.0, error) == "1(0)"
+    assert bracketed(1.0, 1e-12) == "1.0000000000000(10)"

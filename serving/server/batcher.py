@@ -1,0 +1,157 @@
+"""Runs requests that come at the same time as one.
+
+TensorFlow has an op for this, `BatchFunction`. It does not fit here: it wraps a function, and this
+server runs the graph of the SavedModel as it is, in a session, with any set of fetches; it knows no
+deadlines in its queue; and its errors are not those of TensorFlow Serving's batching session.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .batch_merge import check_outputs, merge, rows_of
+from .batch_queue import Batch, BatchQueue, Task
+from .batching_parameters import BatchingParameters
+from .codes import Code, ServingError, as_serving_error
+from .session_model import Runner
+
+
+class Batcher:
+    """The threads that run batches, shared by all models.
+
+    Args:
+        parameters: see `BatchingParameters`.
+    """
+
+    def __init__(self, parameters: BatchingParameters):
+        self.parameters = parameters
+        self._changed = threading.Condition()
+        self._runners: list[BatchingRunner] = []
+        self._closed = False
+        for number in range(parameters.num_batch_threads):
+            threading.Thread(target=self._work, name=f"batch-{number}", daemon=True).start()
+
+    def wrap(self, inner: Runner) -> BatchingRunner:
+        """Put a queue in front of a session; `BatchingRunner.close` takes it away again."""
+        runner = BatchingRunner(inner, self)
+        with self._changed:
+            self._runners.append(runner)
+        return runner
+
+    def close(self) -> None:
+        """End the threads."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def forget(self, runner: BatchingRunner) -> None:
+        """Stop looking after a session, which no request uses any more."""
+        with self._changed:
+            self._runners.remove(runner)
+
+    def enqueue(self, queues: dict[_Key, BatchQueue], key: _Key, task: Task) -> None:
+        """Put a request into its queue; raises ServingError if it does not fit."""
+        with self._changed:
+            queues.setdefault(key, BatchQueue(self.parameters)).add(task)
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                found = self._next()
+                while found is None:
+                    if self._closed:
+                        return
+                    self._changed.wait(self._until_ready())
+                    found = self._next()
+            runner, fetches, batch = found
+            runner.run_batch(batch, fetches)
+
+    def _next(self) -> tuple[BatchingRunner, tuple[str, ...], Batch] | None:
+        now = time.monotonic()
+        for number, runner in enumerate(self._runners):
+            for key, queue in list(runner.queues.items()):
+                batch = queue.take(now)
+                if batch is not None:
+                    # To the end of the line, so that no queue can starve the others.
+                    runner.queues[key] = runner.queues.pop(key)
+                    self._runners.append(self._runners.pop(number))
+                    return runner, key[1], batch
+        return None
+
+    def _until_ready(self) -> float | None:
+        times = [queue.ready_at() for runner in self._runners for queue in runner.queues.values()]
+        first = min(times, default=float("inf"))
+        return None if first == float("inf") else max(0.0, first - time.monotonic())
+
+
+class BatchingRunner:
+    """A session with a queue in front of it."""
+
+    def __init__(self, inner: Runner, batcher: Batcher):
+        self.queues: dict[_Key, BatchQueue] = {}
+        self._inner = inner
+        self._batcher = batcher
+
+    def run(
+        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout: float | None
+    ) -> list[np.ndarray]:
+        """See `Runner.run`."""
+        rows = rows_of(feeds)
+        if rows == 0:
+            # Nothing to join; in TensorFlow Serving such a request would wait for ever.
+            return self._inner.run(feeds, fetches, timeout)
+        names = tuple(sorted(set(fetches)))
+        task = Task(feeds, rows, timeout)
+        self._batcher.enqueue(self.queues, (tuple(sorted(feeds)), names), task)
+        answers = dict(zip(names, task.result(), strict=True))
+        return [answers[name] for name in fetches]
+
+    def run_batch(self, batch: Batch, fetches: tuple[str, ...]) -> None:
+        """Run a batch and deliver the answers; an error is the answer to every request in it."""
+        try:
+            timeout = _time_left(batch)
+            size = self._batcher.parameters.padded_size(batch.rows)
+            merged = merge([part.feeds for part in batch.parts], size)
+            outputs = self._inner.run(merged, fetches, timeout)
+            check_outputs(outputs, size)
+        except Exception as error:
+            problem = as_serving_error(error)
+            for part in batch.parts:
+                part.task.deliver(part, problem)
+            return
+        start = 0
+        for part in batch.parts:
+            stop = start + part.stop - part.start
+            part.task.deliver(part, [array[start:stop] for array in outputs])
+            start = stop
+
+    def close(self) -> None:
+        """No request is under way and none will come."""
+        self._batcher.forget(self)
+
+
+# What a request feeds, and what it fetches.
+_Key = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def _time_left(batch: Batch) -> float | None:
+    """Until the last deadline: as long as one request still wants the answer.
+
+    Raises:
+        ServingError: RESOURCE_EXHAUSTED if all deadlines have passed.
+    """
+    deadlines = [part.task.deadline for part in batch.parts]
+    known = [deadline for deadline in deadlines if deadline is not None]
+    if len(known) < len(deadlines):
+        return None
+    left = max(known) - time.monotonic()
+    if left <= 0:
+        raise ServingError(
+            Code.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
+        )
+    return left

@@ -1,0 +1,58 @@
+"""One model: which of its versions are wanted, and which are there."""
+
+from __future__ import annotations
+
+from .model_config import ModelSettings
+from .served_version import ServedVersion, State
+
+
+class Model:
+    """A model and its versions. Whoever calls holds the lock of the manager.
+
+    Attributes:
+        settings: what to serve.
+        wanted: the directories of the versions to serve.
+        present: the versions that are in memory, on their way there, or could not be loaded.
+        history: every version ever tried.
+    """
+
+    def __init__(self, settings: ModelSettings):
+        self.settings = settings
+        self.wanted: dict[int, str] = {}
+        self.present: dict[int, ServedVersion] = {}
+        self.history: dict[int, ServedVersion] = {}
+
+    def unload_unwanted(self) -> None:
+        """Retire versions that are no longer wanted, as soon as a wanted one can take over.
+
+        A version that could not be loaded is forgotten, so it is tried again if its directory goes
+        and comes back.
+        """
+        replaced = not self.wanted or any(
+            version in self.wanted and served.state is State.AVAILABLE
+            for version, served in self.present.items()
+        )
+        for version, served in list(self.present.items()):
+            if version in self.wanted:
+                continue
+            if served.state is not State.AVAILABLE or replaced:
+                served.retire()
+                del self.present[version]
+
+    def is_settled(self) -> bool:
+        """Whether one version is available, or all were tried in vain."""
+        states = [served.state for served in self.present.values()]
+        return State.AVAILABLE in states or (
+            bool(states) and all(state is State.END for state in states)
+        )
+
+    def failures(self) -> list[str]:
+        """Why no version is available; empty if one is."""
+        present = self.present.values()
+        if any(served.state is State.AVAILABLE for served in present):
+            return []
+        return [
+            f"{{name: {self.settings.name} version: {served.version}}} due to error: {served.error}"
+            for served in present
+            if served.error
+        ]

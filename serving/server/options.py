@@ -1,0 +1,78 @@
+"""What the server can be told."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerOptions:
+    """The flags, under the names that `tensorflow_model_server` gives them.
+
+    Attributes:
+        model_base_path: the directory whose numbered directories are versions of the one model.
+            Not used with `model_config_file`.
+        model_name: the name of that model.
+        model_config_file: a ModelServerConfig in text form, for several models.
+        model_config_file_poll_wait_seconds: how often to read that file again; 0: never.
+        port: gRPC; 0: any free port.
+        rest_api_port: REST; None: no REST. On the command line 0 means no REST, as
+            `tensorflow_model_server` has it; here 0 means any free port.
+        rest_api_timeout_in_ms: what a REST request may take.
+        grpc_socket_path: also listen on this Unix socket.
+        grpc_channel_arguments: `key=value,key=value`.
+        grpc_max_threads: how many gRPC requests run at a time; 0: chosen by the number of cores.
+        rest_api_num_threads: the same for REST.
+        enable_batching: join requests that come at the same time into one run.
+        batching_parameters_file: BatchingParameters in text form.
+        file_system_poll_wait_seconds: how often to look for new versions; 0: only at the start.
+        monitoring_config_file: a MonitoringConfig in text form; switches on the Prometheus page.
+        ssl_config_file: an SSLConfig in text form; gRPC then speaks TLS only.
+        enable_grpc_healthcheck_service: answer grpc.health.v1.
+        max_num_load_retries: how often to try again to load a version.
+        load_retry_interval_micros: how long to wait before that.
+        tensorflow_intra_op_parallelism: threads within an operation; 0: chosen by TensorFlow.
+            As in TensorFlow, the first session of a process decides for all.
+        tensorflow_inter_op_parallelism: operations at a time; the same holds.
+        enable_model_warmup: replay the warm-up requests of a version before serving it.
+        allow_version_labels_for_unavailable_models: accept a new label before its version is
+            available.
+        xla_cpu_compilation_enabled: run functions with `jit_compile=True`. Only the program obeys
+            this; `start_server` leaves XLA as it is, for the switch holds for the whole process.
+        host: the address to listen on. Ours; `tensorflow_model_server` listens on all of them.
+        max_message_bytes: the largest request. Ours; `tensorflow_model_server` has no such flag
+            and takes 2 GiB.
+        max_batch_rows: the most rows in one tensor of a request; 0: any number. Ours.
+        start_timeout_seconds: how long the start may wait for the models; None: for ever. Ours.
+        stop_grace_seconds: how long requests under way may take after SIGTERM. Ours.
+    """
+
+    model_base_path: str = ""
+    model_name: str = "default"
+    model_config_file: str = ""
+    model_config_file_poll_wait_seconds: float = 0.0
+    port: int = 8500
+    rest_api_port: int | None = None
+    rest_api_timeout_in_ms: int = 30000
+    grpc_socket_path: str = ""
+    grpc_channel_arguments: str = ""
+    grpc_max_threads: int = 0
+    rest_api_num_threads: int = 0
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
+    file_system_poll_wait_seconds: float = 1.0
+    monitoring_config_file: str = ""
+    ssl_config_file: str = ""
+    enable_grpc_healthcheck_service: bool = False
+    max_num_load_retries: int = 5
+    load_retry_interval_micros: int = 60_000_000
+    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_inter_op_parallelism: int = 0
+    enable_model_warmup: bool = True
+    allow_version_labels_for_unavailable_models: bool = False
+    xla_cpu_compilation_enabled: bool = False
+    host: str = "127.0.0.1"
+    max_message_bytes: int = 2**31 - 1
+    max_batch_rows: int = 0
+    start_timeout_seconds: float | None = None
+    stop_grace_seconds: float = 30.0

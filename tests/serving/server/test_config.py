@@ -1,0 +1,184 @@
+"""Several models: the config file, labels, reloading over gRPC."""
+
+import numpy as np
+import pytest
+
+from eigenfit.serving.server import Code, ServerOptions, ServingError, start_server
+from eigenfit.serving.server.model_config import parse_config
+from eigenfit.serving.server.protos import _module as module
+
+from .clients import predict_request, refusal
+from .models import publish_broken, publish_plus
+from .test_versions import AVAILABLE, END, states, wait_for
+
+ReloadConfigRequest = module("tensorflow_serving.apis.model_management_pb2").ReloadConfigRequest
+ONE = np.array([1.0], np.float32)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """Models a (versions 1 and 2), b (1) and broken (1)."""
+    path = tmp_path_factory.mktemp("models")
+    publish_plus(path / "a", 1, 1.0)
+    publish_plus(path / "a", 2, 2.0)
+    publish_plus(path / "b", 1, 10.0)
+    publish_broken(path / "broken", 1)
+    return path
+
+
+def entry(path, more="", platform="tensorflow"):
+    return (
+        f'config {{ name: "{path.name}" base_path: "{path}" model_platform: "{platform}" {more} }}'
+    )
+
+
+def listed(*entries):
+    return "model_config_list { " + " ".join(entries) + " }"
+
+
+def reload_request(text):
+    return ReloadConfigRequest(config=parse_config(text))
+
+
+@pytest.fixture
+def two(base, serve, tmp_path):
+    """A server for both versions of a, and the file that says so."""
+    file = tmp_path / "config"
+    file.write_text(listed(entry(base / "a", "model_version_policy { all {} }")))
+    client = serve(
+        model_config_file=str(file), model_config_file_poll_wait_seconds=0.05, rest_api_port=0
+    )
+    # The start waits for one version only.
+    wait_for(lambda: states(client, "a") == {1: AVAILABLE, 2: AVAILABLE})
+    return client, file
+
+
+ALL = "model_version_policy { all {} }"
+
+
+def label(name, version):
+    return f'version_labels {{ key: "{name}" value: {version} }}'
+
+
+def test_labels_move(two, base):
+    client, _ = two
+    request = predict_request("a", x=ONE)
+    request.model_spec.version_label = "stable"
+    for version in (1, 2):
+        text = listed(entry(base / "a", ALL + label("stable", version)))
+        client.models.HandleReloadConfigRequest(reload_request(text), timeout=20)
+        response = client.predictions.Predict(request, timeout=20)
+        assert response.model_spec.version.value == version
+        assert list(response.outputs["y"].float_val) == [1.0 + version]
+    status, answer = client.post("/v1/models/a/labels/stable:predict", {"instances": [1.0]})
+    assert (status, answer) == (200, {"predictions": [3.0]})
+    text = listed(entry(base / "a", ALL + label("stable", 7)))
+    assert refusal(client.models.HandleReloadConfigRequest, reload_request(text)) == (
+        "FAILED_PRECONDITION",
+        "Request to assign label to version 7 of model a, which is not currently available for "
+        "inference",
+    )
+    assert client.predict(request)["y"] == 3.0  # the old label stays
+
+
+def test_reload_adds_and_removes(two, base):
+    client, _ = two
+    text = listed(entry(base / "b"))
+    answer = client.models.HandleReloadConfigRequest(reload_request(text), timeout=20)
+    assert answer.status.error_code == 0
+    assert client.predict(predict_request("b", x=ONE))["y"] == 11.0
+    assert refusal(client.predict, predict_request("a", x=ONE))[0] == "NOT_FOUND"
+    assert states(client, "a") == {1: END, 2: END}
+    nothing = ReloadConfigRequest()
+    nothing.config.model_config_list.SetInParent()
+    client.models.HandleReloadConfigRequest(nothing, timeout=20)
+    assert refusal(client.predict, predict_request("b", x=ONE))[0] == "NOT_FOUND"
+
+
+def test_reload_counts_metrics(two, base):
+    client, _ = two
+    request = reload_request(listed(entry(base / "b")))
+    request.metric_names.append(":tensorflow:serving:request_count")
+    (metric,) = client.models.HandleReloadConfigRequest(request, timeout=20).metric
+    assert metric.name == ":tensorflow:serving:request_count"
+    assert metric.int64_value_increase == 0
+
+
+def wrong_reloads(base):
+    relative = entry(base / "b").replace(f'"{base}/b"', '"b"')
+    return [
+        ('custom_model_config { type_url: "x" }', "ServerModelConfig type not supported by Handle"),
+        (listed(entry(base / "b"), entry(base / "b")), "Illegal to list model b multiple times"),
+        (listed(relative), "Expected model b to have an absolute path"),
+        (listed(entry(base / "b", platform="")), "Illegal setting neither"),
+        (listed(entry(base / "b", platform="other")), "Model b has model_platform 'other'"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_wrong_reloads_change_nothing(two, base, number):
+    client, _ = two
+    text, message = wrong_reloads(base)[number]
+    if number == 0:
+        request = ReloadConfigRequest()
+        request.config.custom_model_config.SetInParent()
+    else:
+        request = reload_request(text)
+    code, told = refusal(client.models.HandleReloadConfigRequest, request)
+    assert code == "INVALID_ARGUMENT"
+    assert told.startswith(message)
+    assert client.predict(predict_request("a", x=ONE))["y"] == 3.0
+
+
+def test_reload_of_a_broken_model(two, base):
+    client, _ = two
+    text = listed(entry(base / "a", ALL), entry(base / "broken"))
+    code, message = refusal(client.models.HandleReloadConfigRequest, reload_request(text))
+    assert code == "UNKNOWN"
+    assert message.startswith("1 model(s) did not become available: {")
+    assert client.predict(predict_request("a", x=ONE))["y"] == 3.0
+
+
+def test_config_file_is_read_again(two, base):
+    client, file = two
+    file.write_text("not a config")  # is logged, and changes nothing
+    file.write_text(listed(entry(base / "a"), entry(base / "b")))
+    wait_for(lambda: states_or_none(client, "b") == {1: AVAILABLE})
+    wait_for(lambda: states(client, "a") == {1: END, 2: AVAILABLE})  # only the latest now
+
+
+def states_or_none(client, name):
+    try:
+        return states(client, name)
+    except Exception:
+        return None
+
+
+def test_missing_base_path_of_one_model_does_not_hurt_the_other(two, base, tmp_path):
+    """Unlike tensorflow_model_server, where it stops the search for versions of all models."""
+    client, file = two
+    file.write_text(listed(entry(tmp_path / "nowhere"), entry(base / "b")))
+    wait_for(lambda: states_or_none(client, "b") == {1: AVAILABLE})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x", "Error parsing text-format tensorflow.serving.ModelServerConfig"),
+        (listed('config { name: "m" }'), "Expected model m to have an absolute path"),
+    ],
+)
+def test_start_with_a_wrong_file(tmp_path, text, message):
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(ServingError, match=message):
+        start_server(ServerOptions(model_config_file=str(tmp_path / "config"), port=0))
+
+
+def test_label_without_its_version_at_start(base, tmp_path):
+    (tmp_path / "config").write_text(listed(entry(base / "b", label("stable", 7))))
+    options = {"model_config_file": str(tmp_path / "config"), "port": 0}
+    with pytest.raises(ServingError, match="not currently available") as caught:
+        start_server(ServerOptions(**options))
+    assert caught.value.code is Code.FAILED_PRECONDITION
+    allowed = ServerOptions(**options, allow_version_labels_for_unavailable_models=True)
+    start_server(allowed).stop()
