@@ -24,6 +24,9 @@ help:  ## list the targets
 demo: $(INSTALLED)  ## run the demo; its pictures go to demo_output/
 	$(BIN)/python docs/examples/demo.py
 
+# Several processes share the cores: each takes one thread.
+test: export TF_NUM_INTRAOP_THREADS ?= 1
+test: export TF_NUM_INTEROP_THREADS ?= 1
 test: $(INSTALLED)  ## run the tests; ARGS="tests/solver -k adam" chooses, WORKERS=0 for a debugger
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 

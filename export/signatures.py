@@ -57,9 +57,10 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         - `assignment`, with `Matched` only: parameters, targets and weights to assignment
           `[rows, m]` (int32).
 
-        A solver with bounds has the inputs lower and upper `[rows, p]` in `fit` and `covariance`,
-        and one with priors prior_mean and prior_sigma `[rows, p]`; NaN stands for the solver's own.
-        One with `solutions` S above 1 answers fits with `[rows, S, ...]`.
+        A solver with bounds has the inputs lower and upper `[rows, p]` in `fit`, and one with
+        priors prior_mean and prior_sigma `[rows, p]`; NaN stands for the solver's own, which
+        `covariance` always takes. One with `solutions` S above 1 answers fits with
+        `[rows, S, ...]`.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
@@ -118,9 +119,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     def covariance(
         parameters: tf.Tensor, weights: tf.Tensor, *others: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        needed = len(about_data)
-        more = paired(others[needed:])
-        return solver.covariance(parameters, weights, *others[:needed], **more)._asdict()
+        return solver.covariance(parameters, weights, *others)._asdict()
 
     def assignment(
         parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
@@ -134,7 +133,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         "spectrum": Signature((parameters,), spectrum),
         "matrix": Signature((parameters,), matrix),
         "loss_and_gradient": Signature((parameters, targets), loss_and_gradient),
-        "covariance": Signature((parameters, weights, *about_data, *known), covariance),
+        "covariance": Signature((parameters, weights, *about_data), covariance),
     }
     if solver.comparison.groups:
         signatures["assignment"] = Signature((parameters, targets, weights), assignment)

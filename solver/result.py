@@ -96,8 +96,7 @@ class FitResult(_Fields):
         rows = len(self.status)
         if not isinstance(row, (int, np.integer)) or not -rows <= row < rows:
             raise ValueError(
-                f"summary: row must be a whole number below {rows}, the number of rows, "
-                f"got {row!r}."
+                f"summary: row must be below {rows}, the number of rows, and whole, got {row!r}."
             )
         numbers = {name: np.asarray(field)[row] for name, field in self._asdict().items()}
         context = self._context

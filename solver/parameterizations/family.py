@@ -93,11 +93,6 @@ class Family(Blocks):
             [f"x{index}" for index in range(count)] if parameter_names is None else parameter_names
         )
         names = tuple(str(name) for name in given)
-        if len(names) != count:
-            raise ValueError(
-                f"Family: parameter_names must be {count} names, one for each matrix in a basis, "
-                f"got {len(names)}."
-            )
         members = []
         for constant, basis in zip(constants, checked, strict=True):
             start = np.zeros(basis.shape[1:]) if constant is None else constant

@@ -26,7 +26,7 @@ def test_no_half_version_after_kill(tmp_path):
     """Two exporters side by side, killed with signal 9 at random moments."""
     generator = random.Random(4)
     newest = 0
-    for _ in range(3):
+    for _ in range(2):
         exporters = [subprocess.Popen([sys.executable, PROGRAM, tmp_path]) for _ in range(2)]
         before = newest
         while max(existing_versions(tmp_path), default=0) <= before + 3:
