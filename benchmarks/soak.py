@@ -81,7 +81,7 @@ class Soak:
             ("serving_default", {"targets": np.zeros((2, SIZE + 1))}),
             ("serving_default", {"levels": np.zeros((2, SIZE))}),
             ("no_such_signature", {"targets": np.zeros((2, SIZE))}),
-            ("spectrum", {"parameters": np.zeros((1, SIZE), np.float32)}),
+            ("spectrum", {"parameters": np.zeros((1, SIZE + 2))}),
         )
         signature, inputs = wrong[number % len(wrong)]
         try:
