@@ -46,42 +46,97 @@ def case(name: str) -> tuple[SpectralSolver, np.ndarray, np.ndarray]:
 CASES = ["solvable", "residual", "complex", "relative", "gap", "nonlinear"]
 
 
-def scalar(fit: FitResult, field: str) -> tf.Tensor:
-    """A number that depends on every entry of a field."""
+def scalars(fit: FitResult, field: str) -> tf.Tensor:
+    """For each row a number that depends on every entry of a field."""
     value = getattr(fit, field)
     value = tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
-    return tf.reduce_sum(value * tf.cast(tf.range(1, tf.size(value) + 1), value.dtype))
+    value = tf.reshape(value, [tf.shape(value)[0], -1])
+    factors = tf.cast(tf.range(1, tf.shape(value)[1] + 1), value.dtype)
+    return tf.reduce_sum(value * factors, axis=1)
+
+
+def fit_rows(name: str, targets: tf.Tensor, weights: tf.Tensor) -> FitResult:
+    """Fits of changed targets or weights `[B, m]` of a case."""
+    solver, start, _ = case(name)
+    initial = tf.tile(start[None], [tf.shape(targets)[0], 1])
+    return solver.fit(targets, initial, weights, tolerance=1e-14)
+
+
+def data_of(name: str) -> dict[str, np.ndarray]:
+    _, _, targets = case(name)
+    return {"targets": targets, "weights": np.linspace(0.5, 1.5, len(targets))}
+
+
+@functools.cache
+def derivatives(name: str) -> dict[str, dict[str, np.ndarray]]:
+    """By field and by name of the data, `[m]`."""
+    rows = {key: tf.constant(array[None]) for key, array in data_of(name).items()}
+    found = {}
+    for field in FIELDS:
+        # Not one persistent tape: TensorFlow prepares derivatives of every order for it.
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            value = scalars(fit_rows(name, **rows), field)
+        found[field] = {by: g.numpy()[0] for by, g in tape.gradient(value, rows).items()}
+    return found
+
+
+@functools.cache
+def differences(name: str, by: str) -> dict[str, np.ndarray]:
+    """The same from fits of changed data, all of them rows of one batch; NaN where no level is."""
+    data = data_of(name)
+    seen = ~np.isnan(data["targets"])
+    points: list[np.ndarray] = []
+
+    def note(changed: np.ndarray) -> np.ndarray:
+        points.append(changed)
+        return np.zeros(())
+
+    finite_differences(note, data[by][seen], step=1e-4)
+    rows = {key: np.tile(array, (len(points), 1)) for key, array in data.items()}
+    rows[by][:, seen] = points
+    fit = fit_rows(name, **{key: tf.constant(array) for key, array in rows.items()})
+    found = {}
+    for field in FIELDS:
+        answers = iter(scalars(fit, field).numpy())
+        found[field] = np.full(len(seen), np.nan)
+        found[field][seen] = finite_differences(
+            lambda _, answers=answers: next(answers), data[by][seen], step=1e-4
+        )
+    return found
 
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("by", ["targets", "weights"])
 @pytest.mark.parametrize("name", CASES)
 def test_finite_differences_agree(name: str, by: str, field: str):
-    solver, start, targets = case(name)
-    weights = np.linspace(0.5, 1.5, len(targets))
-    data = {"targets": targets, "weights": weights}
+    found, expected = derivatives(name)[field][by], differences(name, by)[field]
+    seen = ~np.isnan(expected)
+    scale = max(1.0, np.abs(expected[seen]).max())
+    np.testing.assert_allclose(found[seen], expected[seen], rtol=1e-6, atol=1e-6 * scale)
+    np.testing.assert_array_equal(found[~seen], 0.0)
+
+
+def test_a_fit_in_another_graph_has_the_same_derivatives():
+    rows = {key: tf.constant(array[None]) for key, array in data_of("gap").items()}
 
     @tf.function(autograph=False)
-    def value(targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        fit = solver.fit(targets[None], start[None], weights[None], tolerance=1e-14)
-        return scalar(fit, field)
+    def gradients(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            value = scalars(fit_rows("gap", **rows), "parameters")
+        return tape.gradient(value, rows)
 
-    watched = {key: tf.constant(array) for key, array in data.items()}
+    @tf.function(autograph=False)
+    def value(rows: dict[str, tf.Tensor]) -> tf.Tensor:
+        return scalars(fit_rows("gap", **rows), "parameters")
+
     with tf.GradientTape() as tape:
-        tape.watch(watched[by])
-        result = value(**watched)
-    found = tape.gradient(result, watched[by]).numpy()
-    seen = ~np.isnan(targets)
-
-    def numpy_value(changed: np.ndarray) -> np.ndarray:
-        full = data[by].copy()
-        full[seen] = changed
-        return value(**{**watched, by: tf.constant(full)}).numpy()
-
-    expected = finite_differences(numpy_value, data[by][seen], step=1e-4)
-    scale = max(1.0, np.abs(expected).max())
-    np.testing.assert_allclose(found[seen], expected, rtol=1e-6, atol=1e-6 * scale)
-    np.testing.assert_array_equal(found[~seen], 0.0)
+        tape.watch(rows)
+        outside = value(rows)
+    for found in (gradients(rows), tape.gradient(outside, rows)):
+        for by, expected in derivatives("gap")["parameters"].items():
+            np.testing.assert_allclose(found[by][0], expected, rtol=1e-12, atol=1e-13)
 
 
 def test_bad_rows_pass_no_gradient_on_and_harm_no_other():
