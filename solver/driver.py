@@ -15,8 +15,18 @@ from .certify import certify
 from .evaluation import evaluate
 from .model import Data
 from .output import Output, empty_output, unpack, write
+from .pool_layout import PoolLayout, PoolTables
 from .result import FitResult
-from .rows import Batch, Pool, Task, concatenate, gather_rows, new_tasks, row_numbers
+from .rows import (
+    Batch,
+    Pool,
+    Task,
+    best_point,
+    concatenate,
+    gather_rows,
+    new_tasks,
+    row_numbers,
+)
 from .search import begin, compare_starts, next_starts
 from .settings import Settings
 from .status import RUNNING
@@ -45,27 +55,36 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         upto = tf.minimum(taken + room, waiting)
         return new_tasks(settings, batch, queue[taken:upto]), upto
 
-    def unfinished(pool: Pool, taken: tf.Tensor, output: Output) -> tf.Tensor:
-        del taken, output
-        return tf.shape(pool.status)[0] > 0
+    first, taken = admit(tf.constant(0), capacity)
+    pool = begin(settings, first)
+    layout = PoolLayout(pool)
 
-    def turn(pool: Pool, taken: tf.Tensor, output: Output) -> tuple[Pool, tf.Tensor, Output]:
-        pool = step_pool(settings, pool)
+    def unfinished(tables: PoolTables, taken: tf.Tensor, output: Output) -> tf.Tensor:
+        del taken, output
+        return tf.shape(tables.fixed[0])[0] > 0
+
+    def turn(
+        tables: PoolTables, taken: tf.Tensor, output: Output
+    ) -> tuple[PoolTables, tf.Tensor, Output]:
+        pool = step_pool(settings, layout.unpack(tables))
+        tables = PoolTables(tables.fixed, layout.pack_moving(pool))
         done = tf.math.count_nonzero(pool.status != RUNNING, dtype=tf.int32)
         size = tf.shape(pool.status)[0]
         ready = done * _SETTLE_SHARE >= size if settings.compaction else done >= size
 
-        def settle() -> tuple[Pool, tf.Tensor, Output]:
-            kept, retries, written = settle_pool(settings, pool, output)
-            used = tf.shape(kept.status)[0] + tf.shape(retries.place)[0]
+        def settle() -> tuple[PoolTables, tf.Tensor, Output]:
+            running = pool.status == RUNNING
+            kept = gather_rows(tables, row_numbers(running))
+            ended = layout.unpack(gather_rows(tables, row_numbers(~running)))
+            retries, written = settle_rows(settings, ended, output)
+            used = size - done + tf.shape(retries.place)[0]
             new, now_taken = admit(taken, capacity - used)
             entering = begin(settings, concatenate(retries, new))
-            return concatenate(kept, entering), now_taken, written
+            return concatenate(kept, layout.pack(entering)), now_taken, written
 
-        return tf.cond(ready, settle, lambda: (pool, taken, output))
+        return tf.cond(ready, settle, lambda: (tables, taken, output))
 
-    first, taken = admit(tf.constant(0), capacity)
-    variables = (begin(settings, first), taken, empty_output(settings, batch))
+    variables = (layout.pack(pool), taken, empty_output(settings, batch))
     # Row counts change from turn to turn.
     shapes = tf.nest.map_structure(
         lambda tensor: tf.TensorShape([None, *tensor.shape[1:]] if tensor.shape.rank else []),
@@ -110,21 +129,23 @@ def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tens
     )
 
 
-def settle_pool(settings: Settings, pool: Pool, output: Output) -> tuple[Pool, Task, Output]:
-    """Write finished rows out.
+def settle_rows(settings: Settings, ended: Pool, output: Output) -> tuple[Task, Output]:
+    """Write rows out that are finished.
+
+    Args:
+        settings: the problem.
+        ended: rows that are done with their start.
+        output: the answers so far.
 
     Returns:
-        The rows that are not done, the tasks of those that start again, and the output.
+        The tasks of the rows that start again, and the output.
     """
-    task, point, status = pool.task, pool.state.point, pool.status
-    done = status != RUNNING
-    finished = done
-    retries = gather_rows(task, tf.zeros([0], tf.int32))
-    if settings.starts > 1:
-        task, again = compare_starts(settings, task, point, status, done)
-        finished = done & ~again
-        point, status = task.best, task.best_status
-        retries = next_starts(settings, gather_rows(task, row_numbers(again)))
-    leaving = row_numbers(finished)
-    written = write(settings, output, *gather_rows((task, point, status), leaving))
-    return gather_rows(pool, row_numbers(~done)), retries, written
+    task, point, status = ended.task, ended.state.point, ended.status
+    if settings.starts == 1:
+        none = gather_rows(task, tf.zeros([0], tf.int32))
+        return none, write(settings, output, task, point, status)
+    task, again = compare_starts(settings, task, point, status)
+    retries = next_starts(settings, gather_rows(task, row_numbers(again)))
+    task = gather_rows(task, row_numbers(~again))
+    point = best_point(settings, task)
+    return retries, write(settings, output, task, point, task.best_status)

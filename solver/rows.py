@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from .evaluation import Point
 from .model import Data
+from .packing import Layout
 from .settings import Settings
 from .status import Status
 
@@ -50,8 +51,9 @@ class Task(NamedTuple):
         begun: `[R]`, int32, the value of `steps` when this start began.
         agreeing: `[R]`, int32, how many starts ended at the best loss.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
-        best: the best `Point` of the finished starts; empty when there is only one start.
-        best_status: `[R]`, int32; empty when there is only one start.
+        best: `[R, K]`, the best `Point` of the finished starts, packed; () when there is only one
+            start.
+        best_status: `[R]`, int32; () when there is only one start.
     """
 
     place: tf.Tensor
@@ -96,37 +98,61 @@ def new_tasks(settings: Settings, batch: Batch, index: tf.Tensor) -> Task:
         begun=integers,
         agreeing=integers,
         scale=tf.zeros_like(data.targets[:, 0]),
-        best=empty_point(settings, data) if several else (),
+        best=pack_point(empty_point(settings, data)) if several else (),
         best_status=integers + Status.NON_FINITE if several else (),
+    )
+
+
+def point_specs(settings: Settings, data: Data) -> Point:
+    """What each field of a `Point` looks like."""
+    size, count = settings.parameterization.size, settings.parameterization.num_parameters
+    levels = data.targets.shape[1] + (count if data.has_priors else 0)
+
+    def spec(*shape: int) -> Any:
+        return tf.TensorSpec([None, *shape], settings.dtype)
+
+    bound = spec(count) if data.bounded else ()
+    return Point(
+        parameters=spec(count),
+        eigenvalues=spec(size),
+        residual=spec(levels),
+        jacobian=spec(levels, count),
+        gradient=spec(count),
+        column_norms=spec(count),
+        loss=spec(),
+        rms=spec(),
+        noise=spec(),
+        largest_weight=spec(),
+        lower=bound,
+        upper=bound,
+        hessian=spec(count, count) if settings.method.needs_hessian else (),
     )
 
 
 def empty_point(settings: Settings, data: Data) -> Point:
     """A point that holds nothing: its loss is the largest number."""
-    targets = data.targets
-    size = settings.parameterization.size
-    count = settings.parameterization.num_parameters
-    levels = targets.shape[1] + (count if data.has_priors else 0)
-    rows = tf.shape(targets)[0]
-
-    def zeros(*shape: int) -> tf.Tensor:
-        return tf.zeros([rows, *shape], targets.dtype)
-
-    return Point(
-        parameters=zeros(count),
-        eigenvalues=zeros(size),
-        residual=zeros(levels),
-        jacobian=zeros(levels, count),
-        gradient=zeros(count),
-        column_norms=zeros(count),
-        loss=tf.fill([rows], targets.dtype.max),
-        rms=zeros(),
-        noise=zeros(),
+    rows = tf.shape(data.targets)[0]
+    dtype = data.targets.dtype
+    zeros = tf.nest.map_structure(
+        lambda spec: tf.zeros([rows, *spec.shape[1:]], dtype), point_specs(settings, data)
+    )
+    return zeros._replace(
+        loss=tf.fill([rows], dtype.max),
         largest_weight=tf.reduce_max(data.weights, axis=-1),
         lower=data.lower,
         upper=data.upper,
-        hessian=zeros(count, count) if settings.method.needs_hessian else (),
     )
+
+
+def pack_point(point: Point) -> tf.Tensor:
+    """All fields of a point in one table `[R, K]`."""
+    (table,) = Layout(point).pack(point)
+    return table
+
+
+def best_point(settings: Settings, task: Task) -> Point:
+    """The best point of the finished starts."""
+    return Layout(point_specs(settings, task.data)).unpack((task.best,))
 
 
 def row_numbers(mask: tf.Tensor) -> tf.Tensor:

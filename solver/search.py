@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from .evaluation import Point, choose, into_bounds
+from .evaluation import Point, into_bounds
 from .model import count_data
-from .rows import Pool, Task, empty_point
+from .rows import Pool, Task, best_point, empty_point, pack_point
 from .settings import Settings
 from .starts import choose_start
 from .status import Status
@@ -66,32 +66,37 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
 
 
 def compare_starts(
-    settings: Settings, task: Task, point: Point, status: tf.Tensor, done: tf.Tensor
+    settings: Settings, task: Task, point: Point, status: tf.Tensor
 ) -> tuple[Task, tf.Tensor]:
-    """Keep the better of the end of this start and the best end before it.
+    """Keep the better of the end of a start and the best end before it.
+
+    Args:
+        settings: the problem.
+        task: of rows whose start has ended.
+        point: where it ended.
+        status: how.
 
     Returns:
         The tasks, and `[R]` bool, which rows shall begin again.
     """
-    best = task.best
+    best = best_point(settings, task).loss
     refining = task.attempt == settings.starts
     matched = status == Status.CONVERGED
-    found = best.loss < point.loss.dtype.max
-    same = found & (tf.abs(point.loss - best.loss) <= _SAME_LOSS * best.loss)
-    better = done & (refining | matched | (point.loss < best.loss))
-    agreeing = tf.where(same, task.agreeing + 1, tf.where(better, 1, task.agreeing))
+    found = best < point.loss.dtype.max
+    same = found & (tf.abs(point.loss - best) <= _SAME_LOSS * best)
+    better = refining | matched | (point.loss < best)
+    best = tf.where(better, point.loss, best)
     best_status = tf.where(better, status, task.best_status)
-    best = choose(better, point, best)
-    again = done & ~refining & ~matched & (task.steps < task.max_steps)
+    again = ~refining & ~matched & (task.steps < task.max_steps)
     # There is nothing to refine if no start gave a finite matrix.
-    again &= (best.loss < point.loss.dtype.max) | (task.attempt + 1 < settings.starts)
+    again &= (best < point.loss.dtype.max) | (task.attempt + 1 < settings.starts)
     # Out of steps before the best end was refined: it is not a certified minimum.
-    cut = done & ~again & ~refining & (best_status == Status.STATIONARY)
+    cut = ~again & ~refining & (best_status == Status.STATIONARY)
     return (
         task._replace(
-            best=best,
+            best=tf.where(better[:, None], pack_point(point), task.best),
             best_status=tf.where(cut, int(Status.MAX_STEPS), best_status),
-            agreeing=tf.where(done, agreeing, task.agreeing),
+            agreeing=tf.where(same, task.agreeing + 1, tf.where(better, 1, task.agreeing)),
         ),
         again,
     )
@@ -108,5 +113,5 @@ def next_starts(settings: Settings, task: Task) -> Task:
     return task._replace(
         attempt=attempt,
         begun=task.steps,
-        initial=tf.where(refine, task.best.parameters, task.initial),
+        initial=tf.where(refine, best_point(settings, task).parameters, task.initial),
     )
