@@ -9,6 +9,8 @@ row that needs a second start costs no other row anything, and memory does not g
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
 from .certify import certify
@@ -55,8 +57,10 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         upto = tf.minimum(taken + room, waiting)
         return new_tasks(settings, batch, queue[taken:upto]), upto
 
+    # Traced once for both places: it is a quarter of the graph.
+    enter = tf.function(functools.partial(begin, settings), autograph=False, reduce_retracing=True)
     first, taken = admit(tf.constant(0), capacity)
-    pool = begin(settings, first)
+    pool = enter(first)
     layout = PoolLayout(pool)
 
     def unfinished(tables: PoolTables, taken: tf.Tensor, output: Output) -> tf.Tensor:
@@ -79,7 +83,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
             retries, written = settle_rows(settings, ended, output)
             used = size - done + tf.shape(retries.place)[0]
             new, now_taken = admit(taken, capacity - used)
-            entering = begin(settings, concatenate(retries, new))
+            entering = enter(concatenate(retries, new))
             return concatenate(kept, layout.pack(entering)), now_taken, written
 
         return tf.cond(ready, settle, lambda: (tables, taken, output))
