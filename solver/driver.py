@@ -17,6 +17,7 @@ from .certify import certify
 from .evaluation import evaluate
 from .model import Data
 from .output import Output, empty_output, unpack, write
+from .packing import concatenate, gather_rows
 from .pool_layout import PoolLayout, PoolTables
 from .result import FitResult
 from .rows import (
@@ -24,8 +25,6 @@ from .rows import (
     Pool,
     Task,
     best_point,
-    concatenate,
-    gather_rows,
     new_tasks,
     row_numbers,
 )
@@ -78,13 +77,13 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 
         def settle() -> tuple[PoolTables, tf.Tensor, Output]:
             running = pool.status == RUNNING
-            kept = gather_rows(tables, row_numbers(running))
-            ended = layout.unpack(gather_rows(tables, row_numbers(~running)))
+            kept = tables.rows(row_numbers(running))
+            ended = layout.unpack(tables.rows(row_numbers(~running)))
             retries, written = settle_rows(settings, ended, output)
             used = size - done + tf.shape(retries.place)[0]
             new, now_taken = admit(taken, capacity - used)
             entering = enter(concatenate(retries, new))
-            return concatenate(kept, layout.pack(entering)), now_taken, written
+            return kept.followed_by(layout.pack(entering)), now_taken, written
 
         return tf.cond(ready, settle, lambda: (tables, taken, output))
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from .hessian import loss_hessian
 from .model import Data, Model, is_given
+from .packing import select_rows
 
 
 class Point(NamedTuple):
@@ -212,7 +213,7 @@ def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf
 
 def choose(mask: tf.Tensor, yes: Point, no: Point) -> Point:
     """Row by row, `yes` where the mask `[R]` is true and `no` elsewhere."""
-    return tf.nest.map_structure(lambda a, b: select(mask, a, b), yes, no)
+    return select_rows(mask, yes, no)
 
 
 def select(mask: tf.Tensor, yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:

@@ -21,6 +21,14 @@ class PoolTables(NamedTuple):
     fixed: tuple[tf.Tensor, ...]
     moving: tuple[tf.Tensor, ...]
 
+    def rows(self, index: tf.Tensor) -> PoolTables:
+        """The rows with these numbers."""
+        return tf.nest.map_structure(lambda table: tf.gather(table, index), self)
+
+    def followed_by(self, other: PoolTables) -> PoolTables:
+        """These rows and those of another pool."""
+        return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), self, other)
+
 
 class PoolLayout:
     """How a `Pool` is packed.

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from .evaluation import Point
 from .model import Data
-from .packing import Layout
+from .packing import Layout, gather_rows
 from .settings import Settings
 from .status import Status
 
@@ -131,13 +131,11 @@ def point_specs(settings: Settings, data: Data) -> Point:
 
 def empty_point(settings: Settings, data: Data) -> Point:
     """A point that holds nothing: its loss is the largest number."""
-    rows = tf.shape(data.targets)[0]
+    layout = Layout(point_specs(settings, data))
     dtype = data.targets.dtype
-    zeros = tf.nest.map_structure(
-        lambda spec: tf.zeros([rows, *spec.shape[1:]], dtype), point_specs(settings, data)
-    )
+    zeros = layout.unpack((tf.zeros([tf.shape(data.targets)[0], layout.width], dtype),))
     return zeros._replace(
-        loss=tf.fill([rows], dtype.max),
+        loss=zeros.loss + dtype.max,
         largest_weight=tf.reduce_max(data.weights, axis=-1),
         lower=data.lower,
         upper=data.upper,
@@ -158,13 +156,3 @@ def best_point(settings: Settings, task: Task) -> Point:
 def row_numbers(mask: tf.Tensor) -> tf.Tensor:
     """The numbers of the rows where the mask is true, int32."""
     return tf.cast(tf.where(mask)[:, 0], tf.int32)
-
-
-def gather_rows(structure: Any, index: tf.Tensor) -> Any:
-    """The rows with these numbers, of every tensor."""
-    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), structure)
-
-
-def concatenate(one: Any, other: Any) -> Any:
-    """The rows of both, of every tensor."""
-    return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), one, other)

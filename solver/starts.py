@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from .evaluation import evaluate_loss, into_bounds
 from .model import Data
+from .packing import gather_rows
 from .seed import SEED
 from .settings import Settings
 
@@ -38,7 +39,8 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     )
     number = tf.reshape(number, [-1])
     proposals = structure.starting_points(levels, number, attempts * candidates)
-    data = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, candidates, axis=0), data)
+    rows = tf.range(tf.shape(attempt)[0])
+    data = gather_rows(data, tf.repeat(rows, candidates))
     proposals = _respect(proposals, data, number, attempts * candidates)
     loss = evaluate_loss(settings.model, proposals, data)
     best = tf.argmin(tf.reshape(loss, [-1, candidates]), axis=-1)
