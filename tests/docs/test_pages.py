@@ -8,9 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# The table of peers is about other programs; the examples of serving need a server, and are tested
-# in tests/serving/deploy.
-WITH_EXAMPLES = [page for page in PAGES if page.name not in ("peers.md", "serving.md")]
+# The table of peers is about other programs; the examples of serving and of datasets need a server
+# or a cluster, and are tested in tests/serving.
+WITHOUT_EXAMPLES = ("batch.md", "peers.md", "serving.md")
+WITH_EXAMPLES = [page for page in PAGES if page.name not in WITHOUT_EXAMPLES]
 
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
