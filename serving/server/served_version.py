@@ -131,7 +131,13 @@ class ServedVersion:
     def _free_if_unused(self) -> None:
         if self.state is State.UNLOADING and self._users == 0 and self._loaded is not None:
             loaded, self._loaded = self._loaded, None
-            loaded.close()
+            # It takes long enough to be felt by requests, which would wait for the lock meanwhile.
+            name = f"free-{self.name}-{self.version}"
+            threading.Thread(target=self._free, args=(loaded,), name=name).start()
+
+    def _free(self, loaded: Loaded) -> None:
+        loaded.close()
+        with self._changed:
             self._set(State.END)
 
     def _set(self, state: State) -> None:

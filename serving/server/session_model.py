@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -92,6 +93,11 @@ class SessionModel:
     def close(self) -> None:
         """Free the session. No call may be under way."""
         self._session.close()
+        self._outputs.clear()
+        del self._session, self._graph
+        # The Python side of the graph, 20 MB of nodes that refer to each other, would wait for a
+        # full collection, which comes after many versions in a server that makes little garbage.
+        gc.collect()
 
     def _output(self, name: str) -> Any:
         found = self._outputs.get(name)
