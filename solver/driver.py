@@ -20,14 +20,7 @@ from .output import Output, empty_output, unpack, write
 from .packing import concatenate, gather_rows
 from .pool_layout import PoolLayout, PoolTables
 from .result import FitResult
-from .rows import (
-    Batch,
-    Pool,
-    Task,
-    best_point,
-    new_tasks,
-    row_numbers,
-)
+from .rows import Batch, Pool, Task, best_point, new_tasks, row_numbers
 from .search import begin, compare_starts, next_starts
 from .settings import Settings
 from .status import RUNNING
@@ -80,10 +73,14 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
             kept = tables.rows(row_numbers(running))
             ended = layout.unpack(tables.rows(row_numbers(~running)))
             retries, written = settle_rows(settings, ended, output)
-            used = size - done + tf.shape(retries.place)[0]
-            new, now_taken = admit(taken, capacity - used)
-            entering = enter(concatenate(retries, new))
-            return kept.followed_by(layout.pack(entering)), now_taken, written
+            used = size - done
+            if retries is None:
+                entering, now_taken = admit(taken, capacity - used)
+            else:
+                used += tf.shape(retries.place)[0]
+                new, now_taken = admit(taken, capacity - used)
+                entering = concatenate(retries, new)
+            return kept.followed_by(layout.pack(enter(entering))), now_taken, written
 
         return tf.cond(ready, settle, lambda: (tables, taken, output))
 
@@ -132,7 +129,7 @@ def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tens
     )
 
 
-def settle_rows(settings: Settings, ended: Pool, output: Output) -> tuple[Task, Output]:
+def settle_rows(settings: Settings, ended: Pool, output: Output) -> tuple[Task | None, Output]:
     """Write rows out that are finished.
 
     Args:
@@ -141,12 +138,12 @@ def settle_rows(settings: Settings, ended: Pool, output: Output) -> tuple[Task, 
         output: the answers so far.
 
     Returns:
-        The tasks of the rows that start again, and the output.
+        The tasks of the rows that start again (None where each row has but one start), and the
+        output.
     """
     task, point, status = ended.task, ended.state.point, ended.status
     if settings.starts == 1:
-        none = gather_rows(task, tf.zeros([0], tf.int32))
-        return none, write(settings, output, task, point, status)
+        return None, write(settings, output, task, point, status)
     task, again = compare_starts(settings, task, point, status)
     retries = next_starts(settings, gather_rows(task, row_numbers(again)))
     task = gather_rows(task, row_numbers(~again))

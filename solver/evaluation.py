@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from .hessian import loss_hessian
 from .model import Data, Model, is_given
-from .packing import select_rows
 
 
 class Point(NamedTuple):
@@ -209,11 +208,6 @@ def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf
     from_above = tf.where(one_sided, from_above, tf.maximum(from_above, middle))
     parameters = tf.where(parameters < lower, from_below, parameters)
     return tf.where(parameters > upper, from_above, parameters)
-
-
-def choose(mask: tf.Tensor, yes: Point, no: Point) -> Point:
-    """Row by row, `yes` where the mask `[R]` is true and `no` elsewhere."""
-    return select_rows(mask, yes, no)
 
 
 def select(mask: tf.Tensor, yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from . import checks, graphs
+from .arguments import Arguments
 from .description import describe
-from .knowledge import check_bounds, check_priors
 from .methods import Method
 from .observations import Observation
 from .parameterizations import Parameterization
@@ -139,6 +139,7 @@ class SpectralSolver(tf.Module):
             compaction,
         )
         self._settings = settings
+        self._arguments = Arguments(settings)
         self.parameterization = settings.parameterization
         self.observation = settings.observation
         self.method = settings.method
@@ -216,12 +217,12 @@ class SpectralSolver(tf.Module):
             >>> solver.fit([[1.0, 1.0, 1.0], [1.0, float("nan"), 3.0]]).status.numpy().tolist()
             [1, 1]
         """
-        targets = self._levels("targets", targets)
+        targets = self._arguments.levels("targets", targets)
         if all(x is None for x in (initial, weights, tolerance, max_steps, bounds, priors)):
             result, weights = self._fit_targets(targets), tf.ones_like(targets)
         else:
-            known, key = self._knowledge(targets, bounds, priors)
-            rest = self._complete(targets, initial, weights, tolerance, max_steps, *known)
+            known, key = self._arguments.knowledge(targets, bounds, priors)
+            rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
             result, weights = self._fit[key](targets, *rest), rest[1]
         return result.with_context(self._context(targets, weights))
 
@@ -258,9 +259,9 @@ class SpectralSolver(tf.Module):
             >>> trace.eigenvalues.shape[0], trace.eigenvalues.shape[2]
             (1, 2)
         """
-        targets = self._levels("targets", targets)
-        known, key = self._knowledge(targets, bounds, priors)
-        rest = self._complete(targets, initial, weights, tolerance, max_steps, *known)
+        targets = self._arguments.levels("targets", targets)
+        known, key = self._arguments.knowledge(targets, bounds, priors)
+        rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
         return self._trace[key](targets, *rest)
 
     def covariance(
@@ -299,7 +300,7 @@ class SpectralSolver(tf.Module):
             >>> found.standard_errors.numpy().round(6).tolist(), found.rank.numpy().tolist()
             ([[0.1, 1.0]], [2])
         """
-        parameters = self._unknowns(parameters)
+        parameters = self._arguments.unknowns(parameters)
         rows = tf.shape(parameters)[0]
         if targets is None:
             if self.covariance_needs_targets:
@@ -309,14 +310,14 @@ class SpectralSolver(tf.Module):
                 )
             observed = tf.fill([rows, self.num_targets], tf.constant(np.nan, self.dtype))
         else:
-            observed = self._levels("targets", targets)
+            observed = self._arguments.levels("targets", targets)
         if weights is None:
             weights = tf.ones_like(observed)
-        weights = self._levels("weights", weights)
+        weights = self._arguments.levels("weights", weights)
         checks.check_same_rows(parameters=parameters, weights=weights, targets=observed)
         if targets is not None:
             weights = tf.where(tf.math.is_nan(observed), tf.zeros_like(weights), weights)
-        known, key = self._knowledge(observed, bounds, priors)
+        known, key = self._arguments.knowledge(observed, bounds, priors)
         return self._covariance[key](parameters, weights, observed, *known)
 
     def assignment(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
@@ -339,9 +340,11 @@ class SpectralSolver(tf.Module):
             >>> solver.assignment([[0.0, 1.0, 0.0]], [[0.1, 1.3]]).numpy().tolist()
             [[1, 2]]
         """
-        parameters = self._unknowns(parameters)
-        targets = self._levels("targets", targets)
-        weights = tf.ones_like(targets) if weights is None else self._levels("weights", weights)
+        parameters = self._arguments.unknowns(parameters)
+        targets = self._arguments.levels("targets", targets)
+        weights = (
+            tf.ones_like(targets) if weights is None else self._arguments.levels("weights", weights)
+        )
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         return self._assignment(parameters, targets, weights)
 
@@ -361,7 +364,7 @@ class SpectralSolver(tf.Module):
             >>> SpectralSolver(Symmetric(2)).spectrum([[0.0, 0.0, 1.0]]).numpy().round(9).tolist()
             [[-1.0, 1.0]]
         """
-        return self._spectrum(self._unknowns(parameters))
+        return self._spectrum(self._arguments.unknowns(parameters))
 
     def matrix(self, parameters: Any) -> tf.Tensor:
         """The matrix `A(x)`.
@@ -379,7 +382,7 @@ class SpectralSolver(tf.Module):
             >>> SpectralSolver(Toeplitz(2)).matrix([[3.0, 1.0]]).numpy().tolist()
             [[[3.0, 1.0], [1.0, 3.0]]]
         """
-        return self._matrix(self._unknowns(parameters))
+        return self._matrix(self._arguments.unknowns(parameters))
 
     def loss(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
         """The sum of the squared weighted residuals; twice differentiable.
@@ -401,11 +404,11 @@ class SpectralSolver(tf.Module):
             ... ).tolist()
             [1.0]
         """
-        parameters = self._unknowns(parameters)
-        targets = self._levels("targets", targets)
+        parameters = self._arguments.unknowns(parameters)
+        targets = self._arguments.levels("targets", targets)
         if weights is None:
             weights = tf.ones_like(targets)
-        weights = self._levels("weights", weights)
+        weights = self._arguments.levels("weights", weights)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         return self._loss(parameters, targets, weights)
 
@@ -417,48 +420,6 @@ class SpectralSolver(tf.Module):
             {'kind': 'LevenbergMarquardt', 'initial_damping': 0.001}
         """
         return describe(self._settings)
-
-    def _levels(self, argument: str, value: Any) -> tf.Tensor:
-        return checks.as_rows(argument, value, self.num_targets, "levels", self.dtype)
-
-    def _unknowns(self, value: Any, argument: str = "parameters") -> tf.Tensor:
-        count = self.parameterization.num_parameters
-        return checks.as_rows(argument, value, count, "parameters", self.dtype)
-
-    def _knowledge(
-        self, targets: tf.Tensor, bounds: Any, priors: Any
-    ) -> tuple[list[tf.Tensor], tuple[bool, bool]]:
-        """Bounds and priors of the rows as tensors, and which of them there are."""
-        tensors = []
-        for argument, names, value, check in (
-            ("bounds", BOUNDS, bounds, check_bounds),
-            ("priors", PRIORS, priors, check_priors),
-        ):
-            if value is None:
-                continue
-            if not _by_row(value):
-                value = check("fit", value, self.parameterization.parameter_names)
-            if len(value) != 2:
-                raise ValueError(
-                    f"fit: {argument} must be ({', '.join(names)}), got {len(value)} parts."
-                )
-            for name, part in zip(names, value, strict=True):
-                label = f"{argument}: {name}"
-                tensors.append(self._unknowns(self._for_all_rows(label, part, targets), label))
-        return tensors, (bounds is not None, priors is not None)
-
-    def _for_all_rows(self, label: str, value: Any, targets: tf.Tensor) -> tf.Tensor:
-        """A number, or one for each parameter, as `[B, p]`; `[B, p]` as it is."""
-        tensor = checks.as_real(label, value, self.dtype)
-        count = self.parameterization.num_parameters
-        if tensor.shape.rank not in (0, 1):
-            return tensor
-        if tensor.shape.rank == 1 and tensor.shape[0] not in (None, count):
-            raise ValueError(
-                f"{label} must be a number, [{count}] (parameters) or [rows, {count}], got "
-                f"[{tensor.shape[0]}]."
-            )
-        return tf.broadcast_to(tensor, [tf.shape(targets)[0], count])
 
     def _context(self, targets: tf.Tensor, weights: tf.Tensor) -> Context:
         """What the summary of a result needs besides its numbers."""
@@ -472,42 +433,3 @@ class SpectralSolver(tf.Module):
             lower=comparison.lower,
             assign=self.assignment if comparison.groups else None,
         )
-
-    def _complete(
-        self,
-        targets: tf.Tensor,
-        initial: Any,
-        weights: Any,
-        tolerance: Any,
-        max_steps: Any,
-        *known: tf.Tensor,
-    ) -> tuple[tf.Tensor, ...]:
-        """The other arguments of a fit as tensors with the rows of the targets."""
-        rows = tf.shape(targets)[0]
-        nan = tf.constant(np.nan, self.dtype)
-        if initial is None:
-            initial = tf.fill([rows, self.parameterization.num_parameters], nan)
-        initial = self._unknowns(initial, "initial")
-        weights = tf.ones_like(targets) if weights is None else self._levels("weights", weights)
-        tolerance = checks.as_column(
-            "tolerance", nan if tolerance is None else tolerance, self.dtype
-        )
-        max_steps = checks.as_column("max_steps", 0 if max_steps is None else max_steps, tf.int32)
-        tolerance = tf.broadcast_to(tolerance, [rows]) if tolerance.shape.rank == 0 else tolerance
-        max_steps = tf.broadcast_to(max_steps, [rows]) if max_steps.shape.rank == 0 else max_steps
-        checks.check_same_rows(
-            targets=targets,
-            initial=initial,
-            weights=weights,
-            tolerance=tolerance,
-            max_steps=max_steps,
-            **{f"bounds or priors [{place}]": tensor for place, tensor in enumerate(known)},
-        )
-        return initial, weights, tolerance, max_steps, *known
-
-
-def _by_row(value: Any) -> bool:
-    """Whether bounds or priors have parts `[B, p]`, or tensors, known only when the graph runs."""
-    if not isinstance(value, Sequence):
-        return False
-    return any(tf.is_tensor(part) or np.ndim(part) > 1 for part in value)

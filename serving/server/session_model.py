@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.saved_model import loader_impl
 
 from .codes import Code, ServingError, as_serving_error
+from .free_memory import free_memory
 
 _native: Any = pywrap_tf_session
 
@@ -95,9 +95,7 @@ class SessionModel:
         self._session.close()
         self._outputs.clear()
         del self._session, self._graph
-        # The Python side of the graph, 20 MB of nodes that refer to each other, would wait for a
-        # full collection, which comes after many versions in a server that makes little garbage.
-        gc.collect()
+        free_memory()
 
     def _output(self, name: str) -> Any:
         found = self._outputs.get(name)

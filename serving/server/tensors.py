@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,24 @@ from .codes import Code, ServingError, invalid_argument
 from .protos import TensorProto
 
 _Writer = Callable[[Any, np.ndarray], None]
+# What TensorFlow's conversion from and to NumPy has room for; a string tensor with more dimensions
+# ends the process.
+_MOST_DIMENSIONS = 32
+# C++ fills up short lists, so a request of 20 bytes may ask for terabytes.
+_MOST_FILLED = 2**20
+
+
+def check_rank(name: str, shape: Sequence[Any]) -> None:
+    """Refuse what the conversion between TensorFlow and NumPy cannot hold.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT for too many dimensions.
+    """
+    if len(shape) > _MOST_DIMENSIONS:
+        raise invalid_argument(
+            f"tensor parsing error: {name} has {len(shape)} dimensions; this server takes "
+            f"{_MOST_DIMENSIONS}"
+        )
 
 
 def parse_tensor(name: str, proto: Any) -> np.ndarray:
@@ -30,6 +49,8 @@ def parse_tensor(name: str, proto: Any) -> np.ndarray:
     Raises:
         ServingError: INVALID_ARGUMENT if it cannot be decoded.
     """
+    check_rank(name, proto.tensor_shape.dim)
+    _check_size(name, proto)
     try:
         dtype = tf.dtypes.as_dtype(proto.dtype)
         # Eager ops look at the thread's context; a session's graph must not be the default here.
@@ -65,6 +86,18 @@ def write_tensor(array: np.ndarray) -> Any:
         proto.tensor_shape.dim.add(size=size)
     writer(proto, array.ravel())
     return proto
+
+
+def _check_size(name: str, proto: Any) -> None:
+    """Refuse a short list that stands for a very long one: C++ would allocate all of it."""
+    sizes = [dim.size for dim in proto.tensor_shape.dim]
+    elements = math.prod(sizes)
+    # A value that is really there takes a byte at least. Negative sizes are for C++ to refuse.
+    if elements > _MOST_FILLED and min(sizes) > 0 and elements > proto.ByteSize():
+        raise invalid_argument(
+            f"tensor parsing error: {name} says that it has {elements} values but brings fewer; "
+            f"this server fills up to {_MOST_FILLED}"
+        )
 
 
 def _field(name: str) -> _Writer:

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
-from ..evaluation import Point, choose, select, within_bounds
+from ..evaluation import Point, select, within_bounds
+from ..packing import select_rows
 
 
 class AdamState(NamedTuple):
@@ -143,7 +144,7 @@ class Adam:
     def step(self, state: AdamState, trial: Point, active: tf.Tensor) -> AdamState:
         """One step of every row; see `Method.step`."""
         finite = trial.loss < trial.loss.dtype.max
-        point = choose(active & finite, trial, state.point)
+        point = select_rows(active & finite, trial, state.point)
         parameters, moments = adam_update(
             point.parameters,
             -2.0 * point.gradient,

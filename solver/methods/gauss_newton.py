@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
-from ..evaluation import Point, choose, select, within_bounds
+from ..evaluation import Point, select, within_bounds
+from ..packing import select_rows
 from .line_search import downhill, falls_enough
 
 
@@ -104,7 +105,7 @@ class GaussNewton:
         first = state.point.loss == trial.loss.dtype.max
         accepted = active & falls_enough(state.point, trial, state.scales)
         length = tf.where(accepted | first, tf.ones_like(state.length), 0.5 * state.length)
-        point = choose(accepted, trial, state.point)
+        point = select_rows(accepted, trial, state.point)
         scales = tf.where(
             accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
         )

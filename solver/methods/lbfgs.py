@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
-from ..evaluation import Point, choose, select, within_bounds
+from ..evaluation import Point, select, within_bounds
+from ..packing import select_rows
 from .line_search import cauchy_step, downhill, falls_enough
 
 # Wolfe's constant for quasi-Newton methods: the share of the slope that may be left.
@@ -213,7 +214,7 @@ class LBFGS:
         memory = remember(state.memory, state.point, trial, units, accepted & ~first)
         shorter = state.length * interpolated_share(state.point, trial)
         length = tf.where(accepted | first, next_length(state, trial), shorter)
-        point = choose(accepted, trial, state.point)
+        point = select_rows(accepted, trial, state.point)
 
         # A search that failed starts again along the gradient.
         failed = length < epsilon

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..eigen import matmul_rows
-from ..evaluation import Point, choose, select, within_bounds
+from ..evaluation import Point, select, within_bounds
+from ..packing import select_rows
 
 
 class LevenbergMarquardtState(NamedTuple):
@@ -163,7 +164,7 @@ class LevenbergMarquardt:
         floor = tf.constant(16.0 * epsilon, damping.dtype)
         damping = tf.maximum(tf.where(first, state.damping, damping), floor)
         growth = tf.where(first, state.growth, growth)
-        point = choose(accepted, trial, state.point)
+        point = select_rows(accepted, trial, state.point)
         scales = tf.where(
             accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
         )

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..evaluation import Point, choose, select, within_bounds
+from ..evaluation import Point, select, within_bounds
 from ..linear import solve_symmetric
 from ..model import Model
 from ..observations import Comparison
+from ..packing import select_rows
 from ..parameterizations import Affine, Parameterization
 from ..parameterizations.entry_form import EntryForm
 from .levenberg_marquardt import compare
@@ -137,7 +138,7 @@ class LiftAndProjection:
         sure = 0.5 * tf.reduce_sum(state.point.gradient * moved, axis=-1)
         enough = (state.length <= 1.0) | (state.point.loss - trial.loss >= sure)
         accepted = active & better & (first | enough)
-        point = choose(accepted, trial, state.point)
+        point = select_rows(accepted, trial, state.point)
         length = tf.where(accepted, tf.ones_like(state.length), 0.5 * state.length)
         step = self._projection(point, state.largest, length)
         if self.doubled:

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..eigen import guarded_eigh
-from ..evaluation import Point, choose, select, within_bounds
+from ..evaluation import Point, select, within_bounds
+from ..packing import select_rows
 from .levenberg_marquardt import compare, next_damping
 
 # At a gradient below this share of the residual, negative curvature shows the way.
@@ -163,7 +164,7 @@ class Newton:
         floor = tf.constant(16.0 * epsilon, damping.dtype)
         damping = tf.maximum(tf.where(first, state.damping, damping), floor)
         growth = tf.where(first, state.growth, growth)
-        point = choose(accepted, trial, state.point)
+        point = select_rows(accepted, trial, state.point)
         scales = tf.where(
             accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
         )
