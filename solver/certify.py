@@ -26,22 +26,12 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     largest = tf.maximum(task.scale, tf.reduce_max(tf.abs(point.eigenvalues), axis=-1))
     rounding = 8.0 * epsilon * settings.parameterization.size * largest
     rounding *= tf.reduce_max(task.data.weights, axis=-1)
-    refining = task.attempt == settings.starts
-    cosine = tf.where(
-        refining,
-        tf.constant(settings.gradient_tolerance, dtype),
-        tf.constant(settings.survey_tolerance, dtype),
-    )
-    bound = (cosine * tf.sqrt(point.loss) + rounding)[:, None]
+    bound = (task.cosine * tf.sqrt(point.loss) + rounding)[:, None]
     if task.data.has_priors:
         # The pull of a prior is known to the rounding error of its parameter.
         bound += 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
     flat = tf.abs(point.gradient) <= point.column_norms * bound
-    # A start that is one of several gets its share of the steps.
-    share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
-    share = tf.where(refining, task.max_steps, share)
-    spent = (task.steps >= task.max_steps) | (task.steps - task.begun >= share)
-    status = tf.where(spent, int(Status.MAX_STEPS), RUNNING)
+    status = tf.where(task.steps >= task.limit, int(Status.MAX_STEPS), RUNNING)
     status = tf.where(state.stalled, int(Status.STALLED), status)
     minimum = tf.reduce_all(flat, axis=-1)
     if settings.method.needs_hessian:

@@ -1,10 +1,10 @@
 """The loop: one `tf.while_loop` that keeps only unfinished rows and hands finished ones out.
 
 The rows of a batch wait in a queue. A pool of bounded size holds the rows that are being fitted.
-Every turn of the loop is one step of the method for the whole pool. When enough rows of the pool
-are done, they are settled: finished rows are written out, rows whose start failed begin again from
-their next start, and rows from the queue fill the free places. So no row waits for the slowest, a
-row that needs a second start costs no other row anything, and memory does not grow with the batch.
+In every turn of the loop the whole pool takes steps of the method until enough rows of it are done.
+These are settled: finished rows are written out, rows whose start failed begin again from their
+next start, and rows from the queue fill the free places. So no row waits for the slowest, a row
+that needs a second start costs no other row anything, and memory does not grow with the batch.
 """
 
 from __future__ import annotations
@@ -62,27 +62,38 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     def turn(
         tables: PoolTables, taken: tf.Tensor, output: Output
     ) -> tuple[PoolTables, tf.Tensor, Output]:
-        pool = step_pool(settings, layout.unpack(tables))
-        tables = PoolTables(tables.fixed, layout.pack_moving(pool))
-        done = tf.math.count_nonzero(pool.status != RUNNING, dtype=tf.int32)
-        size = tf.shape(pool.status)[0]
-        ready = done * _SETTLE_SHARE >= size if settings.compaction else done >= size
+        tables = PoolTables(tables.fixed, step_until_ready(tables))
+        running = layout.unpack(tables).status == RUNNING
+        kept = tables.rows(row_numbers(running))
+        ended = layout.unpack(tables.rows(row_numbers(~running)))
+        retries, output = settle_rows(settings, ended, output)
+        used = tf.shape(kept.fixed[0])[0]
+        if retries is None:
+            entering, taken = admit(taken, capacity - used)
+        else:
+            new, taken = admit(taken, capacity - used - tf.shape(retries.place)[0])
+            entering = concatenate(retries, new)
+        return kept.followed_by(layout.pack(enter(entering))), taken, output
 
-        def settle() -> tuple[PoolTables, tf.Tensor, Output]:
-            running = pool.status == RUNNING
-            kept = tables.rows(row_numbers(running))
-            ended = layout.unpack(tables.rows(row_numbers(~running)))
-            retries, written = settle_rows(settings, ended, output)
-            used = size - done
-            if retries is None:
-                entering, now_taken = admit(taken, capacity - used)
-            else:
-                used += tf.shape(retries.place)[0]
-                new, now_taken = admit(taken, capacity - used)
-                entering = concatenate(retries, new)
-            return kept.followed_by(layout.pack(enter(entering))), now_taken, written
+    def step_until_ready(tables: PoolTables) -> tuple[tf.Tensor, ...]:
+        """Steps until enough rows are done. A loop of its own, which carries nothing but them."""
+        size = tf.shape(tables.fixed[0])[0]
+        enough = (size + _SETTLE_SHARE - 1) // _SETTLE_SHARE if settings.compaction else size
 
-        return tf.cond(ready, settle, lambda: (tables, taken, output))
+        def too_few(moving: tuple[tf.Tensor, ...], done: tf.Tensor) -> tf.Tensor:
+            del moving
+            return done < enough
+
+        def step(
+            moving: tuple[tf.Tensor, ...], done: tf.Tensor
+        ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+            pool = step_pool(settings, layout.unpack(PoolTables(tables.fixed, moving)))
+            done = tf.math.count_nonzero(pool.status != RUNNING, dtype=tf.int32)
+            return layout.pack_moving(pool), done
+
+        start = (tables.moving, tf.constant(0))
+        moving, _ = tf.while_loop(too_few, step, start, parallel_iterations=1)
+        return moving
 
     variables = (layout.pack(pool), taken, empty_output(settings, batch))
     # Row counts change from turn to turn.
@@ -101,9 +112,8 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     task, state = pool.task, pool.state
     trial = evaluate(settings.model, state.trial, task.data, settings.method.needs_hessian)
     active = pool.status == RUNNING
-    first = state.point.loss == trial.loss.dtype.max
     state = settings.method.step(state, trial, active)
-    steps = task.steps + tf.cast(active & ~first, tf.int32)
+    steps = task.steps + tf.cast(active, tf.int32)
     measured = spectral_scale(settings, task.data, trial.eigenvalues)
     # A matrix that is not finite has no levels to measure.
     known = (task.scale > 0) | (trial.loss == trial.loss.dtype.max)

@@ -89,34 +89,33 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
         residual = tf.concat([residual, pull], axis=-1)
         jacobian = tf.concat([jacobian, tf.linalg.diag(data.prior_weight)], axis=1)
         loss += tf.reduce_sum(pull * pull, axis=-1)
-    usable = finite & tf.math.is_finite(loss) & _all_finite(jacobian)
-    jacobian = tf.where(usable[:, None, None], jacobian, 0.0)
-    by_parameter = tf.linalg.matrix_transpose(jacobian)
-    column_norms = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
-    free = tf.ones_like(column_norms, tf.bool)
-    if data.bounded:
-        gradient = tf.linalg.matvec(by_parameter, residual)
-        free = ~held_by_bounds(parameters, gradient, data)
-    effective = _has_effect(model, column_norms, weights)
+    column_norms = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=1))
+    # A sum is finite if all that it sums is.
+    usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
+    moves = _has_effect(model, column_norms, weights)
     if data.has_priors:
-        effective |= data.prior_weight > 0
-    moves = free & effective
-    by_parameter = tf.where(moves[:, :, None], by_parameter, 0.0)
+        moves |= data.prior_weight > 0
+    free = usable[:, None]
+    if data.bounded:
+        gradient = tf.linalg.matvec(jacobian, residual, transpose_a=True)
+        free &= ~held_by_bounds(parameters, gradient, data)
+    moves &= free
+    jacobian = tf.where(moves[:, None, :], jacobian, 0.0)
     hessian = ()
     if with_hessian:
         hessian = loss_hessian(
             model, data, parameters, values, vectors, assignment, difference, observed_slopes
         )
         # A parameter without effect to first order may have one to second order: a saddle.
-        inside = usable[:, None, None] & free[:, :, None] & free[:, None, :]
+        inside = free[:, :, None] & free[:, None, :]
         hessian = tf.where(inside, hessian, 0.0)
     epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
     return Point(
         parameters=parameters,
         eigenvalues=values,
         residual=residual,
-        jacobian=tf.linalg.matrix_transpose(by_parameter),
-        gradient=tf.linalg.matvec(by_parameter, residual),
+        jacobian=jacobian,
+        gradient=tf.linalg.matvec(jacobian, residual, transpose_a=True),
         column_norms=tf.where(moves, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
         rms=rms,
@@ -222,7 +221,3 @@ def _has_effect(model: Model, column_norms: tf.Tensor, weights: tf.Tensor) -> tf
     relative = 8.0 * epsilon * structure.size * structure.parameter_scales
     noise = tf.constant(relative, weights.dtype)
     return column_norms > noise * tf.reduce_max(weights, axis=-1, keepdims=True)
-
-
-def _all_finite(jacobian: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_all(tf.math.is_finite(jacobian), axis=[1, 2])

@@ -44,11 +44,13 @@ class Task(NamedTuple):
         initial: `[R, p]`.
         tolerance: `[R]`.
         max_steps: `[R]`, int32.
-        steps: `[R]`, int32, steps so far, over all starts.
+        steps: `[R]`, int32, evaluations so far, over all starts, without the first of each start.
         attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
             refinement of the best end of the others; a given start is a refinement at once.
         offset: `[R]`, int32, the number of the start at attempt 0.
-        begun: `[R]`, int32, the value of `steps` when this start began.
+        limit: `[R]`, int32, the value of `steps` that ends this start.
+        cosine: `[R]`, the cosine between the residual and each column of the Jacobian at which this
+            start is at a minimum.
         agreeing: `[R]`, int32, how many starts ended at the best loss.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
         best: `[R, K]`, the best `Point` of the finished starts, packed; () when there is only one
@@ -64,7 +66,8 @@ class Task(NamedTuple):
     steps: tf.Tensor
     attempt: tf.Tensor
     offset: tf.Tensor
-    begun: tf.Tensor
+    limit: tf.Tensor
+    cosine: tf.Tensor
     agreeing: tf.Tensor
     scale: tf.Tensor
     best: Any
@@ -95,7 +98,8 @@ def new_tasks(settings: Settings, batch: Batch, index: tf.Tensor) -> Task:
         steps=integers,
         attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
         offset=tf.gather(batch.offset, index),
-        begun=integers,
+        limit=integers,
+        cosine=tf.zeros_like(data.targets[:, 0]),
         agreeing=integers,
         scale=tf.zeros_like(data.targets[:, 0]),
         best=pack_point(empty_point(settings, data)) if several else (),

@@ -43,7 +43,22 @@ def begin(settings: Settings, task: Task) -> Pool:
         # What is known beforehand may outweigh the levels, or be all that is known.
         scales = tf.where(task.data.prior_weight > 0, tf.zeros_like(scales), scales)
     state = settings.method.init(start, empty, scales)
-    return Pool(task, state, tf.zeros_like(task.steps))
+    return Pool(_set_limits(settings, task), state, tf.zeros_like(task.steps))
+
+
+def _set_limits(settings: Settings, task: Task) -> Task:
+    """How far this start may go, and how exactly it is followed."""
+    refining = task.attempt == settings.starts
+    # A start that is one of several gets its share of the steps.
+    share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
+    dtype = task.initial.dtype
+    fine = tf.constant(settings.gradient_tolerance, dtype)
+    coarse = tf.constant(settings.survey_tolerance, dtype)
+    return task._replace(
+        steps=task.steps - 1,  # the evaluation of the start itself is no step
+        limit=tf.where(refining, task.max_steps, tf.minimum(task.max_steps, task.steps + share)),
+        cosine=tf.where(refining, fine, coarse),
+    )
 
 
 def default_starts(settings: Settings, task: Task) -> tf.Tensor:
@@ -112,6 +127,5 @@ def next_starts(settings: Settings, task: Task) -> Task:
     refine = (attempt == settings.starts)[:, None]
     return task._replace(
         attempt=attempt,
-        begun=task.steps,
         initial=tf.where(refine, best_point(settings, task).parameters, task.initial),
     )

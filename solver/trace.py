@@ -61,6 +61,6 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         parameters=tf.where(failed[:, :, None], nan, parameters),
         eigenvalues=tf.where(failed[:, :, None], nan, eigenvalues),
         loss=tf.where(failed, nan, loss),
-        steps=pool.task.steps,
+        steps=tf.maximum(pool.task.steps, 0),  # a row that is not valid was never evaluated
         status=pool.status,
     )

@@ -109,7 +109,7 @@ class GaussNewton:
         scales = tf.where(
             accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
         )
-        units = tf.where(scales > 0, scales, tf.ones_like(scales))
+        units = tf.where(scales > 0, scales, 1.0)
         scaled = minimum_norm_step(point.jacobian / units[:, None, :], point.residual)
         direction, _ = downhill(point, scaled / units, units)
         next_trial = within_bounds(point, point.parameters + length[:, None] * direction)

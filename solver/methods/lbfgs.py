@@ -210,7 +210,7 @@ class LBFGS:
         scales = tf.where(
             accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
         )
-        units = tf.where(scales > 0, scales, tf.ones_like(scales))
+        units = tf.where(scales > 0, scales, 1.0)
         memory = remember(state.memory, state.point, trial, units, accepted & ~first)
         shorter = state.length * interpolated_share(state.point, trial)
         length = tf.where(accepted | first, next_length(state, trial), shorter)

@@ -48,7 +48,7 @@ def next_damping(
     success = damping * tf.maximum(1.0 - (2.0 * bounded - 1.0) ** 3, 1.0 / 3.0)
     return (
         tf.where(accepted, success, damping * growth),
-        tf.where(accepted, 2.0 * tf.ones_like(growth), 2.0 * growth),
+        tf.where(accepted, tf.constant(2.0, growth.dtype), 2.0 * growth),
     )
 
 
@@ -61,7 +61,7 @@ def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, t
     Returns:
         `[R]` bool twice.
     """
-    units = tf.where(scales > 0, scales, tf.ones_like(scales))
+    units = tf.where(scales > 0, scales, 1.0)
     before = tf.reduce_sum((point.gradient / units) ** 2, axis=-1)
     after = tf.reduce_sum((trial.gradient / units) ** 2, axis=-1)
     started = point.loss < point.loss.dtype.max
@@ -159,7 +159,7 @@ class LevenbergMarquardt:
         accepted = active & better
         gain = (state.point.loss - trial.loss) / state.predicted
         # Where rounding hides the gain, a gain of one half leaves the damping as it is.
-        gain = tf.where(even, 0.5 * tf.ones_like(gain), gain)
+        gain = tf.where(even, tf.constant(0.5, gain.dtype), gain)
         damping, growth = next_damping(state.damping, state.growth, gain, accepted)
         floor = tf.constant(16.0 * epsilon, damping.dtype)
         damping = tf.maximum(tf.where(first, state.damping, damping), floor)
@@ -169,17 +169,17 @@ class LevenbergMarquardt:
             accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
         )
 
-        units = tf.where(scales > 0, scales, tf.ones_like(scales))
+        units = tf.where(scales > 0, scales, 1.0)
         jacobian = point.jacobian / units[:, None, :]
         gradient = point.gradient / units
         scaled = damped_step(jacobian, point.residual, gradient, damping)
         next_trial = point.parameters + scaled / units
         predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
+        usable = tf.math.is_finite(predicted)
         if point.bounded:
             next_trial = within_bounds(point, next_trial)
             predicted = predicted_decrease(point, next_trial - point.parameters)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
-        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return LevenbergMarquardtState(
             point=point,
             trial=select(usable, next_trial, point.parameters),

@@ -159,7 +159,7 @@ class Newton:
         accepted = active & better
         gain = (state.point.loss - trial.loss) / state.predicted
         # Where rounding hides the gain, a gain of one half leaves the damping as it is.
-        gain = tf.where(even, 0.5 * tf.ones_like(gain), gain)
+        gain = tf.where(even, tf.constant(0.5, gain.dtype), gain)
         damping, growth = next_damping(state.damping, state.growth, gain, accepted)
         floor = tf.constant(16.0 * epsilon, damping.dtype)
         damping = tf.maximum(tf.where(first, state.damping, damping), floor)
@@ -169,7 +169,7 @@ class Newton:
             accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
         )
 
-        units = tf.where(scales > 0, scales, tf.ones_like(scales))
+        units = tf.where(scales > 0, scales, 1.0)
         gradient = point.gradient / units
         size = tf.sqrt(tf.reduce_sum(gradient * gradient, axis=-1))
         reference = tf.where(first, size, state.reference)
