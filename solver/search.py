@@ -10,6 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .evaluation import Point, into_bounds
+from .hopping import hop, is_hop
 from .model import count_data
 from .rows import Pool, Task, best_point, empty_point, pack_point
 from .settings import Settings
@@ -62,7 +63,11 @@ def _set_limits(settings: Settings, task: Task) -> Task:
 
 
 def default_starts(settings: Settings, task: Task) -> tf.Tensor:
-    """Where each row starts at its attempt: at the user's points first, then at proposals."""
+    """Where each row starts at its attempt: at the user's points, at proposals, near its best end.
+
+    Returns:
+        `[R, p]`.
+    """
     attempt = (task.attempt + task.offset) % settings.starts
     known = len(settings.initial)
     dtype = task.initial.dtype
@@ -74,6 +79,10 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
         tf.maximum(attempt - known, 0),
         settings.starts - known,
     )
+    if settings.starts > 1:
+        best = best_point(settings, task)
+        near = is_hop(settings, attempt) & (best.loss < best.loss.dtype.max)
+        proposed = tf.where(near[:, None], hop(settings, task.data, best, attempt), proposed)
     if known == 0:
         return proposed
     given = tf.gather(tf.constant(settings.initial, dtype), tf.minimum(attempt, known - 1))
@@ -99,6 +108,7 @@ def compare_starts(
     matched = status == Status.CONVERGED
     found = best < point.loss.dtype.max
     same = found & (tf.abs(point.loss - best) <= _SAME_LOSS * best)
+    same &= ~is_hop(settings, task.attempt)  # it is no surprise that a hop leads back
     better = refining | matched | (point.loss < best)
     best = tf.where(better, point.loss, best)
     best_status = tf.where(better, status, task.best_status)

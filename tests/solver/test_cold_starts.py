@@ -1,0 +1,96 @@
+"""Spectra alone, with nothing known of the parameters: how many solvable ones are matched."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import (
+    Additive,
+    Parameterization,
+    SpectralSolver,
+    Status,
+    Toeplitz,
+    Tridiagonal,
+)
+from eigenfit.solver.hopping import hop, is_hop
+from eigenfit.solver.model import Data
+from eigenfit.solver.rows import point_specs
+
+
+def _given_matrix() -> np.ndarray:
+    matrix = np.random.default_rng(1).normal(size=(8, 8))
+    matrix += matrix.T
+    np.fill_diagonal(matrix, 0.0)
+    return matrix
+
+
+STRUCTURES = {
+    "Toeplitz n=4": (lambda: Toeplitz(4), 1000, 0.999),
+    "Toeplitz n=8": (lambda: Toeplitz(8), 1000, 0.999),
+    "Toeplitz n=16": (lambda: Toeplitz(16), 300, 0.99),
+    "additive n=8": (lambda: Additive(_given_matrix()), 1000, 0.999),
+    "Jacobi n=10": (lambda: Tridiagonal(10), 1000, 0.99),
+}
+
+
+@functools.cache
+def solver_of(name: str) -> SpectralSolver:
+    return SpectralSolver(STRUCTURES[name][0]())
+
+
+def levels_of(structure: Parameterization, parameters: np.ndarray) -> np.ndarray:
+    return np.linalg.eigvalsh(structure.matrix(tf.constant(parameters)).numpy())
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_solvable_spectra_are_matched(name):
+    _, rows, share = STRUCTURES[name]
+    solver = solver_of(name)
+    generator = np.random.default_rng(11)
+    known = generator.normal(size=(rows, solver.parameterization.num_parameters))
+    targets = levels_of(solver.parameterization, known)
+    fit = solver.fit(targets)
+    found = levels_of(solver.parameterization, fit.parameters.numpy())
+    matched = np.abs(found - targets).max(axis=1) <= 1e-8 * np.abs(targets).max(axis=1)
+    assert matched.mean() >= share
+    np.testing.assert_array_equal(matched, fit.status.numpy() == Status.CONVERGED)
+
+
+def test_a_row_that_hops_is_fitted_as_if_alone():
+    solver = solver_of("Toeplitz n=16")
+    targets = np.sort(np.random.default_rng(5).normal(size=(60, 16)), axis=1)
+    together = solver.fit(targets)
+    # So many steps are more than the starts before the first hop may take.
+    hopped = np.flatnonzero(together.steps.numpy() > 8 * solver.max_steps // 64)
+    assert len(hopped) >= 3
+    for row in hopped[:3]:
+        alone = solver.fit(targets[row : row + 1])
+        np.testing.assert_array_equal(alone.parameters[0], together.parameters[row])
+        assert alone.steps[0] == together.steps[row]
+
+
+def test_a_hop_moves_the_levels_by_a_share_of_their_deviation():
+    """Of a diagonal matrix the parameters are the levels."""
+    solver = SpectralSolver(Additive(np.zeros((50, 50))))
+    settings = solver._settings
+    targets = 7.0 + 3.0 * np.random.default_rng(2).normal(size=(1, 50))
+    data = Data(
+        targets=tf.constant(targets), weights=tf.fill([1, 50], tf.constant(4.0, tf.float64))
+    )
+    point = tf.nest.map_structure(
+        lambda spec: tf.zeros([1, *spec.shape[1:]], spec.dtype), point_specs(settings, data)
+    )
+    point = point._replace(column_norms=tf.fill([1, 50], tf.constant(4.0, tf.float64)))
+    moves = np.array([hop(settings, data, point, tf.constant([k]))[0] for k in range(7, 63, 2)])
+    assert 0.25 * targets.std() < moves.std() < 0.35 * targets.std()
+    assert abs(moves.mean()) < 0.05 * targets.std()
+
+
+def test_hops_come_after_starts_anywhere():
+    hops = is_hop(solver_of("Toeplitz n=8")._settings, tf.range(64)).numpy()
+    assert not hops[:6].any()
+    assert hops[7:].sum() == pytest.approx(len(hops[7:]) / 2, abs=1)
