@@ -1,13 +1,14 @@
 # Every target makes its own .venv when there is none, or when the packages asked for have changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format bench clean
 
 # A python3.11 that starts (a version manager's shim may be there and refuse), else python3.
 PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS_INSTALLED := $(VENV)/.peers
 ROOMS := $(patsubst %/py.typed,%,$(wildcard */py.typed))
 
 # Test processes side by side, each with a TensorFlow of its own; 0 runs the tests in one process.
@@ -39,6 +40,9 @@ format: $(INSTALLED)  ## put the code in format and mend what can be mended by i
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(PEERS_INSTALLED)  ## measure beside other programs; ARGS="speed --quick" chooses
+	$(BIN)/python -m benchmarks $(ARGS)
+
 clean:  ## remove .venv, caches, and what builds and the demo wrote
 	rm -rf $(VENV) build dist *.egg-info demo_output .pytest_cache .ruff_cache
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -53,4 +57,9 @@ $(INSTALLED): pyproject.toml constraints.txt $(wildcard */py.typed)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	mkdir -p $(VENV)/typing/eigenfit
 	for room in $(ROOMS); do ln -sfn ../../../$$room $(VENV)/typing/eigenfit/$$room; done
+	touch $@
+
+# What eigenfit is measured against, beside the rest.
+$(PEERS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	touch $@

@@ -1,0 +1,1 @@
+"""Measurements of eigenfit beside other programs: `python -m benchmarks --help`."""

@@ -1,0 +1,30 @@
+"""The suites, each a module with `TITLE`, `run(options)` and `text(result)`."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import (
+    cold_start,
+    growth,
+    large,
+    latency,
+    limit,
+    memory,
+    speed,
+    success,
+    tutorial_task,
+)
+
+#: In the order in which they run.
+SUITES: dict[str, ModuleType] = {
+    "speed": speed,
+    "tutorial_task": tutorial_task,
+    "latency": latency,
+    "limit": limit,
+    "success": success,
+    "memory": memory,
+    "cold_start": cold_start,
+    "large": large,
+    "growth": growth,
+}
