@@ -20,7 +20,7 @@ from .output import Output, empty_output, unpack, write
 from .packing import concatenate, gather_rows
 from .pool_layout import PoolLayout, PoolTables
 from .result import FitResult
-from .rows import Batch, Pool, Task, best_point, new_tasks, row_numbers
+from .rows import Batch, Pool, Task, new_tasks, row_numbers
 from .search import begin, compare_starts, next_starts
 from .settings import Settings
 from .status import RUNNING
@@ -154,8 +154,7 @@ def settle_rows(settings: Settings, ended: Pool, output: Output) -> tuple[Task |
     task, point, status = ended.task, ended.state.point, ended.status
     if settings.starts == 1:
         return None, write(settings, output, task, point, status)
-    task, again = compare_starts(settings, task, point, status)
+    task, status, again = compare_starts(settings, task, point, status)
     retries = next_starts(settings, gather_rows(task, row_numbers(again)))
-    task = gather_rows(task, row_numbers(~again))
-    point = best_point(settings, task)
-    return retries, write(settings, output, task, point, task.best_status)
+    finished = gather_rows((task._replace(best=()), point, status), row_numbers(~again))
+    return retries, write(settings, output, *finished)

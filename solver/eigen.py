@@ -39,6 +39,11 @@ def matmul_rows(left: tf.Tensor, right: tf.Tensor, **options: bool) -> tf.Tensor
     return tf.matmul(tf.pad(left, one_more), right, **options)[:-1]
 
 
+def largest_entry(dtype: tf.DType) -> float:
+    """A matrix with larger entries cannot be decomposed: their squares overflow."""
+    return float(np.sqrt(dtype.max) / 1e6)
+
+
 def guarded_eigh(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Decompose every matrix of a batch; one that is not finite cannot stop the others.
 
@@ -53,9 +58,8 @@ def guarded_eigh(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         bool, whether the matrix was finite.
     """
     magnitude = tf.abs(matrix)
-    # A matrix whose squares overflow cannot be decomposed either.
-    limit = np.sqrt(magnitude.dtype.max) / 1e6
-    finite = tf.reduce_all(magnitude < tf.constant(limit, magnitude.dtype), axis=[1, 2])
+    limit = tf.constant(largest_entry(magnitude.dtype), magnitude.dtype)
+    finite = tf.reduce_all(magnitude < limit, axis=[1, 2])
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
     safe = tf.where(finite[:, None, None], matrix, identity)
     values, vectors = tf.linalg.eigh(safe)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from .evaluation import Point
 from .model import Data
+from .rows import Best
 from .seed import SEED
 from .settings import Settings
 
@@ -28,7 +28,7 @@ def is_hop(settings: Settings, attempt: tf.Tensor) -> tf.Tensor:
     return (attempt >= first) & (attempt % 2 == 1)
 
 
-def hop(settings: Settings, data: Data, best: Point, attempt: tf.Tensor) -> tf.Tensor:
+def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Tensor:
     """A point near the best end.
 
     Each parameter moves by a normal random number, in units of its effect on the levels.

@@ -10,7 +10,6 @@ from .evaluation import Point
 from .model import Data
 from .packing import Layout, gather_rows
 from .settings import Settings
-from .status import Status
 
 
 class Batch(NamedTuple):
@@ -35,6 +34,20 @@ class Batch(NamedTuple):
     single: tf.Tensor
 
 
+class Best(NamedTuple):
+    """The best end of the starts of a row so far.
+
+    Attributes:
+        parameters: `[R, p]`.
+        loss: `[R]`, the largest number before there is one.
+        column_norms: `[R, p]`, of the Jacobian there.
+    """
+
+    parameters: tf.Tensor
+    loss: tf.Tensor
+    column_norms: tf.Tensor
+
+
 class Task(NamedTuple):
     """What a row in the pool has to do, and what it has found in earlier starts.
 
@@ -53,9 +66,7 @@ class Task(NamedTuple):
             start is at a minimum.
         agreeing: `[R]`, int32, how many starts ended at the best loss.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
-        best: `[R, K]`, the best `Point` of the finished starts, packed; () when there is only one
-            start.
-        best_status: `[R]`, int32; () when there is only one start.
+        best: the best of the finished starts; () when there is only one start.
     """
 
     place: tf.Tensor
@@ -71,7 +82,6 @@ class Task(NamedTuple):
     agreeing: tf.Tensor
     scale: tf.Tensor
     best: Any
-    best_status: Any
 
 
 class Pool(NamedTuple):
@@ -102,9 +112,13 @@ def new_tasks(settings: Settings, batch: Batch, index: tf.Tensor) -> Task:
         cosine=tf.zeros_like(data.targets[:, 0]),
         agreeing=integers,
         scale=tf.zeros_like(data.targets[:, 0]),
-        best=pack_point(empty_point(settings, data)) if several else (),
-        best_status=integers + Status.NON_FINITE if several else (),
+        best=_no_end(initial) if several else (),
     )
+
+
+def _no_end(initial: tf.Tensor) -> Best:
+    none = tf.zeros_like(initial)
+    return Best(none, none[:, 0] + initial.dtype.max, none)
 
 
 def point_specs(settings: Settings, data: Data) -> Point:
@@ -144,17 +158,6 @@ def empty_point(settings: Settings, data: Data) -> Point:
         lower=data.lower,
         upper=data.upper,
     )
-
-
-def pack_point(point: Point) -> tf.Tensor:
-    """All fields of a point in one table `[R, K]`."""
-    (table,) = Layout(point).pack(point)
-    return table
-
-
-def best_point(settings: Settings, task: Task) -> Point:
-    """The best point of the finished starts."""
-    return Layout(point_specs(settings, task.data)).unpack((task.best,))
 
 
 def row_numbers(mask: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,8 @@ import tensorflow as tf
 from .evaluation import Point, into_bounds
 from .hopping import hop, is_hop
 from .model import count_data
-from .rows import Pool, Task, best_point, empty_point, pack_point
+from .packing import select_rows
+from .rows import Best, Pool, Task, empty_point
 from .settings import Settings
 from .starts import choose_start
 from .status import Status
@@ -80,9 +81,9 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
         settings.starts - known,
     )
     if settings.starts > 1:
-        best = best_point(settings, task)
-        near = is_hop(settings, attempt) & (best.loss < best.loss.dtype.max)
-        proposed = tf.where(near[:, None], hop(settings, task.data, best, attempt), proposed)
+        near = is_hop(settings, attempt) & (task.best.loss < dtype.max)
+        hopped = hop(settings, task.data, task.best, attempt)
+        proposed = tf.where(near[:, None], hopped, proposed)
     if known == 0:
         return proposed
     given = tf.gather(tf.constant(settings.initial, dtype), tf.minimum(attempt, known - 1))
@@ -91,7 +92,7 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
 
 def compare_starts(
     settings: Settings, task: Task, point: Point, status: tf.Tensor
-) -> tuple[Task, tf.Tensor]:
+) -> tuple[Task, tf.Tensor, tf.Tensor]:
     """Keep the better of the end of a start and the best end before it.
 
     Args:
@@ -101,28 +102,30 @@ def compare_starts(
         status: how.
 
     Returns:
-        The tasks, and `[R]` bool, which rows shall begin again.
+        The tasks; `[R]` int32, the status that the end has if it is the answer; and `[R]` bool,
+        which rows shall begin again. The end of the others is the answer.
     """
-    best = best_point(settings, task).loss
+    best = task.best.loss
     refining = task.attempt == settings.starts
     matched = status == Status.CONVERGED
-    found = best < point.loss.dtype.max
-    same = found & (tf.abs(point.loss - best) <= _SAME_LOSS * best)
+    some = best < best.dtype.max
+    same = some & (tf.abs(point.loss - best) <= _SAME_LOSS * best)
     same &= ~is_hop(settings, task.attempt)  # it is no surprise that a hop leads back
-    better = refining | matched | (point.loss < best)
-    best = tf.where(better, point.loss, best)
-    best_status = tf.where(better, status, task.best_status)
-    again = ~refining & ~matched & (task.steps < task.max_steps)
-    # There is nothing to refine if no start gave a finite matrix.
-    again &= (best < point.loss.dtype.max) | (task.attempt + 1 < settings.starts)
-    # Out of steps before the best end was refined: it is not a certified minimum.
-    cut = ~again & ~refining & (best_status == Status.STATIONARY)
+    better = point.loss < best
+    none = ~some & ~better  # no start gave a finite matrix yet
+    # Out of steps, a row that has been at a better end goes back there, to be evaluated once more.
+    spent = task.steps >= task.max_steps
+    more = tf.where(none, task.attempt + 1 < settings.starts, ~better | ~spent) & ~(none & spent)
+    again = ~refining & ~matched & more
+    # Out of steps before the end was refined: it is not a certified minimum.
+    cut = ~refining & (status == Status.STATIONARY)
+    end = Best(point.parameters, point.loss, point.column_norms)
     return (
         task._replace(
-            best=tf.where(better[:, None], pack_point(point), task.best),
-            best_status=tf.where(cut, int(Status.MAX_STEPS), best_status),
+            best=select_rows(better, end, task.best),
             agreeing=tf.where(same, task.agreeing + 1, tf.where(better, 1, task.agreeing)),
         ),
+        tf.where(cut, int(Status.MAX_STEPS), status),
         again,
     )
 
@@ -133,9 +136,9 @@ def next_starts(settings: Settings, task: Task) -> Task:
     assigns = bool(settings.model.comparison.groups)
     settled = task.agreeing >= (_AGREEING_ASSIGNMENTS if assigns else _AGREEING_STARTS)
     settled &= spare
-    attempt = tf.where(settled, settings.starts, task.attempt + 1)
+    spent = task.steps >= task.max_steps
+    attempt = tf.where(settled | spent, settings.starts, task.attempt + 1)
     refine = (attempt == settings.starts)[:, None]
     return task._replace(
-        attempt=attempt,
-        initial=tf.where(refine, best_point(settings, task).parameters, task.initial),
+        attempt=attempt, initial=tf.where(refine, task.best.parameters, task.initial)
     )

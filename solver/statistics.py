@@ -67,9 +67,11 @@ def standard_errors(
         `[R, p]`; inf for a parameter that the data do not determine, and for every parameter if
         the variance must be estimated but there are no more data than parameters; NaN at a bound.
     """
+    infinity = tf.constant(np.inf, loss.dtype)
+    if not absolute_sigma and held is None and jacobian.shape[1] <= jacobian.shape[2]:
+        return tf.zeros_like(jacobian[:, 0]) + infinity  # whatever the Jacobian: spare its SVD
     found = _decompose(jacobian, held)
     variance = tf.linalg.matvec(found.right * found.right, found.inverse * found.inverse)
-    infinity = tf.constant(np.inf, loss.dtype)
     errors = tf.sqrt(variance) / found.units
     if not absolute_sigma:
         unit = unit_variance(jacobian, held, loss, observed)[:, None]

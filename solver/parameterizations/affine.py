@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..eigen import largest_entry
 from .base import Parameterization
 from .dense_form import DenseForm
 from .entry_form import EntryForm
@@ -99,6 +100,19 @@ class Affine(Parameterization):
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""
         return self._form.matrix(parameters)
+
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """See `Parameterization.eigensystem`.
+
+        Where all parameters are of reasonable size the matrix is finite, and they are far fewer
+        than its entries. A row where they are not gets A0 decomposed.
+        """
+        dtype = parameters.dtype
+        limits = largest_entry(dtype) / self.num_parameters / self.parameter_scales
+        finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
+        safe = tf.where(finite[:, None], parameters, 0.0)
+        values, vectors = tf.linalg.eigh(self.matrix(safe))
+        return tf.math.real(values), vectors, finite
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices B_j, `[1, p, n, n]`, the same for every row."""
