@@ -129,7 +129,7 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
 
 def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
     """The loss alone, `[R]`, without derivatives; the largest number where it is not finite."""
-    values, _, finite = model.parameterization.eigensystem(parameters)
+    values, finite = model.parameterization.levels(parameters)
     assignment = model.comparison.assign(values, data.targets, data.weights)
     difference = data.targets - model.comparison.observe(values, assignment)
     difference = tf.where(data.weights > 0, model.comparison.centre(difference, data.weights), 0.0)

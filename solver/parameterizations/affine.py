@@ -107,12 +107,21 @@ class Affine(Parameterization):
         Where all parameters are of reasonable size the matrix is finite, and they are far fewer
         than its entries. A row where they are not gets A0 decomposed.
         """
+        matrix, finite = self._finite_matrix(parameters)
+        values, vectors = tf.linalg.eigh(matrix)
+        return tf.math.real(values), vectors, finite
+
+    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Parameterization.levels`: without eigenvectors, which take time."""
+        matrix, finite = self._finite_matrix(parameters)
+        return tf.math.real(tf.linalg.eigvalsh(matrix)), finite
+
+    def _finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         dtype = parameters.dtype
         limits = largest_entry(dtype) / self.num_parameters / self.parameter_scales
         finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
         safe = tf.where(finite[:, None], parameters, 0.0)
-        values, vectors = tf.linalg.eigh(self.matrix(safe))
-        return tf.math.real(values), vectors, finite
+        return self.matrix(safe), finite
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices B_j, `[1, p, n, n]`, the same for every row."""

@@ -100,6 +100,11 @@ class Parameterization(tf.Module):
         """
         return guarded_eigh(self.matrix(parameters))
 
+    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The levels of `eigensystem` alone, `[B, n]`, and whether the matrix was finite, `[B]`."""
+        values, _, finite = self.eigensystem(parameters)
+        return values, finite
+
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The eigenvalues `[B, n]`, twice differentiable; NaN where the matrix is not finite."""
         return eigenvalues(self.matrix(parameters))

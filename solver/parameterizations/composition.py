@@ -65,6 +65,10 @@ class Reduced(Parameterization):
         """That of the inner parameterization; see `Parameterization.eigensystem`."""
         return self.inner.eigensystem(self.expand(parameters))
 
+    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """That of the inner parameterization; see `Parameterization.levels`."""
+        return self.inner.levels(self.expand(parameters))
+
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """That of the inner parameterization; see `Parameterization.spectrum`."""
         return self.inner.spectrum(self.expand(parameters))
