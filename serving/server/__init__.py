@@ -5,7 +5,8 @@ the model's author runs.
 
 Where it differs from `tensorflow_model_server`, on purpose:
 
-- It listens on 127.0.0.1 unless told otherwise, and has limits on the size of messages and batches.
+- It listens on 127.0.0.1 unless told otherwise, and has limits on the size of messages and batches,
+  on dimensions, and on the values that a short request leaves to be filled in.
 - Requests without rows are answered, with batching too.
 - Loading and its retries run in a thread for each version, so one broken version holds up no other;
   a missing base path holds up no other model.

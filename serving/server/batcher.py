@@ -120,7 +120,7 @@ class BatchingRunner:
             outputs = self._inner.run(merged, fetches, timeout)
             check_outputs(outputs, size)
         except Exception as error:
-            problem = as_serving_error(error)
+            problem = _alone(error)
             for part in batch.parts:
                 part.task.deliver(part, problem)
             return
@@ -137,6 +137,12 @@ class BatchingRunner:
 
 # What a request feeds, and what it fetches.
 _Key = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def _alone(error: Exception) -> ServingError:
+    """The error without its traceback, which would keep the batch until the collector runs."""
+    problem = as_serving_error(error)
+    return ServingError(problem.code, problem.message)
 
 
 def _time_left(batch: Batch) -> float | None:

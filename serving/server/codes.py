@@ -66,4 +66,10 @@ def as_serving_error(error: BaseException) -> ServingError:
         known = reported.error_code in Code.__members__.values()
         code = Code(reported.error_code) if known else Code.UNKNOWN
         return ServingError(code, str(reported.message))
+    if isinstance(error, UnicodeDecodeError):
+        # TensorFlow's own: a message that repeats bytes of the request, such as an Example that
+        # cannot be parsed. Python cannot read it, and the code is lost with the exception.
+        return invalid_argument(error.object.decode("utf-8", "replace"))
+    if isinstance(error, RecursionError):
+        return invalid_argument("JSON Parse error: Too deeply nested.")
     return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")

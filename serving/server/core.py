@@ -39,7 +39,8 @@ class ServerCore:
             The response message.
 
         Raises:
-            ServingError: whatever is wrong.
+            ServingError: whatever is wrong with the request. Other exceptions leave as they are:
+                `as_serving_error` tells what they mean.
         """
         if kind == "multi_inference_log":
             if not request.tasks:
@@ -67,9 +68,9 @@ class ServerCore:
             try:
                 return function(watch, served.version, request, timeout)
             except Exception as error:
-                problem = as_serving_error(error)
-                status = problem.code
-                raise problem from error
+                # No name for what is raised: it would keep itself until the collector runs.
+                status = as_serving_error(error).code
+                raise
             finally:
                 seconds = time.perf_counter() - started
                 self.metrics.count(spec.name, kind, entrypoint, status, seconds, watch.seconds)

@@ -13,6 +13,7 @@ from . import protos
 from .codes import Code, ServingError
 from .core import ServerCore
 from .grpc_services import ModelService, PredictionService
+from .grpc_unreadable import RefuseUnreadable
 from .options import ServerOptions
 from .text_configs import parse_text
 
@@ -35,6 +36,7 @@ class GrpcServer:
         workers = options.grpc_max_threads or max(_LEAST_THREADS, 4 * (os.cpu_count() or 1))
         self._server = grpc.server(
             futures.ThreadPoolExecutor(workers, thread_name_prefix="grpc"),
+            interceptors=[RefuseUnreadable()],
             options=_channel_options(options),
         )
         prediction_service: Any = protos.prediction_service

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from . import protos
-from .codes import as_serving_error
+from .codes import ServingError, as_serving_error
 from .core import ServerCore
 
 _LONGEST_MESSAGE = 1024
@@ -18,10 +18,14 @@ _FOR_EVER = 3600.0 * 24 * 365
 
 
 def truncated(message: str) -> str:
-    """The message as gRPC sends it: a status travels in a header, which must be short."""
-    if len(message) <= _LONGEST_MESSAGE:
+    """The message as gRPC sends it: a status travels in a header, which must be short.
+
+    Bytes count, not characters: clients refuse headers beyond 8 kB, and each byte may become three.
+    """
+    data = message.encode("utf-8", "replace")
+    if len(data) <= _LONGEST_MESSAGE:
         return message
-    return message[:_LONGEST_MESSAGE] + _CUT
+    return data[:_LONGEST_MESSAGE].decode("utf-8", "ignore") + _CUT
 
 
 class PredictionService(protos.prediction_service.PredictionServiceServicer):
@@ -79,5 +83,9 @@ def _answer(context: grpc.ServicerContext, function: Callable[[], Any]) -> Any:
     try:
         return function()
     except Exception as error:
-        problem = as_serving_error(error)
-        context.abort(grpc.StatusCode[problem.code.name], truncated(problem.message))
+        # Without a name, which would keep the error, and the request, until the collector runs.
+        _abort(context, as_serving_error(error))
+
+
+def _abort(context: grpc.ServicerContext, problem: ServingError) -> None:
+    context.abort(grpc.StatusCode[problem.code.name], truncated(problem.message))

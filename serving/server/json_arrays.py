@@ -15,6 +15,7 @@ import tensorflow as tf
 from .codes import Code, ServingError, invalid_argument
 from .json_echo import echo, kind_of
 from .json_parse import too_big
+from .tensors import check_rank
 
 _INT32 = (-(2**31), 2**31 - 1)
 # The narrower integers are read as int32 and then wrap around.
@@ -131,6 +132,7 @@ def build(flat: Sequence[Any], shape: Sequence[int], dtype: tf.DType) -> np.ndar
     Raises:
         ServingError: INVALID_ARGUMENT for a number that a double cannot hold, or too many levels.
     """
+    check_rank("a JSON value", len(shape))
     try:
         if dtype.name == "string":
             leaves = [each if isinstance(each, bytes) else string_bytes(each) for each in flat]

@@ -28,7 +28,7 @@ def fill_examples(document: Mapping[str, Any], request: Any) -> None:
     Raises:
         ServingError: INVALID_ARGUMENT.
     """
-    request.model_spec.signature_name = signature_name_of(document)
+    request.model_spec.signature_name = _utf8(signature_name_of(document))
     target = request.input.example_list
     if "context" in document:
         target = request.input.example_list_with_context
@@ -73,9 +73,14 @@ def _fill_example(value: Any, example: Any) -> None:
         raise invalid_argument(f"Example must be JSON object but got JSON {kind_of(value)}")
     example.SetInParent()
     for name, content in value.items():
-        feature = example.features.feature[name]
+        feature = example.features.feature[_utf8(name)]
         for each in content if isinstance(content, list) else [content]:
             _add(feature, name, each)
+
+
+def _utf8(name: str) -> str:
+    """What a message can hold of a name; nothing is called what it cannot hold."""
+    return string_bytes(name).decode("utf-8", "replace")
 
 
 def _add(feature: Any, name: str, value: Any) -> None:

@@ -41,7 +41,8 @@ def predict_json(outputs: Mapping[str, np.ndarray], form: Form) -> bytes:
 def error_json(message: str) -> bytes:
     """The body that goes with an error."""
     quoted = json.dumps(message, ensure_ascii=False)
-    return f'{{\n{_INDENT}"error": {quoted}\n}}'.encode("utf-8", "surrogateescape")
+    # Some messages repeat what was sent, and that need not be UTF-8.
+    return f'{{\n{_INDENT}"error": {quoted}\n}}'.encode("utf-8", "replace")
 
 
 def single_line(texts: list[str], shape: tuple[int, ...]) -> list[str]:

@@ -18,7 +18,7 @@ class ServerOptions:
         port: gRPC; 0: any free port.
         rest_api_port: REST; None: no REST. On the command line 0 means no REST, as
             `tensorflow_model_server` has it; here 0 means any free port.
-        rest_api_timeout_in_ms: what a REST request may take.
+        rest_api_timeout_in_ms: what a REST request may take, and before that its body to arrive.
         grpc_socket_path: also listen on this Unix socket.
         grpc_channel_arguments: `key=value,key=value`.
         grpc_max_threads: how many gRPC requests run at a time; 0: chosen by the number of cores.

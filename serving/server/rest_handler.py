@@ -73,8 +73,7 @@ class RestHandler:
         except VersionTooLargeError:
             return 400, b""
         except Exception as error:
-            problem = as_serving_error(error)
-            return http_status(problem.code), error_json(problem.message)
+            return _refusal(error)
 
     def _answer(self, route: Route, body: bytes) -> bytes:
         if route.method == "status":
@@ -127,6 +126,13 @@ class RestHandler:
         return (
             f'{{\n"model_spec":{spec}\n,\n"metadata": {{"signature_def": {inner}\n}}\n}}\n'
         ).encode()
+
+
+def _refusal(error: Exception) -> tuple[int, bytes]:
+    # Not where the error is caught: a name for it there would keep it, and the body, until the
+    # collector runs.
+    problem = as_serving_error(error)
+    return http_status(problem.code), error_json(problem.message)
 
 
 def _json(message: Any, keep_names: bool = False) -> str:

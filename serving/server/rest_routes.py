@@ -63,7 +63,8 @@ def find_route(method: str, path: str) -> Route | None:
     if match is None:
         return None
     model, version, label, what = match.groups()
-    number = None if version is None else int(version)
+    # Twenty digits are too many already, and Python does not read thousands of them.
+    number = None if version is None else int(version.lstrip("0")[:20] or "0")
     if number is not None and number > _LARGEST_VERSION:
         raise VersionTooLargeError(path)
     return Route(

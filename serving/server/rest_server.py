@@ -18,6 +18,8 @@ from .options import ServerOptions
 from .rest_handler import RestHandler
 
 _LEAST_THREADS = 32
+# As tensorflow_model_server: a few bytes of gzip can become gigabytes.
+_MOST_INFLATED = 100 * 2**20
 _API = re.compile(r"/v1/.*", re.IGNORECASE | re.DOTALL)
 # What libevent says, with which tensorflow_model_server is built.
 _NOT_FOUND = (
@@ -111,9 +113,16 @@ class RestServer:
         if not _API.fullmatch(path):
             return web.Response(status=404, text=_NOT_FOUND, content_type="text/html")
         try:
-            body = await request.read()
+            async with asyncio.timeout(self._options.rest_api_timeout_in_ms / 1e3):
+                body = await self._body(request)
         except web.HTTPRequestEntityTooLarge as error:
             return _json_response(413, error_json(error.text or "Request body too large"))
+        except TimeoutError:
+            message = "The request body did not arrive in time (rest_api_timeout_in_ms)"
+            return _json_response(408, error_json(message))
+        except (web.RequestPayloadError, ConnectionError):
+            message = "The request body is cut off, or its chunks or its compression are wrong"
+            return _json_response(400, error_json(message))
         self._under_way += 1
         try:
             status, answer = await self._loop.run_in_executor(
@@ -122,6 +131,13 @@ class RestServer:
             return _json_response(status, answer)
         finally:
             self._under_way -= 1
+
+    async def _body(self, request: web.Request) -> bytes:
+        """The body, uncompressed."""
+        limit = self._options.max_message_bytes
+        if "Content-Encoding" in request.headers:
+            limit = min(limit, _MOST_INFLATED)
+        return await request.clone(client_max_size=limit).read()
 
 
 def _json_response(status: int, body: bytes) -> web.Response:

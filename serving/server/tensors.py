@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,15 @@ _MOST_DIMENSIONS = 32
 _MOST_FILLED = 2**20
 
 
-def check_rank(name: str, shape: Sequence[Any]) -> None:
-    """Refuse what the conversion between TensorFlow and NumPy cannot hold.
+def check_rank(name: str, rank: int) -> None:
+    """Refuse more dimensions than the conversion between TensorFlow and NumPy can hold.
 
     Raises:
-        ServingError: INVALID_ARGUMENT for too many dimensions.
+        ServingError: INVALID_ARGUMENT.
     """
-    if len(shape) > _MOST_DIMENSIONS:
+    if rank > _MOST_DIMENSIONS:
         raise invalid_argument(
-            f"tensor parsing error: {name} has {len(shape)} dimensions; this server takes "
+            f"tensor parsing error: {name} has {rank} dimensions; this server takes "
             f"{_MOST_DIMENSIONS}"
         )
 
@@ -49,10 +49,11 @@ def parse_tensor(name: str, proto: Any) -> np.ndarray:
     Raises:
         ServingError: INVALID_ARGUMENT if it cannot be decoded.
     """
-    check_rank(name, proto.tensor_shape.dim)
-    _check_size(name, proto)
+    check_rank(name, len(proto.tensor_shape.dim))
+    _check_filling(name, proto)
     try:
         dtype = tf.dtypes.as_dtype(proto.dtype)
+        _check_content(proto, dtype)
         # Eager ops look at the thread's context; a session's graph must not be the default here.
         with tf.init_scope():
             tensor: Any = tf.io.parse_tensor(proto.SerializeToString(), dtype)
@@ -88,16 +89,30 @@ def write_tensor(array: np.ndarray) -> Any:
     return proto
 
 
-def _check_size(name: str, proto: Any) -> None:
+def _check_filling(name: str, proto: Any) -> None:
     """Refuse a short list that stands for a very long one: C++ would allocate all of it."""
-    sizes = [dim.size for dim in proto.tensor_shape.dim]
-    elements = math.prod(sizes)
-    # A value that is really there takes a byte at least. Negative sizes are for C++ to refuse.
-    if elements > _MOST_FILLED and min(sizes) > 0 and elements > proto.ByteSize():
+    elements = math.prod(dim.size for dim in proto.tensor_shape.dim)
+    # A value that is really there takes a byte at least. What overflows, C++ refuses.
+    if _MOST_FILLED < elements < 2**63 and elements > proto.ByteSize():
         raise invalid_argument(
             f"tensor parsing error: {name} says that it has {elements} values but brings fewer; "
             f"this server fills up to {_MOST_FILLED}"
         )
+
+
+def _check_content(proto: Any, dtype: tf.DType) -> None:
+    """Raise ValueError for what C++ will not decode.
+
+    It would say so itself, but TensorFlow 2.21 never frees the message of an error of its own: a
+    kilobyte each time.
+    """
+    sizes = [dim.size for dim in proto.tensor_shape.dim]
+    elements, content = math.prod(sizes), len(proto.tensor_content)
+    is_handle = dtype.size == 0 and dtype != tf.string  # a resource or a variant
+    if is_handle or min(sizes, default=0) < 0 or elements >= 2**63:
+        raise ValueError
+    if content and elements and dtype.size and content != elements * dtype.size:
+        raise ValueError
 
 
 def _field(name: str) -> _Writer:

@@ -2,13 +2,12 @@
 
 import http.client
 import json
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import numpy as np
 import tensorflow as tf
 
-from eigenfit.serving.server import RunningServer
 from eigenfit.serving.server.protos import (
     GetModelMetadataRequest,
     GetModelStatusRequest,
@@ -18,10 +17,20 @@ from eigenfit.serving.server.protos import (
 )
 
 
+class Ports(Protocol):
+    """A running server, in this process or in another."""
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def rest_port(self) -> int | None: ...
+
+
 class Client:
     """Both interfaces of one server."""
 
-    def __init__(self, server: RunningServer):
+    def __init__(self, server: Ports):
         self.channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
         self.predictions = prediction_service.PredictionServiceStub(self.channel)
         self.models = model_service.ModelServiceStub(self.channel)
