@@ -44,7 +44,7 @@ bench: $(PEERS_INSTALLED)  ## measure beside other programs; ARGS="speed --quick
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, caches, and what builds and the demo wrote
-	rm -rf $(VENV) build dist *.egg-info demo_output .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info demo_output bench_output .hypothesis .pytest_cache .ruff_cache
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Tests import `eigenfit.solver` as users do. Python finds it through the editable install; Pyright

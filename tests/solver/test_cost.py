@@ -1,0 +1,114 @@
+"""What a step costs, counted rather than timed: operations, decompositions, allocations.
+
+A change that makes a step dearer fails here. If it is worth its price, raise the number.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import SpectralSolver, Toeplitz
+
+v1 = tf.compat.v1
+
+SIZE = 8
+DECOMPOSITION = "SelfAdjointEigV2"
+
+
+class Cost(NamedTuple):
+    """Of one run of the graph, after Grappler.
+
+    Attributes:
+        operations: how many were run.
+        allocations: how many of them took memory.
+        decompositions: runs of the eigendecomposition with eigenvectors.
+        decomposed: matrices in all of these runs.
+        steps: `[B]`, of the rows.
+    """
+
+    operations: int
+    allocations: int
+    decompositions: int
+    decomposed: int
+    steps: np.ndarray
+
+
+@functools.cache
+def solver() -> SpectralSolver:
+    return SpectralSolver(Toeplitz(SIZE))
+
+
+@functools.cache
+def session() -> tuple[tf.compat.v1.Session, list[str], list[str]]:
+    """The graph of a fit in a session, which tells what it runs; inputs and outputs."""
+    compiled = solver()._fit[False, False].get_concrete_function()
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(compiled.graph.as_graph_def(), name="")
+    inputs = [tensor.name for tensor in compiled.inputs]
+    steps = compiled.structured_outputs.steps.name
+    return v1.Session(graph=graph), inputs, [steps]
+
+
+@functools.cache
+def cost_of(rows: int, max_steps: int) -> Cost:
+    """The cost of fits from points near the answers; with `max_steps` the tolerance is 0."""
+    generator = np.random.default_rng(3)
+    known = generator.normal(size=(rows, SIZE))
+    targets = solver().spectrum(known).numpy()
+    start = known + 0.05 * generator.normal(size=known.shape)
+    tolerance = np.full(rows, 0.0 if max_steps else np.nan)
+    limit = np.full(rows, max_steps, np.int32)
+    runner, inputs, outputs = session()
+    values = (targets, start, np.ones_like(targets), tolerance, limit)
+    report = v1.RunMetadata()
+    options = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE)
+    steps = runner.run(
+        outputs, dict(zip(inputs, values, strict=True)), options=options, run_metadata=report
+    )[0]
+    nodes = [node for device in report.step_stats.dev_stats for node in device.node_stats]
+    eigh = [node for node in nodes if DECOMPOSITION in node.node_name]
+    return Cost(
+        operations=len(nodes),
+        allocations=sum(any(used.total_bytes > 0 for used in node.memory) for node in nodes),
+        decompositions=len(eigh),
+        decomposed=sum(node.output[0].tensor_description.shape.dim[0].size for node in eigh),
+        steps=steps,
+    )
+
+
+def of_a_step(field: str) -> float:
+    short, long = cost_of(1, 2), cost_of(1, 4)
+    assert (short.steps[0], long.steps[0]) == (2, 4)
+    return (getattr(long, field) - getattr(short, field)) / 2
+
+
+def test_operations_of_a_step():
+    assert of_a_step("operations") <= 260
+
+
+def test_allocations_of_a_step():
+    assert 0 < of_a_step("allocations") <= 100
+
+
+def test_a_step_decomposes_once():
+    assert of_a_step("decompositions") == 1
+    assert cost_of(1, 4).decompositions == 5  # the start, and four steps
+
+
+def test_operations_around_the_steps():
+    around = cost_of(1, 2).operations - 3 * of_a_step("operations")
+    assert around <= 600
+
+
+@pytest.mark.parametrize("rows", [64, 700])
+def test_rows_that_are_done_are_hardly_decomposed_again(rows):
+    """Until an eighth of the pool is done, the done rows of it idle along."""
+    cost = cost_of(rows, 0)
+    needed = (cost.steps + 1).sum()
+    assert needed <= cost.decomposed <= 1.1 * needed
