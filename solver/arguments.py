@@ -67,18 +67,16 @@ class Arguments:
         *known: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
         """The other arguments of a fit as tensors with the rows of the targets."""
-        rows = tf.shape(targets)[0]
-        nan = tf.constant(np.nan, self._dtype)
         if initial is None:
-            initial = tf.fill([rows, self._count], nan)
-        initial = self.unknowns(initial, "initial")
-        weights = tf.ones_like(targets) if weights is None else self.levels("weights", weights)
-        tolerance = checks.as_column(
-            "tolerance", nan if tolerance is None else tolerance, self._dtype
-        )
-        max_steps = checks.as_column("max_steps", 0 if max_steps is None else max_steps, tf.int32)
-        tolerance = tf.broadcast_to(tolerance, [rows]) if tolerance.shape.rank == 0 else tolerance
-        max_steps = tf.broadcast_to(max_steps, [rows]) if max_steps.shape.rank == 0 else max_steps
+            initial = _filled(targets, np.nan, self._dtype, self._count)
+        else:
+            initial = self.unknowns(initial, "initial")
+        if weights is None:
+            weights = _filled(targets, 1.0, self._dtype, self._num_targets)
+        else:
+            weights = self.levels("weights", weights)
+        tolerance = _column("tolerance", tolerance, np.nan, self._dtype, targets)
+        max_steps = _column("max_steps", max_steps, 0, tf.int32, targets)
         checks.check_same_rows(
             targets=targets,
             initial=initial,
@@ -100,6 +98,23 @@ class Arguments:
                 f"[rows, {self._count}], got [{tensor.shape[0]}]."
             )
         return tf.broadcast_to(tensor, [tf.shape(targets)[0], self._count])
+
+
+def _column(
+    argument: str, value: Any, default: float, dtype: tf.DType, targets: tf.Tensor
+) -> tf.Tensor:
+    """One number for each row of the targets, `[B]`."""
+    if value is None:
+        return _filled(targets, default, dtype)
+    column = checks.as_column(argument, value, dtype)
+    return tf.broadcast_to(column, tf.shape(targets)[:1]) if column.shape.rank == 0 else column
+
+
+def _filled(targets: tf.Tensor, value: float, dtype: tf.DType, *width: int) -> tf.Tensor:
+    """The same number in every row of the targets, `[B, *width]`."""
+    if tf.executing_eagerly():  # NumPy starts faster than an operation of TensorFlow
+        return tf.constant(np.full([len(targets), *width], value, dtype.as_numpy_dtype))
+    return tf.fill([tf.shape(targets)[0], *width], tf.constant(value, dtype))
 
 
 def _by_row(value: Any) -> bool:
