@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from eigenfit.serving.server import Code, ServerOptions, ServingError, start_server
+from eigenfit.serving.server.session_model import SessionModel
 from eigenfit.serving.server.versions import VersionPolicy, choose_versions, list_versions
 
 from .clients import Client, predict_request, refusal
@@ -137,6 +139,14 @@ def test_request_in_flight_outlives_its_version(serve, many_path, tmp_path):
     assert was_running, "the request was too quick to show anything"
     wait_for(lambda: states(client, "many")[1] == END)
     assert refusal(client.predict, request)[0] == "NOT_FOUND"
+
+
+def test_a_closed_session_leaves_nothing_behind(many_path):
+    """The collector has run by then: nobody waits for it."""
+    session = SessionModel(next(str(path) for path in Path(many_path).iterdir()))
+    graph = weakref.ref(session._graph)
+    session.close()
+    assert graph() is None
 
 
 def test_version_comes_back(serve, tmp_path):
