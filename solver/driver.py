@@ -17,7 +17,7 @@ from .certify import certify
 from .evaluation import evaluate
 from .model import Data
 from .output import Output, empty_output, unpack, write
-from .packing import concatenate, gather_rows
+from .packing import Layout, concatenate, gather_rows
 from .pool_layout import PoolLayout, PoolTables
 from .result import FitResult
 from .rows import Batch, Pool, Task, new_tasks, row_numbers
@@ -43,11 +43,15 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     queue = tf.cast(tf.where(batch.valid)[:, 0], tf.int32)
     waiting = tf.shape(queue)[0]
     capacity = tf.constant(settings.pool_rows) if settings.compaction else waiting
+    batch_layout = Layout(batch._replace(valid=()))
+    batch_tables = batch_layout.pack(batch._replace(valid=()))
 
     def admit(taken: tf.Tensor, room: tf.Tensor) -> tuple[Task, tf.Tensor]:
         """The next rows of the queue."""
         upto = tf.minimum(taken + room, waiting)
-        return new_tasks(settings, batch, queue[taken:upto]), upto
+        place = queue[taken:upto]
+        rows = batch_layout.unpack(tuple(tf.gather(table, place) for table in batch_tables))
+        return new_tasks(settings, rows, place), upto
 
     # Traced once for both places: it is a quarter of the graph.
     enter = tf.function(functools.partial(begin, settings), autograph=False, reduce_retracing=True)

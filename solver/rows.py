@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from .evaluation import Point
 from .model import Data
-from .packing import Layout, gather_rows
+from .packing import Layout
 from .settings import Settings
 
 
@@ -92,22 +92,21 @@ class Pool(NamedTuple):
     status: tf.Tensor
 
 
-def new_tasks(settings: Settings, batch: Batch, index: tf.Tensor) -> Task:
-    """Tasks for the rows of the batch with these numbers."""
-    data = gather_rows(batch.data, index)
-    initial = tf.gather(batch.initial, index)
-    integers = tf.zeros_like(index)
+def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
+    """Tasks for rows of the batch, which have these places in it, `[R]`."""
+    data, initial = rows.data, rows.initial
+    integers = tf.zeros_like(place)
     several = settings.starts > 1
-    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (tf.gather(batch.single, index) > 0)
+    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
     return Task(
-        place=index,
+        place=place,
         data=data,
         initial=initial,
-        tolerance=tf.gather(batch.tolerance, index),
-        max_steps=tf.gather(batch.max_steps, index),
+        tolerance=rows.tolerance,
+        max_steps=rows.max_steps,
         steps=integers,
         attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
-        offset=tf.gather(batch.offset, index),
+        offset=rows.offset,
         limit=integers,
         cosine=tf.zeros_like(data.targets[:, 0]),
         agreeing=integers,
