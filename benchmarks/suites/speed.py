@@ -56,7 +56,7 @@ def text(result: dict[str, Any]) -> str:
         f"{entry['problem']}, {cell['rows']} rows: {cell['peer']} {report.percent(cell['solved'])}"
         for entry in result["measurements"]
         for cell in entry["cells"]
-        if cell["solved"] < 1.0
+        if cell["measured_rows"] and cell["solved"] < 1.0
     )
     return (
         "The time of eigenfit, and how many times as long the others take: the ratio of the "
