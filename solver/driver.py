@@ -43,8 +43,9 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     queue = tf.cast(tf.where(batch.valid)[:, 0], tf.int32)
     waiting = tf.shape(queue)[0]
     capacity = tf.constant(settings.pool_rows) if settings.compaction else waiting
-    batch_layout = Layout(batch._replace(valid=()))
-    batch_tables = batch_layout.pack(batch._replace(valid=()))
+    fields = batch._replace(valid=())
+    batch_layout = Layout(fields)
+    batch_tables = batch_layout.pack(fields)
 
     def admit(taken: tf.Tensor, room: tf.Tensor) -> tuple[Task, tf.Tensor]:
         """The next rows of the queue."""

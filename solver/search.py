@@ -113,9 +113,9 @@ def compare_starts(
     same &= ~is_hop(settings, task.attempt)  # it is no surprise that a hop leads back
     better = point.loss < best
     none = ~some & ~better  # no start gave a finite matrix yet
-    # Out of steps, a row that has been at a better end goes back there, to be evaluated once more.
     spent = task.steps >= task.max_steps
-    more = tf.where(none, task.attempt + 1 < settings.starts, ~better | ~spent) & ~(none & spent)
+    # Out of steps, a row that has been at a better end goes back there, to be evaluated once more.
+    more = tf.where(none, ~spent & (task.attempt + 1 < settings.starts), ~spent | ~better)
     again = ~refining & ~matched & more
     # Out of steps before the end was refined: it is not a certified minimum.
     cut = ~refining & (status == Status.STATIONARY)
