@@ -10,6 +10,7 @@ import tensorflow as tf
 from scipy.optimize import curve_fit
 
 from eigenfit.solver import Affine, Covariance, Matched, SpectralSolver
+from eigenfit.solver.statistics import standard_errors
 from tests.problems.given_matrices import random_hermitian
 
 from .helpers import as_numpy, assert_same, take
@@ -313,3 +314,28 @@ def test_undetermined_parameters_at_zero_residual():
     twins = Affine(None, [np.diag([0.0, 1.0, 0.0]), np.diag([0.0, 2.0, 0.0])])
     fit = SpectralSolver(twins, initial=[1.0, 0.0]).fit([[0.0, 0.0, 1.0]])
     assert np.isinf(fit.standard_errors).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_standard_errors_at_any_condition(dtype):
+    """Well-conditioned rows are taken from the normal matrix, the others from singular values."""
+    rng = np.random.default_rng(3)
+    left, _ = np.linalg.qr(rng.normal(size=(9, 12, 4)))
+    right, _ = np.linalg.qr(rng.normal(size=(9, 4, 4)))
+    conditions = np.logspace(0, 5 if dtype == np.float64 else 2.5, 9)
+    singular = np.stack([conditions**-share for share in (0.0, 0.2, 0.5, 1.0)], axis=-1)
+    jacobian = (left * singular[:, None, :] @ right).astype(dtype)
+    units = np.array([1.0, 1024.0, 1 / 1024, 8.0])
+    ones = tf.ones(9, dtype)
+    held = np.array([False, True, False, False])
+    for mask in (None, tf.constant([held] * 9)):
+        free = ~held if mask is not None else ~np.zeros(4, bool)
+        found = standard_errors(
+            tf.constant(jacobian * units.astype(dtype)), mask, ones, 12 * ones, absolute_sigma=True
+        )
+        # The variances are the squared lengths of the rows of the pseudoinverse.
+        inverse = np.linalg.pinv(jacobian[:, :, free].astype(float))
+        expected = np.linalg.norm(inverse, axis=-1) / units[free]
+        rtol = 10 * np.finfo(dtype).eps ** 0.625
+        np.testing.assert_allclose(found.numpy()[:, free], expected, rtol=rtol)
+        assert np.isnan(found.numpy()[:, ~free]).all()
