@@ -24,7 +24,7 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     # The rounding error of eigenvalues bounds how small a gradient can be computed.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     largest = tf.maximum(task.scale, tf.reduce_max(tf.abs(point.eigenvalues), axis=-1))
-    rounding = 8.0 * epsilon * settings.parameterization.size * largest
+    rounding = 16.0 * epsilon * np.sqrt(settings.parameterization.size) * largest
     rounding *= tf.reduce_max(task.data.weights, axis=-1)
     bound = (task.cosine * tf.sqrt(point.loss) + rounding)[:, None]
     if task.data.has_priors:
