@@ -19,7 +19,7 @@ from .settings import Settings
 # So many starts come first: in a fit with residual left, their agreement ends the search.
 _STARTS_ANYWHERE = 6
 # How far a hop moves the levels, in units of the standard deviation of the targets.
-_LENGTH = 0.3
+_LENGTH = 0.4
 
 
 def is_hop(settings: Settings, attempt: tf.Tensor) -> tf.Tensor:

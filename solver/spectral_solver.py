@@ -87,7 +87,7 @@ class SpectralSolver(tf.Module):
             starts: the most starting points to try in a row that ends without matching its
                 spectrum; the best end is returned. The search ends early when the spectrum is
                 matched, or when six starts agree on the best least-squares minimum. When None,
-                that of the method (64 for `LevenbergMarquardt`), or K if `initial` is given; the
+                that of the method (128 for `LevenbergMarquardt`), or K if `initial` is given; the
                 solver chooses those beyond K.
             tolerance: default for `fit`: the rms residual, relative to the spectral scale (the
                 largest magnitude among the targets and the levels at the first start), at which

@@ -16,7 +16,7 @@ TITLE = "Cold starts: how many solvable spectra are matched"
 
 _TARGETS = 1000
 # What eigenfit tries by default.
-_STARTS = 64
+_STARTS = 128
 # Seconds for one peer and problem; then the targets that are left are not tried.
 _BUDGET = 25.0
 _BATCH = 32

@@ -74,7 +74,7 @@ class GaussNewton:
     """
 
     default_max_steps = 200
-    default_starts = 64
+    default_starts = 128
     needs_hessian = False
 
     def __init__(self, max_halvings: int = 30):

@@ -174,7 +174,7 @@ class LBFGS:
     """
 
     default_max_steps = 2000
-    default_starts = 64
+    default_starts = 128
     needs_hessian = False
 
     def __init__(self, memory: int = 10):

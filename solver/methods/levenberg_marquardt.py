@@ -115,7 +115,7 @@ class LevenbergMarquardt:
     """
 
     default_max_steps = 200
-    default_starts = 64
+    default_starts = 128
     needs_hessian = False
 
     def __init__(self, initial_damping: float = 1e-3):

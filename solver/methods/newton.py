@@ -114,7 +114,7 @@ class Newton:
     """
 
     default_max_steps = 200
-    default_starts = 64
+    default_starts = 128
     needs_hessian = True
 
     def __init__(self, initial_damping: float = 1e-3):

@@ -163,7 +163,7 @@ def narrow(x: tf.Tensor) -> tf.Tensor:
 
 
 def test_search_goes_on_where_many_starts_are_not_finite():
-    """64 starts of 8 proposals each: eight of the 512 lie in the sector, none of the first 48."""
+    """Of the first 512 proposals eight lie in the sector, none of the first 48."""
     x = np.array([np.cos(2.6), np.sin(2.6)])
     levels = np.sort([*x, x.sum()])
     nonlinear = SpectralSolver(Nonlinear(narrow, n=3, p=2))

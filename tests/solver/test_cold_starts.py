@@ -32,7 +32,7 @@ STRUCTURES = {
     "Toeplitz n=4": (lambda: Toeplitz(4), 1000, 0.999),
     "Toeplitz n=8": (lambda: Toeplitz(8), 1000, 0.999),
     "Toeplitz n=16": (lambda: Toeplitz(16), 300, 0.99),
-    "additive n=8": (lambda: Additive(_given_matrix()), 1000, 0.999),
+    "additive n=8": (lambda: Additive(_given_matrix()), 2000, 0.999),
     "Jacobi n=10": (lambda: Tridiagonal(10), 1000, 0.99),
 }
 
@@ -65,7 +65,7 @@ def test_a_row_that_hops_is_fitted_as_if_alone():
     targets = np.sort(np.random.default_rng(5).normal(size=(60, 16)), axis=1)
     together = solver.fit(targets)
     # So many steps are more than the starts before the first hop may take.
-    hopped = np.flatnonzero(together.steps.numpy() > 8 * solver.max_steps // 64)
+    hopped = np.flatnonzero(together.steps.numpy() > 8 * solver.max_steps // solver._settings.starts)
     assert len(hopped) >= 3
     for row in hopped[:3]:
         alone = solver.fit(targets[row : row + 1])
@@ -86,7 +86,7 @@ def test_a_hop_moves_the_levels_by_a_share_of_their_deviation():
     )
     point = point._replace(column_norms=tf.fill([1, 50], tf.constant(4.0, tf.float64)))
     moves = np.array([hop(settings, data, point, tf.constant([k]))[0] for k in range(7, 63, 2)])
-    assert 0.25 * targets.std() < moves.std() < 0.35 * targets.std()
+    assert 0.35 * targets.std() < moves.std() < 0.45 * targets.std()
     assert abs(moves.mean()) < 0.05 * targets.std()
 
 
