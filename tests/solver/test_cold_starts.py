@@ -65,7 +65,9 @@ def test_a_row_that_hops_is_fitted_as_if_alone():
     targets = np.sort(np.random.default_rng(5).normal(size=(60, 16)), axis=1)
     together = solver.fit(targets)
     # So many steps are more than the starts before the first hop may take.
-    hopped = np.flatnonzero(together.steps.numpy() > 8 * solver.max_steps // solver._settings.starts)
+    hopped = np.flatnonzero(
+        together.steps.numpy() > 8 * solver.max_steps // solver._settings.starts
+    )
     assert len(hopped) >= 3
     for row in hopped[:3]:
         alone = solver.fit(targets[row : row + 1])
