@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from tensorflow.python.framework import ops
+
+# Read when Ray is imported; a cluster asks for a token, and who connects by its address must too.
+os.environ["RAY_AUTH_MODE"] = "token"
 
 # What is imported stays: the collector need not walk it after every module.
 gc.collect()

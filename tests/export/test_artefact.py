@@ -68,7 +68,7 @@ def test_description(model):
     assert info["method"]["kind"] == "LevenbergMarquardt"
     assert info["tensorflow_version"] == tf.__version__
     assert info["signatures"]["fit"]["targets"] == {"shape": [None, 3], "dtype": "float64"}
-    assert (info["starts"], info["solutions"], info["bounds"]) == (64, 1, None)
+    assert (info["starts"], info["solutions"], info["bounds"]) == (128, 1, None)
 
 
 @pytest.mark.usefixtures("only_spectrum")

@@ -9,6 +9,8 @@ import ray
 from eigenfit.export import export_saved_model
 from eigenfit.solver import SpectralSolver, Symmetric
 
+from .own_cluster import own_cluster
+
 
 @pytest.fixture(scope="session")
 def solver() -> SpectralSolver:
@@ -29,15 +31,8 @@ def cluster(tmp_path_factory) -> Iterator[str]:
     """
     shadow = tmp_path_factory.mktemp("path")
     (shadow / "eigenfit.py").write_text("raise ImportError('not on the workers')")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("PYTHONPATH", str(shadow))
-        ray.init(
-            address="local",
-            num_cpus=2,
-            include_dashboard=False,
-            object_store_memory=100 * 2**20,
-            log_to_driver=False,
-        )
-    yield ray.get_runtime_context().gcs_address
-    ray.shutdown()
+    workers = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(shadow)}
+    with own_cluster(2, 100 * 2**20, workers) as address:
+        ray.init(address=address, log_to_driver=False)
+        yield address
+        ray.shutdown()
