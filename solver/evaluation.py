@@ -69,7 +69,7 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
     """
     structure, comparison = model.parameterization, model.comparison
     values, vectors, finite = structure.eigensystem(parameters)
-    slopes = structure.level_jacobian(parameters, vectors)
+    slopes = _slopes(model, parameters, vectors)
     assignment = comparison.assign(values, data.targets, data.weights)
     weights = data.weights
     difference = data.targets - comparison.observe(values, assignment)
@@ -125,6 +125,19 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
         upper=data.upper,
         hessian=hessian,
     )
+
+
+def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
+    """`[R, n, p]`, the derivatives of the levels; 0 for those that no target is compared with."""
+    structure, used = model.parameterization, model.comparison.used
+    if not structure.is_one_block or len(used) == structure.size:
+        return structure.level_jacobian(parameters, vectors)
+    chosen = tf.gather(vectors, tf.constant(used, tf.int32), axis=2)
+    slopes = structure.level_jacobian(parameters, chosen)
+    place = np.full(structure.size, len(used))
+    place[used] = np.arange(len(used))
+    with_zero = tf.pad(slopes, [[0, 0], [0, 1], [0, 0]])
+    return tf.gather(with_zero, tf.constant(place, tf.int32), axis=1)
 
 
 def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:

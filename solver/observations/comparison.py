@@ -36,6 +36,12 @@ class Comparison:
         """`m`."""
         return len(self.upper)
 
+    @property
+    def used(self) -> np.ndarray:
+        """The numbers of the levels that any target may be compared with, ascending."""
+        candidates = [candidates for _, candidates in self.groups]
+        return np.unique(np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates]))
+
     def assign(self, levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """The number of the level that each target is compared with.
 

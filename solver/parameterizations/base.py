@@ -144,17 +144,18 @@ class Parameterization(tf.Module):
 
         Args:
             parameters: `[B, p]`.
-            eigenvectors: `[B, n, n]`, in columns, as `eigensystem` gives them at these parameters.
+            eigenvectors: `[B, n, n]`, in columns, as `eigensystem` gives them at these parameters;
+                where the matrix is one block, some of the columns will do, `[B, n, c]`.
 
         Returns:
-            `[B, n, p]`, real.
+            `[B, n, p]` or `[B, c, p]`, real.
         """
         # The derivatives side by side, `[B, n, p * n]`: one product for each row.
         size, count = self.size, self.num_parameters
         side_by_side = tf.transpose(self.derivatives(parameters), [0, 2, 1, 3])
         side_by_side = tf.reshape(side_by_side, [-1, size, count * size])
         products = matmul_rows(hermitian_transpose(eigenvectors), side_by_side)
-        products = tf.reshape(products, [-1, size, count, size])
+        products = tf.reshape(products, [-1, eigenvectors.shape[2], count, size])
         levels = tf.linalg.matvec(products, tf.linalg.matrix_transpose(eigenvectors))
         return tf.math.real(levels)
 
@@ -168,10 +169,10 @@ class Parameterization(tf.Module):
 
         Args:
             parameters: `[B, p]`.
-            vectors: `[B, n, n]`, in columns.
+            vectors: `[B, n, c]`, in columns.
 
         Returns:
-            `[B, n, p]`, real.
+            `[B, c, p]`, real.
         """
         return self.level_jacobian(parameters, vectors)
 

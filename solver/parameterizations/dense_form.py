@@ -63,15 +63,15 @@ class DenseForm:
         return flat
 
     def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """`v_k^H B_j v_k` for eigenvectors `[B, n, n]`, as `[B, n, p]`.
+        """`v_k^H B_j v_k` for eigenvectors `[B, n, c]`, as `[B, c, p]`.
 
-        One product `V^H [n, n] @ [n, p * n]` in each row gives `v_k^H B_j` for every level and
+        One product `V^H [c, n] @ [n, p * n]` in each row gives `v_k^H B_j` for every level and
         parameter; a second one, level by level, contracts with `v_k`.
         """
         count, size, _ = self.basis.shape
         side_by_side = self.basis.transpose(1, 0, 2).reshape(size, count * size)
         shared = tf.constant(side_by_side[None], eigenvectors.dtype)
         products = matmul_rows(hermitian_transpose(eigenvectors), shared)
-        products = tf.reshape(products, [-1, size, count, size])
+        products = tf.reshape(products, [-1, eigenvectors.shape[2], count, size])
         levels = tf.linalg.matvec(products, tf.linalg.matrix_transpose(eigenvectors))
         return tf.math.real(levels)

@@ -117,7 +117,7 @@ class EntryForm:
         return entries
 
     def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """`d lambda_k / dx_j` for eigenvectors `[B, n, n]`, as `[B, n, p]`."""
+        """`d lambda_k / dx_j` for eigenvectors `[B, n, c]`, as `[B, c, p]`."""
         by_level = tf.linalg.matrix_transpose(eigenvectors)
         left = tf.gather(by_level, tf.constant(self.rows, tf.int32), axis=2)
         right = tf.gather(by_level, tf.constant(self.columns, tf.int32), axis=2)
