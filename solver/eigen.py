@@ -57,13 +57,22 @@ def guarded_eigh(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         Eigenvalues `[B, n]` (real, ascending), eigenvectors `[B, n, n]` in columns, and `[B]`
         bool, whether the matrix was finite.
     """
+    safe, finite = replace_infinite(matrix)
+    values, vectors = tf.linalg.eigh(safe)
+    return tf.math.real(values), vectors, finite
+
+
+def replace_infinite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The identity for every matrix of a batch `[B, n, n]` that cannot be decomposed.
+
+    Returns:
+        `[B, n, n]`, and `[B]` bool, whether the matrix was finite and not too large.
+    """
     magnitude = tf.abs(matrix)
     limit = tf.constant(largest_entry(magnitude.dtype), magnitude.dtype)
     finite = tf.reduce_all(magnitude < limit, axis=[1, 2])
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
-    safe = tf.where(finite[:, None, None], matrix, identity)
-    values, vectors = tf.linalg.eigh(safe)
-    return tf.math.real(values), vectors, finite
+    return tf.where(finite[:, None, None], matrix, identity), finite
 
 
 def divided_differences(

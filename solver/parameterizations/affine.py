@@ -101,22 +101,12 @@ class Affine(Parameterization):
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""
         return self._form.matrix(parameters)
 
-    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """See `Parameterization.eigensystem`.
+    def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Parameterization.finite_matrix`.
 
         Where all parameters are of reasonable size the matrix is finite, and they are far fewer
-        than its entries. A row where they are not gets A0 decomposed.
+        than its entries. A row where they are not gets A0.
         """
-        matrix, finite = self._finite_matrix(parameters)
-        values, vectors = tf.linalg.eigh(matrix)
-        return tf.math.real(values), vectors, finite
-
-    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Parameterization.levels`: without eigenvectors, which take time."""
-        matrix, finite = self._finite_matrix(parameters)
-        return tf.math.real(tf.linalg.eigvalsh(matrix)), finite
-
-    def _finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         dtype = parameters.dtype
         limits = largest_entry(dtype) / self.num_parameters / self.parameter_scales
         finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)

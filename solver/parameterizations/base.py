@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import eigenvalues, guarded_eigh, hermitian_transpose, matmul_rows
+from ..eigen import eigenvalues, hermitian_transpose, matmul_rows, replace_infinite
 from ..seed import SEED
 from .level_curvature import coupled_curvature, density_of
 
@@ -98,12 +98,23 @@ class Parameterization(tf.Module):
             (one tensor for each block where the matrix has blocks); and `[B]` bool, whether the
             matrix was finite.
         """
-        return guarded_eigh(self.matrix(parameters))
+        matrix, finite = self.finite_matrix(parameters)
+        values, vectors = tf.linalg.eigh(matrix)
+        return tf.math.real(values), vectors, finite
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The levels of `eigensystem` alone, `[B, n]`, and whether the matrix was finite, `[B]`."""
-        values, _, finite = self.eigensystem(parameters)
-        return values, finite
+        matrix, finite = self.finite_matrix(parameters)
+        return tf.math.real(tf.linalg.eigvalsh(matrix)), finite
+
+    def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Matrices that can be decomposed, `[B, n, n]`, for `tf.linalg.eigh` raises for the others.
+
+        Returns:
+            The matrices, and `[B]` bool, whether this is the matrix: one that is not finite is
+            replaced by another.
+        """
+        return replace_infinite(self.matrix(parameters))
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The eigenvalues `[B, n]`, twice differentiable; NaN where the matrix is not finite."""

@@ -67,6 +67,11 @@ class Blocks(Parameterization):
         ]
         return _sum_of(parts)
 
+    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The levels of `eigensystem` alone; see `Parameterization.levels`."""
+        values, _, finite = self.eigensystem(parameters)
+        return values, finite
+
     @property
     def is_one_block(self) -> bool:
         """False: each member is decomposed by itself."""

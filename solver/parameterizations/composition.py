@@ -69,6 +69,10 @@ class Reduced(Parameterization):
         """That of the inner parameterization; see `Parameterization.levels`."""
         return self.inner.levels(self.expand(parameters))
 
+    def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """That of the inner parameterization; see `Parameterization.finite_matrix`."""
+        return self.inner.finite_matrix(self.expand(parameters))
+
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """That of the inner parameterization; see `Parameterization.spectrum`."""
         return self.inner.spectrum(self.expand(parameters))
