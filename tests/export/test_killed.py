@@ -16,7 +16,10 @@ def half_versions(base_dir):
     """Versions that miss a part; one that was removed meanwhile is none."""
     half = []
     for number, name in existing_versions(base_dir).items():
-        parts = sorted(path.name for path in (base_dir / name).glob("part*"))
+        try:
+            parts = [path for path in (base_dir / name).iterdir() if path.name.startswith("part")]
+        except FileNotFoundError:
+            continue
         if len(parts) != PARTS and (base_dir / name).exists():
             half.append(number)
     return half
