@@ -417,7 +417,7 @@ class SpectralSolver(tf.Module):
 
         Example:
             >>> SpectralSolver(Toeplitz(2)).describe()["method"]
-            {'kind': 'LevenbergMarquardt', 'initial_damping': 0.001}
+            {'kind': 'LevenbergMarquardt', 'initial_damping': 1e-10}
         """
         return describe(self._settings)
 

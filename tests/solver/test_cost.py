@@ -89,11 +89,11 @@ def of_a_step(field: str) -> float:
 
 
 def test_operations_of_a_step():
-    assert of_a_step("operations") <= 260
+    assert of_a_step("operations") <= 270
 
 
 def test_allocations_of_a_step():
-    assert 0 < of_a_step("allocations") <= 100
+    assert 0 < of_a_step("allocations") <= 104
 
 
 def test_a_step_decomposes_once():
