@@ -10,11 +10,13 @@ that needs a second start costs no other row anything, and memory does not grow 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from .certify import certify
-from .evaluation import evaluate
+from .evaluation import Point, evaluate
 from .model import Data
 from .output import Output, empty_output, unpack, write
 from .packing import Layout, concatenate, gather_rows
@@ -115,7 +117,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 def step_pool(settings: Settings, pool: Pool) -> Pool:
     """One step of every row that is not done, and its new status."""
     task, state = pool.task, pool.state
-    trial = evaluate(settings.model, state.trial, task.data, settings.method.needs_hessian)
+    trial = _evaluate_trial(settings, state, task.data)
     active = pool.status == RUNNING
     state = settings.method.step(state, trial, active)
     steps = task.steps + tf.cast(active, tf.int32)
@@ -125,7 +127,41 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     scale = tf.where(known, task.scale, measured)
     task = task._replace(steps=steps, scale=scale)
     status = tf.where(active, certify(settings, task, state), pool.status)
+    if _follows_levels(settings):
+        ended = active & (status != RUNNING)
+        state, status = _confirm(settings, task, state, status, ended)
     return Pool(task, state, status)
+
+
+def _follows_levels(settings: Settings) -> bool:
+    """Whether few levels are found near those of the accepted point, without the others."""
+    return settings.model.few is not None and not settings.method.needs_hessian
+
+
+def _evaluate_trial(settings: Settings, state: Any, data: Data) -> Point:
+    near = None
+    if _follows_levels(settings):
+        known = state.point.loss < state.point.loss.dtype.max
+        nan = tf.constant(np.nan, state.point.eigenvalues.dtype)
+        near = tf.where(known[:, None], state.point.eigenvalues, nan)
+    return evaluate(settings.model, state.trial, data, settings.method.needs_hessian, near)
+
+
+def _confirm(
+    settings: Settings, task: Task, state: Any, status: tf.Tensor, ended: tf.Tensor
+) -> tuple[Any, tf.Tensor]:
+    """Evaluate where rows ended once more, with all levels, and ask again whether it is the end."""
+
+    def confirmed() -> tuple[Any, tf.Tensor]:
+        rows = tf.where(ended)
+        some = gather_rows((task, state), rows[:, 0])
+        point = evaluate(settings.model, some[1].point.parameters, some[0].data)
+        again = certify(settings, some[0], some[1]._replace(point=point))
+        update = tf.tensor_scatter_nd_update
+        points = tf.nest.map_structure(lambda a, b: update(a, rows, b), state.point, point)
+        return state._replace(point=points), update(status, rows, again)
+
+    return tf.cond(tf.reduce_any(ended), confirmed, lambda: (state, status))
 
 
 def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:

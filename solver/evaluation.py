@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .few_levels import few_eigenpairs
 from .hessian import loss_hessian
 from .model import Data, Model, is_given
 
@@ -55,7 +56,13 @@ class Point(NamedTuple):
         return is_given(self.lower)
 
 
-def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool = False) -> Point:
+def evaluate(
+    model: Model,
+    parameters: tf.Tensor,
+    data: Data,
+    with_hessian: bool = False,
+    near: tf.Tensor | None = None,
+) -> Point:
     """Evaluate every row.
 
     Args:
@@ -63,17 +70,24 @@ def evaluate(model: Model, parameters: tf.Tensor, data: Data, with_hessian: bool
         parameters: `[R, p]`, within the bounds.
         data: of these rows.
         with_hessian: whether to compute second derivatives too.
+        near: `[R, n]`, the eigenvalues at points that may be near, NaN in a row that has none;
+            None for none at all. Where few levels of many are compared, that saves most of the
+            work, and the point is to be evaluated without it before it is an answer.
 
     Returns:
         The `Point`. A row whose matrix is not finite has the largest loss and zero gradient.
     """
     structure, comparison = model.parameterization, model.comparison
-    values, vectors, finite = structure.eigensystem(parameters)
-    slopes = _slopes(model, parameters, vectors)
+    if model.few is None or with_hessian:
+        values, vectors, finite = structure.eigensystem(parameters)
+        slopes = _slopes(model, parameters, vectors)
+    else:
+        matrix, finite = structure.finite_matrix(parameters)
+        values, vectors = few_eigenpairs(model.few, matrix, near)
+        slopes = _spread_out(model, structure.level_jacobian(parameters, vectors))
     assignment = comparison.assign(values, data.targets, data.weights)
     weights = data.weights
-    difference = data.targets - comparison.observe(values, assignment)
-    difference = tf.where(weights > 0, comparison.centre(difference, weights), 0.0)
+    difference = _difference(model, data, values, assignment)
     observed_slopes = comparison.centre(comparison.observe(slopes, assignment), weights)
     counted = model.loss.count(weights * difference)
     residual, jacobian = counted.force, weights[:, :, None] * observed_slopes
@@ -133,8 +147,13 @@ def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
     if not structure.is_one_block or len(used) == structure.size:
         return structure.level_jacobian(parameters, vectors)
     chosen = tf.gather(vectors, tf.constant(used, tf.int32), axis=2)
-    slopes = structure.level_jacobian(parameters, chosen)
-    place = np.full(structure.size, len(used))
+    return _spread_out(model, structure.level_jacobian(parameters, chosen))
+
+
+def _spread_out(model: Model, slopes: tf.Tensor) -> tf.Tensor:
+    """`[R, n, p]` from the slopes of the levels that are compared, `[R, c, p]`."""
+    size, used = model.parameterization.size, model.comparison.used
+    place = np.full(size, len(used))
     place[used] = np.arange(len(used))
     with_zero = tf.pad(slopes, [[0, 0], [0, 1], [0, 0]])
     return tf.gather(with_zero, tf.constant(place, tf.int32), axis=1)
@@ -144,13 +163,22 @@ def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
     """The loss alone, `[R]`, without derivatives; the largest number where it is not finite."""
     values, finite = model.parameterization.levels(parameters)
     assignment = model.comparison.assign(values, data.targets, data.weights)
-    difference = data.targets - model.comparison.observe(values, assignment)
-    difference = tf.where(data.weights > 0, model.comparison.centre(difference, data.weights), 0.0)
+    difference = _difference(model, data, values, assignment)
     loss = tf.reduce_sum(model.loss.count(data.weights * difference).loss, axis=-1)
     if data.has_priors:
         pull = data.prior_weight * (data.prior_mean - parameters)
         loss += tf.reduce_sum(pull * pull, axis=-1)
     return tf.where(finite & tf.math.is_finite(loss), loss, loss.dtype.max)
+
+
+def _difference(model: Model, data: Data, values: tf.Tensor, assignment: tf.Tensor) -> tf.Tensor:
+    """`[R, m]`, the unweighted residual; 0 where no level was observed."""
+    comparison, weights = model.comparison, data.weights
+    observed = comparison.centre(comparison.observe(values, assignment), weights)
+    # Each is centred by itself: the rounding error of targets with a large offset, which may be the
+    # larger part of the residual, is then the same at every point.
+    difference = comparison.centre(data.targets, weights) - observed
+    return tf.where(weights > 0, difference, 0.0)
 
 
 def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from .few_levels import FewLevels, few_of
 from .observations import Comparison
 from .parameterizations import Parameterization
 from .robust import RobustLoss
@@ -25,6 +26,13 @@ class Model:
     parameterization: Parameterization
     comparison: Comparison
     loss: RobustLoss
+
+    @property
+    def few(self) -> FewLevels | None:
+        """How the compared levels are found without the others; None where all are computed."""
+        used = self.comparison.used
+        structure = self.parameterization
+        return few_of(structure.size, used) if structure.is_one_block else None
 
 
 class Data(NamedTuple):

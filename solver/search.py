@@ -7,6 +7,7 @@ the best end is refined with the full tolerance: that is the answer.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from .evaluation import Point, into_bounds
@@ -39,7 +40,9 @@ def begin(settings: Settings, task: Task) -> Pool:
     start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
     if task.data.bounded:
         start = into_bounds(task.data.lower, task.data.upper, start)
-    known = tf.constant(parameterization.parameter_scales, start.dtype)
+    # The squares of the derivatives of all levels add up to those of the matrix at most.
+    share = min(1.0, settings.model.comparison.num_targets / parameterization.size)
+    known = tf.constant(np.sqrt(share) * parameterization.parameter_scales, start.dtype)
     scales = known * tf.reduce_max(task.data.weights, axis=-1, keepdims=True)
     if task.data.has_priors:
         # What is known beforehand may outweigh the levels, or be all that is known.
