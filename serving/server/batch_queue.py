@@ -39,7 +39,7 @@ class Task:
                 self._error = self._error or answer
             else:
                 self._answers[part.start] = answer
-            self._missing -= part.stop - part.start
+            self._missing -= part.rows
             if self._missing == 0:
                 self._done.set()
 
@@ -64,6 +64,7 @@ class Part:
         self.task = task
         self.start = start
         self.stop = stop
+        self.rows = stop - start
 
     @property
     def feeds(self) -> dict[str, np.ndarray]:
@@ -90,7 +91,7 @@ class Batch:
         if not self.parts:
             self.opened = time.monotonic()
         self.parts.append(part)
-        self.rows += part.stop - part.start
+        self.rows += part.rows
 
 
 class BatchQueue:

@@ -3,6 +3,9 @@
 TensorFlow has an op for this, `BatchFunction`. It does not fit here: it wraps a function, and this
 server runs the graph of the SavedModel as it is, in a session, with any set of fetches; it knows no
 deadlines in its queue; and its errors are not those of TensorFlow Serving's batching session.
+
+In one thing this differs from that session on purpose: there, the error of one request is the
+answer to all that run with it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .batch_merge import check_outputs, merge, rows_of
-from .batch_queue import Batch, BatchQueue, Task
+from .batch_queue import Batch, BatchQueue, Part, Task
 from .batching_parameters import BatchingParameters
 from .codes import Code, ServingError, as_serving_error
 from .session_model import Runner
@@ -112,23 +115,39 @@ class BatchingRunner:
         return [answers[name] for name in fetches]
 
     def run_batch(self, batch: Batch, fetches: tuple[str, ...]) -> None:
-        """Run a batch and deliver the answers; an error is the answer to every request in it."""
-        try:
-            timeout = _time_left(batch)
-            size = self._batcher.parameters.padded_size(batch.rows)
-            merged = merge([part.feeds for part in batch.parts], size)
-            outputs = self._inner.run(merged, fetches, timeout)
-            check_outputs(outputs, size)
-        except Exception as error:
-            problem = _alone(error)
+        """Run a batch and deliver the answers.
+
+        If it fails, each request runs by itself, so that the error is the answer only to who caused
+        it; but not when the time was up.
+        """
+        problem = self._run(batch.parts, fetches)
+        if problem is None:
+            return
+        if len(batch.parts) == 1 or problem.code is Code.DEADLINE_EXCEEDED:
             for part in batch.parts:
                 part.task.deliver(part, problem)
             return
-        start = 0
         for part in batch.parts:
-            stop = start + part.stop - part.start
+            problem = self._run([part], fetches)
+            if problem is not None:
+                part.task.deliver(part, problem)
+
+    def _run(self, parts: Sequence[Part], fetches: tuple[str, ...]) -> ServingError | None:
+        """Run some parts as one and deliver the answers; or the error, which was not delivered."""
+        try:
+            timeout = _time_left(parts)
+            size = self._batcher.parameters.padded_size(sum(part.rows for part in parts))
+            merged = merge([part.feeds for part in parts], size)
+            outputs = self._inner.run(merged, fetches, timeout)
+            check_outputs(outputs, size)
+        except Exception as error:
+            return _alone(error)
+        start = 0
+        for part in parts:
+            stop = start + part.rows
             part.task.deliver(part, [array[start:stop] for array in outputs])
             start = stop
+        return None
 
     def close(self) -> None:
         """No request is under way and none will come."""
@@ -145,13 +164,13 @@ def _alone(error: Exception) -> ServingError:
     return ServingError(problem.code, problem.message)
 
 
-def _time_left(batch: Batch) -> float | None:
+def _time_left(parts: Sequence[Part]) -> float | None:
     """Until the last deadline: as long as one request still wants the answer.
 
     Raises:
         ServingError: RESOURCE_EXHAUSTED if all deadlines have passed.
     """
-    deadlines = [part.task.deadline for part in batch.parts]
+    deadlines = [part.task.deadline for part in parts]
     known = [deadline for deadline in deadlines if deadline is not None]
     if len(known) < len(deadlines):
         return None

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from eigenfit.serving.server import ServerOptions, start_server
+from eigenfit.serving.server.protos import Example
 
 from .clients import predict_request, refusal
+from .rest_bodies import MANY
 
 EIGHT = "max_batch_size { value: 8 } num_batch_threads { value: 2 }"
 # Long enough for requests sent at the same time to meet.
@@ -167,34 +169,99 @@ def test_zero_rows_are_answered(plain):
     assert answer["y"].shape == (0,)
 
 
-def test_different_shapes_fail_together(batched):
+def two_inputs(width):
+    return predict_request("many", "two", a=np.ones([1, width]), b=np.ones([1, width]))
+
+
+def test_different_shapes_do_not_hurt_each_other(batched):
+    """The graph takes both; they cannot be joined."""
     client = batched(MEET)
-    requests = [
-        predict_request("many", "two", a=np.ones([1, n]), b=np.ones([1, n])) for n in (3, 4)
-    ]
-    for code, message in together(client, requests):
-        assert code == "FAILED_PRECONDITION"
-        assert message.startswith("Tensors with name 'two_")
-        assert "different shapes and padding is turned off" in message
+    answers = together(client, [two_inputs(3), two_inputs(4)])
+    for width, answer in zip((3, 4), answers, strict=True):
+        np.testing.assert_array_equal(answer["x"], np.full([1, width], 2.0))
 
 
-def test_different_dtypes_fail_together(batched):
+def checked(*rows, dtype: Any = np.float64):
+    return predict_request("many", "checked", x=np.array(rows, dtype))
+
+
+BAD = {
+    "shape": (checked([1, 2, 3, 4]), "is not compatible with expected shape [?,3]"),
+    "dtype": (checked([1, 2, 3], dtype=np.float32), "to be double but float is provided"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_request_does_not_hurt_the_good_ones(batched, case):
+    bad, message = BAD[case]
     client = batched(MEET)
-    requests = [
-        predict_request("many", "checked", x=np.ones([1, 3], dtype))
-        for dtype in (np.float32, np.float64)
-    ]
-    for code, message in together(client, requests):
-        assert code == "INTERNAL"
-        assert message.startswith("Tensor concat operation failed: ")
+    good = [checked([number, 0, -number]) for number in range(5)]
+    alone = refusal(client.predict, bad)
+    *answers, refused = together(client, [*good, bad])
+    for number, answer in enumerate(answers):
+        np.testing.assert_array_equal(answer["y"], [[number + 1, 1, 1 - number]])
+    assert message in refused[1]
+    assert refused == alone
 
 
-def test_one_error_fails_the_whole_batch(batched):
+def test_a_bad_value_does_not_hurt_the_good_ones(batched):
+    """The requests can be joined; the graph fails for the sake of one row."""
     client = batched(MEET)
-    bad = [predict_request("many", "checked", x=np.ones([1, 4])) for _ in range(2)]
-    for code, message in together(client, bad):
+    bad, good = (
+        predict_request("many", "regress", inputs=np.array([each], object))
+        for each in (b"no example", example(2.0))
+    )
+    refused, *answers = together(client, [bad, good, good])
+    assert refused == refusal(client.predict, bad)
+    assert refused[0] == "INVALID_ARGUMENT"
+    for answer in answers:
+        np.testing.assert_array_equal(answer["outputs"], [[3.0]])
+
+
+def example(x):
+    one = Example()
+    one.features.feature["x"].float_list.value.append(x)
+    return one.SerializeToString()
+
+
+def test_requests_that_run_alone_are_padded_and_divided(batched):
+    """Eight rows with a bad one among them, then what is left of a request that was split."""
+    text = MEET + " enable_large_batch_splitting { value: true } allowed_batch_sizes: 6"
+    client = batched(text + " max_execution_batch_size { value: 6 }")
+    rows = [[number, 0, 0] for number in range(8)]
+    good, refused = together(client, [checked(*rows), BAD["shape"][0]])
+    np.testing.assert_array_equal(good["y"], np.array(rows) + 1)
+    assert refused[0] == "INVALID_ARGUMENT"
+
+
+def test_two_bad_requests_each_get_their_error(batched):
+    client = batched(MEET)
+    answers = together(client, [checked([1] * width) for width in (4, 5)])
+    for width, (code, message) in zip((4, 5), answers, strict=True):
         assert code == "INVALID_ARGUMENT"
-        assert "is not compatible with expected shape [?,3]" in message
+        assert f"[1,{width}] is not compatible with expected shape [?,3]" in message
+
+
+@pytest.mark.parametrize(("signature", "output"), [("count", "n"), ("more", "more")])
+def test_wrong_outputs_of_a_batch(batched, signature, output):
+    """Nobody can have them; who asks for the others only has a queue of its own."""
+    client = batched(MEET)
+    requests = [predict_request("many", signature, x=np.ones([2])) for _ in range(4)]
+    for request in requests[2:]:
+        request.output_filter.append("y")
+    answers = together(client, requests)
+    assert [answer[0] for answer in answers[:2]] == ["FAILED_PRECONDITION"] * 2
+    for answer in answers[2:]:
+        np.testing.assert_array_equal(answer["y"], [1.0, 1.0])
+
+
+def test_deadline_of_a_batch_is_not_run_again(batched):
+    """Over REST, where all have the same time; by themselves they would have none left: 429."""
+    client = batched(MEET, rest_api_port=0, rest_api_timeout_in_ms=1000)
+    body = {"signature_name": "slow", "instances": [10**9]}
+    with futures.ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: client.post(MANY + ":predict", body), range(3)))
+    assert [status for status, _ in answers] == [504] * 3
 
 
 def slow(steps):
