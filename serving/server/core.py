@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from . import protos
@@ -109,13 +110,24 @@ class ServerCore:
                 entry.status.error_message = served.error.message
         return response
 
-    def reload(self, request: Any) -> Any:
+    def reload(self, request: Any, timeout: float | None, is_wanted: Callable[[], bool]) -> Any:
         """Answer a ReloadConfigRequest when the new models are available.
 
         A failure is an error of the call, as it is with `tensorflow_model_server`.
+
+        Args:
+            request: the message.
+            timeout: seconds to wait for the models; None for no limit.
+            is_wanted: see `ModelManager.reload`.
+
+        Returns:
+            The response message.
+
+        Raises:
+            ServingError: see `ModelManager.reload`; for a wrong configuration.
         """
         before = self.metrics.values(request.metric_names)
-        self.manager.reload(settings_of(request.config))
+        self.manager.reload(settings_of(request.config), timeout, is_wanted)
         response = protos.ReloadConfigResponse()
         response.status.SetInParent()
         for name, value in self.metrics.values(request.metric_names).items():

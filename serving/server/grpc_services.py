@@ -71,7 +71,10 @@ class ModelService(protos.model_service.ModelServiceServicer):
 
     def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Serve other models."""
-        return _answer(context, lambda: self._core.reload(request))
+        # Past its deadline, or when the client has gone, the call must not keep its thread.
+        context.add_callback(self._core.manager.wake)
+        timeout = _time_left(context)
+        return _answer(context, lambda: self._core.reload(request, timeout, context.is_active))
 
 
 def _time_left(context: grpc.ServicerContext) -> float | None:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from .codes import Code, ServingError, invalid_argument
@@ -49,20 +49,37 @@ class ModelManager:
         self._models: dict[str, Model] = {}
         self._retired: dict[str, Model] = {}
         self._labels: dict[str, dict[str, int]] = {}
+        self._reloads = 0
+        self._stopping = False
 
-    def reload(self, settings: Mapping[str, ModelSettings], timeout: float | None = None) -> None:
+    def reload(
+        self,
+        settings: Mapping[str, ModelSettings],
+        timeout: float | None = None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Serve these models and no others; return when each new one has a version available.
+
+        The models are served also when the wait for them ends early. The labels are then the old
+        ones.
 
         Args:
             settings: the models by name.
             timeout: seconds to wait; None for no limit.
+            is_wanted: whether to go on waiting; asked again at each `wake`.
 
         Raises:
             ServingError: UNKNOWN if all versions of a new model failed; DEADLINE_EXCEEDED;
-                FAILED_PRECONDITION for a label of a version that is not available.
+                FAILED_PRECONDITION for a label of a version that is not available; ABORTED if
+                another call has removed a new model; CANCELLED if the wait is not wanted any more;
+                UNAVAILABLE if the server stops.
         """
         with self._configuring:
             with self._changed:
+                if self._stopping:
+                    raise _stopping()
+                self._reloads += 1
+                number = self._reloads
                 new = settings.keys() - self._models.keys()
                 for name in self._models.keys() - settings.keys():
                     self._remove(name)
@@ -72,9 +89,12 @@ class ModelManager:
                         model = Model(each)
                     model.settings = each
                     self._models[name] = model
+                self._changed.notify_all()  # others may wait for what was removed
             self._poll()
-        self._wait_for(new, timeout)
+        self._wait_for(new, timeout, is_wanted)
         with self._changed:
+            if number != self._reloads:  # the labels of a later call hold
+                return
             labels = {name: dict(each.labels) for name, each in settings.items()}
             self._check_labels(labels)
             self._labels = labels
@@ -124,8 +144,20 @@ class ModelManager:
             raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
         return [found[number] for number in sorted(found, reverse=True)]
 
+    def wake(self) -> None:
+        """Let calls of `reload` ask whether they are still wanted."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop_waiting(self) -> None:
+        """End calls of `reload`, those to come too."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Unload everything; versions in use go when their requests are done."""
+        self.stop_waiting()
         with self._configuring, self._changed:
             for name in list(self._models):
                 self._remove(name)
@@ -193,18 +225,24 @@ class ModelManager:
                         "not currently available for inference",
                     )
 
-    def _wait_for(self, names: set[str], timeout: float | None) -> None:
+    def _wait_for(
+        self, names: set[str], timeout: float | None, is_wanted: Callable[[], bool]
+    ) -> None:
         limit = None if timeout is None else time.monotonic() + timeout
         with self._changed:
-            for name in sorted(names):
+            models = [self._models[name] for name in sorted(names & self._models.keys())]
+            for model in models:
                 left = None if limit is None else max(0.0, limit - time.monotonic())
-                if not self._changed.wait_for(lambda name=name: self._is_settled(name), left):
-                    raise ServingError(
-                        Code.DEADLINE_EXCEEDED, f"Model {name} did not become available in time"
-                    )
-            failures = [
-                self._models[name].failures() for name in sorted(names & self._models.keys())
-            ]
+                self._changed.wait_for(
+                    lambda model=model: (
+                        self._is_settled(model) or self._stopping or not is_wanted()
+                    ),
+                    left,
+                )
+                self._check_settled(model, is_wanted)
+            if len(models) < len(names) or any(map(self._is_removed, models)):
+                raise _removed(names - self._models.keys())
+            failures = [model.failures() for model in models]
         failed = [lines for lines in failures if lines]
         if failed:
             every = ", ".join(line for lines in failed for line in lines)
@@ -212,6 +250,30 @@ class ModelManager:
                 Code.UNKNOWN, f"{len(failed)} model(s) did not become available: {{{every}}}"
             )
 
-    def _is_settled(self, name: str) -> bool:
-        model = self._models.get(name)
-        return model is None or model.is_settled()  # None: removed by another call
+    def _is_settled(self, model: Model) -> bool:
+        return model.is_settled() or self._is_removed(model)
+
+    def _is_removed(self, model: Model) -> bool:
+        return self._models.get(model.settings.name) is not model
+
+    def _check_settled(self, model: Model, is_wanted: Callable[[], bool]) -> None:
+        """Say why the wait for a model has ended, if it is not there."""
+        if self._is_settled(model):
+            return
+        if self._stopping:
+            raise _stopping()
+        told = f"Model {model.settings.name} did not become available"
+        if not is_wanted():
+            raise ServingError(Code.CANCELLED, f"{told} before the wait was given up")
+        raise ServingError(Code.DEADLINE_EXCEEDED, f"{told} in time")
+
+
+def _stopping() -> ServingError:
+    return ServingError(Code.UNAVAILABLE, "The server is stopping")
+
+
+def _removed(names: Iterable[str]) -> ServingError:
+    return ServingError(
+        Code.ABORTED,
+        f"Another configuration has removed model(s) {', '.join(sorted(names))} meanwhile",
+    )

@@ -123,7 +123,9 @@ def start_server(options: ServerOptions) -> RunningServer:
         manager.reload(settings, options.start_timeout_seconds)
         if options.model_config_file:
             wait = options.model_config_file_poll_wait_seconds
-            _every(wait, _file_reloader(manager, options.model_config_file), stop, "poll-config")
+            reload = _file_reloader(manager, options.model_config_file, wait)
+            _every(wait, reload, stop, "poll-config")
+        server.listen(lambda grace: manager.stop_waiting())
         grpc_server = GrpcServer(core, options)
         server.port = grpc_server.port
         server.listen(grpc_server.stop)
@@ -168,16 +170,25 @@ def _initial_settings(options: ServerOptions) -> dict[str, ModelSettings]:
     return {options.model_name: ModelSettings(options.model_name, base_path)}
 
 
-def _file_reloader(manager: ModelManager, path: str) -> Callable[[], None]:
-    """A function that applies the file if it has changed since the last time that it could be."""
+def _file_reloader(manager: ModelManager, path: str, patience: float) -> Callable[[], None]:
+    """A function that applies the file if it has changed since the last time that it could be.
+
+    It waits `patience` seconds for new models, which may never come if a path in the file is wrong;
+    then it must be called again, to see whether the file was put right, and to move the labels.
+    """
     applied = _read(path)
 
     def reload() -> None:
         nonlocal applied
         text = _read(path)
-        if text != applied:
-            manager.reload(settings_of(parse_config(text)))
-            applied = text
+        if text == applied:
+            return
+        try:
+            manager.reload(settings_of(parse_config(text)), patience)
+        except ServingError as error:
+            if error.code is not Code.ABORTED:  # another configuration came later, and holds
+                raise
+        applied = text
 
     return reload
 

@@ -1,5 +1,6 @@
 """Several models: the config file, labels, reloading over gRPC."""
 
+import grpc
 import numpy as np
 import pytest
 
@@ -7,7 +8,7 @@ from eigenfit.serving.server import Code, ServerOptions, ServingError, start_ser
 from eigenfit.serving.server.model_config import parse_config
 from eigenfit.serving.server.protos import _module as module
 
-from .clients import predict_request, refusal
+from .clients import Client, predict_request, refusal
 from .models import publish_broken, publish_plus
 from .test_versions import AVAILABLE, END, states, wait_for
 
@@ -155,10 +156,105 @@ def states_or_none(client, name):
 
 
 def test_missing_base_path_of_one_model_does_not_hurt_the_other(two, base, tmp_path):
-    """Unlike tensorflow_model_server, where it stops the search for versions of all models."""
+    """Unlike tensorflow_model_server, where it stops the search for versions of all models.
+
+    The file can be put right: nothing waits for ever for what is not there.
+    """
     client, file = two
-    file.write_text(listed(entry(tmp_path / "nowhere"), entry(base / "b")))
+    both = base / "b", ALL + label("stable", 1)
+    file.write_text(listed(entry(tmp_path / "nowhere"), entry(*both)))
     wait_for(lambda: states_or_none(client, "b") == {1: AVAILABLE})
+    request = predict_request("b", x=ONE)
+    request.model_spec.version_label = "stable"
+    wait_for(lambda: answer_or_none(client, request) == 11.0)  # the label too
+    file.write_text(listed(entry(base / "a"), entry(*both)))
+    wait_for(lambda: states_or_none(client, "a") == {1: END, 2: AVAILABLE})
+    assert refusal(client.status, "nowhere")[0] == "NOT_FOUND"
+
+
+def answer_or_none(client, request):
+    try:
+        return client.predict(request)["y"]
+    except grpc.RpcError:
+        return None
+
+
+@pytest.fixture
+def narrow(base, serve):
+    """A server for a that answers one gRPC request at a time; REST goes on beside it."""
+    return serve(
+        model_base_path=str(base / "a"), model_name="a", grpc_max_threads=1, rest_api_port=0
+    )
+
+
+def endless(base, tmp_path, *more):
+    """A reload that nothing but a version of `none` ends."""
+    (tmp_path / "none").mkdir(exist_ok=True)
+    return reload_request(listed(entry(base / "a"), entry(tmp_path / "none"), *more))
+
+
+def serves(client, name):
+    return client.http("GET", f"/v1/models/{name}/metadata")[0] == 200
+
+
+def test_reload_ends_at_the_deadline(narrow, base, tmp_path):
+    call = narrow.models.HandleReloadConfigRequest
+    request = endless(base, tmp_path)
+    assert refusal(call, request, timeout=0.5)[0] == "DEADLINE_EXCEEDED"
+    # Its thread is free again: it is the only one.
+    assert narrow.predict(predict_request("a", x=ONE), timeout=20)["y"] == 3.0
+
+
+def test_reload_ends_when_the_client_goes(narrow, base, tmp_path):
+    call = narrow.models.HandleReloadConfigRequest
+    future = call.future(endless(base, tmp_path, entry(base / "b")))
+    wait_for(lambda: serves(narrow, "b"))
+    assert not future.done()
+    future.cancel()
+    assert narrow.predict(predict_request("b", x=ONE), timeout=20)["y"] == 11.0
+
+
+def test_reload_ends_when_another_removes_the_model(two, base, tmp_path):
+    client, _ = two
+    call = client.models.HandleReloadConfigRequest
+    future = call.future(endless(base, tmp_path, entry(base / "b", label("stable", 1))))
+    wait_for(lambda: serves(client, "b"))
+    assert not future.done()
+    call(reload_request(listed(entry(base / "b", label("best", 1)))), timeout=20)
+    error = future.exception(timeout=20)
+    assert (error.code().name, error.details()) == (
+        "ABORTED",
+        "Another configuration has removed model(s) none meanwhile",
+    )
+    request = predict_request("b", x=ONE)
+    for name, answer in (("best", 11.0), ("stable", None)):
+        request.model_spec.version_label = name
+        assert answer_or_none(client, request) == answer
+
+
+def test_reload_ends_when_its_model_comes(two, base, tmp_path):
+    client, _ = two
+    call = client.models.HandleReloadConfigRequest
+    future = call.future(endless(base, tmp_path, entry(base / "b")), timeout=20)
+    wait_for(lambda: serves(client, "b"))
+    assert not future.done()
+    publish_plus(tmp_path / "none", 1, 5.0)
+    assert future.result().status.error_code == 0
+    assert client.predict(predict_request("none", x=ONE))["y"] == 6.0
+
+
+def test_stop_ends_a_reload(base, tmp_path):
+    server = start_server(
+        ServerOptions(model_base_path=str(base / "a"), model_name="a", port=0, rest_api_port=0)
+    )
+    client = Client(server)
+    call = client.models.HandleReloadConfigRequest
+    future = call.future(endless(base, tmp_path, entry(base / "b")))
+    wait_for(lambda: serves(client, "b"))
+    server.stop(60.0)
+    error = future.exception(timeout=20)
+    assert (error.code().name, error.details()) == ("UNAVAILABLE", "The server is stopping")
+    client.close()
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,13 @@ import pytest
 from eigenfit.serving.server import ServerOptions, ServingError, start_server
 from eigenfit.serving.server.command import main
 from eigenfit.serving.server.flags import parse_flags
-from eigenfit.serving.server.protos import prediction_service
+from eigenfit.serving.server.protos import _module as module
+from eigenfit.serving.server.protos import model_service, prediction_service
 
 from .certificate import CERTIFICATE, KEY
 from .clients import Client, predict_request, refusal
 
+ReloadConfigRequest = module("tensorflow_serving.apis.model_management_pb2").ReloadConfigRequest
 ONE = np.array([1.0], np.float32)
 
 
@@ -64,6 +66,48 @@ def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
     # What a request runs is the graph: the package of the mathematics is not even imported.
     assert "eigenfit.serving.server.core" in text
     assert "eigenfit.solver" not in text
+
+
+def test_sigterm_ends_a_reload(many_path, tmp_path):
+    """One that waits for a model without versions would hold up the end of the process."""
+    port = free_port()
+    base = tmp_path / "models"
+    for name in ("none", "many"):
+        (base / name).mkdir(parents=True)
+    (base / "many" / "1").symlink_to(many_path / "1")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "eigenfit.serving", f"--port={port}"),
+            *(f"--model_base_path={base}/many", "--stop_grace_seconds=600"),
+        ],
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(timeout=60)
+            models = model_service.ModelServiceStub(channel)
+            request = ReloadConfigRequest()
+            for name in ("many", "none"):
+                request.config.model_config_list.config.add(
+                    name=name, base_path=str(base / name), model_platform="tensorflow"
+                )
+            future = models.HandleReloadConfigRequest.future(request)
+            stub = prediction_service.PredictionServiceStub(channel)
+            limit = time.monotonic() + 60
+            while True:
+                try:
+                    stub.Predict(predict_request("many", x=ONE), timeout=20)
+                    break
+                except grpc.RpcError:
+                    assert time.monotonic() < limit
+                    time.sleep(0.05)
+            assert not future.done()
+            process.send_signal(signal.SIGTERM)
+            assert future.exception(timeout=60).code().name == "UNAVAILABLE"
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
 
 
 def test_program_with_a_wrong_config(tmp_path, monkeypatch, caplog):
