@@ -1,5 +1,6 @@
-"""One server process for all the wrong requests of a file."""
+"""One server process for all the wrong requests of a file, with batching or without."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,22 @@ from .server_process import ServerProcess
 
 
 @pytest.fixture(scope="session")
-def fuzzed(many_path, toeplitz_path, tmp_path_factory) -> Iterator[ServerProcess]:
-    config = tmp_path_factory.mktemp("fuzzed") / "models.txt"
+def servers(many_path, toeplitz_path, tmp_path_factory) -> Iterator[dict[str, ServerProcess]]:
+    """One without batching and one with it; they start at the same time."""
+    directory = tmp_path_factory.mktemp("fuzzed")
+    config, batching = directory / "models.txt", directory / "batching.txt"
     config.write_text(CONFIG.format(many=many_path, toeplitz=toeplitz_path))
-    process = ServerProcess(config, config.with_name("log"))
-    try:
-        process.wait()
-        yield process
-    finally:
-        process.stop()
+    # While one batch runs, the next one gathers.
+    batching.write_text("num_batch_threads { value: 1 }")
+    flags = {"enable_batching": True, "batching_parameters_file": batching}
+    with contextlib.ExitStack() as stack:
+        started = {}
+        for name, more in {"plain": {}, "batching": flags}.items():
+            started[name] = ServerProcess(config, directory / f"log-{name}", **more)
+            stack.callback(started[name].stop)
+        for process in started.values():
+            process.wait()
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 import numpy as np
@@ -34,9 +34,15 @@ class Resources(NamedTuple):
 
 
 class ServerProcess:
-    """`python -m eigenfit.serving`, with the models `many` and `toeplitz`."""
+    """`python -m eigenfit.serving`, with the models `many` and `toeplitz`.
 
-    def __init__(self, config: Path, log: Path):
+    Args:
+        config: of the models.
+        log: where its messages go.
+        more: flags.
+    """
+
+    def __init__(self, config: Path, log: Path, **more: Any):
         self.port, self.rest_port = _free_ports()
         self._log = log
         flags = {
@@ -47,6 +53,7 @@ class ServerProcess:
             # All threads there will ever be exist soon.
             "grpc_max_threads": 4,
             "rest_api_num_threads": 4,
+            **more,
         }
         command = [f"--{name}={value}" for name, value in flags.items()]
         with log.open("w") as output:
