@@ -8,7 +8,6 @@ from typing import Any
 from . import protos
 from .codes import invalid_argument
 from .examples import (
-    CLASSIFY,
     classification_result,
     classify_tensors,
     find_example_signature,
@@ -19,7 +18,7 @@ from .examples import (
 )
 from .predict import predict
 from .served_version import Loaded
-from .signatures import DEFAULT_SIGNATURE
+from .signatures import CLASSIFY, DEFAULT_SIGNATURE
 from .tensors import write_tensor
 
 
@@ -39,18 +38,19 @@ def answer_predict(loaded: Loaded, version: int, request: Any, timeout: float | 
         dict(request.inputs),
         request.output_filter,
         timeout,
+        loaded.rules.check_method_names,
     )
     response = protos.PredictResponse()
     fill_model_spec(response.model_spec, request.model_spec, version)
     for name, array in arrays.items():
-        response.outputs[name].CopyFrom(write_tensor(array))
+        response.outputs[name].CopyFrom(write_tensor(array, loaded.rules.tensor_content))
     return response
 
 
 def answer_classify(loaded: Loaded, version: int, request: Any, timeout: float | None) -> Any:
     """Answer a ClassificationRequest; raises ServingError."""
     signature = find_example_signature(loaded.signatures, request.model_spec.signature_name)
-    feed, fetches = classify_tensors(signature)
+    feed, fetches = classify_tensors(signature, loaded.rules.check_method_names)
     count, arrays = run_examples(loaded.runner, request.input, feed, fetches, timeout)
     response = protos.ClassificationResponse()
     fill_model_spec(response.model_spec, request.model_spec, version)
@@ -61,7 +61,7 @@ def answer_classify(loaded: Loaded, version: int, request: Any, timeout: float |
 def answer_regress(loaded: Loaded, version: int, request: Any, timeout: float | None) -> Any:
     """Answer a RegressionRequest; raises ServingError."""
     signature = find_example_signature(loaded.signatures, request.model_spec.signature_name)
-    feed, fetches = regress_tensors(signature)
+    feed, fetches = regress_tensors(signature, loaded.rules.check_method_names)
     count, arrays = run_examples(loaded.runner, request.input, feed, fetches, timeout)
     response = protos.RegressionResponse()
     fill_model_spec(response.model_spec, request.model_spec, version)
@@ -84,7 +84,8 @@ def answer_multi_inference(
         if name not in loaded.signatures:
             raise invalid_argument(f"Requested signature not found in model graph: {name}")
         signatures[name] = loaded.signatures[name]
-        feed, wanted = task_tensors(task.method_name, signatures[name])
+        check = loaded.rules.check_method_names
+        feed, wanted = task_tensors(task.method_name, signatures[name], check)
         if feeds and feed != feeds[0]:
             raise invalid_argument("Input tensor must be the same for all Signatures.")
         feeds.append(feed)

@@ -27,7 +27,7 @@ class Batcher:
     """The threads that run batches, shared by all models.
 
     Args:
-        parameters: see `BatchingParameters`.
+        parameters: the number of threads; the rest is for models that have none of their own.
     """
 
     def __init__(self, parameters: BatchingParameters):
@@ -38,9 +38,17 @@ class Batcher:
         for number in range(parameters.num_batch_threads):
             threading.Thread(target=self._work, name=f"batch-{number}", daemon=True).start()
 
-    def wrap(self, inner: Runner) -> BatchingRunner:
-        """Put a queue in front of a session; `BatchingRunner.close` takes it away again."""
-        runner = BatchingRunner(inner, self)
+    def wrap(self, inner: Runner, parameters: BatchingParameters) -> BatchingRunner:
+        """Put a queue in front of a session; `BatchingRunner.close` takes it away again.
+
+        Args:
+            inner: the session.
+            parameters: of this model. The number of threads in them says nothing.
+
+        Returns:
+            What takes the requests.
+        """
+        runner = BatchingRunner(inner, self, parameters)
         with self._changed:
             self._runners.append(runner)
         return runner
@@ -56,10 +64,10 @@ class Batcher:
         with self._changed:
             self._runners.remove(runner)
 
-    def enqueue(self, queues: dict[_Key, BatchQueue], key: _Key, task: Task) -> None:
+    def enqueue(self, runner: BatchingRunner, key: _Key, task: Task) -> None:
         """Put a request into its queue; raises ServingError if it does not fit."""
         with self._changed:
-            queues.setdefault(key, BatchQueue(self.parameters)).add(task)
+            runner.queues.setdefault(key, BatchQueue(runner.parameters)).add(task)
             self._changed.notify()
 
     def _work(self) -> None:
@@ -95,7 +103,8 @@ class Batcher:
 class BatchingRunner:
     """A session with a queue in front of it."""
 
-    def __init__(self, inner: Runner, batcher: Batcher):
+    def __init__(self, inner: Runner, batcher: Batcher, parameters: BatchingParameters):
+        self.parameters = parameters
         self.queues: dict[_Key, BatchQueue] = {}
         self._inner = inner
         self._batcher = batcher
@@ -110,7 +119,7 @@ class BatchingRunner:
             return self._inner.run(feeds, fetches, timeout)
         names = tuple(sorted(set(fetches)))
         task = Task(feeds, rows, timeout)
-        self._batcher.enqueue(self.queues, (tuple(sorted(feeds)), names), task)
+        self._batcher.enqueue(self, (tuple(sorted(feeds)), names), task)
         answers = dict(zip(names, task.result(), strict=True))
         return [answers[name] for name in fetches]
 
@@ -136,7 +145,7 @@ class BatchingRunner:
         """Run some parts as one and deliver the answers; or the error, which was not delivered."""
         try:
             timeout = _time_left(parts)
-            size = self._batcher.parameters.padded_size(sum(part.rows for part in parts))
+            size = self.parameters.padded_size(sum(part.rows for part in parts))
             merged = merge([part.feeds for part in parts], size)
             outputs = self._inner.run(merged, fetches, timeout)
             check_outputs(outputs, size)

@@ -14,10 +14,7 @@ import numpy as np
 from .codes import Code, ServingError, invalid_argument
 from .protos import ClassificationResult, Example, RegressionResult
 from .session_model import Runner
-from .signatures import DEFAULT_SIGNATURE
-
-CLASSIFY = "tensorflow/serving/classify"
-REGRESS = "tensorflow/serving/regress"
+from .signatures import CLASSIFY, DEFAULT_SIGNATURE, REGRESS
 
 
 def find_example_signature(signatures: Mapping[str, Any], name: str) -> Any:
@@ -32,12 +29,17 @@ def find_example_signature(signatures: Mapping[str, Any], name: str) -> Any:
     return signatures[name]
 
 
-def classify_tensors(signature: Any) -> tuple[str, list[str]]:
+def classify_tensors(signature: Any, check_method_name: bool) -> tuple[str, list[str]]:
     """The tensor to feed and the tensors to fetch for a classification.
 
     Raises:
         ServingError: INVALID_ARGUMENT if the signature is none for classifying.
     """
+    if check_method_name and signature.method_name != CLASSIFY:
+        raise invalid_argument(
+            f"Expected classification signature method_name to be {CLASSIFY}. Was: "
+            f"{signature.method_name}"
+        )
     if len(signature.inputs) != 1:
         raise invalid_argument("Expected one input Tensor.")
     if len(signature.outputs) not in (1, 2):
@@ -55,12 +57,17 @@ def classify_tensors(signature: Any) -> tuple[str, list[str]]:
     return signature.inputs["inputs"].name, [signature.outputs[key].name for key in outputs]
 
 
-def regress_tensors(signature: Any) -> tuple[str, list[str]]:
+def regress_tensors(signature: Any, check_method_name: bool) -> tuple[str, list[str]]:
     """The tensor to feed and the tensor to fetch for a regression.
 
     Raises:
         ServingError: INVALID_ARGUMENT if the signature is none for regressing.
     """
+    if check_method_name and signature.method_name != REGRESS:
+        raise invalid_argument(
+            f"Expected regression signature method_name to be {REGRESS}. Was: "
+            f"{signature.method_name}"
+        )
     if len(signature.inputs) != 1:
         raise invalid_argument("Expected one input Tensor.")
     if len(signature.outputs) != 1:
@@ -166,16 +173,18 @@ def regression_result(signature: Any, count: int, arrays: Mapping[str, np.ndarra
     return result
 
 
-def task_tensors(method_name: str, signature: Any) -> tuple[str, list[str]]:
+def task_tensors(
+    method_name: str, signature: Any, check_method_name: bool
+) -> tuple[str, list[str]]:
     """The tensors of one task of a MultiInference.
 
     Raises:
         ServingError: UNIMPLEMENTED for another method; see the two methods.
     """
     if method_name == CLASSIFY:
-        return classify_tensors(signature)
+        return classify_tensors(signature, check_method_name)
     if method_name == REGRESS:
-        return regress_tensors(signature)
+        return regress_tensors(signature, check_method_name)
     raise ServingError(Code.UNIMPLEMENTED, f"Unsupported signature method_name: {method_name}")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from .answers import ANSWERS
 from .batcher import Batcher
+from .batching_parameters import BatchingParameters, parse_batching_parameters
 from .codes import invalid_argument
 from .options import ServerOptions
+from .rules import Rules
 from .served_version import Loaded, ServedVersion
 from .session_model import Runner, SessionModel
 from .warmup import warm_up
@@ -23,10 +27,12 @@ class LoadedModel:
         self,
         signatures: Mapping[str, Any],
         runner: Runner,
+        rules: Rules,
         closers: Sequence[Callable[[], None]],
     ):
         self.signatures = signatures
         self.runner = runner
+        self.rules = rules
         self._closers = closers
 
     def close(self) -> None:
@@ -67,23 +73,31 @@ def make_loader(
     Returns:
         The function; it raises if the version cannot be loaded or one of its warm-up requests
         fails.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT if the options contradict each other.
     """
+    intra_op_threads, inter_op_threads = _threads(options)
+    tags = [tag for tag in options.saved_model_tags.split(",") if tag] or [tf.saved_model.SERVING]
+    rules = Rules(
+        check_method_names=options.enable_signature_method_name_check,
+        tensor_content=options.enable_serialization_as_tensor_content,
+    )
 
     def load(version: ServedVersion) -> Loaded:
-        session = SessionModel(
-            version.directory,
-            options.tensorflow_intra_op_parallelism,
-            options.tensorflow_inter_op_parallelism,
-        )
+        session = SessionModel(version.directory, intra_op_threads, inter_op_threads, tags)
         closers = [session.close]
         try:
             runner: Runner = session
-            if batcher is not None:
-                runner = batching = batcher.wrap(session)
+            parameters = None if batcher is None else batcher.parameters
+            if batcher is not None and options.enable_per_model_batching_parameters:
+                parameters = _own_parameters(version.directory)
+            if batcher is not None and parameters is not None:
+                runner = batching = batcher.wrap(session, parameters)
                 closers.insert(0, batching.close)
             if options.max_batch_rows:
                 runner = LimitedRunner(runner, options.max_batch_rows)
-            loaded = LoadedModel(session.signatures, runner, closers)
+            loaded = LoadedModel(session.signatures, runner, rules, closers)
             if options.enable_model_warmup:
                 warm_up(
                     version.directory,
@@ -96,3 +110,23 @@ def make_loader(
         return loaded
 
     return load
+
+
+def _threads(options: ServerOptions) -> tuple[int, int]:
+    """Within an operation, and operations at a time."""
+    both = options.tensorflow_session_parallelism
+    intra = options.tensorflow_intra_op_parallelism
+    inter = options.tensorflow_inter_op_parallelism
+    if both > 0 and intra > 0 and inter > 0:
+        raise invalid_argument(
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, "
+            "server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all."
+        )
+    return (intra, inter) if intra > 0 or inter > 0 else (both, both)
+
+
+def _own_parameters(directory: str) -> BatchingParameters | None:
+    """What the version says about batching; None if it says nothing."""
+    path = Path(directory, "batching_params.pbtxt")
+    return parse_batching_parameters(path.read_text("utf-8")) if path.exists() else None

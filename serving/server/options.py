@@ -25,6 +25,9 @@ class ServerOptions:
         rest_api_num_threads: the same for REST.
         enable_batching: join requests that come at the same time into one run.
         batching_parameters_file: BatchingParameters in text form.
+        enable_per_model_batching_parameters: read them from `batching_params.pbtxt` in the version
+            directory instead; a version without this file is not batched. The threads are shared
+            and stay as `batching_parameters_file` has them.
         file_system_poll_wait_seconds: how often to look for new versions; 0: only at the start.
         monitoring_config_file: a MonitoringConfig in text form; switches on the Prometheus page.
         ssl_config_file: an SSLConfig in text form; gRPC then speaks TLS only.
@@ -34,7 +37,14 @@ class ServerOptions:
         tensorflow_intra_op_parallelism: threads within an operation; 0: chosen by TensorFlow.
             As in TensorFlow, the first session of a process decides for all.
         tensorflow_inter_op_parallelism: operations at a time; the same holds.
+        tensorflow_session_parallelism: both, if neither of the two is given. All three are an
+            error.
+        saved_model_tags: of the graph to load, separated by commas.
         enable_model_warmup: replay the warm-up requests of a version before serving it.
+        enable_signature_method_name_check: refuse signatures whose method name is not that of
+            Predict, Classify or Regress; and those of another one for Classify and Regress.
+        enable_serialization_as_tensor_content: answer Predict with `tensor_content` instead of
+            typed fields such as `double_val`, which is faster. REST stays as it is.
         allow_version_labels_for_unavailable_models: accept a new label before its version is
             available.
         xla_cpu_compilation_enabled: run functions with `jit_compile=True`. Only the program obeys
@@ -60,6 +70,7 @@ class ServerOptions:
     rest_api_num_threads: int = 0
     enable_batching: bool = False
     batching_parameters_file: str = ""
+    enable_per_model_batching_parameters: bool = False
     file_system_poll_wait_seconds: float = 1.0
     monitoring_config_file: str = ""
     ssl_config_file: str = ""
@@ -68,7 +79,11 @@ class ServerOptions:
     load_retry_interval_micros: int = 60_000_000
     tensorflow_intra_op_parallelism: int = 0
     tensorflow_inter_op_parallelism: int = 0
+    tensorflow_session_parallelism: int = 0
+    saved_model_tags: str = "serve"
     enable_model_warmup: bool = True
+    enable_signature_method_name_check: bool = False
+    enable_serialization_as_tensor_content: bool = False
     allow_version_labels_for_unavailable_models: bool = False
     xla_cpu_compilation_enabled: bool = False
     host: str = "127.0.0.1"

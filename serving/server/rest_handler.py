@@ -100,7 +100,8 @@ class RestHandler:
             loaded: Loaded, version: int, request: dict[str, Any], timeout: float | None
         ) -> bytes:
             inputs, form = inputs_of(request, input_types(loaded.signatures, name))
-            outputs = predict(loaded.signatures, loaded.runner, name, inputs, (), timeout)
+            check = loaded.rules.check_method_names
+            outputs = predict(loaded.signatures, loaded.runner, name, inputs, (), timeout, check)
             return predict_json(outputs, form)
 
         return self._core.answer(answer, "predict_log", spec, document, self._timeout, "REST")

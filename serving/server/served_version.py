@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .codes import Code, ServingError, as_serving_error
+from .rules import Rules
 from .session_model import Runner
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Loaded(Protocol):
 
     signatures: Mapping[str, Any]
     runner: Runner
+    rules: Rules
 
     def close(self) -> None:
         """Free it. Nobody is using it any more."""

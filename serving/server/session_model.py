@@ -49,7 +49,13 @@ class SessionModel:
         signatures: its SignatureDefs by name.
     """
 
-    def __init__(self, directory: str, intra_op_threads: int = 0, inter_op_threads: int = 0):
+    def __init__(
+        self,
+        directory: str,
+        intra_op_threads: int = 0,
+        inter_op_threads: int = 0,
+        tags: Sequence[str] = (tf.saved_model.SERVING,),
+    ):
         """Load a version directory; raises ServingError if that fails."""
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=intra_op_threads,
@@ -62,13 +68,13 @@ class SessionModel:
             with self._graph.as_default():
                 # The same as tf.compat.v1.saved_model.load, which tells users not to use it.
                 meta_graph: Any = loader_impl.SavedModelLoader(directory).load(
-                    self._session, [tf.saved_model.SERVING]
+                    self._session, list(tags)
                 )
             # Otherwise the first request would do it.
             self._session._extend_graph()
         except Exception as error:
             self._session.close()
-            raise _loading_error(error, directory) from error
+            raise _loading_error(error, directory, tags) from error
         self.signatures: dict[str, Any] = dict(meta_graph.signature_def)
         self._outputs: dict[str, Any] = {}
 
@@ -130,12 +136,12 @@ def _check_directory(directory: str) -> None:
         )
 
 
-def _loading_error(error: Exception, directory: str) -> ServingError:
+def _loading_error(error: Exception, directory: str, tags: Sequence[str]) -> ServingError:
     if isinstance(error, RuntimeError) and "associated with tags" in str(error):
         return ServingError(
             Code.NOT_FOUND,
-            "Could not find meta graph def matching supplied tags: { serve }. To inspect "
-            "available tag-sets in the SavedModel, please use the SavedModel CLI: "
+            f"Could not find meta graph def matching supplied tags: {{ {' '.join(tags)} }}. To "
+            "inspect available tag-sets in the SavedModel, please use the SavedModel CLI: "
             "`saved_model_cli`",
         )
     if isinstance(error, OSError):  # what the Python loader says of a file that is no SavedModel

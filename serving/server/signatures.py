@@ -14,6 +14,9 @@ from .codes import Code, ServingError, invalid_argument
 from .tensors import parse_tensor
 
 DEFAULT_SIGNATURE = "serving_default"
+PREDICT = "tensorflow/serving/predict"
+CLASSIFY = "tensorflow/serving/classify"
+REGRESS = "tensorflow/serving/regress"
 
 
 def find_signature(signatures: Mapping[str, Any], name: str) -> Any:
@@ -26,6 +29,20 @@ def find_signature(signatures: Mapping[str, Any], name: str) -> Any:
     if name not in signatures:
         raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
     return signatures[name]
+
+
+def verify_method_name(signature: Any) -> None:
+    """Refuse a signature that is made for none of the methods there are.
+
+    Raises:
+        ServingError: INTERNAL.
+    """
+    if signature.method_name not in (PREDICT, CLASSIFY, REGRESS):
+        raise ServingError(
+            Code.INTERNAL,
+            f"Expected prediction signature method_name to be one of {{{PREDICT}, {CLASSIFY}, "
+            f"{REGRESS}}}. Was: {signature.method_name}",
+        )
 
 
 def feeds_of(signature: Any, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

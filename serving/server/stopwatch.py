@@ -24,6 +24,7 @@ class Stopwatch:
     def __init__(self, loaded: Loaded):
         self.signatures = loaded.signatures
         self.runner: Runner = self
+        self.rules = loaded.rules
         self.seconds = 0.0
         self._loaded = loaded
 

@@ -62,7 +62,7 @@ def parse_tensor(name: str, proto: Any) -> np.ndarray:
         raise invalid_argument(f"tensor parsing error: {name}") from None
 
 
-def write_tensor(array: np.ndarray) -> Any:
+def write_tensor(array: np.ndarray, as_content: bool = False) -> Any:
     """Encode an array as a TensorProto with typed fields such as `double_val`.
 
     `tf.make_tensor_proto` would use `tensor_content`, which many clients of TensorFlow Serving
@@ -70,6 +70,7 @@ def write_tensor(array: np.ndarray) -> Any:
 
     Args:
         array: any dtype that TensorFlow can return from a session.
+        as_content: use `tensor_content` after all.
 
     Returns:
         The TensorProto.
@@ -85,8 +86,23 @@ def write_tensor(array: np.ndarray) -> Any:
     proto = TensorProto(dtype=dtype.as_datatype_enum)
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    writer(proto, array.ravel())
+    if not as_content:
+        writer(proto, array.ravel())
+    elif dtype == tf.string:
+        proto.tensor_content = _string_list(array.ravel().tolist())
+    else:
+        proto.tensor_content = array.tobytes()
     return proto
+
+
+def _string_list(strings: list[bytes]) -> bytes:
+    """Lengths as varints, then the bytes: how TensorFlow's C++ puts strings into one."""
+    return b"".join(map(_varint, map(len, strings))) + b"".join(strings)
+
+
+def _varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
 def _check_filling(name: str, proto: Any) -> None:

@@ -1,11 +1,12 @@
 """Small SavedModels of plain TensorFlow."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from eigenfit.serving.server.protos import PredictionLog
 
@@ -125,6 +126,16 @@ def save_many(directory: Path) -> None:
             "compiled": model.compiled,
         },
     )
+
+
+def save_changed(source: Path, target: Path, change: Callable[[Any], None]) -> None:
+    """Copy a version and change its MetaGraphDef."""
+    shutil.copytree(source, target)
+    file = target / "saved_model.pb"
+    module: Any = saved_model_pb2
+    model = module.SavedModel.FromString(file.read_bytes())
+    change(model.meta_graphs[0])
+    file.write_bytes(model.SerializeToString())
 
 
 class Plus(tf.Module):
