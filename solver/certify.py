@@ -23,9 +23,8 @@ def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
     dtype = point.loss.dtype
     # The rounding error of eigenvalues bounds how small a gradient can be computed.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
-    largest = tf.maximum(task.scale, tf.reduce_max(tf.abs(point.eigenvalues), axis=-1))
+    largest = tf.maximum(task.scale, point.largest_level) * point.largest_weight
     rounding = 16.0 * epsilon * np.sqrt(settings.parameterization.size) * largest
-    rounding *= tf.reduce_max(task.data.weights, axis=-1)
     bound = (task.cosine * tf.sqrt(point.loss) + rounding)[:, None]
     if task.data.has_priors:
         # The pull of a prior is known to the rounding error of its parameter.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class Point(NamedTuple):
         rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
         noise: `[R]`, the rounding error of the loss, about.
         largest_weight: `[R]`, of the levels.
+        largest_level: `[R]`, the largest magnitude of the eigenvalues.
         lower: `[R, p]`, the bounds; () without bounds.
         upper: `[R, p]`, the bounds; () without bounds.
         hessian: `[R, p, p]`, half the second derivatives of the loss; () if not asked for.
@@ -46,6 +48,7 @@ class Point(NamedTuple):
     rms: tf.Tensor
     noise: tf.Tensor
     largest_weight: tf.Tensor
+    largest_level: tf.Tensor
     lower: Any = ()
     upper: Any = ()
     hessian: Any = ()
@@ -97,7 +100,9 @@ def evaluate(
         residual, jacobian = residual / root, jacobian * root[:, :, None]
     loss = tf.reduce_sum(counted.loss, axis=-1)
     rms = root_mean_square(difference, weights)
-    noise = _rounding_of_levels(values, loss, rms)
+    largest_weight = tf.reduce_max(weights, axis=-1)
+    largest_level = tf.reduce_max(tf.abs(values), axis=-1)
+    noise = _rounding_of_levels(largest_level, values.shape[1], loss, rms)
     if data.has_priors:
         pull = data.prior_weight * (data.prior_mean - parameters)
         residual = tf.concat([residual, pull], axis=-1)
@@ -106,7 +111,7 @@ def evaluate(
     column_norms = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=1))
     # A sum is finite if all that it sums is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
-    moves = _has_effect(model, column_norms, weights)
+    moves = _has_effect(model, column_norms, largest_weight)
     if data.has_priors:
         moves |= data.prior_weight > 0
     free = usable[:, None]
@@ -114,7 +119,9 @@ def evaluate(
         gradient = tf.linalg.matvec(jacobian, residual, transpose_a=True)
         free &= ~held_by_bounds(parameters, gradient, data)
     moves &= free
-    jacobian = tf.where(moves[:, None, :], jacobian, 0.0)
+    # Mostly there is nothing to clear, and looking is cheaper than clearing.
+    cleared = functools.partial(tf.where, moves[:, None, :], jacobian, 0.0)
+    jacobian = tf.cond(tf.reduce_all(moves), lambda: jacobian, cleared)
     hessian = ()
     if with_hessian:
         hessian = loss_hessian(
@@ -133,7 +140,8 @@ def evaluate(
         column_norms=tf.where(moves, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
         rms=rms,
-        largest_weight=tf.reduce_max(weights, axis=-1),
+        largest_weight=largest_weight,
+        largest_level=largest_level,
         noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
         lower=data.lower,
         upper=data.upper,
@@ -187,14 +195,15 @@ def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(count, 1.0))
 
 
-def _rounding_of_levels(values: tf.Tensor, loss: tf.Tensor, rms: tf.Tensor) -> tf.Tensor:
+def _rounding_of_levels(
+    largest: tf.Tensor, size: int, loss: tf.Tensor, rms: tf.Tensor
+) -> tf.Tensor:
     """What the rounding of eigenvalues does to the loss of the levels, `[R]`.
 
     Eigenvalues are known to about `size * epsilon * largest`; residuals inherit that.
     """
-    finfo = np.finfo(values.dtype.as_numpy_dtype)
-    largest = tf.reduce_max(tf.abs(values), axis=-1)
-    relative = 4.0 * finfo.eps * values.shape[1] * largest / tf.maximum(rms, finfo.tiny)
+    finfo = np.finfo(largest.dtype.as_numpy_dtype)
+    relative = 4.0 * finfo.eps * size * largest / tf.maximum(rms, finfo.tiny)
     return loss * relative
 
 
@@ -255,10 +264,10 @@ def select(mask: tf.Tensor, yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.reshape(mask, [-1] + [1] * (yes.shape.rank - 1)), yes, no)
 
 
-def _has_effect(model: Model, column_norms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+def _has_effect(model: Model, column_norms: tf.Tensor, largest_weight: tf.Tensor) -> tf.Tensor:
     """`[R, p]` bool: a parameter without any effect has but rounding noise for its column."""
     structure = model.parameterization
-    epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
+    epsilon = np.finfo(column_norms.dtype.as_numpy_dtype).eps
     relative = 8.0 * epsilon * structure.size * structure.parameter_scales
-    noise = tf.constant(relative, weights.dtype)
-    return column_norms > noise * tf.reduce_max(weights, axis=-1, keepdims=True)
+    noise = tf.constant(relative, column_norms.dtype)
+    return column_norms > noise * largest_weight[:, None]

@@ -1,8 +1,8 @@
 """Many tensors of rows as a few wide ones.
 
 A loop pays for every variable at every turn, and picking rows pays for every tensor: for a handful
-of rows that costs more than the arithmetic. So what a row carries travels as one table of each
-dtype.
+of rows that costs more than the arithmetic. So the numbers and vectors that a row carries travel as
+one table of each dtype. Matrices travel alone: for many rows a copy of them costs more.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import tensorflow as tf
 class Layout:
     """Where each tensor of a structure stands in the tables.
 
-    A table begins with the numbers, tensors `[R]`, which one operation stacks and unstacks; vectors
-    and what has more dimensions follow.
+    There is a table for each dtype: it begins with the numbers, tensors `[R]`, which one operation
+    stacks and unstacks; vectors `[R, k]` follow. What has more dimensions is a table of its own.
 
     Args:
         example: a nested structure of tensors, or of their specs, `[R, ...]`; only the first
@@ -27,48 +27,50 @@ class Layout:
     def __init__(self, example: Any):
         flat = tf.nest.flatten(example)
         self._example = example
-        self._shapes = [tensor.shape[1:].as_list() for tensor in flat]
+        self._widths = [math.prod(tensor.shape[1:].as_list()) for tensor in flat]
         self._tables: dict[tf.DType, tuple[list[int], list[int]]] = {}
+        self._alone = [place for place, tensor in enumerate(flat) if tensor.shape.rank > 2]
         for place, tensor in enumerate(flat):
-            numbers, others = self._tables.setdefault(tensor.dtype, ([], []))
-            (others if self._shapes[place] else numbers).append(place)
-
-    @property
-    def width(self) -> int:
-        """`K`, the columns of the table of a structure of one dtype."""
-        return sum(math.prod(shape) for shape in self._shapes)
+            if tensor.shape.rank <= 2:
+                numbers, vectors = self._tables.setdefault(tensor.dtype, ([], []))
+                (vectors if tensor.shape.rank == 2 else numbers).append(place)
 
     def pack(self, structure: Any) -> tuple[tf.Tensor, ...]:
-        """The tables `[R, K]`, one for each dtype, of a structure like the example."""
+        """The tables, `[R, K]` for each dtype and then the others, of a structure."""
         flat = tf.nest.flatten(structure)
-        return tuple(
-            self._pack_table(flat, numbers, others) for numbers, others in self._tables.values()
-        )
+        tables = [_join(flat, numbers, vectors) for numbers, vectors in self._tables.values()]
+        return (*tables, *(flat[place] for place in self._alone))
 
     def unpack(self, tables: tuple[tf.Tensor, ...]) -> Any:
         """The structure in the tables."""
-        flat: list[Any] = [None] * len(self._shapes)
-        for table, (numbers, others) in zip(tables, self._tables.values(), strict=True):
-            widths = [math.prod(self._shapes[place]) for place in others]
-            sizes = [len(numbers)] * bool(numbers) + widths
+        flat: list[Any] = [None] * len(self._widths)
+        joined, alone = tables[: len(self._tables)], tables[len(self._tables) :]
+        for table, (numbers, vectors) in zip(joined, self._tables.values(), strict=True):
+            sizes = [len(numbers)] * bool(numbers) + [self._widths[place] for place in vectors]
             blocks = tf.split(table, sizes, axis=1) if len(sizes) > 1 else [table]
             if numbers:
                 for place, number in zip(numbers, tf.unstack(blocks.pop(0), axis=1), strict=True):
                     flat[place] = number
-            for place, block in zip(others, blocks, strict=True):
-                shape = self._shapes[place]
-                flat[place] = block if len(shape) == 1 else tf.reshape(block, [-1, *shape])
+            for place, block in zip(vectors, blocks, strict=True):
+                flat[place] = block
+        for place, table in zip(self._alone, alone, strict=True):
+            flat[place] = table
         return tf.nest.pack_sequence_as(self._example, flat)
 
-    def _pack_table(self, flat: list[Any], numbers: list[int], others: list[int]) -> tf.Tensor:
-        blocks = [tf.stack([flat[place] for place in numbers], axis=1)] if numbers else []
-        for place in others:
-            shape = self._shapes[place]
-            wide = (
-                flat[place] if len(shape) == 1 else tf.reshape(flat[place], [-1, math.prod(shape)])
-            )
-            blocks.append(wide)
-        return blocks[0] if len(blocks) == 1 else tf.concat(blocks, axis=1)
+
+def _join(flat: list[Any], numbers: list[int], vectors: list[int]) -> tf.Tensor:
+    """The table `[R, K]` of tensors of one dtype."""
+    blocks = [tf.stack([flat[place] for place in numbers], axis=1)] if numbers else []
+    blocks += [flat[place] for place in vectors]
+    return blocks[0] if len(blocks) == 1 else tf.concat(blocks, axis=1)
+
+
+def zeros_like_specs(specs: Any, rows: tf.Tensor) -> Any:
+    """Zeros of so many rows for a structure of specs `[None, ...]` of one dtype."""
+    flat = tf.nest.flatten(specs)
+    by_shape = {tuple(spec.shape[1:]): spec.dtype for spec in flat}
+    zeros = {shape: tf.zeros([rows, *shape], dtype) for shape, dtype in by_shape.items()}
+    return tf.nest.map_structure(lambda spec: zeros[tuple(spec.shape[1:])], specs)
 
 
 def gather_rows(structure: Any, index: tf.Tensor) -> Any:
@@ -85,7 +87,7 @@ def concatenate(one: Any, other: Any) -> Any:
 
 
 def select_rows(mask: tf.Tensor, yes: Any, no: Any) -> Any:
-    """Row by row, `yes` where the mask `[R]` is true and `no` elsewhere."""
-    layout = Layout(no)
-    tables = zip(layout.pack(yes), layout.pack(no), strict=True)
-    return layout.unpack(tuple(tf.where(mask[:, None], *pair) for pair in tables))
+    """Row by row, `yes` where the mask `[R]` is true and `no` elsewhere, of every tensor."""
+    # `tf.where` would broadcast the mask, several times as slow as this copy of whole rows.
+    choose = lambda one, other: tf.raw_ops.Select(condition=mask, x=one, y=other)  # noqa: E731
+    return tf.nest.map_structure(choose, yes, no)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from .evaluation import Point
 from .model import Data
-from .packing import Layout
+from .packing import zeros_like_specs
 from .settings import Settings
 
 
@@ -140,6 +140,7 @@ def point_specs(settings: Settings, data: Data) -> Point:
         rms=spec(),
         noise=spec(),
         largest_weight=spec(),
+        largest_level=spec(),
         lower=bound,
         upper=bound,
         hessian=spec(count, count) if settings.method.needs_hessian else (),
@@ -148,9 +149,8 @@ def point_specs(settings: Settings, data: Data) -> Point:
 
 def empty_point(settings: Settings, data: Data) -> Point:
     """A point that holds nothing: its loss is the largest number."""
-    layout = Layout(point_specs(settings, data))
     dtype = data.targets.dtype
-    zeros = layout.unpack((tf.zeros([tf.shape(data.targets)[0], layout.width], dtype),))
+    zeros = zeros_like_specs(point_specs(settings, data), tf.shape(data.targets)[0])
     return zeros._replace(
         loss=zeros.loss + dtype.max,
         largest_weight=tf.reduce_max(data.weights, axis=-1),
