@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent import futures
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,7 +14,7 @@ from .core import ServerCore
 from .grpc_services import ModelService, PredictionService
 from .grpc_unreadable import RefuseUnreadable
 from .options import ServerOptions
-from .text_configs import parse_text
+from .text_configs import parse_text, read_text
 
 # Requests that wait to be batched hold a thread each, so there are more than cores.
 _LEAST_THREADS = 32
@@ -72,7 +71,7 @@ class GrpcServer:
 
 
 def _credentials(file: str) -> grpc.ServerCredentials:
-    config = parse_text("SSLConfig", Path(file).read_text(encoding="utf-8"))
+    config = parse_text("SSLConfig", read_text(file))
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,

@@ -17,6 +17,7 @@ from .options import ServerOptions
 from .rules import Rules
 from .served_version import Loaded, ServedVersion
 from .session_model import Runner, SessionModel
+from .text_configs import read_text
 from .warmup import warm_up
 
 
@@ -129,4 +130,4 @@ def _threads(options: ServerOptions) -> tuple[int, int]:
 def _own_parameters(directory: str) -> BatchingParameters | None:
     """What the version says about batching; None if it says nothing."""
     path = Path(directory, "batching_params.pbtxt")
-    return parse_batching_parameters(path.read_text("utf-8")) if path.exists() else None
+    return parse_batching_parameters(read_text(path)) if path.exists() else None

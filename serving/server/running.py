@@ -21,7 +21,7 @@ from .model_config import ModelSettings, parse_config, settings_of
 from .options import ServerOptions
 from .rest_handler import RestHandler
 from .rest_server import RestServer
-from .text_configs import parse_text
+from .text_configs import parse_text, read_text
 
 _MONITORING_PATH = "/monitoring/prometheus/metrics"
 _log = logging.getLogger(__name__)
@@ -146,14 +146,14 @@ def _batcher(options: ServerOptions) -> Batcher | None:
         return None
     if not options.batching_parameters_file:
         return Batcher(BatchingParameters())
-    return Batcher(parse_batching_parameters(_read(options.batching_parameters_file)))
+    return Batcher(parse_batching_parameters(read_text(options.batching_parameters_file)))
 
 
 def _start_rest(core: ServerCore, options: ServerOptions) -> RestServer:
     handler = RestHandler(core, options.rest_api_timeout_in_ms / 1e3)
     path = None
     if options.monitoring_config_file:
-        config = parse_text("MonitoringConfig", _read(options.monitoring_config_file))
+        config = parse_text("MonitoringConfig", read_text(options.monitoring_config_file))
         if config.prometheus_config.enable:
             path = config.prometheus_config.path or _MONITORING_PATH
     return RestServer(handler, core.metrics, path, options)
@@ -161,7 +161,7 @@ def _start_rest(core: ServerCore, options: ServerOptions) -> RestServer:
 
 def _initial_settings(options: ServerOptions) -> dict[str, ModelSettings]:
     if options.model_config_file:
-        return settings_of(parse_config(_read(options.model_config_file)))
+        return settings_of(parse_config(read_text(options.model_config_file)))
     if not options.model_base_path:
         raise ServingError(
             Code.INVALID_ARGUMENT, "Both server_options.model_base_path and model_name are empty!"
@@ -176,11 +176,11 @@ def _file_reloader(manager: ModelManager, path: str, patience: float) -> Callabl
     It waits `patience` seconds for new models, which may never come if a path in the file is wrong;
     then it must be called again, to see whether the file was put right, and to move the labels.
     """
-    applied = _read(path)
+    applied = read_text(path)
 
     def reload() -> None:
         nonlocal applied
-        text = _read(path)
+        text = read_text(path)
         if text == applied:
             return
         try:
@@ -191,13 +191,6 @@ def _file_reloader(manager: ModelManager, path: str, patience: float) -> Callabl
         applied = text
 
     return reload
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ServingError(Code.NOT_FOUND, f"{path}; {error.strerror}") from None
 
 
 def _every(seconds: float, function: Callable[[], Any], stop: threading.Event, name: str) -> None:

@@ -5,6 +5,7 @@ Their definitions are written down here: fields, numbers and types are the publi
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from google.protobuf import (
@@ -15,7 +16,7 @@ from google.protobuf import (
     wrappers_pb2,
 )
 
-from .codes import invalid_argument
+from .codes import Code, ServingError, invalid_argument
 
 _INT64 = ".google.protobuf.Int64Value"
 _STRING = ".google.protobuf.StringValue"
@@ -48,6 +49,20 @@ _SCALARS = {
     "bool": descriptor_pb2.FieldDescriptorProto.TYPE_BOOL,
     "string": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
 }
+
+
+def read_text(path: str | Path) -> str:
+    """What a configuration file holds.
+
+    Raises:
+        ServingError: NOT_FOUND if it cannot be read, INVALID_ARGUMENT if it is no text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ServingError(Code.NOT_FOUND, f"{path}; {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise invalid_argument(f"{path} is not text in UTF-8: {error.reason}") from None
 
 
 def parse_text(name: str, text: str) -> Any:

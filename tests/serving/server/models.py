@@ -24,6 +24,9 @@ _KINDS = {
 }
 
 
+NARROW = ("int8", "int16", "uint32", "uint64")
+
+
 class Many(tf.Module):
     """One signature for each kind of input, output and trouble."""
 
@@ -91,6 +94,19 @@ class Many(tf.Module):
     def regress(self, inputs):
         return {"outputs": _feature(inputs) / 2 + 2}
 
+    @tf.function(input_signature=[_spec([None], tf.string, "inputs")])
+    def strange(self, inputs):
+        """Takes examples, but its output is not called as those of a regression are."""
+        return {"number": _feature(inputs)}
+
+    @tf.function(input_signature=[_spec([None], getattr(tf, name), name) for name in NARROW])
+    def narrow(self, int8, int16, uint32, uint64):
+        return {"int8": int8, "int16": int16, "uint32": uint32, "uint64": uint64}
+
+    @tf.function(input_signature=[_spec([None], tf.float16, "x")])
+    def half(self, x):
+        return {"y": x}
+
     @tf.function(input_signature=[_spec([None], tf.float32, "x")], jit_compile=True)
     def compiled(self, x):
         return {"y": x + 1.0}
@@ -123,6 +139,9 @@ def save_many(directory: Path) -> None:
             "slow": model.slow,
             "classify": model.classify,
             "regress": model.regress,
+            "strange": model.strange,
+            "narrow": model.narrow,
+            "half": model.half,
             "compiled": model.compiled,
         },
     )

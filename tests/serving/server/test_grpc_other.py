@@ -44,6 +44,7 @@ WRONG_EXAMPLES = [
     ("Regress", "count", "Expected one output Tensor."),
     ("Regress", "", "No regression inputs found in SignatureDef: "),
     ("Regress", "classify", "Expected one output Tensor."),
+    ("Regress", "strange", "No regression outputs found in SignatureDef: "),
 ]
 
 

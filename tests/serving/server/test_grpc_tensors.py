@@ -27,6 +27,19 @@ DECODED = {
 }
 
 
+def unknown_rank(*values):
+    tensor = proto(FLOAT, [], float_val=values)
+    tensor.tensor_shape.unknown_rank = True
+    return tensor
+
+
+@pytest.mark.parametrize("values", [(3.0,), (3.0, 4.0)])
+def test_unknown_rank_is_a_scalar(client, values):
+    answer = client.predict(predict_request("many", x=unknown_rank(*values)))
+    assert answer["y"].shape == ()
+    assert answer["y"] == 3.5
+
+
 @pytest.mark.parametrize("case", DECODED)
 def test_decoding(client, case):
     tensor, expected = DECODED[case]

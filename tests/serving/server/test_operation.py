@@ -235,6 +235,44 @@ def test_limits(serve, many_path):
     assert "error" in answer
 
 
+def connects(address, port):
+    try:
+        socket.create_connection((address, port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives a machine all of 127.0.0.0/8")
+@pytest.mark.parametrize(("options", "elsewhere"), [({}, False), ({"host": "0.0.0.0"}, True)])
+def test_bound_address(many_path, options, elsewhere):
+    """Only 127.0.0.1 unless told otherwise: another address of this machine is refused."""
+    given = ServerOptions(model_base_path=str(many_path), port=0, rest_api_port=0, **options)
+    with start_server(given) as server:
+        for port in (server.port, server.rest_port):
+            assert connects("127.0.0.1", port)
+            assert connects("127.0.0.2", port) is elsewhere
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "No such file or directory"),
+        (b"\xff", "is not text in UTF-8"),
+        (b"server_key: 1", "Error parsing text-format tensorflow.serving.SSLConfig"),
+    ],
+)
+def test_wrong_ssl_config(many_path, tmp_path, monkeypatch, caplog, content, told):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    if content is not None:
+        (tmp_path / "ssl").write_bytes(content)
+    flags = [f"--model_base_path={many_path}", f"--ssl_config_file={tmp_path / 'ssl'}"]
+    assert main([*flags, "--port=0"]) == 1
+    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert told in record.getMessage()
+    assert record.exc_info is None
+
+
 @pytest.mark.parametrize("verify", [False, True])
 def test_tls(many_path, tmp_path, verify):
     text = f'server_key: "{KEY}" server_cert: "{CERTIFICATE}"'.replace("\n", "\\n")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from .rest_bodies import MANY, columns, instances, kinds
+from .rest_bodies import MANY, columns, instances, kinds, narrow
 
 
 def test_right_types(client):
@@ -27,12 +27,34 @@ def test_rows_of_several_kinds(client):
     assert answer["predictions"][0]["text"] == "ä\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "sent", "got"),
+    [
+        ("int8", 127, 127),
+        ("int8", 300, 44),  # wraps around, as int16 does
+        ("int8", -(2**31), 0),
+        ("int16", -(2**15), -(2**15)),
+        ("int16", 2**16 + 5, 5),
+        ("uint32", 2**32 - 1, 2**32 - 1),
+        ("uint64", 2**64 - 1, 2**64 - 1),
+    ],
+)
+def test_other_integers(client, name, sent, got):
+    given = narrow(**{name: sent})
+    status, answer = client.post(MANY + ":predict", columns(given, "narrow"))
+    assert (status, answer) == (200, {"outputs": narrow(**{name: got})})
+    row = {key: value for key, (value,) in given.items()}
+    status, answer = client.post(MANY + ":predict", instances([row], "narrow"))
+    assert (status, answer["predictions"][0][name]) == (200, got)
+
+
 @pytest.mark.parametrize(("form", "status"), [("inputs", 501), ("instances", 400)])
-def test_types_without_json(client, form, status):
-    body = json.dumps({"signature_name": "complex", form: [1.0]})
+@pytest.mark.parametrize(("signature", "kind"), [("complex", "complex128"), ("half", "half")])
+def test_types_without_json(client, form, status, signature, kind):
+    body = json.dumps({"signature_name": signature, form: [1.0]})
     got, answer = client.post(MANY + ":predict", body)
     assert got == status
-    assert "Conversion of JSON Value: 1.0 to type: complex128" in answer["error"]
+    assert f"Conversion of JSON Value: 1.0 to type: {kind}" in answer["error"]
 
 
 @pytest.mark.parametrize(

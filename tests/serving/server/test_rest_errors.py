@@ -1,8 +1,11 @@
 """REST: every error of the description for bodies that are wrong."""
 
+import json
+
 import pytest
 
-from .rest_bodies import MANY, columns, instances, kinds
+from .models import NARROW
+from .rest_bodies import MANY, columns, instances, kinds, narrow
 
 WRONG = [
     ("", "JSON Parse error: The document is empty"),
@@ -132,6 +135,27 @@ def test_wrong_types(client, name, value, told):
     status, answer = client.post(MANY + ":predict", columns(kinds(**{name: value}), "kinds"))
     assert status == 400
     assert answer["error"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, 1.5) for name in NARROW),
+        *((name, 1.0) for name in NARROW),
+        *((name, True) for name in NARROW),
+        ("int8", 2**31),
+        ("int16", -(2**31) - 1),
+        ("uint32", -1),
+        ("uint32", 2**32),
+        ("uint64", -1),
+        ("uint64", 2**64),
+    ],
+)
+def test_wrong_integers(client, name, value):
+    status, answer = client.post(MANY + ":predict", columns(narrow(**{name: value}), "narrow"))
+    kind = "True" if value is True else "Number"
+    told = f"JSON Value: {json.dumps(value)} Type: {kind} is not of expected type: {name}"
+    assert (status, answer) == (400, {"error": told})
 
 
 @pytest.mark.parametrize(
