@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from .codes import Code, ServingError, invalid_argument
-from .json_arrays import type_name
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -38,19 +35,15 @@ def merge(requests: Sequence[Arrays], size: int) -> dict[str, np.ndarray]:
     """The arrays of several requests, one below the other.
 
     Args:
-        requests: arrays by tensor name; the same names in each.
+        requests: arrays by tensor name; the same names, dtypes and shapes but for the rows in each.
         size: the number of rows to fill up to, with copies of the first row of the last request.
 
     Returns:
         Arrays with `size` rows.
-
-    Raises:
-        ServingError: FAILED_PRECONDITION for different shapes, INTERNAL for different dtypes.
     """
     merged = {}
     for name in requests[0]:
         arrays = [request[name] for request in requests]
-        _check_alike(name, arrays)
         padding = size - sum(len(array) for array in arrays)
         if padding > 0:
             arrays.append(np.repeat(arrays[-1][:1], padding, axis=0))
@@ -73,26 +66,3 @@ def check_outputs(outputs: Sequence[np.ndarray], size: int) -> None:
                 "Batched output tensor's 0th dimension does not equal the sum of the 0th "
                 "dimension sizes of the input tensors",
             )
-
-
-def _check_alike(name: str, arrays: Sequence[np.ndarray]) -> None:
-    first = arrays[0]
-    for array in arrays[1:]:
-        if array.shape[1:] != first.shape[1:]:
-            raise ServingError(
-                Code.FAILED_PRECONDITION,
-                f"Tensors with name '{name}' from different tasks have different shapes and "
-                "padding is turned off.Set pad_variable_length_inputs to true, or ensure that "
-                "all tensors with the same namehave equal dimensions starting with the first dim.",
-            )
-        if array.dtype != first.dtype:
-            raise ServingError(
-                Code.INTERNAL,
-                "Tensor concat operation failed: INVALID_ARGUMENT: Cannot concatenate tensors "
-                f"that have different data types. Got {_name(first)} and {_name(array)}.",
-            )
-
-
-def _name(array: np.ndarray) -> str:
-    dtype: Any = tf.string if array.dtype.kind == "O" else tf.dtypes.as_dtype(array.dtype)
-    return type_name(dtype)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,12 @@ class Part:
         """The arrays of these rows."""
         return {name: array[self.start : self.stop] for name, array in self.task.feeds.items()}
 
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What two parts must have in common to run as one: dtypes, and shapes but for the rows."""
+        feeds = self.task.feeds
+        return tuple((name, feeds[name].dtype, feeds[name].shape[1:]) for name in sorted(feeds))
+
 
 class Batch:
     """Parts that will run together.
@@ -92,6 +99,13 @@ class Batch:
             self.opened = time.monotonic()
         self.parts.append(part)
         self.rows += part.rows
+
+    def alike(self) -> list[list[Part]]:
+        """The parts, those that can run as one together."""
+        found: dict[tuple[Any, ...], list[Part]] = {}
+        for part in self.parts:
+            found.setdefault(part.form, []).append(part)
+        return list(found.values())
 
 
 class BatchQueue:

@@ -126,20 +126,19 @@ class BatchingRunner:
     def run_batch(self, batch: Batch, fetches: tuple[str, ...]) -> None:
         """Run a batch and deliver the answers.
 
-        If it fails, each request runs by itself, so that the error is the answer only to who caused
-        it; but not when the time was up.
+        Requests of different shapes or dtypes run apart. If a run fails, each of its requests runs
+        by itself, so that the error is the answer only to who caused it; but not when the time was
+        up.
         """
-        problem = self._run(batch.parts, fetches)
-        if problem is None:
-            return
-        if len(batch.parts) == 1 or problem.code is Code.DEADLINE_EXCEEDED:
-            for part in batch.parts:
-                part.task.deliver(part, problem)
-            return
-        for part in batch.parts:
-            problem = self._run([part], fetches)
-            if problem is not None:
-                part.task.deliver(part, problem)
+        for parts in batch.alike():
+            problem = self._run(parts, fetches)
+            if problem is None:
+                continue
+            again = len(parts) > 1 and problem.code is not Code.DEADLINE_EXCEEDED
+            for part in parts:
+                own = self._run([part], fetches) if again else problem
+                if own is not None:
+                    part.task.deliver(part, own)
 
     def _run(self, parts: Sequence[Part], fetches: tuple[str, ...]) -> ServingError | None:
         """Run some parts as one and deliver the answers; or the error, which was not delivered."""

@@ -181,6 +181,15 @@ def test_different_shapes_do_not_hurt_each_other(batched):
         np.testing.assert_array_equal(answer["x"], np.full([1, width], 2.0))
 
 
+def test_another_shape_does_not_part_the_others(batched):
+    client = batched(MEET)
+    values = [ints(1), ints([3, 4]), ints(2)]
+    answers = together(client, [predict_request("many", "batch_size", x=each) for each in values])
+    assert answers.pop(1)[0] == "INVALID_ARGUMENT"  # the graph takes vectors only
+    for answer in answers:
+        np.testing.assert_array_equal([answer["rows"], answer["most"]], [[2], [2]])
+
+
 def checked(*rows, dtype: Any = np.float64):
     return predict_request("many", "checked", x=np.array(rows, dtype))
 
