@@ -2,10 +2,13 @@
 
     .venv/bin/python benchmarks/serving.py [--rows 256] [--runs 30]
 
-Toeplitz n = 8. One process holds the embedded server with request batching, this one the client and
-the model reloaded. Checks the answers, then times both sides in turn: throughput with requests of
-many rows, from one thread and from eight, and the latency of one row from one thread. The server is
-held to the better of the two throughputs in process. Prints medians and ratios.
+Toeplitz n = 8. One process holds the embedded server with the batching of `serving/deploy`, one
+batch thread for each core; this one holds the client and the model reloaded. Checks the answers,
+then times both sides in turn: throughput with requests of many rows, from one thread and from
+eight, and the latency of one row from one thread. The server is held to the better of the two
+throughputs in process. Then the server gets the largest requests that it takes, for every
+signature, and a second version. Prints medians and ratios, how long the server took to start, and
+its memory.
 """
 
 from __future__ import annotations
@@ -13,10 +16,8 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import signal
-import subprocess
-import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from soak import _wait_for, free_port
+from server_process import MODEL, Server, publish_copy, running_server
 
 from eigenfit.export import export_saved_model
 from eigenfit.serving import GrpcClient
@@ -33,6 +34,9 @@ from eigenfit.solver import SpectralSolver, Toeplitz
 SIZE = 8
 THREADS = (1, 8)
 REQUESTS = 64
+LARGEST = 1000  # rows: max_batch_size of serving/deploy/batching.config
+LARGEST_REPEATED = 5
+LOAD_SECONDS = 60.0
 
 
 def throughput(
@@ -58,6 +62,66 @@ def latencies(
     return times
 
 
+def largest_requests(solver: SpectralSolver, client: GrpcClient) -> None:
+    """Every signature with as many rows as a request may have, a few times, two at a time."""
+    parameters = np.random.default_rng(1).normal(size=(LARGEST, SIZE))
+    targets = solver.spectrum(parameters).numpy()
+    fit = {
+        "targets": targets,
+        "initial": np.full_like(parameters, np.nan),
+        "weights": np.full_like(targets, np.nan),
+        "tolerance": np.full(LARGEST, np.nan),
+        "max_steps": np.zeros(LARGEST, np.int32),
+    }
+    point = {"parameters": parameters}
+    calls = {
+        "serving_default": {"targets": targets},
+        "fit": fit,
+        "spectrum": point,
+        "matrix": point,
+        "loss_and_gradient": {**point, "targets": targets},
+        "covariance": {**point, "weights": fit["weights"]},
+    }
+    offered = set(client.metadata().signatures)
+    if set(calls) != offered:
+        raise SystemExit(f"the model offers {offered}: not all of them would be asked")
+    with ThreadPoolExecutor(2) as pool:
+        for name, inputs in calls.items():
+            for answer in pool.map(
+                client.predict, [name] * LARGEST_REPEATED, [inputs] * LARGEST_REPEATED
+            ):
+                if any(len(value) != LARGEST for value in answer.values()):
+                    raise SystemExit(f"{name} answered another number of rows")
+
+
+def memory_of_a_swap(server: Server, version_dir: Path) -> tuple[float, float]:
+    """Publish a version; the server's memory while two are there, at its highest, and afterwards.
+
+    Sampled every 10 ms until only the new version is available.
+    """
+    sizes: list[float] = []
+    done = threading.Event()
+
+    def sample() -> None:
+        while not done.wait(0.01):
+            sizes.append(server.resident_mebibytes())
+
+    sampling = threading.Thread(target=sample)
+    sampling.start()
+    try:
+        new = int(publish_copy(version_dir, version_dir.parent).name)
+        until = time.monotonic() + LOAD_SECONDS
+        wanted = {new: "AVAILABLE", int(version_dir.name): "END"}
+        while (states := server.versions()) != wanted:
+            if time.monotonic() > until:
+                raise SystemExit(f"version {new} did not take over: {states}")
+            time.sleep(0.05)
+    finally:
+        done.set()
+        sampling.join()
+    return max(sizes), server.resident_mebibytes()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=256)
@@ -71,40 +135,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         version_dir = export_saved_model(solver, Path(folder) / "model", measure_latency=False)
         reloaded = tf.saved_model.load(version_dir).signatures["serving_default"]
-        port = free_port()
-        batching = Path(folder) / "batching.config"
-        batching.write_text(
-            "max_batch_size { value: 1024 } batch_timeout_micros { value: 0 } "
-            "num_batch_threads { value: 2 } max_enqueued_batches { value: 1000 }"
-        )
-        command = [sys.executable, "-m", "eigenfit.serving", f"--port={port}", "--enable_batching"]
-        command += [f"--model_base_path={Path(version_dir).parent}"]
-        command += [f"--batching_parameters_file={batching}"]
-        server = subprocess.Popen(command)
-        try:
-            _wait_for(port, server)
-            with GrpcClient(f"127.0.0.1:{port}", "default") as client:
+        with (
+            running_server(Path(version_dir).parent) as server,
+            GrpcClient(server.grpc, MODEL) as client,
+        ):
+            idle = server.resident_mebibytes()
 
-                def in_process(targets: np.ndarray) -> dict[str, np.ndarray]:
-                    answer = reloaded(targets=tf.constant(targets))
-                    return {name: value.numpy() for name, value in answer.items()}
+            def in_process(targets: np.ndarray) -> dict[str, np.ndarray]:
+                answer = reloaded(targets=tf.constant(targets))
+                return {name: value.numpy() for name, value in answer.items()}
 
-                sides = {"in process": in_process, "gRPC": client.fit}
-                fit, live = client.fit(requests[0]), in_process(requests[0])
-                if not np.array_equal(fit.parameters, live["parameters"], equal_nan=True):
-                    raise SystemExit("the server answers differently: no time is worth reporting")
-                rates: dict[tuple[str, int], list[float]] = {
-                    (name, threads): [] for threads in THREADS for name in sides
-                }
-                times: dict[str, list[float]] = {name: [] for name in sides}
-                for _ in range(options.runs):  # in turn: a slow spell of the machine hits both
-                    for name, call in sides.items():
-                        for threads in THREADS:
-                            rates[name, threads].append(throughput(call, requests, threads))
-                        times[name] += latencies(call, requests[0][:1], 30)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=60)
+            sides = {"in process": in_process, "gRPC": client.fit}
+            fit, live = client.fit(requests[0]), in_process(requests[0])
+            if not np.array_equal(fit.parameters, live["parameters"], equal_nan=True):
+                raise SystemExit("the server answers differently: no time is worth reporting")
+            rates: dict[tuple[str, int], list[float]] = {
+                (name, threads): [] for threads in THREADS for name in sides
+            }
+            times: dict[str, list[float]] = {name: [] for name in sides}
+            for _ in range(options.runs):  # in turn: a slow spell of the machine hits both
+                for name, call in sides.items():
+                    for threads in THREADS:
+                        rates[name, threads].append(throughput(call, requests, threads))
+                    times[name] += latencies(call, requests[0][:1], 30)
+            largest_requests(solver, client)
+            after_largest = server.resident_mebibytes()
+            two_versions, after_swap = memory_of_a_swap(server, Path(version_dir))
 
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     print(f"Toeplitz n = {SIZE}, {REQUESTS} requests of {options.rows} rows")
@@ -120,6 +176,12 @@ def main() -> None:
         middle, high = np.percentile(values, [50, 99])
         print(f"{name:10s} one row: p50 {middle:.2f} ms, p99 {high:.2f} ms")
     print(f"more for one row: {np.median(times['gRPC']) - np.median(times['in process']):.2f} ms")
+    print(f"start of the server process until /metadata answers: {server.start_seconds:.1f} s")
+    print(
+        f"resident memory of the server, MiB: before the first request {idle:.0f}, after requests "
+        f"of {LARGEST} rows to every signature {after_largest:.0f}, highest while a second version "
+        f"takes over {two_versions:.0f}, afterwards {after_swap:.0f}"
+    )
 
 
 if __name__ == "__main__":
