@@ -26,6 +26,7 @@ def make_report(
     differences: Mapping[str, Mapping[str, Difference]],
     latencies: Mapping[str, Mapping[str, float | None]] | None,
     warmup_requests: int,
+    relative_tolerance: float,
 ) -> dict[str, Any]:
     """The report as plain data for JSON.
 
@@ -33,6 +34,7 @@ def make_report(
         differences: from `validation.validate`.
         latencies: from `measure_latencies`; None if they were not measured.
         warmup_requests: how many were replayed.
+        relative_tolerance: what reals were held to, from `validation.allowed_difference`.
     """
     signatures = {}
     for name, outputs in differences.items():
@@ -42,7 +44,11 @@ def make_report(
             "outputs": {output: difference._asdict() for output, difference in outputs.items()},
             "latency_ms": None if latencies is None else dict(latencies[name]),
         }
-    return {"signatures": signatures, "warmup_requests_replayed": warmup_requests}
+    return {
+        "tolerance": {"relative": relative_tolerance, "integers": 0},
+        "signatures": signatures,
+        "warmup_requests_replayed": warmup_requests,
+    }
 
 
 def measure_latencies(

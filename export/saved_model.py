@@ -21,7 +21,7 @@ from .publishing import (
 )
 from .report import REPORT_FILE, make_report, measure_latencies
 from .signatures import check_runs_anywhere, signatures_of, trace
-from .validation import validate
+from .validation import allowed_difference, validate
 from .warmup import replay_warmup, write_warmup
 
 
@@ -99,7 +99,8 @@ def export_saved_model(
         differences = validate(reloaded, signatures, solver, relative_tolerance)
         replayed = replay_warmup(staged, reloaded)
         latencies = measure_latencies(reloaded, signatures, solver) if measure_latency else None
-        write_json(staged, REPORT_FILE, make_report(differences, latencies, replayed))
+        tolerance = allowed_difference(solver, relative_tolerance)
+        write_json(staged, REPORT_FILE, make_report(differences, latencies, replayed, tolerance))
         write_json(staged, INFO_FILE, describe(staged, signatures, solver, units))
         published = publish(staged, base, number)
         if keep is not None:

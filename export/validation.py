@@ -25,6 +25,18 @@ class Difference(NamedTuple):
     relative: float
 
 
+def allowed_difference(solver: SpectralSolver, relative_tolerance: float | None) -> float:
+    """How far reals may differ, relative to their magnitude or that of the inputs.
+
+    Args:
+        solver: whose dtype decides when nothing is asked for.
+        relative_tolerance: what is asked for; 1e4 units in the last place when None.
+    """
+    if relative_tolerance is not None:
+        return float(relative_tolerance)
+    return _TOLERANCE_IN_EPSILON * float(np.finfo(solver.dtype.as_numpy_dtype).eps)
+
+
 def validate(
     reloaded: Any,
     signatures: Mapping[str, Signature],
@@ -37,8 +49,7 @@ def validate(
         reloaded: the loaded SavedModel.
         signatures: what it must offer, by name, with the live answers.
         solver: makes the rows to compare.
-        relative_tolerance: how far reals may differ, see `compare_outputs`; 1e4 units in the last
-            place when None.
+        relative_tolerance: see `allowed_difference` and `compare_outputs`.
 
     Returns:
         By signature and output, the largest differences.
@@ -46,9 +57,7 @@ def validate(
     Raises:
         RuntimeError: if an answer differs by more.
     """
-    relative = relative_tolerance
-    if relative is None:
-        relative = _TOLERANCE_IN_EPSILON * np.finfo(solver.dtype.as_numpy_dtype).eps
+    relative = allowed_difference(solver, relative_tolerance)
     largest: dict[str, dict[str, Difference]] = {name: {} for name in signatures}
     for rows in _BATCH_SIZES:
         examples = example_inputs(solver, rows)

@@ -3,6 +3,7 @@
 # pyright: reportAttributeAccessIssue=false
 # Protobuf makes the message classes when the module is imported; Pyright cannot see them.
 
+import importlib.metadata
 import json
 import shutil
 from pathlib import Path
@@ -69,15 +70,25 @@ def test_description(model):
     assert info["tensorflow_version"] == tf.__version__
     assert info["signatures"]["fit"]["targets"] == {"shape": [None, 3], "dtype": "float64"}
     assert (info["starts"], info["solutions"], info["bounds"]) == (128, 1, None)
+    solver = model("lowest").solver
+    assert (info["tolerance"], info["max_steps"]) == (1e-10, solver.max_steps)
+    assert info["eigenfit_version"] == importlib.metadata.version("eigenfit")
 
 
 @pytest.mark.usefixtures("only_spectrum")
 def test_description_with_units_and_bounds(tmp_path):
     structure = Affine(None, [np.eye(2)], parameter_names=["shift"])
-    solver = SpectralSolver(structure, bounds={"shift": (0.0, np.inf)}, priors=(1.0, 2.0))
+    solver = SpectralSolver(
+        structure,
+        bounds={"shift": (0.0, np.inf)},
+        priors=(1.0, 2.0),
+        tolerance=1e-8,
+        max_steps=17,
+    )
     units = {"levels": "cm^-1", "shift": "cm^-1"}
     version_dir = export_saved_model(solver, tmp_path, units=units, measure_latency=False)
     info = load_solver_info(version_dir)
+    assert (info["tolerance"], info["max_steps"]) == (1e-8, 17)
     assert info["level_unit"] == "cm^-1"
     assert info["parameter_units"] == {"shift": "cm^-1"}
     assert info["bounds"] == {"shift": [0.0, "inf"]}
@@ -105,6 +116,9 @@ def test_description_of_another_graph_is_refused(model, tmp_path):
 
 def test_report_of_a_validated_model(model):
     report = report_of(model("toeplitz").version_dir)
+    assert report["tolerance"] == {"relative": 1e4 * 2.0**-52, "integers": 0}
+    single = report_of(model("float32").version_dir)
+    assert single["tolerance"] == {"relative": 1e4 * 2.0**-23, "integers": 0}
     assert set(report["signatures"]) == set(signatures_of(model("toeplitz").solver))
     for signature in report["signatures"].values():
         assert 0 <= signature["max_relative_difference"] <= 1e-11
@@ -136,4 +150,7 @@ def test_tolerance_by_name(tmp_path):
     for wrong in (-1e-9, 1.0, "tight"):
         with pytest.raises(ValueError, match="relative_tolerance must be a number from 0"):
             export_saved_model(solver, tmp_path, relative_tolerance=wrong)  # pyright: ignore[reportArgumentType]
-    export_saved_model(solver, tmp_path, relative_tolerance=1e-12, measure_latency=False)
+    version_dir = export_saved_model(
+        solver, tmp_path, relative_tolerance=1e-12, measure_latency=False
+    )
+    assert report_of(version_dir)["tolerance"] == {"relative": 1e-12, "integers": 0}

@@ -65,7 +65,7 @@ def test_real_exports_after_kill(tmp_path):
             assert all(exporter.poll() is None for exporter in exporters)
             time.sleep(0.01)
         for exporter in exporters:
-            time.sleep(generator.uniform(0.0, 3.0))
+            time.sleep(generator.uniform(0.0, 2.0))
             assert exporter.poll() is None
             exporter.kill()  # SIGKILL
             exporter.wait()

@@ -126,6 +126,32 @@ def test_reloaded_inputs_have_these_names(exported: Any):
         assert loaded[name].dtype == tf.float64
 
 
+@pytest.mark.parametrize(
+    ("name", "signature", "wrong", "first"),
+    [
+        *(("known", "fit", wrong, "targets") for wrong in ("lower", "upper")),
+        *(("known", "fit", wrong, "targets") for wrong in ("prior_mean", "prior_sigma")),
+        *(("known", "covariance", wrong, "parameters") for wrong in ("weights", "targets")),
+        *(("matched", "covariance", wrong, "parameters") for wrong in ("weights", "targets")),
+        *(("matched", "assignment", wrong, "parameters") for wrong in ("weights", "targets")),
+    ],
+)
+def test_rows_that_disagree_are_refused(
+    exported: Any, name: str, signature: str, wrong: str, first: str
+):
+    """One row, which could be broadcast, and one too many."""
+    loaded = exported(name).reloaded.signatures[signature]
+    specs = loaded.structured_input_signature[1]
+    for rows in (1, 4):
+        inputs = {
+            key: tf.ones([rows if key == wrong else 3, *spec.shape[1:]], spec.dtype)
+            for key, spec in specs.items()
+        }
+        with pytest.raises(tf.errors.InvalidArgumentError) as error:
+            loaded(**inputs)
+        assert f"{wrong} must have as many rows as {first}" in str(error.value)
+
+
 @pytest.mark.parametrize("rows", [0, 1, 5])
 def test_bounds_and_priors_of_rows(exported: Any, rows: int):
     """Five rows, each with knowledge of its own; NaN for that of the solver."""

@@ -10,13 +10,14 @@ import pytest
 import tensorflow as tf
 
 CALLS = [("serving_default", rows) for rows in (0, 1, 7, 4096)]
-CALLS += [("fit", 7), ("spectrum", 7), ("matrix", 7), ("loss_and_gradient", 7)]
+CALLS += [("fit", 7), ("spectrum", 7), ("matrix", 7), ("loss_and_gradient", 7), ("covariance", 7)]
 INPUTS = {
     "serving_default": ["targets"],
     "fit": ["targets", "initial", "weights", "tolerance", "max_steps"],
     "spectrum": ["parameters"],
     "matrix": ["parameters"],
     "loss_and_gradient": ["parameters", "targets"],
+    "covariance": ["parameters", "weights"],
 }
 
 
@@ -102,6 +103,12 @@ def test_session(model, calls, rows_for, run_program):
             "loss_and_gradient",
             {**point, "targets": ones(1, 5)},
             ["targets must have as many rows as parameters"],
+        ),
+        ("covariance", {**point, "weights": ones(2, 4)}, ["[2,4]", "[?,5]"]),
+        (
+            "covariance",
+            {**point, "weights": ones(1, 5)},
+            ["weights must have as many rows as parameters"],
         ),
     ]
     requests += [(name, inputs) for name, inputs, _ in bad]
