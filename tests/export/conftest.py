@@ -64,6 +64,29 @@ def model(tmp_path_factory):
     return make
 
 
+class Doubling(tf.Module):
+    """A model of its own around the fit of another."""
+
+    def __init__(self, reloaded: Any):
+        super().__init__()
+        self.reloaded = reloaded
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 5], tf.float64)])
+    def __call__(self, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+        answer = self.reloaded.signatures["serving_default"](targets=targets)
+        return {"doubled": 2.0 * answer["parameters"], "status": answer["status"]}
+
+
+@pytest.fixture(scope="session")
+def outer_dir(model, tmp_path_factory):
+    """Where a SavedModel is that has the reloaded "toeplitz" inside."""
+    outer = Doubling(model("toeplitz").reloaded)
+    directory = str(tmp_path_factory.mktemp("outer"))
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
+    tf.saved_model.save(outer, directory, signatures=outer.__call__, options=options)
+    return directory
+
+
 @pytest.fixture(scope="session")
 def rows_for():
     """`rows_for(solver, rows)`: NumPy rows for every input, some targets NaN, by name."""

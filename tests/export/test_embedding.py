@@ -63,24 +63,9 @@ def test_in_a_dataset(model, spectra):
     np.testing.assert_array_equal(found, model("toeplitz").solver.fit(spectra).parameters)
 
 
-class InverseSquare(tf.Module):
-    """A model of its own around the fit."""
-
-    def __init__(self, reloaded: Any):
-        super().__init__()
-        self.reloaded = reloaded
-
-    @tf.function(input_signature=[tf.TensorSpec([None, 5], tf.float64)])
-    def __call__(self, levels: tf.Tensor) -> dict[str, tf.Tensor]:
-        answer = self.reloaded.signatures["serving_default"](targets=levels)
-        return {"doubled": 2.0 * answer["parameters"], "status": answer["status"]}
-
-
-def test_inside_another_saved_model(model, spectra, tmp_path):
-    outer = InverseSquare(model("toeplitz").reloaded)
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
-    tf.saved_model.save(outer, str(tmp_path), signatures=outer.__call__, options=options)
-    loaded = tf.saved_model.load(str(tmp_path))
+def test_inside_another_saved_model(outer_dir, spectra):
+    """In a process without eigenfit it is called in test_other_processes.py."""
+    loaded = tf.saved_model.load(outer_dir)
     levels = tf.constant(spectra[:4])
     with tf.GradientTape() as tape:
         tape.watch(levels)

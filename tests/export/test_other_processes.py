@@ -48,8 +48,11 @@ def assert_answers(answers, made):
             np.testing.assert_allclose(answer[key], value, rtol=1e-12, atol=0, err_msg=label)
 
 
-def test_fresh_process_without_eigenfit(model, calls, run_program):
-    """The answers, and a derivative of one, are those of the process that wrote the model."""
+def test_fresh_process_without_eigenfit(model, outer_dir, calls, run_program):
+    """The answers, and a derivative of one, are those of the process that wrote the model.
+
+    Also through a SavedModel that has the first inside.
+    """
     made = [*calls("toeplitz"), *calls("hermitian")]
     kinds = ["toeplitz"] * len(CALLS) + ["hermitian"] * len(CALLS)
     requests = [
@@ -60,15 +63,22 @@ def test_fresh_process_without_eigenfit(model, calls, run_program):
     watched = tf.constant(targets)
     with tf.GradientTape() as tape:
         tape.watch(watched)
-        parameters = model("toeplitz").solver.fit(watched).parameters
-    gradient = tape.gradient(parameters, watched).numpy()
+        fit = model("toeplitz").solver.fit(watched)
+    gradient = tape.gradient(fit.parameters, watched).numpy()
     assert np.abs(gradient[0]).min() > 1e-3
-    last = (model("toeplitz").version_dir, "serving_default", {"targets": targets}, "parameters")
+    inner_dir, inputs = model("toeplitz").version_dir, {"targets": targets}
+    last = [
+        (inner_dir, "serving_default", inputs, "parameters"),
+        (outer_dir, "serving_default", inputs, "doubled"),
+    ]
 
-    *answers, differentiated = run_program("call_reloaded.py", [*requests, last])
+    *answers, inner, outer = run_program("call_reloaded.py", [*requests, *last])
     assert_answers(answers, made)
-    got = differentiated["gradient by targets"]
-    np.testing.assert_allclose(got, gradient, rtol=1e-12, atol=0)
+    np.testing.assert_allclose(inner["gradient by targets"], gradient, rtol=1e-12, atol=0)
+    assert set(outer) == {"doubled", "status", "gradient by targets"}
+    np.testing.assert_allclose(outer["doubled"], 2 * fit.parameters.numpy(), rtol=1e-12, atol=0)
+    np.testing.assert_array_equal(outer["status"], fit.status)
+    np.testing.assert_allclose(outer["gradient by targets"], 2 * gradient, rtol=1e-12, atol=0)
 
 
 def test_session(model, calls, rows_for, run_program):
