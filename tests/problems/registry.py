@@ -179,5 +179,7 @@ def fit_of(name: str, method: str) -> FitResult:
     """The fit of every row of a problem, in NumPy."""
     problem = problems()[name]
     solver = solver_of(name, method)
-    result = solver.fit(problem.targets, initial=problem.initial, weights=problem.weights)
+    # With weights, for the signature `fit` then has the same graph, which is traced once.
+    weights = np.ones_like(problem.targets) if problem.weights is None else problem.weights
+    result = solver.fit(problem.targets, initial=problem.initial, weights=weights)
     return FitResult(*(field.numpy() for field in result))
