@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -79,12 +80,11 @@ def few_eigenpairs(
     """
     spectrum = lambda rows: tf.math.real(tf.linalg.eigvalsh(rows))  # noqa: E731
     if near is None:
-        near = spectrum(matrix)
-        values, vectors, found = _iterate(few, matrix, near)
+        values, vectors, found = _iterate(few, matrix, spectrum(matrix))
     else:
         unknown = tf.math.is_nan(near[:, 0])
-        (near,) = _replace(unknown, lambda rows: (spectrum(rows),), matrix, (near,))
-        values, vectors, found = _iterate(few, matrix, near)
+        (known,) = _replace(unknown, lambda rows: (spectrum(rows),), matrix, (near,))
+        values, vectors, found = _iterate(few, matrix, known)
         again = lambda rows: _iterate(few, rows, spectrum(rows))  # noqa: E731
         current = (values, vectors, found)
         values, vectors, found = _replace(~found & ~unknown, again, matrix, current)
@@ -101,7 +101,7 @@ def _replace(
     function: Callable[[tf.Tensor], tuple[tf.Tensor, ...]],
     matrix: tf.Tensor,
     current: tuple[tf.Tensor, ...],
-) -> tuple[tf.Tensor, ...]:
+) -> Any:
     """The current tensors, with the rows of the mask replaced by a function of their matrices."""
 
     def replaced() -> tuple[tf.Tensor, ...]:

@@ -25,18 +25,20 @@ class Model:
     def unload_unwanted(self) -> None:
         """Retire versions that are no longer wanted, as soon as a wanted one can take over.
 
+        Until then the newest of them that is available goes on, also one that became available
+        after it was replaced: where versions come faster than they load, the model still moves on.
         A version that could not be loaded is forgotten, so it is tried again if its directory goes
         and comes back.
         """
-        replaced = not self.wanted or any(
-            version in self.wanted and served.state is State.AVAILABLE
-            for version, served in self.present.items()
-        )
+        available = [v for v, served in self.present.items() if served.state is State.AVAILABLE]
+        replaced = not self.wanted or any(version in self.wanted for version in available)
+        last = None if replaced else max(available, default=None)
         for version, served in list(self.present.items()):
-            if version in self.wanted:
+            served.wanted = version in self.wanted
+            if served.wanted or version == last:
                 continue
-            if served.state is not State.AVAILABLE or replaced:
-                served.retire()
+            served.retire()
+            if served.state not in (State.START, State.LOADING):  # its load will end, then again
                 del self.present[version]
 
     def is_settled(self) -> bool:

@@ -82,7 +82,10 @@ class ServedVersion:
             self._free_if_unused()
 
     def retire(self) -> None:
-        """Take no more requests; free the version when those under way are done."""
+        """Take no more requests; free the version when those under way are done.
+
+        One that is being loaded is not tried again, but what has begun is brought to its end.
+        """
         with self._changed:
             self.wanted = False
             self._changed.notify_all()
@@ -117,8 +120,6 @@ class ServedVersion:
             with self._changed:
                 self._loaded = loaded
                 self._set(State.AVAILABLE)
-                if not self.wanted:  # it was removed meanwhile
-                    self.retire()
             return
         with self._changed:
             self.error = error

@@ -1,16 +1,22 @@
 """Versions come, go and fail while requests run."""
 
+import contextlib
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 
 from eigenfit.serving.server import Code, ServerOptions, ServingError, start_server
+from eigenfit.serving.server.manager import ModelManager
+from eigenfit.serving.server.model_config import ModelSettings
+from eigenfit.serving.server.served_version import ServedVersion, State
 from eigenfit.serving.server.session_model import SessionModel
 from eigenfit.serving.server.versions import VersionPolicy, choose_versions, list_versions
 
@@ -107,6 +113,66 @@ def test_swaps_under_load_lose_no_request(serve, tmp_path):
         assert versions == sorted(versions)  # never back to an older one
         assert set(versions) <= {1, 2, 3, 5}
     wait_for(lambda: states(client) == {1: END, 2: END, 3: END, 4: END, 5: AVAILABLE})
+
+
+class SlowModels:
+    """A loader of versions that load for as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.done: dict[int, threading.Event] = {}
+        self.closed: list[int] = []
+
+    def __call__(self, served: ServedVersion) -> Any:
+        version = served.version
+        self.done.setdefault(version, threading.Event()).wait(20)
+        return SimpleNamespace(close=lambda: self.closed.append(version))
+
+
+def test_versions_that_come_faster_than_they_load(tmp_path):
+    """The newest that is ready serves, though a newer one is wanted already."""
+    loader = SlowModels()
+    manager = ModelManager(loader)
+    settings = {"m": ModelSettings("m", str(tmp_path))}
+
+    def found() -> dict[int, State]:
+        return {each.version: each.state for each in manager.statuses("m")}
+
+    def publish(version: int) -> None:
+        (tmp_path / str(version)).mkdir()
+        with contextlib.suppress(ServingError):  # none is available in no time
+            manager.reload(settings, timeout=0.0)
+        wait_for(lambda: found().get(version) is State.LOADING)
+
+    def finish(version: int) -> None:
+        loader.done.setdefault(version, threading.Event()).set()
+
+    publish(1)
+    finish(1)
+    wait_for(lambda: found()[1] is State.AVAILABLE)
+    publish(2)
+    publish(3)
+    finish(2)
+    wait_for(lambda: found() == {1: State.END, 2: State.AVAILABLE, 3: State.LOADING})
+    publish(4)
+    finish(4)
+    wait_for(lambda: loader.closed == [1, 2])
+    assert found()[4] is State.AVAILABLE
+    finish(3)  # nobody wants it any more
+    wait_for(lambda: loader.closed == [1, 2, 3])
+    manager.close()
+    wait_for(lambda: loader.closed == [1, 2, 3, 4])
+
+
+def test_a_model_that_is_removed_while_it_loads(tmp_path):
+    loader = SlowModels()
+    manager = ModelManager(loader)
+    (tmp_path / "1").mkdir()
+    with pytest.raises(ServingError):
+        manager.reload({"m": ModelSettings("m", str(tmp_path))}, timeout=0.0)
+    manager.close()
+    wait_for(lambda: 1 in loader.done)
+    loader.done[1].set()
+    wait_for(lambda: loader.closed == [1])
 
 
 def test_broken_version_keeps_its_error(serve, tmp_path):
