@@ -1,5 +1,6 @@
 """The program, its flags, limits, TLS and the way it stops."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -42,8 +43,9 @@ def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
     try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            grpc.channel_ready_future(channel).result(timeout=60)
+        patient = [("grpc.max_reconnect_backoff_ms", 500)]
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=patient) as channel:
+            grpc.channel_ready_future(channel).result(timeout=120)
             stub = prediction_service.PredictionServiceStub(channel)
             # Off by default, as with tensorflow_model_server.
             request = predict_request("many", "compiled", x=ONE)
@@ -84,8 +86,9 @@ def test_sigterm_ends_a_reload(many_path, tmp_path):
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            grpc.channel_ready_future(channel).result(timeout=60)
+        patient = [("grpc.max_reconnect_backoff_ms", 500)]
+        with grpc.insecure_channel(f"127.0.0.1:{port}", options=patient) as channel:
+            grpc.channel_ready_future(channel).result(timeout=120)
             models = model_service.ModelServiceStub(channel)
             request = ReloadConfigRequest()
             for name in ("many", "none"):
@@ -236,10 +239,16 @@ def test_limits(serve, many_path):
 
 
 def connects(address, port):
+    """Asked for something and heard to the end, so that no connection is left half open."""
     try:
-        socket.create_connection((address, port), 5).close()
+        connection = socket.create_connection((address, port), 20)
     except ConnectionRefusedError:
         return False
+    with connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(4096):
+                pass
     return True
 
 
