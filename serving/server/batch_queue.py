@@ -144,6 +144,10 @@ class BatchQueue:
             self._batches.append(Batch())
         self._batches[-1].add(Part(task, 0, task.rows))
 
+    def __len__(self) -> int:
+        """How many batches there are, the one that is being filled included."""
+        return len(self._batches)
+
     def take(self, now: float) -> Batch | None:
         """Remove the first batch if it is full, or has waited long enough."""
         if self.ready_at() > now:

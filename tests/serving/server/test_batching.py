@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from eigenfit.serving.server import ServerOptions, start_server
+from eigenfit.serving.server.batcher import Batcher
+from eigenfit.serving.server.batching_parameters import BatchingParameters
 from eigenfit.serving.server.protos import Example
 
 from .clients import predict_request, refusal
@@ -323,3 +325,36 @@ def test_swap_under_batching(serve, many_path, tmp_path):
         response = client.predictions.Predict(predict_request("many", x=np.ones([1], np.float32)))
         versions.add(response.model_spec.version.value)
     assert 2 in versions
+
+
+class Recorder:
+    """A graph that doubles, and remembers who ran it and how many did so at once."""
+
+    def __init__(self) -> None:
+        self.threads: list[threading.Thread] = []
+        self.running = self.most = 0
+        self._lock = threading.Lock()
+
+    def run(self, feeds, fetches, timeout):
+        with self._lock:
+            self.threads.append(threading.current_thread())
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(0.01)
+        with self._lock:
+            self.running -= 1
+        return [2 * feeds["x"] for _ in fetches]
+
+
+def test_a_lone_request_runs_in_its_own_thread_and_no_more_run_than_there_are_threads():
+    batcher = Batcher(BatchingParameters(num_batch_threads=2))
+    graph = Recorder()
+    runner = batcher.wrap(graph, batcher.parameters)
+    (answer,) = runner.run({"x": ints(1, 2)}, ["y"], None)
+    assert answer.tolist() == [2, 4]
+    assert graph.threads == [threading.current_thread()]
+    with futures.ThreadPoolExecutor(16) as pool:
+        answers = pool.map(lambda k: runner.run({"x": ints(k)}, ["y"], 20.0)[0], range(200))
+        assert [answer.tolist() for answer in answers] == [[2 * k] for k in range(200)]
+    assert graph.most == 2
+    batcher.close()
