@@ -15,7 +15,7 @@ from ..packing import select_rows
 # A step that fails is damped at least so much the next time, relative to the squared scale of the
 # parameters: as long as steps succeed there is hardly any damping, so that it must not grow from
 # there.
-_DAMPING_AFTER_FAILURE = 1e-2
+_DAMPING_AFTER_FAILURE = 3e-2
 # With a gain like this the linear model is right.
 _GOOD_GAIN = 0.75
 
@@ -70,7 +70,7 @@ def follow_residual(
 
     Where the gain is as the linear model says, mu falls at least as fast as the residual, which
     makes the convergence quadratic (Yamashita and Fukushima, Computing Suppl. 15 (2001) 239). After
-    a failure it is not below 1e-2.
+    a failure it is not below 3e-2.
 
     Args:
         damping: `[R]`, Nielsen's mu.

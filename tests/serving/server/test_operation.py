@@ -32,6 +32,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@contextlib.contextmanager
+def ready_channel(port):
+    """A channel to a process that has just been started."""
+    # Otherwise the pauses between attempts grow until the limit falls into one of them.
+    patient = [("grpc.max_reconnect_backoff_ms", 500)]
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options=patient) as channel:
+        grpc.channel_ready_future(channel).result(timeout=120)
+        yield channel
+
+
 def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
     port = free_port()
     flags = [f"--model_base_path={many_path}", "--model_name=many", f"--port={port}"]
@@ -43,9 +53,7 @@ def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
     try:
-        patient = [("grpc.max_reconnect_backoff_ms", 500)]
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=patient) as channel:
-            grpc.channel_ready_future(channel).result(timeout=120)
+        with ready_channel(port) as channel:
             stub = prediction_service.PredictionServiceStub(channel)
             # Off by default, as with tensorflow_model_server.
             request = predict_request("many", "compiled", x=ONE)
@@ -86,9 +94,7 @@ def test_sigterm_ends_a_reload(many_path, tmp_path):
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     try:
-        patient = [("grpc.max_reconnect_backoff_ms", 500)]
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=patient) as channel:
-            grpc.channel_ready_future(channel).result(timeout=120)
+        with ready_channel(port) as channel:
             models = model_service.ModelServiceStub(channel)
             request = ReloadConfigRequest()
             for name in ("many", "none"):
