@@ -20,7 +20,7 @@ class AdamState(NamedTuple):
         trial: `[R, p]`, the parameters to evaluate next.
         stalled: `[R]`, bool.
         broken: `[R]`, bool.
-        updates: `[R]`, how many so far, in the dtype of the parameters.
+        powers: `[R, 2]`, float64, the powers of both decays.
         first_moment: `[R, p]`, m.
         second_moment: `[R, p]`, v.
     """
@@ -29,15 +29,22 @@ class AdamState(NamedTuple):
     trial: tf.Tensor
     stalled: tf.Tensor
     broken: tf.Tensor
-    updates: tf.Tensor
+    powers: tf.Tensor
     first_moment: tf.Tensor
     second_moment: tf.Tensor
 
 
 class Moments(NamedTuple):
-    """What Adam remembers between two updates: `updates` `[R]`, `first` and `second` `[R, p]`."""
+    """What Adam remembers between two updates.
 
-    updates: tf.Tensor
+    Attributes:
+        powers: `[R, 2]`, float64, beta_1 and beta_2 to the power of the number of updates; 1 at
+            the start. Products, for `tf.pow` rounds by the place in the batch.
+        first: `[R, p]`, m.
+        second: `[R, p]`, v.
+    """
+
+    powers: tf.Tensor
     first: tf.Tensor
     second: tf.Tensor
 
@@ -59,7 +66,7 @@ def adam_update(
     Args:
         parameters: `[R, p]`.
         gradient: `[R, p]`, of the loss.
-        moments: all zero at the start.
+        moments: 0 at the start, and the powers 1.
         learning_rate: alpha, in the unit of the parameters.
         beta_1: decay of the first moment.
         beta_2: decay of the second moment.
@@ -68,16 +75,16 @@ def adam_update(
     Returns:
         The next parameters `[R, p]` and moments.
     """
-    updates = moments.updates + 1.0
     dtype = parameters.dtype
-    decay_1 = 1.0 - tf.pow(tf.constant(beta_1, dtype), updates)
-    decay_2 = 1.0 - tf.pow(tf.constant(beta_2, dtype), updates)
+    betas = np.array([beta_1, beta_2], dtype.as_numpy_dtype)
+    powers = moments.powers * tf.constant(betas, tf.float64)
+    decay_1, decay_2 = tf.unstack(1.0 - tf.cast(powers, dtype), axis=1)
     rate = tf.constant(learning_rate, dtype) * tf.sqrt(decay_2) / decay_1
     first = moments.first + (gradient - moments.first) * tf.constant(1.0 - beta_1, dtype)
     change = gradient * gradient - moments.second
     second = moments.second + change * tf.constant(1.0 - beta_2, dtype)
     step = first * rate[:, None] / (tf.sqrt(second) + tf.constant(epsilon, dtype))
-    return parameters - step, Moments(updates, first, second)
+    return parameters - step, Moments(powers, first, second)
 
 
 class Adam:
@@ -136,7 +143,7 @@ class Adam:
             trial=start,
             stalled=no,
             broken=no,
-            updates=tf.zeros_like(point.loss),
+            powers=tf.ones([tf.shape(start)[0], 2], tf.float64),
             first_moment=tf.zeros_like(start),
             second_moment=tf.zeros_like(start),
         )
@@ -148,7 +155,7 @@ class Adam:
         parameters, moments = adam_update(
             point.parameters,
             -2.0 * point.gradient,
-            Moments(state.updates, state.first_moment, state.second_moment),
+            Moments(state.powers, state.first_moment, state.second_moment),
             self.learning_rate,
             self.beta_1,
             self.beta_2,
@@ -159,7 +166,7 @@ class Adam:
             trial=select(active & finite, within_bounds(point, parameters), state.trial),
             stalled=state.stalled,
             broken=~finite,
-            updates=moments.updates,
+            powers=moments.powers,
             first_moment=moments.first,
             second_moment=moments.second,
         )
