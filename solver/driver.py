@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from .certify import certify
-from .evaluation import Point, evaluate
+from .evaluation import Point, evaluate, evaluate_curved
 from .model import Data
 from .output import Output, empty_output, unpack, write
 from .packing import Layout, concatenate, gather_rows
@@ -117,9 +117,14 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 def step_pool(settings: Settings, pool: Pool) -> Pool:
     """One step of every row that is not done, and its new status."""
     task, state = pool.task, pool.state
-    trial = _evaluate_trial(settings, state, task.data)
     active = pool.status == RUNNING
-    state = settings.method.step(state, trial, active)
+    if _uses_curvature(settings):
+        trial, curvature = evaluate_curved(settings.model, state.trial, task.data)
+        method: Any = settings.method
+        state = method.step(state, trial, active, curvature=curvature)
+    else:
+        trial = _evaluate_trial(settings, state, task.data)
+        state = settings.method.step(state, trial, active)
     steps = task.steps + tf.cast(active, tf.int32)
     measured = spectral_scale(settings, task.data, trial.eigenvalues)
     # A matrix that is not finite has no levels to measure.
@@ -131,6 +136,18 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
         ended = active & (status != RUNNING)
         state, status = _confirm(settings, task, state, status, ended)
     return Pool(task, state, status)
+
+
+def _uses_curvature(settings: Settings) -> bool:
+    """Whether the method takes second derivatives where it wants them.
+
+    Not where there are more parameters than data, for then a residual seldom stays; nor with robust
+    losses, whose second derivatives change at once where a level becomes an outlier.
+    """
+    model = settings.model
+    few_parameters = model.parameterization.num_parameters <= model.comparison.num_targets
+    smooth = model.loss.is_linear and model.few is None
+    return getattr(settings.method, "uses_curvature", False) and few_parameters and smooth
 
 
 def _follows_levels(settings: Settings) -> bool:

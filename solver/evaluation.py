@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .few_levels import few_eigenpairs
-from .hessian import loss_hessian
+from .hessian import Curvature
 from .model import Data, Model, is_given
 
 
@@ -80,8 +80,25 @@ def evaluate(
     Returns:
         The `Point`. A row whose matrix is not finite has the largest loss and zero gradient.
     """
+    point, curvature = evaluate_curved(model, parameters, data, near, every_level=with_hessian)
+    return point._replace(hessian=curvature.hessian()) if with_hessian else point
+
+
+def evaluate_curved(
+    model: Model,
+    parameters: tf.Tensor,
+    data: Data,
+    near: tf.Tensor | None = None,
+    every_level: bool = False,
+) -> tuple[Point, Curvature]:
+    """Evaluate every row; the arguments are those of `evaluate`.
+
+    Returns:
+        The `Point` without its Hessian, and what that is made of; this is of use only where all
+        levels are computed.
+    """
     structure, comparison = model.parameterization, model.comparison
-    if model.few is None or with_hessian:
+    if model.few is None or every_level:
         values, vectors, finite = structure.eigensystem(parameters)
         slopes = _slopes(model, parameters, vectors)
     else:
@@ -122,16 +139,8 @@ def evaluate(
     # Mostly there is nothing to clear, and looking is cheaper than clearing.
     cleared = functools.partial(tf.where, moves[:, None, :], jacobian, 0.0)
     jacobian = tf.cond(tf.reduce_all(moves), lambda: jacobian, cleared)
-    hessian = ()
-    if with_hessian:
-        hessian = loss_hessian(
-            model, data, parameters, values, vectors, assignment, difference, observed_slopes
-        )
-        # A parameter without effect to first order may have one to second order: a saddle.
-        inside = free[:, :, None] & free[:, None, :]
-        hessian = tf.where(inside, hessian, 0.0)
     epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
-    return Point(
+    point = Point(
         parameters=parameters,
         eigenvalues=values,
         residual=residual,
@@ -145,8 +154,11 @@ def evaluate(
         noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
         lower=data.lower,
         upper=data.upper,
-        hessian=hessian,
     )
+    curvature = Curvature(
+        model, data, parameters, values, vectors, assignment, difference, observed_slopes, free
+    )
+    return point, curvature
 
 
 def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:

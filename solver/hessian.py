@@ -12,6 +12,7 @@ Overton (SIAM J. Numer. Anal. 24, 1987) for multiple eigenvalues.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,71 @@ import tensorflow as tf
 
 from .eigen import matmul_rows
 from .model import Data, Model
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curvature:
+    """What the second derivatives of the loss are made of, at points that were just evaluated.
+
+    Attributes:
+        model: what is fitted.
+        data: of these rows.
+        parameters: `[R, p]`.
+        values: `[R, n]`, the eigenvalues.
+        vectors: as the parameterization gives them.
+        assignment: `[R, m]`, or `[1, m]`, the level of each target.
+        difference: `[R, m]`, targets minus observed levels, centred, 0 where not observed.
+        slopes: `[R, m, p]`, the derivatives of the observed levels, centred.
+        free: `[R, p]` or `[R, 1]` bool; a parameter that may not move has zeros for its row and
+            column.
+    """
+
+    model: Model
+    data: Data
+    parameters: tf.Tensor
+    values: tf.Tensor
+    vectors: Any
+    assignment: tf.Tensor
+    difference: tf.Tensor
+    slopes: tf.Tensor
+    free: tf.Tensor
+
+    def of_rows(self, rows: tf.Tensor) -> Curvature:
+        """The same for the rows with these numbers."""
+
+        def picked(tensor: tf.Tensor) -> tf.Tensor:
+            return tensor if tensor.shape[0] == 1 else tf.gather(tensor, rows)
+
+        fields = {name: getattr(self, name) for name in _OF_ROWS}
+        return dataclasses.replace(self, **tf.nest.map_structure(picked, fields))
+
+    def hessian(self) -> tf.Tensor:
+        """Half the second derivatives of the loss, `[R, p, p]`."""
+        matrix = loss_hessian(
+            self.model,
+            self.data,
+            self.parameters,
+            self.values,
+            self.vectors,
+            self.assignment,
+            self.difference,
+            self.slopes,
+        )
+        # A parameter without effect to first order may have one to second order: a saddle.
+        inside = self.free[:, :, None] & self.free[:, None, :]
+        return tf.where(inside, matrix, 0.0)
+
+
+_OF_ROWS = (
+    "data",
+    "parameters",
+    "values",
+    "vectors",
+    "assignment",
+    "difference",
+    "slopes",
+    "free",
+)
 
 
 def loss_hessian(

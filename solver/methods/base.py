@@ -41,6 +41,10 @@ class Method(Protocol):
     default_starts: int
     needs_hessian: bool
 
+    # A method with an attribute `uses_curvature` that is true gets one argument more in `step`,
+    # `curvature`: the `Curvature` at the trial, from which it may have the Hessian of some rows;
+    # None where that is not to be had.
+
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> Any:
         """The state before the first evaluation.
 

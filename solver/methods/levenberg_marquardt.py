@@ -10,7 +10,9 @@ import tensorflow as tf
 from ..checks import is_number
 from ..eigen import matmul_rows
 from ..evaluation import Point, select, within_bounds
+from ..hessian import Curvature
 from ..packing import select_rows
+from .curved_steps import curved_steps, residual_stays
 
 # A step that fails is damped at least so much the next time, relative to the squared scale of the
 # parameters: as long as steps succeed there is hardly any damping, so that it must not grow from
@@ -31,7 +33,7 @@ class LevenbergMarquardtState(NamedTuple):
         scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
         damping: `[R]`, mu.
         growth: `[R]`, nu, the factor of mu at the next failure.
-        predicted: `[R]`, the decrease of the loss that the linear model predicts for the trial.
+        predicted: `[R]`, the decrease of the loss that the model predicts for the trial.
     """
 
     point: Point
@@ -144,6 +146,10 @@ class LevenbergMarquardt:
     so parameters of very different size need no scaling by the user. The first step is hardly
     damped; the damping follows Nielsen's gain ratio from the first step that fails.
 
+    A row whose loss hardly falls any more has a residual that stays. It goes on with Newton's
+    steps, from the exact second derivatives, and so its end converges quadratically too. (Not
+    where there are more parameters than data.)
+
     Example:
         >>> LevenbergMarquardt(initial_damping=1e-2).initial_damping
         0.01
@@ -152,6 +158,7 @@ class LevenbergMarquardt:
     default_max_steps = 200
     default_starts = 128
     needs_hessian = False
+    uses_curvature = True
 
     def __init__(self, initial_damping: float = 1e-10):
         """Set the damping of the first step.
@@ -185,7 +192,11 @@ class LevenbergMarquardt:
         )
 
     def step(
-        self, state: LevenbergMarquardtState, trial: Point, active: tf.Tensor
+        self,
+        state: LevenbergMarquardtState,
+        trial: Point,
+        active: tf.Tensor,
+        curvature: Curvature | None = None,
     ) -> LevenbergMarquardtState:
         """One step of every row; see `Method.step`."""
         epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
@@ -210,11 +221,23 @@ class LevenbergMarquardt:
         jacobian = point.jacobian / units[:, None, :]
         gradient = point.gradient / units
         scaled = damped_step(jacobian, point.residual, gradient, damping)
-        next_trial = point.parameters + scaled / units
         predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
+        if curvature is not None:
+            slow = ~first & residual_stays(state.point, trial, accepted)
+            rows = tf.where(slow)
+
+            def curved() -> tuple[tf.Tensor, tf.Tensor]:
+                with tf.name_scope("curved"):
+                    new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
+                update = tf.tensor_scatter_nd_update
+                return update(scaled, rows, new[0]), update(predicted, rows, new[1])
+
+            scaled, predicted = tf.cond(tf.reduce_any(slow), curved, lambda: (scaled, predicted))
+        next_trial = point.parameters + scaled / units
         usable = tf.math.is_finite(predicted)
         if point.bounded:
             next_trial = within_bounds(point, next_trial)
+            # Of the linear model, for Newton's steps too: that only makes their damping cautious.
             predicted = predicted_decrease(point, next_trial - point.parameters)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         return LevenbergMarquardtState(

@@ -72,7 +72,12 @@ def cost_of(rows: int, max_steps: int) -> Cost:
         outputs, dict(zip(inputs, values, strict=True)), options=options, run_metadata=report
     )[0]
     nodes = [node for device in report.step_stats.dev_stats for node in device.node_stats]
-    eigh = [node for node in nodes if DECOMPOSITION in node.node_name]
+    # Without those of Hessians, in steps of rows whose residual stays.
+    eigh = [
+        node
+        for node in nodes
+        if f"= {DECOMPOSITION}(" in node.timeline_label and "/curved/" not in node.node_name
+    ]
     return Cost(
         operations=len(nodes),
         allocations=sum(any(used.total_bytes > 0 for used in node.memory) for node in nodes),
@@ -89,11 +94,13 @@ def of_a_step(field: str) -> float:
 
 
 def test_operations_of_a_step():
-    assert of_a_step("operations") <= 280
+    # Some 30 of them are the way past Newton's steps, which take two thirds of all steps away from
+    # rows whose residual stays.
+    assert of_a_step("operations") <= 312
 
 
 def test_allocations_of_a_step():
-    assert 0 < of_a_step("allocations") <= 100
+    assert 0 < of_a_step("allocations") <= 110
 
 
 def test_a_step_decomposes_once():

@@ -11,6 +11,7 @@ from scipy.optimize import least_squares
 
 from eigenfit.solver import (
     Affine,
+    GaussNewton,
     Newton,
     SpectralSolver,
     Status,
@@ -19,7 +20,7 @@ from eigenfit.solver import (
 )
 from eigenfit.solver.methods.newton import modified_step
 from tests.problems.given_matrices import random_hermitian
-from tests.problems.registry import fit_of
+from tests.problems.registry import fit_of, problems
 
 from .helpers import as_numpy, assert_same, take
 
@@ -102,11 +103,17 @@ def test_quadratic_convergence(wanted: list[int]):
     assert (following <= 50.0 * last**2).all()  # the ratio of an error to the square before it
 
 
-def test_residual_left_takes_fewer_steps_than_levenberg_marquardt():
-    """P7, measured levels: 14 steps of Levenberg-Marquardt from the published parameters."""
-    newton, other = (fit_of("crystal_field", name) for name in ("Newton", "LevenbergMarquardt"))
-    assert newton.status.tolist() == other.status.tolist() == [Status.STATIONARY]
-    assert newton.steps[0] <= other.steps[0] / 2
+def test_residual_left_takes_fewer_steps_than_gauss_newton():
+    """P7, measured levels, from the published parameters; Levenberg-Marquardt goes over to it."""
+    problem = problems()["crystal_field"]
+    linear = SpectralSolver(problem.parameterization(), GaussNewton()).fit(
+        problem.targets, initial=problem.initial
+    )
+    newton, damped = (fit_of("crystal_field", name) for name in ("Newton", "LevenbergMarquardt"))
+    assert newton.status.tolist() == damped.status.tolist() == [Status.STATIONARY]
+    assert linear.status.numpy().tolist() == [Status.STATIONARY]
+    assert newton.steps[0] <= linear.steps.numpy()[0] / 2
+    assert damped.steps[0] <= newton.steps[0] + 2
 
 
 def test_saddles_are_left():

@@ -1,0 +1,60 @@
+"""Newton steps for those rows of a least-squares method whose residual stays.
+
+Where a residual is left, J^T J is not the curvature of the loss, and Gauss-Newton steps converge
+linearly or, where the levels curve the other way, hardly at all. So a row whose loss no longer
+falls by much takes a step with the exact second derivatives instead (the hybrid of Fletcher and Xu,
+IMA J. Numer. Anal. 7 (1987) 371, with Newton's step for that of BFGS).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ..evaluation import Point
+from ..hessian import Curvature
+from .modified_step import modified_step
+
+# A loss that falls by less than this share tells that there is a residual that stays.
+_LEAST_FALL = 0.2
+# The rounding error of a loss that is more than rounding is a smaller share of it.
+_ROUNDING = 1e-3
+
+
+def residual_stays(point: Point, trial: Point, accepted: tf.Tensor) -> tf.Tensor:
+    """`[R]` bool, whether an accepted step has lowered the loss by little (Fletcher & Xu, 2.5).
+
+    Not where the loss is hardly more than what the rounding of the levels makes of none.
+    """
+    little = trial.loss > (1.0 - _LEAST_FALL) * point.loss
+    return accepted & little & (trial.noise < _ROUNDING * trial.loss)
+
+
+def curved_steps(
+    rows: tf.Tensor,
+    curvature: Curvature,
+    units: tf.Tensor,
+    gradient: tf.Tensor,
+    damping: tf.Tensor,
+    point: Point,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Newton's steps of some rows, in scaled parameters.
+
+    Args:
+        rows: `[S]`, their numbers.
+        curvature: at the points of all rows.
+        units: `[R, p]`, the scale of each parameter.
+        gradient: `[R, p]`, minus half of that of the loss, by scaled parameters.
+        damping: `[R]`.
+        point: the points of all rows, with loss and column norms. A parameter without effect, or
+            held by its bound, has the norm 0 and stays.
+
+    Returns:
+        `[S, p]`, and `[S]`, the decrease of the loss that the quadratic model predicts.
+    """
+    every = (units, gradient, damping, point.loss, point.column_norms)
+    units, gradient, damping, loss, norms = (tf.gather(tensor, rows) for tensor in every)
+    inverse = tf.where(norms > 0, 1.0 / units, 0.0)
+    hessian = curvature.of_rows(rows).hessian() * inverse[:, :, None] * inverse[:, None, :]
+    step = modified_step(hessian, gradient, damping, tf.sqrt(loss)).step
+    bend = tf.linalg.matvec(hessian, step)
+    return step, tf.reduce_sum((2.0 * gradient - bend) * step, axis=-1)
