@@ -121,7 +121,8 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     if _uses_curvature(settings):
         trial, curvature = evaluate_curved(settings.model, state.trial, task.data)
         method: Any = settings.method
-        state = method.step(state, trial, active, curvature=curvature)
+        wanted = _wants_curvature(settings, task)
+        state = method.step(state, trial, active, curvature=curvature, curved=wanted)
     else:
         trial = _evaluate_trial(settings, state, task.data)
         state = settings.method.step(state, trial, active)
@@ -148,6 +149,16 @@ def _uses_curvature(settings: Settings) -> bool:
     few_parameters = model.parameterization.num_parameters <= model.comparison.num_targets
     smooth = model.loss.is_linear and model.few is None
     return getattr(settings.method, "uses_curvature", False) and few_parameters and smooth
+
+
+def _wants_curvature(settings: Settings, task: Task) -> tf.Tensor | None:
+    """`[R]` bool, which rows follow a residual that stays to its end; None for all.
+
+    With as many parameters as levels, a start that does not match its spectrum is better left for
+    the next one.
+    """
+    spare = settings.parameterization.num_parameters < settings.model.comparison.num_targets
+    return None if spare or settings.starts == 1 else task.attempt == settings.starts
 
 
 def _follows_levels(settings: Settings) -> bool:

@@ -41,9 +41,9 @@ class Method(Protocol):
     default_starts: int
     needs_hessian: bool
 
-    # A method with an attribute `uses_curvature` that is true gets one argument more in `step`,
-    # `curvature`: the `Curvature` at the trial, from which it may have the Hessian of some rows;
-    # None where that is not to be had.
+    # A method with an attribute `uses_curvature` that is true may get two arguments more in
+    # `step`: `curvature`, the `Curvature` at the trial, from which it can have the Hessian of some
+    # rows, and `curved`, `[R]` bool, for which rows it is meant; None for all.
 
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> Any:
         """The state before the first evaluation.

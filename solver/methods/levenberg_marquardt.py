@@ -197,6 +197,7 @@ class LevenbergMarquardt:
         trial: Point,
         active: tf.Tensor,
         curvature: Curvature | None = None,
+        curved: tf.Tensor | None = None,
     ) -> LevenbergMarquardtState:
         """One step of every row; see `Method.step`."""
         epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
@@ -224,15 +225,18 @@ class LevenbergMarquardt:
         predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
         if curvature is not None:
             slow = ~first & residual_stays(state.point, trial, accepted)
+            slow = slow if curved is None else slow & curved
             rows = tf.where(slow)
 
-            def curved() -> tuple[tf.Tensor, tf.Tensor]:
+            def with_curvature() -> tuple[tf.Tensor, tf.Tensor]:
                 with tf.name_scope("curved"):
                     new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
                 update = tf.tensor_scatter_nd_update
                 return update(scaled, rows, new[0]), update(predicted, rows, new[1])
 
-            scaled, predicted = tf.cond(tf.reduce_any(slow), curved, lambda: (scaled, predicted))
+            scaled, predicted = tf.cond(
+                tf.reduce_any(slow), with_curvature, lambda: (scaled, predicted)
+            )
         next_trial = point.parameters + scaled / units
         usable = tf.math.is_finite(predicted)
         if point.bounded:
