@@ -19,26 +19,6 @@ def hermitian_transpose(matrix: tf.Tensor) -> tf.Tensor:
     return tf.linalg.matrix_transpose(matrix, conjugate=matrix.dtype.is_complex)
 
 
-def matmul_rows(left: tf.Tensor, right: tf.Tensor, **options: bool) -> tf.Tensor:
-    """`tf.matmul` for a batch, with every row rounded the same whatever the size of the batch.
-
-    TensorFlow multiplies a batch of one by another kernel, which rounds differently. So there is
-    always one row more, of zeros.
-
-    Args:
-        left: `[B, m, k]`.
-        right: `[B, k, n]`, or `[1, k, n]` for a matrix that all rows share.
-        **options: those of `tf.matmul`, such as `transpose_a`.
-
-    Returns:
-        `[B, m, n]`.
-    """
-    one_more = [[0, 1], [0, 0], [0, 0]]
-    if right.shape[0] != 1:
-        right = tf.pad(right, one_more)
-    return tf.matmul(tf.pad(left, one_more), right, **options)[:-1]
-
-
 def largest_entry(dtype: tf.DType) -> float:
     """A matrix with larger entries cannot be decomposed: their squares overflow."""
     return float(np.sqrt(dtype.max) / 1e6)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .eigen import matmul_rows
+from .products import matmul_rows
 
 # Smaller matrices are decomposed as fast.
 _SMALLEST = 192

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .eigen import matmul_rows
 from .model import Data, Model
+from .products import matmul_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .eigen import guarded_eigh, matmul_rows
+from .eigen import guarded_eigh
+from .products import matmul_rows
 
 
 class Covariance(NamedTuple):

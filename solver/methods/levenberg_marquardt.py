@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
-from ..eigen import matmul_rows
 from ..evaluation import Point, select, within_bounds
 from ..hessian import Curvature
 from ..packing import select_rows
+from ..products import matmul_rows
 from .curved_steps import curved_steps, residual_stays
 
 # A step that fails is damped at least so much the next time, relative to the squared scale of the

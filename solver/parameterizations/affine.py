@@ -137,6 +137,13 @@ class Affine(Parameterization):
         return tf.linalg.matvec(chosen, levels) + tf.constant(offsets, levels.dtype)
 
 
+def affine_of(form: EntryForm | DenseForm, names: Sequence[str]) -> Affine:
+    """An affine matrix in this form, where parameters may be without effect, unlike in `Affine`."""
+    parameterization = Affine.__new__(Affine)
+    parameterization._take_form(form, names, None)
+    return parameterization
+
+
 def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarray:
     """Check that the value is finite, of the rank, square and Hermitian, as float64 or complex."""
     array = np.asarray(value)

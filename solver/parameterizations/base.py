@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import eigenvalues, hermitian_transpose, matmul_rows, replace_infinite
+from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
+from ..products import matmul_rows
 from ..seed import SEED
 from .level_curvature import coupled_curvature, density_of
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import eigenvalues, guarded_eigh
-from .affine import Affine
+from .affine import Affine, affine_of
 from .base import Parameterization
 from .composition import Reduced
 from .dense_form import DenseForm
@@ -221,17 +221,10 @@ def _with_names(member: Parameterization, names: tuple[str, ...], affine: bool) 
     if affine and small and isinstance(member, Affine):
         basis = np.zeros((len(names), member.size, member.size), member.basis.dtype)
         basis[columns] = member.basis
-        return affine_member(member.constant, basis, names)
+        return affine_of(DenseForm(member.constant, basis), names)
     selection = np.zeros((member.num_parameters, len(names)))
     selection[np.arange(len(columns)), columns] = 1.0
     return Reduced(member, selection, np.zeros(member.num_parameters), names)
-
-
-def affine_member(constant: np.ndarray, basis: np.ndarray, names: Sequence[str]) -> Affine:
-    """An affine matrix that, unlike `Affine`, may leave some parameters without effect."""
-    member = Affine.__new__(Affine)
-    member._take_form(DenseForm(constant, basis), names, None)
-    return member
 
 
 def _same_dtype(tensors: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -9,9 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
-from ..eigen import matmul_rows
-from .affine import Affine
+from ..products import matmul_shared
+from .affine import Affine, affine_of
 from .base import Parameterization
+from .dense_form import DenseForm
+from .squares_form import SquaresForm
 
 # An affine structure is written out with all its matrices up to this many numbers.
 _MOST_NUMBERS = 2_000_000
@@ -104,7 +106,7 @@ class Reduced(Parameterization):
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """The derivatives of the levels by y; see `Parameterization.level_jacobian`."""
         inner = self.inner.level_jacobian(self.expand(parameters), eigenvectors)
-        return matmul_rows(inner, tf.constant(self.map[None], inner.dtype))
+        return matmul_shared(inner, self.map)
 
     @property
     def is_one_block(self) -> bool:
@@ -114,7 +116,7 @@ class Reduced(Parameterization):
     def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
         """The slopes by y; see `Parameterization.expectation_slopes`."""
         inner = self.inner.expectation_slopes(self.expand(parameters), vectors)
-        return matmul_rows(inner, tf.constant(self.map[None], inner.dtype))
+        return matmul_shared(inner, self.map)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives by y; see `Parameterization.curvature`."""
@@ -331,7 +333,10 @@ def _reduce(
                     f"with_tied: the ties leave {name!r} without any effect on the matrix; check "
                     "the factors, or fix it."
                 )
-        return Affine(constant, basis, keep)
+        reduced = Affine(constant, basis, keep)
+        if isinstance(inner.form, SquaresForm) and isinstance(reduced.form, DenseForm):
+            return affine_of(inner.form.mapped(map_, offset), keep)
+        return reduced
     return Reduced(inner, map_, offset, tuple(keep))
 
 

@@ -12,6 +12,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ..products import pick_columns
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EntryForm:
@@ -119,10 +121,9 @@ class EntryForm:
     def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
         """`d lambda_k / dx_j` for eigenvectors `[B, n, c]`, as `[B, c, p]`."""
         by_level = tf.linalg.matrix_transpose(eigenvectors)
-        left = tf.gather(by_level, tf.constant(self.rows, tf.int32), axis=2)
-        right = tf.gather(by_level, tf.constant(self.columns, tf.int32), axis=2)
         twice = np.where(self.rows == self.columns, 1.0, 2.0)
-        factors = tf.constant(self.factors * twice, eigenvectors.dtype)
+        left = pick_columns(by_level, self.rows, twice)
+        right = pick_columns(by_level, self.columns, self.factors)
         if not eigenvectors.dtype.is_complex:
-            return left * right * factors
-        return tf.math.real(tf.math.conj(left) * right * factors)
+            return left * right
+        return tf.math.real(tf.math.conj(left) * right)

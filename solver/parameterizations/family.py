@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from .affine import as_matrices
+from .affine import affine_of, as_matrices
 from .base import Parameterization
-from .blocks import Blocks, affine_member
+from .blocks import Blocks
+from .dense_form import DenseForm
 
 
 class Family(Blocks):
@@ -104,7 +105,7 @@ class Family(Blocks):
                 )
             if np.iscomplexobj(start) or np.iscomplexobj(basis):
                 start, basis = start.astype(complex), basis.astype(complex)
-            members.append(affine_member(start, basis, names))
+            members.append(affine_of(DenseForm(start, basis), names))
         return cls(members, name)
 
     @property

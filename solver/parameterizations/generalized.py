@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import hermitian_transpose, matmul_rows
+from ..eigen import hermitian_transpose
+from ..products import matmul_rows
 from .affine import Affine, as_matrices
 from .base import Parameterization
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .affine import Affine
+from .squares_form import SquaresForm
 
 
 class GraphLaplacian(Affine):
@@ -59,4 +60,5 @@ class GraphLaplacian(Affine):
         incidence[index, pairs[:, 0]] = 1.0  # last: a ground edge keeps its one entry
         basis = incidence[:, :, None] * incidence[:, None, :]
         names = [f"k{i}_{j}" for i, j in pairs]
-        super().__init__(None, basis, parameter_names or names, name)
+        form = SquaresForm.of(incidence.T, np.eye(len(pairs)), basis)
+        self._take_form(form, parameter_names or names, name)

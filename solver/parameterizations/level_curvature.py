@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..eigen import divided_differences, hermitian_transpose, matmul_rows
+from ..eigen import divided_differences, hermitian_transpose
+from ..products import matmul_rows
 
 
 def coupled_curvature(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import matmul_rows
+from ..products import matmul_rows
 from ..seed import SEED
 from .affine import as_matrices
 from .base import Parameterization

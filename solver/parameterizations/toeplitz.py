@@ -8,6 +8,7 @@ import numpy as np
 
 from .affine import Affine
 from .banded import check_size
+from .squares_form import SquaresForm
 
 
 class Toeplitz(Affine):
@@ -37,4 +38,22 @@ class Toeplitz(Affine):
         distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
         basis = np.stack([distance == k for k in range(n)]).astype(float)
         names = [f"r{k}" for k in range(n)]
-        super().__init__(None, basis, parameter_names or names, name)
+        form = SquaresForm.of(*_waves(n), basis)
+        self._take_form(form, parameter_names or names, name)
+
+
+def _waves(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and sines whose squares give `v^T B_k v`, twice the autocorrelation of v at lag k.
+
+    The autocorrelation is the transform of the power spectrum (Wiener and Khinchin), at 2 n - 1
+    frequencies so that the lags do not wrap around.
+
+    Returns:
+        `[n, 2 n - 1]`, the waves, and `[2 n - 1, n]`, their coefficients for each lag.
+    """
+    count = 2 * n - 1
+    phases = 2.0 * np.pi / count * np.outer(np.arange(n), np.arange(n))  # place or lag, frequency
+    both_signs = np.where(np.arange(n) == 0, 1.0, 2.0)
+    by_lag = both_signs[:, None] * np.cos(phases).T * both_signs / count
+    waves = np.concatenate([np.cos(phases), np.sin(phases[:, 1:])], axis=1)
+    return waves, np.concatenate([by_lag, by_lag[1:]])

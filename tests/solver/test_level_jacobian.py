@@ -11,6 +11,7 @@ import tensorflow as tf
 from eigenfit.solver import (
     Affine,
     Banded,
+    GraphLaplacian,
     Hermitian,
     Nonlinear,
     Parameterization,
@@ -47,6 +48,9 @@ KINDS: dict[str, Callable[[], Parameterization]] = {
     "random complex basis": lambda: Affine(COMPLEX[0], COMPLEX[1:]),
     "more parameters than levels": lambda: Affine(None, random_hermitian(9, 4, 43, True)),
     "imaginary basis": lambda: Affine(np.diag([1.0, 2, 4, 7]), 1j * np.imag(COMPLEX[:2, :4, :4])),
+    "graph Laplacian": lambda: GraphLaplacian([(0, 1), (1, 2), (2, 3), (0, 3), (1, 1)]),
+    "tied Toeplitz": lambda: Toeplitz(5).with_tied({"r4": ("r1", 2.0)}).with_fixed({"r3": 0.5}),
+    "Toeplitz and a complex matrix": lambda: Toeplitz(4) + Hermitian(4),
     "nonlinear complex": lambda: Nonlinear(phases, n=3, p=2),
 }
 

@@ -1,0 +1,46 @@
+"""Affine maps whose matrices share a set of vectors: the derivatives are sums of squares."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from ..products import matmul_shared
+from .dense_form import DenseForm
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SquaresForm(DenseForm):
+    """`A0 + sum_j x_j B_j` with `B_j = sum_f c_fj u_f u_f^T`, all real.
+
+    Then `v^T B_j v = sum_f c_fj (u_f^T v)^2`. With F vectors this takes `F (n + p)` products for a
+    level instead of `n^2 p`: for Toeplitz matrices, where the vectors are sines and cosines,
+    4 n^2 instead of n^3.
+
+    Attributes:
+        vectors: `[n, F]`, the u_f in columns.
+        coefficients: `[F, p]`, the c_fj.
+    """
+
+    vectors: np.ndarray
+    coefficients: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> SquaresForm:
+        """The form without a constant; `basis` `[p, n, n]` is what the others add up to."""
+        return cls(np.zeros(basis.shape[1:]), basis, vectors, coefficients)
+
+    def mapped(self, map_: np.ndarray, offset: np.ndarray) -> SquaresForm:
+        """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
+        constant = self.constant + np.tensordot(offset, self.basis, 1)
+        basis = np.tensordot(map_.T, self.basis, 1)
+        return SquaresForm(constant, basis, self.vectors, self.coefficients @ map_)
+
+    def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
+        """`v_k^T B_j v_k` for eigenvectors `[B, n, c]`, as `[B, c, p]`."""
+        by_level = tf.linalg.matrix_transpose(eigenvectors)
+        overlaps = matmul_shared(by_level, self.vectors)
+        squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # of a complex sum with others
+        return matmul_shared(squares, self.coefficients)
