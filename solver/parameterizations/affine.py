@@ -11,7 +11,7 @@ from ..eigen import largest_entry
 from .base import Parameterization
 from .dense_form import DenseForm
 from .entry_form import EntryForm
-from .projected_starts import start_maps
+from .projected_starts import projected_starts
 
 
 class Affine(Parameterization):
@@ -132,9 +132,7 @@ class Affine(Parameterization):
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Members whose spectrum is near the levels; see `projected_starts`."""
-        maps, offsets = start_maps((self._form,), attempts)
-        chosen = tf.gather(tf.constant(maps, levels.dtype), attempt % len(maps))
-        return tf.linalg.matvec(chosen, levels) + tf.constant(offsets, levels.dtype)
+        return projected_starts((self._form,), levels, attempt, attempts)
 
 
 def affine_of(form: EntryForm | DenseForm, names: Sequence[str]) -> Affine:

@@ -15,7 +15,7 @@ from .affine import Affine, affine_of
 from .base import Parameterization
 from .composition import Reduced
 from .dense_form import DenseForm
-from .projected_starts import start_maps
+from .projected_starts import projected_starts
 
 # A member is written out with a matrix for every parameter of the family up to this size.
 _MOST_NUMBERS = 2_000_000
@@ -169,9 +169,7 @@ class Blocks(Parameterization):
         """
         forms = [member.form for member in self.members if isinstance(member, Affine)]
         if len(forms) == len(self.members):
-            maps, offsets = start_maps(tuple(forms), attempts)
-            chosen = tf.gather(tf.constant(maps, levels.dtype), attempt % len(maps))
-            return tf.linalg.matvec(chosen, levels) + tf.constant(offsets, levels.dtype)
+            return projected_starts(tuple(forms), levels, attempt, attempts)
         total, count = 0.0, np.zeros(self.num_parameters)
         for place, member in enumerate(self.members):
             part = levels[:, self._first[place] : self._first[place + 1]]

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from eigenfit.solver import (
     Additive,
+    Affine,
+    Family,
     Parameterization,
     SpectralSolver,
     Status,
@@ -19,6 +21,7 @@ from eigenfit.solver import (
 from eigenfit.solver.hopping import hop, is_hop
 from eigenfit.solver.model import Data
 from eigenfit.solver.rows import point_specs
+from tests.problems.given_matrices import random_hermitian
 
 
 def _given_matrix() -> np.ndarray:
@@ -28,12 +31,20 @@ def _given_matrix() -> np.ndarray:
     return matrix
 
 
+def _random_affine(complex_entries: bool) -> Affine:
+    """Fewer parameters than levels."""
+    constant, *basis = random_hermitian(5, 8, seed=2, complex_entries=complex_entries)
+    return Affine(constant, np.stack(basis))
+
+
 STRUCTURES = {
     "Toeplitz n=4": (lambda: Toeplitz(4), 1000, 0.999),
     "Toeplitz n=8": (lambda: Toeplitz(8), 1000, 0.999),
     "Toeplitz n=16": (lambda: Toeplitz(16), 300, 0.99),
     "additive n=8": (lambda: Additive(_given_matrix()), 2000, 0.999),
     "Jacobi n=10": (lambda: Tridiagonal(10), 1000, 0.99),
+    "affine n=8, p=4": (lambda: _random_affine(False), 500, 0.99),
+    "complex n=8, p=4": (lambda: _random_affine(True), 500, 0.99),
 }
 
 
@@ -58,6 +69,33 @@ def test_solvable_spectra_are_matched(name):
     matched = np.abs(found - targets).max(axis=1) <= 1e-8 * np.abs(targets).max(axis=1)
     assert matched.mean() >= share
     np.testing.assert_array_equal(matched, fit.status.numpy() == Status.CONVERGED)
+
+
+@pytest.mark.parametrize("complex_entries", [False, True])
+def test_starts_have_the_mean_and_the_spread_of_the_targets(complex_entries: bool):
+    structure = _random_affine(complex_entries)
+    known = np.random.default_rng(3).normal(size=(50, 4))
+    targets = levels_of(structure, known)
+    starts = structure.starting_points(tf.constant(targets), tf.range(50), 50)
+    levels = levels_of(structure, starts.numpy())
+    np.testing.assert_allclose((levels**2).sum(axis=1), (targets**2).sum(axis=1))
+    assert len(np.unique(starts.numpy().round(6), axis=0)) == 50
+
+
+def test_starts_of_several_matrices_have_the_spread_of_all_their_levels():
+    one, two = _random_affine(False), Affine(None, np.eye(4)[:, :, None] * np.eye(4)[:, None])
+    structure = Family([one, two])
+    known = np.random.default_rng(4).normal(size=(20, 4))
+    targets = structure.spectrum(tf.constant(known))
+    starts = structure.starting_points(targets, tf.range(20), 20)
+    levels = structure.spectrum(starts).numpy()
+    np.testing.assert_allclose((levels**2).sum(axis=1), (targets.numpy() ** 2).sum(axis=1))
+
+
+def test_targets_that_are_all_equal_have_a_start():
+    structure = Affine(None, random_hermitian(2, 5, seed=7, complex_entries=False))
+    starts = structure.starting_points(tf.constant([[2.0] * 5, [0.0] * 5]), tf.range(2), 4)
+    assert np.isfinite(starts.numpy()).all()
 
 
 def test_a_row_that_hops_is_fitted_as_if_alone():
