@@ -32,17 +32,14 @@ def coupled_curvature(
         `[B, p, p]`.
     """
     count, size = derivatives.shape[1], derivatives.shape[2]
-    # Side by side, `[B, n, p * n]`, then one below the other, `[B, p * n, n]`: one product each.
     side_by_side = tf.reshape(tf.transpose(derivatives, [0, 2, 1, 3]), [-1, size, count * size])
     half = matmul_rows(hermitian_transpose(eigenvectors), side_by_side)
-    half = tf.transpose(tf.reshape(half, [-1, size, count, size]), [0, 2, 1, 3])
-    coupling = matmul_rows(tf.reshape(half, [-1, count * size, size]), eigenvectors)
-    coupling = tf.reshape(coupling, [-1, count, size, size])
-    quotients = divided_differences(eigenvalues, weights, limits)[:, None]
-    flat = [-1, count, size * size]
-    left = tf.reshape(coupling * tf.cast(quotients, coupling.dtype), flat)
-    right = tf.reshape(coupling, flat)
-    return tf.math.real(matmul_rows(left, right, adjoint_b=True))
+    # The couplings of level k, those of parameter j in row j: `[B, k, j, l]`. Level by level the
+    # products are small, and so TensorFlow shares them out among the threads.
+    coupling = tf.matmul(tf.reshape(half, [-1, size, count, size]), eigenvectors[:, None])
+    quotients = divided_differences(eigenvalues, weights, limits)[:, :, None]
+    by_level = tf.matmul(coupling * tf.cast(quotients, coupling.dtype), coupling, adjoint_b=True)
+    return tf.math.real(tf.reduce_sum(by_level, axis=1))
 
 
 def density_of(eigenvectors: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
