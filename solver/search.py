@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from .evaluation import Point, into_bounds
 from .hopping import hop, is_hop
-from .model import count_data
-from .packing import select_rows
+from .model import Data, count_data
+from .packing import gather_rows, select_rows
 from .rows import Best, Pool, Task, empty_point
 from .settings import Settings
 from .starts import choose_start
@@ -73,23 +73,26 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
         `[R, p]`.
     """
     attempt = (task.attempt + task.offset) % settings.starts
+    if settings.starts == 1:
+        return _starts_anywhere(settings, task.data, attempt)
+    near = is_hop(settings, attempt) & (task.best.loss < task.best.loss.dtype.max)
+    hopped = hop(settings, task.data, task.best, attempt)
+    others = tf.where(~near)
+    proposed = _starts_anywhere(settings, *gather_rows((task.data, attempt), others[:, 0]))
+    return tf.tensor_scatter_nd_update(hopped, others, proposed)
+
+
+def _starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Tensor:
+    """At the user's points as long as there are any, then at proposals: `[R, p]`."""
     known = len(settings.initial)
-    dtype = task.initial.dtype
+    given = tf.constant(settings.initial, data.targets.dtype)
     if known == settings.starts:
-        return tf.gather(tf.constant(settings.initial, dtype), attempt)
-    proposed = choose_start(
-        settings,
-        task.data,
-        tf.maximum(attempt - known, 0),
-        settings.starts - known,
-    )
-    if settings.starts > 1:
-        near = is_hop(settings, attempt) & (task.best.loss < dtype.max)
-        hopped = hop(settings, task.data, task.best, attempt)
-        proposed = tf.where(near[:, None], hopped, proposed)
+        return tf.gather(given, attempt)
+    number = tf.maximum(attempt - known, 0)
+    proposed = choose_start(settings, data, number, settings.starts - known)
     if known == 0:
         return proposed
-    given = tf.gather(tf.constant(settings.initial, dtype), tf.minimum(attempt, known - 1))
+    given = tf.gather(given, tf.minimum(attempt, known - 1))
     return tf.where((attempt < known)[:, None], given, proposed)
 
 

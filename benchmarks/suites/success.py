@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import checking, report
 from ..options import Options
-from ..problems import Problem, Task, additive, draw, jacobi, toeplitz
+from ..problems import Problem, Task, additive, affine, draw, hermitian, jacobi, toeplitz
 from ..worker import Worker
 
 TITLE = "Cold starts: how many solvable spectra are matched"
@@ -25,6 +25,7 @@ _BATCH = 32
 def run(options: Options) -> dict[str, Any]:
     count = 50 if options.quick else _TARGETS
     problems = [toeplitz(4), toeplitz(8), toeplitz(16), additive(8), jacobi(10)]
+    problems += [affine(16, 6), hermitian(14, 6)]
     peers = [name for name in ("SciPy", "optimistix") if name in options.peers]
     found = []
     with contextlib.ExitStack() as stack:
@@ -44,17 +45,21 @@ def solvable(problem: Problem, rows: int, seed: int = 11) -> np.ndarray:
 
     So have Jacobi matrices, and Toeplitz matrices (Landau 1994).
     """
-    if problem.structure == "additive":
+    if problem.structure not in ("toeplitz", "tridiagonal"):
         return draw(problem, rows, seed).targets
     return np.sort(np.random.default_rng(seed).normal(size=(rows, problem.num_targets)), axis=1)
 
 
 def cold_starts(problem: Problem, targets: np.ndarray, seed: int) -> np.ndarray:
-    """Random members with the mean and the spread of the targets; `[B, p]`.
+    """Random members, with the mean and the spread of the targets where possible; `[B, p]`.
 
-    Every structure here can shift its spectrum, and those without a given matrix can stretch it.
+    Structures without a given matrix can stretch their spectrum, and the square ones can shift it.
+    The members of the others are drawn as those that the targets come from, which is more than a
+    user knows.
     """
     x = np.random.default_rng(seed).normal(size=(len(targets), problem.num_parameters))
+    if problem.structure == "affine":
+        return x
     levels = problem.levels(x)
     if not problem.constant.any():
         stretch = (targets.std(axis=1) / levels.std(axis=1))[:, None]
@@ -73,7 +78,8 @@ def text(result: dict[str, Any]) -> str:
     return (
         f"Spectra matched to {checking.ACCURACY:g}, with at most {_STARTS} starts, and the time "
         "for 1000 spectra. eigenfit chooses its own starts; the others get random members with "
-        "the mean and spread of the targets (in brackets: matched from the first).\n\n"
+        "the mean and spread of the targets, or for Hermitian and affine matrices from the "
+        "distribution that the targets come from (in brackets: matched from the first).\n\n"
         + report.table(["problem", *names], lines)
     )
 
