@@ -44,6 +44,7 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     Returns:
         `[B, n]` or `[B, m, n]`.
     """
+    left = tf.convert_to_tensor(left)
     together = _ROWS_AT_ONCE // math.gcd(math.prod(left.shape[1:-1]), _ROWS_AT_ONCE)
     if isinstance(right, np.ndarray):
         if np.count_nonzero(right, axis=0).max() <= 1:
@@ -57,6 +58,7 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
 
 
 def _flat_product(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """The product of all rows with the matrix at once."""
     if left.shape.rank == 2:
         return tf.matmul(left, right)
     product = tf.matmul(tf.reshape(left, [-1, left.shape[-1]]), right)

@@ -21,7 +21,7 @@ from .status import Status
 
 # So many starts that end in the same minimum, the best so far, end the search. Not where there are
 # as many parameters as levels: then a residual left is rarely the best that can be done.
-_AGREEING_STARTS = 6
+_AGREEING_STARTS = 12
 # Where levels are assigned on the way, minima of wrong assignments are many and easily found.
 _AGREEING_ASSIGNMENTS = 24
 # Relative difference of the losses of two starts that ended in the same minimum.

@@ -86,7 +86,7 @@ class SpectralSolver(tf.Module):
                 solver, which proposes starts from the targets.
             starts: the most starting points to try in a row that ends without matching its
                 spectrum; the best end is returned. The search ends early when the spectrum is
-                matched, or when six starts agree on the best least-squares minimum. When None,
+                matched, or when twelve starts agree on the best least-squares minimum. When None,
                 that of the method (128 for `LevenbergMarquardt`), or K if `initial` is given; the
                 solver chooses those beyond K.
             tolerance: default for `fit`: the rms residual, relative to the spectral scale (the

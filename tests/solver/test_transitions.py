@@ -37,7 +37,7 @@ def lines_of(x: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def solver() -> SpectralSolver:
-    return SpectralSolver(family(), observation=Transitions(PAIRS), starts=4)
+    return SpectralSolver(family(), observation=Transitions(PAIRS), starts=16)
 
 
 def cold(rows: Any) -> Any:
@@ -97,7 +97,7 @@ def test_a_cold_search_and_the_independence_of_its_rows():
     targets[::4, 1] = np.nan
     fit = as_numpy(solver().fit(targets, cold(30)))
     good = fit.status == Status.CONVERGED
-    assert good.mean() > 0.8
+    assert good.mean() > 0.9
     for row in np.flatnonzero(good):
         seen = ~np.isnan(targets[row])
         np.testing.assert_allclose(
