@@ -11,6 +11,7 @@ import tensorflow as tf
 from .few_levels import few_eigenpairs
 from .hessian import Curvature
 from .model import Data, Model, is_given
+from .products import sum_over_second
 
 
 class Point(NamedTuple):
@@ -125,7 +126,7 @@ def evaluate_curved(
         residual = tf.concat([residual, pull], axis=-1)
         jacobian = tf.concat([jacobian, tf.linalg.diag(data.prior_weight)], axis=1)
         loss += tf.reduce_sum(pull * pull, axis=-1)
-    column_norms = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=1))
+    column_norms = tf.sqrt(sum_over_second(jacobian * jacobian))
     # A sum is finite if all that it sums is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
     moves = _has_effect(model, column_norms, largest_weight)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .products import matmul_rows
+from .products import matmul_rows, sum_over_second
 
 # Smaller matrices are decomposed as fast.
 _SMALLEST = 192
@@ -149,8 +149,8 @@ def _iterate(
         inverses, turn = tf.math.real(inverses)[:, ::-1], turn[:, :, ::-1]
         columns, products = matmul_rows(columns, turn), matmul_rows(products, turn)
         errors = products - tf.cast(inverses, dtype)[:, None, :] * columns
-        errors = tf.norm(errors[:, :, : few.wanted], axis=1)
-        errors = tf.math.real(errors)
+        errors = tf.abs(errors[:, :, : few.wanted])
+        errors = tf.sqrt(sum_over_second(errors * errors))
         kept = inverses[:, : few.wanted]
         allowed = epsilon**0.75 * (kept - unwanted[:, None])
         # What rounding leaves, of the factor and of the product.

@@ -16,7 +16,7 @@ from .rows import Best
 from .seed import SEED
 from .settings import Settings
 
-# So many starts come first: in a fit with residual left, their agreement ends the search.
+# So many starts come first.
 _STARTS_ANYWHERE = 6
 # How far a hop moves the levels, in units of the standard deviation of the targets.
 _LENGTH = 0.4

@@ -1,4 +1,9 @@
-"""Matrix products for batches of rows, each row rounded the same whatever else is in its batch."""
+"""Products and sums for batches, each row rounded the same whatever else is in its batch.
+
+TensorFlow chooses a kernel, and a kernel the order of its sums, by the size of the whole batch or
+by the place of a number in it. What is here keeps to the sizes where a row does not see the others;
+tests/solver/test_products.py holds it to that.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,13 @@ import math
 import numpy as np
 import tensorflow as tf
 
-# The kernels of a product take so many of its rows at a time, or a divisor of it, and round the
-# rows that remain in another way.
+# The kernel of one large product takes four of its rows at a time, and rounds the rows that remain
+# in another way; that of single precision may take eight.
 _ROWS_AT_ONCE = 8
+# Longer sums are split among the threads where that seems quicker, which depends on the batch.
+_LONGEST_SUM = 64
+# So few numbers are added up one after the other in every place of a batch.
+_FEW_TO_ADD = 16
 # Columns of larger matrices are gathered, which takes a time that does not grow with the size.
 _LARGEST_TO_PICK = 100
 
@@ -28,48 +37,43 @@ def matmul_rows(left: tf.Tensor, right: tf.Tensor, **options: bool) -> tf.Tensor
     Returns:
         `[B, m, n]`.
     """
-    if right.shape[0] == 1 and not options:
-        return matmul_shared(left, right[0])
     one_more = [[0, 1], [0, 0], [0, 0]]
-    return tf.matmul(tf.pad(left, one_more), tf.pad(right, one_more), **options)[:-1]
+    if right.shape[0] != 1:
+        right = tf.pad(right, one_more)
+    return tf.matmul(tf.pad(left, one_more), right, **options)[:-1]
 
 
 def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     """The product with a matrix that all rows share, as one large product: the quickest way.
 
     Args:
-        left: `[B, k]` or `[B, m, k]`.
-        right: `[k, n]`; an array of NumPy is a constant of the graph.
+        left: `[B, m, k]`; m and k are known.
+        right: `[k, n]`.
 
     Returns:
-        `[B, n]` or `[B, m, n]`.
+        `[B, m, n]`.
     """
-    left = tf.convert_to_tensor(left)
-    together = _ROWS_AT_ONCE // math.gcd(math.prod(left.shape[1:-1]), _ROWS_AT_ONCE)
-    if isinstance(right, np.ndarray):
-        if np.count_nonzero(right, axis=0).max() <= 1:
-            together = 1  # there is nothing to add, so nothing to round differently
-        right = tf.constant(right, left.dtype)
-    if together == 1:
-        return _flat_product(left, right)
+    _, height, length = left.shape
+    width = right.shape[1]
+    factor: tf.Tensor = tf.cast(right, left.dtype)
+    if length > _LONGEST_SUM:
+        return matmul_rows(left, factor[None])
+    if width == 1:  # a vector would be multiplied by yet another kernel
+        factor = tf.pad(factor, [[0, 0], [0, 1]])
+    together = _ROWS_AT_ONCE // math.gcd(height, _ROWS_AT_ONCE)
     rows = tf.shape(left)[0]
-    padding = [[0, -rows % together]] + [[0, 0]] * (left.shape.rank - 1)
-    return _flat_product(tf.pad(left, padding), right)[:rows]
-
-
-def _flat_product(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """The product of all rows with the matrix at once."""
-    if left.shape.rank == 2:
-        return tf.matmul(left, right)
-    product = tf.matmul(tf.reshape(left, [-1, left.shape[-1]]), right)
-    return tf.reshape(product, [-1, *left.shape[1:-1], right.shape[-1]])
+    if together > 1:
+        left = tf.pad(left, [[0, -rows % together], [0, 0], [0, 0]])
+    product = _flat_product(left, factor)
+    product = product[:rows] if together > 1 else product
+    return product[:, :, :1] if width == 1 else product
 
 
 def pick_columns(left: tf.Tensor, numbers: np.ndarray, factors: np.ndarray) -> tf.Tensor:
     """Some columns of a batch of matrices, each times a number.
 
-    Small matrices are multiplied with one that has an entry in each column, which is as exact as
-    `tf.gather`, and three times as quick.
+    Small matrices are multiplied with one that has one entry in each column. There is nothing to
+    add, so this is as exact as `tf.gather`, and three times as quick.
 
     Args:
         left: `[B, m, k]`, finite.
@@ -81,9 +85,26 @@ def pick_columns(left: tf.Tensor, numbers: np.ndarray, factors: np.ndarray) -> t
     """
     size, count = left.shape[2], len(numbers)
     if size > _LARGEST_TO_PICK:
-        return tf.gather(left, tf.constant(numbers, tf.int32), axis=2) * tf.constant(
-            factors, left.dtype
-        )
+        picked = tf.gather(left, tf.constant(numbers, tf.int32), axis=2)
+        return picked * tf.constant(factors, left.dtype)
     chosen = np.zeros((size, count), np.asarray(factors).dtype)
     chosen[numbers, np.arange(count)] = factors
-    return matmul_shared(left, chosen)
+    return _flat_product(left, tf.constant(chosen, left.dtype))
+
+
+def sum_over_second(tensor: tf.Tensor) -> tf.Tensor:
+    """The sum over the second axis of `[B, m, k]`, as `[B, k]`.
+
+    `tf.reduce_sum` adds up the last numbers of a batch in another order than the others, where
+    there are more than fifteen to add.
+    """
+    if tensor.shape[1] < _FEW_TO_ADD:
+        return tf.reduce_sum(tensor, axis=1)
+    ones = tf.ones([1, tensor.shape[1]], tensor.dtype)
+    return tf.linalg.matvec(tensor, ones, transpose_a=True)
+
+
+def _flat_product(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """The product of all rows with the matrix at once."""
+    product = tf.matmul(tf.reshape(left, [-1, left.shape[2]]), right)
+    return tf.reshape(product, [-1, left.shape[1], right.shape[1]])

@@ -27,7 +27,7 @@ _CANDIDATES = 16
 _CANDIDATES_FOR_SOLUTIONS = 8
 # Steps of each start of a search, on average, as a share of those from a given start.
 _SEARCH_SHARE = 8
-# Larger pools are hardly quicker: that of 32 x 32 matrices has a thousand rows.
+# Larger pools are hardly quicker: that of 32 x 32 matrices with 8 parameters has a thousand rows.
 _POOL_BYTES = 96 * 2**20
 
 

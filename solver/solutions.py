@@ -19,6 +19,7 @@ from .eigen import guarded_eigh
 from .evaluation import at_bounds, evaluate, select
 from .implicit import pull_back_answer
 from .model import Data
+from .products import sum_over_second
 from .result import FitResult
 from .rows import Batch
 from .settings import Settings
@@ -156,6 +157,6 @@ def pull_back(settings: Settings, result: FitResult, data: Data, upstream: FitRe
     repeated = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)
     every = pull_back_answer(settings.model, flat(result), repeated, flat(upstream))
     return tf.nest.map_structure(
-        lambda tensor: tf.reduce_sum(tf.reshape(tensor, [-1, count, tensor.shape[1]]), axis=1),
+        lambda tensor: sum_over_second(tf.reshape(tensor, [-1, count, tensor.shape[1]])),
         every,
     )

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from .eigen import guarded_eigh
-from .products import matmul_rows
+from .products import matmul_rows, sum_over_second
 
 
 class Covariance(NamedTuple):
@@ -146,7 +146,7 @@ def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf
     keep fewer than 5/8 of the digits are left to the singular values.
     """
     epsilon = float(np.finfo(jacobian.dtype.as_numpy_dtype).eps)
-    norms = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=1))
+    norms = tf.sqrt(sum_over_second(jacobian * jacobian))
     units = tf.where(norms > 0, norms, tf.ones_like(norms))
     scaled = jacobian / units[:, None, :]
     normal = matmul_rows(scaled, scaled, transpose_a=True)

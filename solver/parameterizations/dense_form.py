@@ -55,7 +55,10 @@ class DenseForm:
 
     @staticmethod
     def _combine(parameters: tf.Tensor, basis: np.ndarray, constant: np.ndarray) -> tf.Tensor:
-        flat = matmul_shared(parameters, basis.reshape(len(basis), -1))
+        columns = tf.constant(basis.reshape(len(basis), -1).T, parameters.dtype)
+        # Row by row: one product for the whole batch rounds differently at different batch sizes,
+        # and so would its derivatives.
+        flat = tf.linalg.matvec(columns, parameters)
         if constant.any():
             flat += tf.constant(constant.reshape(-1), parameters.dtype)
         return flat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ..eigen import divided_differences, hermitian_transpose
-from ..products import matmul_rows
+from ..products import matmul_rows, matmul_shared, sum_over_second
 
 
 def coupled_curvature(
@@ -33,13 +33,16 @@ def coupled_curvature(
     """
     count, size = derivatives.shape[1], derivatives.shape[2]
     side_by_side = tf.reshape(tf.transpose(derivatives, [0, 2, 1, 3]), [-1, size, count * size])
-    half = matmul_rows(hermitian_transpose(eigenvectors), side_by_side)
+    adjoint = hermitian_transpose(eigenvectors)
+    shared = derivatives.shape[0] == 1 and eigenvectors.shape[0] != 1
+    half = matmul_shared(adjoint, side_by_side[0]) if shared else matmul_rows(adjoint, side_by_side)
     # The couplings of level k, those of parameter j in row j: `[B, k, j, l]`. Level by level the
     # products are small, and so TensorFlow shares them out among the threads.
     coupling = tf.matmul(tf.reshape(half, [-1, size, count, size]), eigenvectors[:, None])
     quotients = divided_differences(eigenvalues, weights, limits)[:, :, None]
     by_level = tf.matmul(coupling * tf.cast(quotients, coupling.dtype), coupling, adjoint_b=True)
-    return tf.math.real(tf.reduce_sum(by_level, axis=1))
+    total = sum_over_second(tf.reshape(tf.math.real(by_level), [-1, size, count * count]))
+    return tf.reshape(total, [-1, count, count])
 
 
 def density_of(eigenvectors: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -3,7 +3,7 @@
 Lift and projection (Chen & Chu, SIAM J. Numer. Anal. 33, 1996) alternates between the matrices
 with the wanted spectrum and the matrices of the wanted structure. Here a random member of the
 structure lends its eigenvectors `V`; `V diag(levels) V^H` is projected on the structure. So a start
-has the trace of the data, in their unit.
+has the trace of the data as far as the structure allows, in their unit.
 
 A structure of few parameters catches little of such a matrix, and all projections lie close
 together. So where there are fewer parameters than levels, what differs from the mean level is
@@ -66,32 +66,41 @@ def _means(forms: tuple[EntryForm | DenseForm, ...], levels: tf.Tensor) -> tf.Te
 def _stretch(
     forms: tuple[EntryForm | DenseForm, ...], middle: tf.Tensor, start: tf.Tensor, levels: tf.Tensor
 ) -> tf.Tensor:
-    """`[B]`, the number c that gives `A(middle + c (start - middle))` the right spread.
+    """`[B]`, the number c that gives `A(middle + c (start - middle))` the variance of the levels.
 
-    The squared Frobenius norm of a matrix is the sum of the squares of its levels; here of those
-    less their mean, for the mean may be as unknown as it may be beyond the structure. 1 where the
-    middle has more than that.
+    The squared Frobenius norm of a matrix is the sum of the squares of its levels; without its
+    trace, of their deviations from the mean. 1 where the middle has more than that already, or the
+    start is no other than the middle.
     """
     deviations = levels - _means(forms, levels)
-    square, product, rest = 0.0, 0.0, -tf.reduce_sum(deviations * deviations, axis=-1)
+    square, product, rest = 0.0, 0.0, tf.reduce_sum(deviations * deviations, axis=-1)
     for form in forms:
-        at_middle = form.matrix(middle)
-        change = form.matrix(start) - at_middle
+        at_middle, at_start = _traceless(form.matrix(middle)), _traceless(form.matrix(start))
+        change = at_start - at_middle
         square += _inner(change, change)
         product += _inner(at_middle, change)
-        rest += _inner(at_middle, at_middle)
-    # The positive root of square c^2 + 2 product c + rest = 0, of which there is one if rest < 0.
-    root = tf.sqrt(tf.maximum(product * product - square * rest, 0.0)) - product
+        rest -= _inner(at_middle, at_middle)
+    # square c^2 + 2 product c = rest has one positive root. Divided by the rest, so that fourth
+    # powers of large levels do not overflow.
     epsilon = np.finfo(levels.dtype.as_numpy_dtype).eps
-    usable = (rest < 0) & (square > epsilon * tf.abs(rest))
-    return tf.where(usable, tf.math.divide_no_nan(root, square), 1.0)
+    usable = (rest > 0) & (square > epsilon * rest)
+    square, product = square / tf.where(usable, rest, 1.0), product / tf.where(usable, rest, 1.0)
+    root = tf.sqrt(product * product + square)
+    # Of its two forms the one that does not cancel.
+    plus = tf.math.divide_no_nan(tf.ones_like(root), product + root)
+    minus = tf.math.divide_no_nan(root - product, square)
+    return tf.where(usable, tf.where(product > 0, plus, minus), 1.0)
+
+
+def _traceless(matrix: tf.Tensor) -> tf.Tensor:
+    """The matrices `[B, n, n]` less the mean of their levels."""
+    diagonal = tf.linalg.diag_part(matrix)
+    return tf.linalg.set_diag(matrix, diagonal - tf.reduce_mean(diagonal, axis=-1, keepdims=True))
 
 
 def _inner(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """`Re tr(A^H B)` of each row, for the matrices less their traces."""
-    full = tf.math.real(tf.reduce_sum(tf.math.conj(one) * other, axis=[1, 2]))
-    traces = tf.math.real(tf.linalg.trace(one)) * tf.math.real(tf.linalg.trace(other))
-    return full - traces / one.shape[-1]
+    """`Re tr(A^H B)` of each row."""
+    return tf.math.real(tf.reduce_sum(tf.math.conj(one) * other, axis=[1, 2]))
 
 
 @functools.lru_cache(maxsize=16)

@@ -72,7 +72,7 @@ def test_solvable_spectra_are_matched(name):
 
 
 @pytest.mark.parametrize("complex_entries", [False, True])
-def test_starts_have_the_mean_and_the_spread_of_the_targets(complex_entries: bool):
+def test_starts_have_the_spread_of_the_targets(complex_entries: bool):
     structure = _random_affine(complex_entries)
     known = np.random.default_rng(3).normal(size=(50, 4))
     targets = levels_of(structure, known)

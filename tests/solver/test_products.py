@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver.products import matmul_rows, matmul_shared, pick_columns
+from eigenfit.solver.products import matmul_rows, matmul_shared, pick_columns, sum_over_second
 
 # Rows in a block that kernels take at once, one more, one less, and larger batches.
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 13, 24, 31, 65, 200)
 
 
-@pytest.mark.parametrize("dtype", [tf.float64, tf.float32, tf.complex128])
-@pytest.mark.parametrize("shape", [(), (1,), (3,), (8,), (14,), (17,)])
-@pytest.mark.parametrize("inner", [3, 17])
-def test_shared_product(dtype: tf.DType, shape: tuple, inner: int, rng: np.random.Generator):
-    left = rng.normal(size=(200, *shape, inner))
-    right = rng.normal(size=(inner, 6 * inner))
-    together = matmul_shared(tf.constant(left, dtype), tf.constant(right, dtype)).numpy()
-    tolerance = 1e-5 if dtype == tf.float32 else 1e-13
-    np.testing.assert_allclose(together, left @ right, rtol=tolerance, atol=tolerance)
+def random_rows(rng: np.random.Generator, dtype: tf.DType, *shape: int) -> tf.Tensor:
+    values = rng.normal(size=shape)
+    return tf.constant(values + 1j * rng.normal(size=shape) if dtype.is_complex else values, dtype)
+
+
+def assert_rows_do_not_see_others(function: Callable[..., tf.Tensor], *rows: tf.Tensor):
+    """Parts of a batch, from its beginning, middle and end, give the same as the whole, exactly."""
+    together = function(*rows).numpy()
+    count = len(together)
     for size in SIZES:
-        some = matmul_shared(tf.constant(left[-size:], dtype), tf.constant(right, dtype))
-        np.testing.assert_array_equal(some, together[-size:])
+        for first in {0, 1, count // 2, count - size}:
+            part = slice(first, first + size)
+            some = function(*(row[part] for row in rows)).numpy()
+            np.testing.assert_array_equal(some, together[part])
+
+
+# The last ones have few columns and long sums, which TensorFlow splits among the threads in large
+# batches only, or one column.
+SHARED = [(3, 3, 18), (8, 17, 60), (14, 14, 84), (17, 17, 102), (33, 64, 2), (33, 64, 7)]
+SHARED += [(40, 79, 5), (16, 66, 3), (4, 7, 1), (1, 6, 1), (9, 70, 1)]
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32, tf.complex128])
+@pytest.mark.parametrize(("height", "length", "width"), SHARED)
+def test_shared_product(
+    dtype: tf.DType, height: int, length: int, width: int, rng: np.random.Generator
+):
+    left = random_rows(rng, dtype, 300, height, length)
+    right = random_rows(rng, dtype, length, width)
+    tolerance = 1e-4 if dtype == tf.float32 else 1e-12
+    expected = left.numpy() @ right.numpy()
+    np.testing.assert_allclose(matmul_shared(left, right), expected, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(matmul_shared(left, right.numpy()), matmul_shared(left, right))
+    assert_rows_do_not_see_others(lambda rows: matmul_shared(rows, right), left)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
@@ -32,13 +56,30 @@ def test_shared_product_of_any_number_of_rows(rows: int):
     assert matmul_shared(tf.constant(left), tf.constant(right)).shape == (rows, 3, 4)
 
 
-def test_product_of_each_row(rng: np.random.Generator):
-    left, right = rng.normal(size=(65, 5, 4)), rng.normal(size=(65, 4, 3))
-    together = matmul_rows(tf.constant(left), tf.constant(right)).numpy()
-    np.testing.assert_allclose(together, left @ right, rtol=1e-13, atol=1e-13)
-    for size in SIZES[:-1]:
-        some = matmul_rows(tf.constant(left[-size:]), tf.constant(right[-size:]))
-        np.testing.assert_array_equal(some, together[-size:])
+@pytest.mark.parametrize("options", [{}, {"transpose_a": True}])
+@pytest.mark.parametrize("shared", [False, True])
+def test_product_of_each_row(shared: bool, options: dict, rng: np.random.Generator):
+    left = random_rows(rng, tf.float64, 300, 9, 9)
+    right = random_rows(rng, tf.float64, 1 if shared else 300, 9, 5)
+    turned = np.swapaxes(left, 1, 2) if options else left.numpy()
+    expected = turned @ right.numpy()
+    np.testing.assert_allclose(matmul_rows(left, right, **options), expected, atol=1e-13)
+    if shared:
+        assert_rows_do_not_see_others(lambda one: matmul_rows(one, right, **options), left)
+    else:
+        both = lambda one, other: matmul_rows(one, other, **options)  # noqa: E731
+        assert_rows_do_not_see_others(both, left, right)
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+@pytest.mark.parametrize(("count", "width"), [(4, 3), (15, 3), (16, 3), (32, 5), (40, 9), (33, 1)])
+def test_sum_over_the_second_axis(
+    dtype: tf.DType, count: int, width: int, rng: np.random.Generator
+):
+    rows = random_rows(rng, dtype, 300, count, width)
+    tolerance = 1e-4 if dtype == tf.float32 else 1e-12
+    np.testing.assert_allclose(sum_over_second(rows), rows.numpy().sum(1), rtol=0, atol=tolerance)
+    assert_rows_do_not_see_others(sum_over_second, rows)
 
 
 @pytest.mark.parametrize("size", [4, 120])

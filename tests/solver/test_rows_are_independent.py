@@ -14,8 +14,10 @@ from eigenfit.solver import (
     Adam,
     Affine,
     FitResult,
+    Generalized,
     Hermitian,
     LevenbergMarquardt,
+    Newton,
     Nonlinear,
     Parameterization,
     SpectralSolver,
@@ -49,6 +51,12 @@ KINDS: dict[str, Callable[[], Parameterization]] = {
     "more_parameters_than_levels": lambda: dense(7, 5, complex_entries=False),
     "complex_basis": lambda: dense(3, 5, complex_entries=True),
     "nonlinear": lambda: Nonlinear(waves, n=3, p=2),
+}
+# Long sums, of which TensorFlow has more ways than of short ones.
+LARGE: dict[str, Callable[[], Parameterization]] = {
+    "many_levels": lambda: dense(5, 32, complex_entries=False),
+    "few_of_many_parameters": lambda: Toeplitz(40).with_fixed({f"r{k}": 0.0 for k in range(3, 40)}),
+    "mass_of_toeplitz": lambda: Generalized(np.diag(np.arange(1.0, 8.0)), mass=Toeplitz(7)),
 }
 # A diagonal matrix, the default start, is the answer at once for these; they begin elsewhere.
 FREE = ("symmetric", "hermitian")
@@ -132,6 +140,23 @@ def test_copies_of_a_row_get_the_same_answer(kind: str):
     """TensorFlow Serving pads batches with copies."""
     rows = [10] * 50
     assert_same_rows(kind, fit_rows(kind, rows), take(full_fit(kind), rows))
+
+
+@pytest.mark.parametrize("kind", LARGE)
+@pytest.mark.parametrize("method", [LevenbergMarquardt, Newton])
+def test_large_matrices(kind: str, method: type):
+    structure = LARGE[kind]()
+    solver = SpectralSolver(structure, method(), starts=1, max_steps=20)
+    generator = np.random.default_rng(8)
+    shape = (100, structure.num_parameters)
+    solution = 0.1 * generator.normal(size=shape) + np.eye(1, shape[1])
+    targets = structure.spectrum(tf.constant(solution)).numpy()
+    targets += 0.01 * generator.normal(size=targets.shape)  # a residual that stays
+    initial = solution + 0.02 * generator.normal(size=shape)
+    together = as_numpy(solver.fit(targets, initial=initial))
+    for rows in ([0], [99], [50, 51], np.arange(3, 40)):
+        alone = solver.fit(targets[rows], initial=initial[rows])
+        assert_same(as_numpy(alone), take(together, rows))
 
 
 @each_kind
