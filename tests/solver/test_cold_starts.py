@@ -93,6 +93,27 @@ def test_starts_of_several_matrices_have_the_spread_of_all_their_levels():
     np.testing.assert_allclose(found, given)
 
 
+@pytest.mark.parametrize("unit", [1e12, 1e-12])
+def test_starts_in_units_whose_fourth_power_is_out_of_range(unit: float):
+    structure = Affine(None, random_hermitian(3, 6, seed=8, complex_entries=False))
+    known = np.random.default_rng(9).normal(size=(20, 3))
+    targets = unit * levels_of(structure, known)
+    starts = structure.starting_points(tf.constant(targets, tf.float32), tf.range(20), 20)
+    levels = levels_of(structure, starts.numpy().astype(float))
+    np.testing.assert_allclose(levels.std(axis=1), targets.std(axis=1), rtol=1e-3)
+
+
+def test_starts_where_the_mean_is_a_million_times_the_spread():
+    matrices = random_hermitian(2, 6, seed=8, complex_entries=False)
+    structure = Affine(None, np.stack([np.eye(6), *matrices]))
+    known = np.random.default_rng(9).normal(size=(20, 3)) + [1e6, 0.0, 0.0]
+    targets = levels_of(structure, known)
+    starts = structure.starting_points(tf.constant(targets), tf.range(20), 20)
+    levels = levels_of(structure, starts.numpy())
+    np.testing.assert_allclose(levels.mean(axis=1), targets.mean(axis=1), rtol=1e-9)
+    np.testing.assert_allclose(levels.std(axis=1), targets.std(axis=1), rtol=1e-6)
+
+
 def test_targets_that_are_all_equal_have_a_start():
     structure = Affine(None, random_hermitian(2, 5, seed=7, complex_entries=False))
     starts = structure.starting_points(tf.constant([[2.0] * 5, [0.0] * 5]), tf.range(2), 4)
