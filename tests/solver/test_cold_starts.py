@@ -106,7 +106,7 @@ def test_starts_in_units_whose_fourth_power_is_out_of_range(unit: float):
 def test_starts_where_the_mean_is_a_million_times_the_spread():
     matrices = random_hermitian(2, 6, seed=8, complex_entries=False)
     structure = Affine(None, np.stack([np.eye(6), *matrices]))
-    known = np.random.default_rng(9).normal(size=(20, 3)) + [1e6, 0.0, 0.0]
+    known = np.random.default_rng(9).normal(size=(20, 3)) + np.array([1e6, 0.0, 0.0])
     targets = levels_of(structure, known)
     starts = structure.starting_points(tf.constant(targets), tf.range(20), 20)
     levels = levels_of(structure, starts.numpy())
