@@ -16,6 +16,7 @@ from .base import Parameterization
 from .composition import Reduced
 from .dense_form import DenseForm
 from .projected_starts import projected_starts
+from .squares_form import SquaresForm
 
 # A member is written out with a matrix for every parameter of the family up to this size.
 _MOST_NUMBERS = 2_000_000
@@ -215,14 +216,17 @@ def _with_names(member: Parameterization, names: tuple[str, ...], affine: bool) 
     if member.parameter_names == names:
         return member
     columns = [names.index(name) for name in member.parameter_names]
-    small = len(names) * member.size**2 <= _MOST_NUMBERS
-    if affine and small and isinstance(member, Affine):
-        basis = np.zeros((len(names), member.size, member.size), member.basis.dtype)
-        basis[columns] = member.basis
-        return affine_of(DenseForm(member.constant, basis), names)
     selection = np.zeros((member.num_parameters, len(names)))
     selection[np.arange(len(columns)), columns] = 1.0
-    return Reduced(member, selection, np.zeros(member.num_parameters), names)
+    nothing = np.zeros(member.num_parameters)
+    small = len(names) * member.size**2 <= _MOST_NUMBERS
+    if not (affine and small and isinstance(member, Affine)):
+        return Reduced(member, selection, nothing, names)
+    if isinstance(member.form, SquaresForm):
+        return affine_of(member.form.mapped(selection, nothing), names)
+    basis = np.zeros((len(names), member.size, member.size), member.basis.dtype)
+    basis[columns] = member.basis
+    return affine_of(DenseForm(member.constant, basis), names)
 
 
 def _same_dtype(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
