@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .model import Data, Model
+from .model import Data, Model, is_given
 from .products import matmul_rows
 
 
@@ -36,7 +36,7 @@ class Curvature:
         difference: `[R, m]`, targets minus observed levels, centred, 0 where not observed.
         slopes: `[R, m, p]`, the derivatives of the observed levels, centred.
         free: `[R, p]` or `[R, 1]` bool; a parameter that may not move has zeros for its row and
-            column.
+            column. () where all may.
     """
 
     model: Model
@@ -47,7 +47,7 @@ class Curvature:
     assignment: tf.Tensor
     difference: tf.Tensor
     slopes: tf.Tensor
-    free: tf.Tensor
+    free: Any = ()
 
     def of_rows(self, rows: tf.Tensor) -> Curvature:
         """The same for the rows with these numbers."""
@@ -55,77 +55,33 @@ class Curvature:
         def picked(tensor: tf.Tensor) -> tf.Tensor:
             return tensor if tensor.shape[0] == 1 else tf.gather(tensor, rows)
 
-        fields = {name: getattr(self, name) for name in _OF_ROWS}
+        names = [field.name for field in dataclasses.fields(self) if field.name != "model"]
+        fields = {name: getattr(self, name) for name in names}
         return dataclasses.replace(self, **tf.nest.map_structure(picked, fields))
 
-    def hessian(self) -> tf.Tensor:
-        """Half the second derivatives of the loss, `[R, p, p]`."""
-        matrix = loss_hessian(
-            self.model,
-            self.data,
-            self.parameters,
-            self.values,
-            self.vectors,
-            self.assignment,
-            self.difference,
-            self.slopes,
+    def hessian(self, limits: bool = True) -> tf.Tensor:
+        """Half the second derivatives of the loss, `[R, p, p]`.
+
+        Args:
+            limits: whether equal levels with equal targets keep their limit; without it the
+                parameters that split such a level count as undetermined.
+        """
+        model, data, weights = self.model, self.data, self.data.weights
+        counted = model.loss.count(weights * self.difference)
+        stiffness = weights * weights * counted.stiffness
+        by_level = model.comparison.pull_back(weights * counted.force, self.assignment)
+        by_parameter = tf.linalg.matrix_transpose(self.slopes)
+        hessian = matmul_rows(by_parameter * stiffness[:, None, :], self.slopes)
+        meeting = _limits(model, data, self.assignment, stiffness) if limits else None
+        hessian -= model.parameterization.level_curvature(
+            self.parameters, self.values, self.vectors, by_level, meeting
         )
+        if data.has_priors:
+            hessian += tf.linalg.diag(data.prior_weight * data.prior_weight)
+        if not is_given(self.free):
+            return hessian
         # A parameter without effect to first order may have one to second order: a saddle.
-        inside = self.free[:, :, None] & self.free[:, None, :]
-        return tf.where(inside, matrix, 0.0)
-
-
-_OF_ROWS = (
-    "data",
-    "parameters",
-    "values",
-    "vectors",
-    "assignment",
-    "difference",
-    "slopes",
-    "free",
-)
-
-
-def loss_hessian(
-    model: Model,
-    data: Data,
-    parameters: tf.Tensor,
-    values: tf.Tensor,
-    vectors: Any,
-    assignment: tf.Tensor,
-    difference: tf.Tensor,
-    slopes: tf.Tensor,
-    limits: bool = True,
-) -> tf.Tensor:
-    """Half the second derivatives of the loss, `[R, p, p]`.
-
-    Args:
-        model: what is fitted.
-        data: of these rows.
-        parameters: `[R, p]`.
-        values: `[R, n]`, the eigenvalues.
-        vectors: as the parameterization gives them.
-        assignment: `[R, m]`, the level of each target.
-        difference: `[R, m]`, targets minus observed levels, centred, 0 where not observed.
-        slopes: `[R, m, p]`, the derivatives of the observed levels, centred.
-        limits: whether equal levels with equal targets keep their limit; without it the
-            parameters that split such a level count as undetermined.
-    """
-    weights = data.weights
-    counted = model.loss.count(weights * difference)
-    stiffness = weights * weights * counted.stiffness
-    force = weights * counted.force
-    by_level = model.comparison.pull_back(force, assignment)
-    by_parameter = tf.linalg.matrix_transpose(slopes)
-    hessian = matmul_rows(by_parameter * stiffness[:, None, :], slopes)
-    meeting = _limits(model, data, assignment, stiffness) if limits else None
-    hessian -= model.parameterization.level_curvature(
-        parameters, values, vectors, by_level, meeting
-    )
-    if data.has_priors:
-        hessian += tf.linalg.diag(data.prior_weight * data.prior_weight)
-    return hessian
+        return tf.where(self.free[:, :, None] & self.free[:, None, :], hessian, 0.0)
 
 
 def _limits(

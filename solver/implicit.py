@@ -18,7 +18,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .evaluation import select
-from .hessian import loss_hessian
+from .hessian import Curvature
 from .linear import solve_symmetric
 from .model import Data, Model
 from .observations.comparison import offset_shares
@@ -68,10 +68,10 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     stiffness = tf.where(observed, counted.stiffness, tf.zeros_like(weights))
     by_parameter = tf.linalg.matrix_transpose(jacobian)
 
-    hessian = loss_hessian(
-        model, data, parameters, values, vectors, assignment, difference, jacobian, limits=False
+    curvature = Curvature(
+        model, data, parameters, values, vectors, assignment, difference, jacobian
     )
-    hessian = keep_rows(usable, hessian)
+    hessian = keep_rows(usable, curvature.hessian(limits=False))
     force = weights * counted.force
     # Everything that depends on x, collected into one gradient by x.
     by_residual = tf.where(observed, upstream.residuals, tf.zeros_like(weights))
