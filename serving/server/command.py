@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import signal
-import sys
-import threading
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -14,6 +11,7 @@ import tensorflow as tf
 from .codes import ServingError
 from .flags import parse_flags
 from .running import start_server
+from .stop_signals import StopSignals
 from .xla_switch import disable_xla
 
 _log = logging.getLogger(__name__)
@@ -35,33 +33,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     # "Restoring parameters", at every load.
     tf.get_logger().setLevel(logging.WARNING)
-    stop = threading.Event()
-    started = False
-
-    def on_signal(number: int, frame: object) -> None:
-        del frame
-        _log.info("Signal %s: stopping", signal.Signals(number).name)
-        stop.set()
-        if not started:  # models may take long to load, or never come
-            sys.exit(0)
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
     if not options.xla_cpu_compilation_enabled:
         disable_xla()
     # What the imports made stays. The collection after each unloaded version need not look at it,
     # which would stop all requests for a fifth of a second.
     gc.freeze()
-    try:
-        server = start_server(options)
-    except ServingError as error:
-        _log.error("Failed to start server. Error: %s", error)
-        return 1
-    started = True
-    _log.info("Running gRPC server at %s:%d ...", options.host, server.port)
-    if server.rest_port is not None:
-        _log.info("Exporting HTTP/REST API at:%s:%d ...", options.host, server.rest_port)
-    stop.wait()
-    server.stop(options.stop_grace_seconds)
-    _log.info("Stopped")
+    with StopSignals() as signals:
+        try:
+            with signals.ending_the_process():  # models may take long to load, or never come
+                server = start_server(options)
+        except ServingError as error:
+            _log.error("Failed to start server. Error: %s", error)
+            return 1
+        _log.info("Running gRPC server at %s:%d ...", options.host, server.port)
+        if server.rest_port is not None:
+            _log.info("Exporting HTTP/REST API at:%s:%d ...", options.host, server.rest_port)
+        _log.info("Signal %s: stopping", signals.wait().name)
+        server.stop(options.stop_grace_seconds)
+        _log.info("Stopped")
     return 0

@@ -15,6 +15,8 @@ from .model_config import ModelSettings
 from .served_version import Loaded, ServedVersion, State
 from .versions import choose_versions, list_versions
 
+# Seconds. A signal that came just before the main thread began to wait is seen when the wait ends.
+_LONGEST_WAIT = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -232,13 +234,11 @@ class ModelManager:
         with self._changed:
             models = [self._models[name] for name in sorted(names & self._models.keys())]
             for model in models:
-                left = None if limit is None else max(0.0, limit - time.monotonic())
-                self._changed.wait_for(
-                    lambda model=model: (
-                        self._is_settled(model) or self._stopping or not is_wanted()
-                    ),
-                    left,
-                )
+                while not (self._is_settled(model) or self._stopping or not is_wanted()):
+                    left = _LONGEST_WAIT if limit is None else limit - time.monotonic()
+                    if left <= 0:
+                        break
+                    self._changed.wait(min(left, _LONGEST_WAIT))
                 self._check_settled(model, is_wanted)
             if len(models) < len(names) or any(map(self._is_removed, models)):
                 raise _removed(names - self._models.keys())

@@ -78,6 +78,50 @@ def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
     assert "eigenfit.solver" not in text
 
 
+# The system gives a signal to any thread, but Python's handlers run in the main one, which is not
+# woken from the lock it waits for. The same happens if it comes just before that wait begins.
+SIGNAL_IN_ANOTHER_THREAD = """
+import signal, sys, threading
+from eigenfit.serving.server.command import main
+
+def on_input():
+    sys.stdin.readline()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+threading.Thread(target=on_input, daemon=True).start()
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "reached", "told"),
+    [("many", "Running gRPC server", "Stopped"), ("none", "No versions of m found", None)],
+)
+def test_signal_in_another_thread(many_path, tmp_path, model, reached, told):
+    base = many_path if model == "many" else tmp_path
+    flags = [f"--model_base_path={base}", "--model_name=m", f"--port={free_port()}"]
+    with subprocess.Popen(
+        [sys.executable, "-c", SIGNAL_IN_ANOTHER_THREAD, *flags],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        try:
+            assert any(reached in line for line in process.stderr)
+            time.sleep(0.2)  # until the main thread waits
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.wait(timeout=60) == 0
+            text = process.stderr.read()
+        finally:
+            process.kill()
+    assert "Traceback" not in text
+    assert told is None or told in text
+
+
 def test_sigterm_ends_a_reload(many_path, tmp_path):
     """One that waits for a model without versions would hold up the end of the process."""
     port = free_port()
