@@ -53,8 +53,8 @@ def next_damping(
 
     `mu max(1/3, 1 - (2 gain - 1)^3)` after success, `mu nu` and `2 nu` after failure. All `[R]`.
     """
-    bounded = tf.clip_by_value(gain, 0.0, 1.0)
-    success = damping * tf.maximum(1.0 - (2.0 * bounded - 1.0) ** 3, 1.0 / 3.0)
+    # A gain above 1 ends at the lower limit, one below 0 is no success.
+    success = damping * tf.maximum(1.0 - (2.0 * gain - 1.0) ** 3, 1.0 / 3.0)
     return (
         tf.where(accepted, success, damping * growth),
         tf.where(accepted, tf.constant(2.0, growth.dtype), 2.0 * growth),
@@ -247,7 +247,7 @@ class LevenbergMarquardt:
         return LevenbergMarquardtState(
             point=point,
             trial=select(usable, next_trial, point.parameters),
-            stalled=~moved | ~usable | (damping * epsilon > 1.0),
+            stalled=~(moved & usable) | (damping * epsilon > 1.0),
             broken=first & ~accepted,
             scales=scales,
             damping=damping,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +14,7 @@ from .base import Parameterization
 from .dense_form import DenseForm
 from .entry_form import EntryForm
 from .projected_starts import projected_starts
+from .split import Split, SplitVectors
 
 
 class Affine(Parameterization):
@@ -19,6 +22,9 @@ class Affine(Parameterization):
 
     Most models of measured spectra are of this kind: crystal fields in operator equivalents, force
     constants, spin and tight-binding Hamiltonians.
+
+    Where symmetry splits the matrices into blocks, in the basis in which they are given, a fit
+    decomposes the blocks: see `uncoupled_subspaces`.
 
     Example:
         >>> pauli = np.array([[[0, 1], [1, 0]], [[1, 0], [0, -1]]])
@@ -101,17 +107,47 @@ class Affine(Parameterization):
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""
         return self._form.matrix(parameters)
 
+    @functools.cached_property
+    def _split(self) -> Split | None:
+        """The matrices in their blocks; None where they are decomposed as a whole."""
+        return Split.of(self._form)
+
+    @property
+    def is_one_block(self) -> bool:
+        """Whether the matrices are decomposed as a whole."""
+        return self._split is None
+
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        """See `Parameterization.eigensystem`."""
+        if self._split is None:
+            return super().eigensystem(parameters)
+        safe, finite = self._finite_parameters(parameters)
+        return *self._split.eigensystem(safe), finite
+
+    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `Parameterization.levels`."""
+        if self._split is None:
+            return super().levels(parameters)
+        safe, finite = self._finite_parameters(parameters)
+        return self._split.levels(safe), finite
+
     def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Parameterization.finite_matrix`.
+        """See `Parameterization.finite_matrix`. A row where it is not finite gets A0."""
+        safe, finite = self._finite_parameters(parameters)
+        return self.matrix(safe), finite
+
+    def _finite_parameters(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Zeros for parameters `[B, p]` of a matrix that is not finite; and `[B]`, where it is.
 
         Where all parameters are of reasonable size the matrix is finite, and they are far fewer
-        than its entries. A row where they are not gets A0.
+        than its entries.
         """
         dtype = parameters.dtype
-        limits = largest_entry(dtype) / self.num_parameters / self.parameter_scales
+        scales = self.parameter_scales  # 0 for a parameter without effect in one of several blocks
+        most = largest_entry(dtype) / self.num_parameters
+        limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
         finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
-        safe = tf.where(finite[:, None], parameters, 0.0)
-        return self.matrix(safe), finite
+        return tf.where(finite[:, None], parameters, 0.0), finite
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices B_j, `[1, p, n, n]`, the same for every row."""
@@ -121,10 +157,29 @@ class Affine(Parameterization):
         single = parameters.dtype == tf.float32
         return tf.constant(basis, tf.complex64 if single else tf.complex128)[None]
 
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
+        """The derivatives of the levels, for vectors of the whole matrix too, `[B, n, c]`.
+
+        See `Parameterization.level_jacobian`.
+        """
         del parameters  # the derivatives are the same everywhere
-        return self._form.level_jacobian(eigenvectors)
+        if self._split is not None and isinstance(eigenvectors, SplitVectors):
+            return self._split.level_jacobian(eigenvectors)
+        vectors: Any = eigenvectors
+        return self._form.level_jacobian(vectors)
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        eigenvalues: tf.Tensor,
+        eigenvectors: Any,
+        weights: tf.Tensor,
+        limits: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """See `Parameterization.level_curvature`; for vectors of the whole matrix too."""
+        if self._split is not None and isinstance(eigenvectors, SplitVectors):
+            return self._split.level_curvature(eigenvalues, eigenvectors, weights, limits)
+        return super().level_curvature(parameters, eigenvalues, eigenvectors, weights, limits)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
         """None: A(x) is affine."""

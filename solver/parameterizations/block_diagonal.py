@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..seed import SEED
 from .base import Parameterization
 from .blocks import Blocks
+from .ordering import ascending, back_in_blocks, in_order
 
 
 class _Sorted(NamedTuple):
@@ -62,21 +63,19 @@ class BlockDiagonal(Blocks):
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, _Sorted, tf.Tensor]:
         """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""
         values, vectors, finite = self._decompose(parameters)
-        levels = tf.concat(values, axis=1)
-        order = tf.argsort(levels, axis=1, stable=True)
-        ascending = tf.gather(levels, order, axis=1, batch_dims=1)
-        return ascending, _Sorted(tuple(vectors), order), finite
+        levels, order = ascending(tf.concat(values, axis=1))
+        return levels, _Sorted(tuple(vectors), order), finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of all blocks, ascending; see `Parameterization.spectrum`."""
         levels = self._levels(parameters)
         order = tf.argsort(tf.stop_gradient(levels), axis=1, stable=True)
-        return tf.gather(levels, order, axis=1, batch_dims=1)
+        return in_order(levels, order)
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: _Sorted) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""
         slopes = self._jacobian(parameters, eigenvectors.blocks)
-        return tf.gather(slopes, eigenvectors.order, axis=1, batch_dims=1)
+        return in_order(slopes, eigenvectors.order)
 
     def level_curvature(
         self,
@@ -87,12 +86,8 @@ class BlockDiagonal(Blocks):
         limits: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """The sum over the blocks; see `Parameterization.level_curvature`."""
-        back = tf.argsort(eigenvectors.order, axis=1, stable=True)
-        values = tf.gather(eigenvalues, back, axis=1, batch_dims=1)
-        weights = tf.gather(weights, back, axis=1, batch_dims=1)
-        if limits is not None:
-            limits = tf.gather(limits, back, axis=1, batch_dims=1)
-            limits = tf.gather(limits, back, axis=2, batch_dims=1)
+        order = eigenvectors.order
+        values, weights, limits = back_in_blocks(order, eigenvalues, weights, limits)
         return self._curved(parameters, values, eigenvectors.blocks, weights, limits)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:

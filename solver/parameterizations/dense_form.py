@@ -45,23 +45,14 @@ class DenseForm:
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
-        size = len(self.constant)
-        flat = self._combine(parameters, np.real(self.basis), np.real(self.constant))
-        if np.iscomplexobj(self.basis):
-            flat = tf.complex(
-                flat, self._combine(parameters, np.imag(self.basis), np.imag(self.constant))
-            )
-        return tf.reshape(flat, [-1, size, size])
+        return combine(parameters, self.constant, self.basis)
 
-    @staticmethod
-    def _combine(parameters: tf.Tensor, basis: np.ndarray, constant: np.ndarray) -> tf.Tensor:
-        columns = tf.constant(basis.reshape(len(basis), -1).T, parameters.dtype)
-        # Row by row: one product for the whole batch rounds differently at different batch sizes,
-        # and so would its derivatives.
-        flat = tf.linalg.matvec(columns, parameters)
-        if constant.any():
-            flat += tf.constant(constant.reshape(-1), parameters.dtype)
-        return flat
+    def restricted(self, columns: np.ndarray) -> DenseForm:
+        """The form within a subspace, given by orthogonal columns `[n, k]` of integers."""
+        squares = np.sum(columns**2, axis=0)
+        units = np.sqrt(np.outer(squares, squares))
+        constant = columns.T @ self.constant @ columns / units
+        return DenseForm(constant, columns.T @ self.basis @ columns / units)
 
     def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
         """`v_k^H B_j v_k` for eigenvectors `[B, n, c]`, as `[B, c, p]`.
@@ -79,6 +70,31 @@ class DenseForm:
         products = matmul_shared(by_level, side_by_side)
         products = tf.reshape(products, [-1, by_level.shape[1], count, size])
         return tf.linalg.matvec(products, by_level)
+
+
+def combine(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:
+    """`A0 + sum_j x_j B_j` for parameters `[B, p]`, `[B, ...]`.
+
+    Args:
+        parameters: `[B, p]`, real.
+        constant: `[...]`, A0.
+        basis: `[p, ...]`, the B_j, complex if A0 is.
+    """
+    combined = _combine_real(parameters, np.real(constant), np.real(basis))
+    if np.iscomplexobj(basis):
+        imaginary = _combine_real(parameters, np.imag(constant), np.imag(basis))
+        combined = tf.complex(combined, imaginary)
+    return tf.reshape(combined, [-1, *constant.shape])
+
+
+def _combine_real(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:
+    columns = tf.constant(basis.reshape(len(basis), -1).T, parameters.dtype)
+    # Row by row: one product for the whole batch rounds differently at different batch sizes, and
+    # so would its derivatives.
+    flat = tf.linalg.matvec(columns, parameters)
+    if constant.any():
+        flat += tf.constant(constant.reshape(-1), parameters.dtype)
+    return flat
 
 
 def as_real(matrices: np.ndarray) -> np.ndarray:

@@ -36,9 +36,22 @@ def coupled_curvature(
     adjoint = hermitian_transpose(eigenvectors)
     shared = derivatives.shape[0] == 1 and eigenvectors.shape[0] != 1
     half = matmul_shared(adjoint, side_by_side[0]) if shared else matmul_rows(adjoint, side_by_side)
+    half = tf.reshape(half, [-1, size, count, size])
+    return curvature_of_couplings(half, eigenvalues, eigenvectors, weights, limits)
+
+
+def curvature_of_couplings(
+    half: tf.Tensor,
+    eigenvalues: tf.Tensor,
+    eigenvectors: tf.Tensor,
+    weights: tf.Tensor,
+    limits: tf.Tensor | None,
+) -> tf.Tensor:
+    """`coupled_curvature` from `half`, `[B, n, p, n]`: `v_k^H dA/dx_j` for level k."""
+    size, count = half.shape[1:3]
     # The couplings of level k, those of parameter j in row j: `[B, k, j, l]`. Level by level the
     # products are small, and so TensorFlow shares them out among the threads.
-    coupling = tf.matmul(tf.reshape(half, [-1, size, count, size]), eigenvectors[:, None])
+    coupling = tf.matmul(half, eigenvectors[:, None])
     quotients = divided_differences(eigenvalues, weights, limits)[:, :, None]
     by_level = tf.matmul(coupling * tf.cast(quotients, coupling.dtype), coupling, adjoint_b=True)
     total = sum_over_second(tf.reshape(tf.math.real(by_level), [-1, size, count * count]))

@@ -10,6 +10,10 @@ import tensorflow as tf
 from ..products import matmul_shared
 from .dense_form import DenseForm
 
+# A vector that is left with this part of its norm is orthogonal to a subspace: its square is less
+# than the rounding of the others.
+_NOTHING = 1e-12
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SquaresForm(DenseForm):
@@ -37,6 +41,13 @@ class SquaresForm(DenseForm):
         constant = self.constant + np.tensordot(offset, self.basis, 1)
         basis = np.tensordot(map_.T, self.basis, 1)
         return SquaresForm(constant, basis, self.vectors, self.coefficients @ map_)
+
+    def restricted(self, columns: np.ndarray) -> SquaresForm:
+        """The form within a subspace; see `DenseForm.restricted`."""
+        inside = super().restricted(columns)
+        vectors = (columns / np.linalg.norm(columns, axis=0)).T @ self.vectors
+        kept = np.linalg.norm(vectors, axis=0) > _NOTHING * np.linalg.norm(self.vectors, axis=0)
+        return SquaresForm(inside.constant, inside.basis, vectors[:, kept], self.coefficients[kept])
 
     def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
         """`v_k^T B_j v_k` for eigenvectors `[B, n, c]`, as `[B, c, p]`."""

@@ -52,8 +52,11 @@ def _waves(n: int) -> tuple[np.ndarray, np.ndarray]:
         `[n, 2 n - 1]`, the waves, and `[2 n - 1, n]`, their coefficients for each lag.
     """
     count = 2 * n - 1
-    phases = 2.0 * np.pi / count * np.outer(np.arange(n), np.arange(n))  # place or lag, frequency
+    unit = 2.0 * np.pi / count
+    lags = unit * np.outer(np.arange(n), np.arange(n))  # frequency, lag
     both_signs = np.where(np.arange(n) == 0, 1.0, 2.0)
-    by_lag = both_signs[:, None] * np.cos(phases).T * both_signs / count
+    by_lag = both_signs[:, None] * np.cos(lags) * both_signs / count
+    # Around the middle, so that cosines are even and sines odd.
+    phases = unit * np.outer(np.arange(n) - (n - 1) / 2, np.arange(n))  # place, frequency
     waves = np.concatenate([np.cos(phases), np.sin(phases[:, 1:])], axis=1)
     return waves, np.concatenate([by_lag, by_lag[1:]])

@@ -1,0 +1,33 @@
+"""Levels of several blocks in one ascending order, and back."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def ascending(levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The levels `[B, n]` in ascending order, and where each of them was, `[B, n]` int32."""
+    negative, order = tf.math.top_k(-levels, k=levels.shape[1])
+    return -negative, order
+
+
+def in_order(tensor: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+    """What belongs to the levels, `[B, n, ...]`, in this order."""
+    return tf.gather(tensor, order, axis=1, batch_dims=1)
+
+
+def back_in_blocks(
+    order: tf.Tensor, values: tf.Tensor, weights: tf.Tensor, limits: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    """What `level_curvature` gets for ascending levels, block after block.
+
+    Args:
+        order: `[B, n]`, as from `ascending`.
+        values: `[B, n]`, the levels.
+        weights: `[B, n]`, one for each.
+        limits: `[B, n, n]`, one for each pair, or None.
+    """
+    back = tf.argsort(order, axis=1)
+    if limits is not None:
+        limits = tf.gather(in_order(limits, back), back, axis=2, batch_dims=1)
+    return in_order(values, back), in_order(weights, back), limits

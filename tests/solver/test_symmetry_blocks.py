@@ -1,0 +1,250 @@
+"""Affine structures that symmetry splits: the blocks that are found, and the same answers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import (
+    Affine,
+    LiftAndProjection,
+    Newton,
+    Persymmetric,
+    Spin,
+    Status,
+    Symmetric,
+    Toeplitz,
+    heisenberg,
+)
+from eigenfit.solver import SpectralSolver as Solver
+from eigenfit.solver.parameterizations.symmetry import uncoupled_subspaces
+from tests.problems.given_matrices import random_hermitian
+
+from .helpers import as_numpy, assert_same, finite_differences, take
+
+
+def in_blocks(sizes: Sequence[int], count: int, complex_entries: bool = False) -> np.ndarray:
+    """`[count + 1, n, n]`, random block-diagonal matrices with their states in random order."""
+    total = sum(sizes)
+    matrices = np.zeros((count + 1, total, total), complex if complex_entries else float)
+    ends = np.cumsum(sizes)
+    for end, size in zip(ends, sizes, strict=True):
+        span = slice(end - size, end)
+        matrices[:, span, span] = random_hermitian(count + 1, size, int(end), complex_entries)
+    order = np.random.default_rng(1).permutation(total)
+    return matrices[:, order][:, :, order]
+
+
+def affine(sizes: Sequence[int], complex_entries: bool = False) -> Affine:
+    constant, *basis = in_blocks(sizes, 3, complex_entries)
+    return Affine(constant, np.stack(basis))
+
+
+def mirrored(size: int) -> Affine:
+    """With a block of an odd number of states that has even and odd combinations."""
+    matrices = random_hermitian(4, size, seed=3)
+    matrices = matrices + matrices[:, ::-1, ::-1]
+    return Affine(matrices[0], matrices[1:])
+
+
+KINDS: dict[str, tuple[Callable[[], Affine], list[int]]] = {
+    "one of each size": (lambda: affine([2, 3, 4]), [2, 3, 4]),
+    "equal blocks": (lambda: affine([3, 3, 3]), [3, 3, 3]),
+    "with single levels": (lambda: affine([1, 1, 1, 5]), [1, 1, 1, 5]),
+    "larger blocks": (lambda: affine([10, 10, 9]), [9, 10, 10]),
+    "complex": (lambda: affine([4, 1, 4], complex_entries=True), [1, 4, 4]),
+    "complex, larger": (lambda: affine([9, 9], complex_entries=True), [9, 9]),
+    "toeplitz, even": (lambda: Toeplitz(8), [4, 4]),
+    "toeplitz, odd": (lambda: Toeplitz(9), [4, 5]),
+    "toeplitz, large": (lambda: Toeplitz(20), [10, 10]),
+    "persymmetric": (lambda: Persymmetric(8, bandwidth=1), [4, 4]),
+    "mirrored": (lambda: mirrored(11), [5, 6]),
+}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@functools.cache
+def structure(kind: str) -> Affine:
+    return KINDS[kind][0]()
+
+
+def levels_of(structure: Affine, x: np.ndarray) -> np.ndarray:
+    """By NumPy, from the whole matrix."""
+    return np.linalg.eigvalsh(structure.constant + np.tensordot(x, structure.basis, 1))
+
+
+@each_kind
+def test_blocks(kind: str):
+    """They are those that were built in, and the matrices are what they were."""
+    given = structure(kind)
+    subspaces = uncoupled_subspaces(given.constant, given.basis)
+    assert [columns.shape[1] for columns in subspaces] == KINDS[kind][1]
+    together = np.concatenate(subspaces, axis=1)
+    together = together / np.linalg.norm(together, axis=0)
+    np.testing.assert_allclose(together.T @ together, np.eye(given.size), atol=1e-15)
+    turned = together.T @ given.basis @ together
+    owner = np.repeat(np.arange(len(subspaces)), KINDS[kind][1])
+    np.testing.assert_allclose(turned[:, owner[:, None] != owner], 0.0, atol=1e-14)
+    assert not given.is_one_block
+
+
+def test_one_block_stays_one():
+    dense = Affine(None, random_hermitian(3, 9, seed=2))
+    assert [c.shape for c in uncoupled_subspaces(dense.constant, dense.basis)] == [(9, 9)]
+    assert dense.is_one_block
+    assert Symmetric(9).is_one_block
+    # Two blocks of which one is nearly everything.
+    assert affine([1, 12]).is_one_block
+    # A mirror image up to a sign is none.
+    matrix = np.diag(np.arange(-4.0, 5.0)) + np.eye(9, k=1) + np.eye(9, k=-1)
+    assert len(uncoupled_subspaces(np.zeros((9, 9)), matrix[None])) == 1
+
+
+def test_rounding_is_no_coupling():
+    """Operators come from products, which leave 1e-17 where there is nothing."""
+    matrices = in_blocks([4, 5], 3)
+    noise = 1e-17 * random_hermitian(4, 9, seed=4)
+    sizes = [
+        c.shape[1] for c in uncoupled_subspaces(matrices[0] + noise[0], matrices[1:] + noise[1:])
+    ]
+    assert sizes == [4, 5]
+    small = matrices.copy()
+    first, second = (
+        np.flatnonzero(columns.any(axis=1))[0]
+        for columns in uncoupled_subspaces(matrices[0], matrices[1:])
+    )
+    small[1, first, second] = small[1, second, first] = 1e-10
+    assert len(uncoupled_subspaces(small[0], small[1:])) == 1
+
+
+def test_total_spin_is_conserved():
+    """A Heisenberg ring of six spins 1/2 has a block for each total S_z."""
+    ring = [(site, (site + 1) % 6) for site in range(6)]
+    model = Affine(None, [heisenberg([Spin(0.5)] * 6, ring)], ["J"])
+    sizes = [c.shape[1] for c in uncoupled_subspaces(model.constant, model.basis)]
+    assert sum(sizes) == 64
+    assert max(sizes) <= 20
+    x = np.array([1.7])
+    values, _, _ = model.eigensystem(tf.constant(x[None]))
+    np.testing.assert_allclose(values[0], levels_of(model, x), atol=1e-13)
+
+
+@each_kind
+def test_levels_and_derivatives(kind: str):
+    given = structure(kind)
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(3, given.num_parameters))
+    rows = tf.constant(x)
+    values, vectors, finite = given.eigensystem(rows)
+    expected = np.stack([levels_of(given, row) for row in x])
+    np.testing.assert_allclose(values, expected, atol=1e-13 * np.abs(expected).max())
+    np.testing.assert_allclose(given.levels(rows)[0], values, atol=1e-13 * np.abs(expected).max())
+    np.testing.assert_allclose(given.spectrum(rows), values, atol=1e-12)
+    assert finite.numpy().all()
+    slopes = given.level_jacobian(rows, vectors)
+    for place, row in enumerate(x):
+        found = finite_differences(lambda y: levels_of(given, y), row, step=1e-4)
+        np.testing.assert_allclose(slopes[place], found, atol=1e-8)
+    whole = given.level_jacobian(rows, tf.linalg.eigh(given.matrix(rows))[1])
+    np.testing.assert_allclose(slopes, whole, atol=1e-9)
+
+
+@each_kind
+@pytest.mark.parametrize("with_limits", [False, True])
+def test_second_derivatives(kind: str, with_limits: bool):
+    """As those of the matrix in one piece, which other tests hold to finite differences."""
+    given = structure(kind)
+    rng = np.random.default_rng(6)
+    rows = tf.constant(rng.normal(size=(4, given.num_parameters)))
+    values, vectors, _ = given.eigensystem(rows)
+    g = tf.constant(rng.normal(size=(4, given.size)))
+    limits = None
+    if with_limits:
+        limits = rng.normal(size=(4, given.size, given.size))
+        limits = tf.constant(limits + limits.swapaxes(1, 2))
+    found = given.level_curvature(rows, values, vectors, g, limits)
+    plain_values, plain_vectors = tf.linalg.eigh(given.matrix(rows))
+    expected = given.level_curvature(rows, tf.math.real(plain_values), plain_vectors, g, limits)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, atol=1e-8 * scale)
+
+
+def test_slopes_go_with_the_levels_where_blocks_cross():
+    diagonal = Affine(None, [np.diag(row) for row in np.eye(8)])
+    assert not diagonal.is_one_block
+    rows = tf.constant(np.stack([np.arange(8.0), np.arange(8.0)[::-1]]))
+    values, vectors, _ = diagonal.eigensystem(rows)
+    np.testing.assert_array_equal(values, [np.arange(8.0)] * 2)
+    slopes = diagonal.level_jacobian(rows, vectors)
+    np.testing.assert_array_equal(slopes, [np.eye(8), np.eye(8)[::-1]])
+
+
+@functools.cache
+def solver_of(kind: str) -> Solver:
+    return Solver(structure(kind))
+
+
+@functools.cache
+def data(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Targets with residual left and one missing level, starts."""
+    given = structure(kind)
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(60, given.num_parameters))
+    targets = np.stack([levels_of(given, row) for row in x])
+    targets += 0.01 * rng.normal(size=targets.shape)
+    targets = np.sort(targets, axis=1)
+    targets[::3, 1] = np.nan
+    return targets, x + 0.02 * rng.normal(size=x.shape)
+
+
+@each_kind
+def test_the_answer_is_a_minimum_of_the_loss(kind: str):
+    """Of the loss that NumPy computes from the whole matrix."""
+    given = structure(kind)
+    targets, starts = data(kind)
+    fit = as_numpy(solver_of(kind).fit(targets, initial=starts))
+    certified = np.isin(fit.status, [Status.CONVERGED, Status.STATIONARY])
+    assert certified.mean() > 0.7
+    for row in np.flatnonzero(certified)[:10]:
+        seen = np.isfinite(targets[row])
+        x = fit.parameters[row]
+        levels, vectors = np.linalg.eigh(given.constant + np.tensordot(x, given.basis, 1))
+        residual = (levels - targets[row])[seen]
+        np.testing.assert_allclose(fit.loss[row], residual @ residual, rtol=1e-6, atol=1e-18)
+        slopes = np.einsum("ak,jab,bk->kj", vectors.conj(), given.basis, vectors).real[seen]
+        steepness = np.linalg.norm(slopes, axis=0) * np.linalg.norm(residual)
+        np.testing.assert_array_less(np.abs(slopes.T @ residual), 1e-4 * steepness + 1e-8)
+
+
+@each_kind
+def test_rows_are_independent(kind: str):
+    targets, starts = data(kind)
+    solver = solver_of(kind)
+    together = as_numpy(solver.fit(targets, initial=starts))
+    for rows in ([0], [3, 4], list(range(20, 57))):
+        assert_same(as_numpy(solver.fit(targets[rows], initial=starts[rows])), take(together, rows))
+
+
+def test_a_bad_row_among_good_ones():
+    targets, starts = (array.copy() for array in data("toeplitz, even"))
+    solver = solver_of("toeplitz, even")
+    good = as_numpy(solver.fit(targets, initial=starts))
+    starts[2], targets[5] = 1e300, np.nan
+    found = as_numpy(solver.fit(targets, initial=starts))
+    assert (found.status[[2, 5]] < 0).all()
+    others = np.delete(np.arange(60), [2, 5])
+    assert_same(take(found, others), take(good, others))
+    assert solver.fit(np.zeros((0, 8)), initial=np.zeros((0, 8))).loss.shape == (0,)
+
+
+@pytest.mark.parametrize("method", [Newton(), LiftAndProjection()])
+def test_other_methods(method: Newton | LiftAndProjection):
+    given = structure("equal blocks")
+    x = np.random.default_rng(8).normal(size=(5, 3))
+    targets = np.stack([levels_of(given, row) for row in x])
+    fit = Solver(given, method).fit(targets, initial=x + 1e-3)
+    np.testing.assert_allclose(fit.parameters, x, atol=1e-6)
