@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from .model import Data, Model, is_given
+from .parameterizations.meeting import Meeting
 from .products import matmul_rows
 
 
@@ -72,7 +73,7 @@ class Curvature:
         by_level = model.comparison.pull_back(weights * counted.force, self.assignment)
         by_parameter = tf.linalg.matrix_transpose(self.slopes)
         hessian = matmul_rows(by_parameter * stiffness[:, None, :], self.slopes)
-        meeting = _limits(model, data, self.assignment, stiffness) if limits else None
+        meeting = _meeting(model, data, self.assignment, stiffness) if limits else None
         hessian -= model.parameterization.level_curvature(
             self.parameters, self.values, self.vectors, by_level, meeting
         )
@@ -84,22 +85,22 @@ class Curvature:
         return tf.where(self.free[:, :, None] & self.free[:, None, :], hessian, 0.0)
 
 
-def _limits(
+def _meeting(
     model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tensor
-) -> tf.Tensor | None:
-    """The divided difference of forces where two levels meet: `[R, n, n]`, 0 for unlike targets."""
+) -> Meeting | None:
+    """What each level is compared with; None where lines share a level."""
     comparison = model.comparison
     if len(set(comparison.upper.tolist())) < comparison.num_targets:
-        return None  # lines that share a level: no level has a target of its own
-    size = comparison.num_levels
-    place = tf.one_hot(assignment, size, dtype=stiffness.dtype)
+        return None  # no level has a target of its own
+    place = tf.one_hot(assignment, comparison.num_levels, dtype=stiffness.dtype)
     stiff = tf.reduce_sum(place * stiffness[:, :, None], axis=1)
     target = tf.reduce_sum(place * data.targets[:, :, None], axis=1)
     seen = tf.reduce_sum(place * tf.cast(data.weights > 0, place.dtype)[:, :, None], axis=1) > 0
+    nan = tf.constant(np.nan, target.dtype)
     epsilon = np.finfo(stiffness.dtype.as_numpy_dtype).eps
-    largest = tf.reduce_max(tf.abs(data.targets), axis=-1)[:, None, None]
-    alike = tf.abs(target[:, :, None] - target[:, None, :]) <= 64.0 * epsilon * largest
-    alike &= seen[:, :, None] & seen[:, None, :]
-    alike &= ~tf.eye(size, dtype=tf.bool)  # a level does not meet itself
-    mean = 0.5 * (stiff[:, :, None] + stiff[:, None, :])
-    return tf.where(alike, -mean, 0.0)
+    largest = tf.reduce_max(tf.abs(data.targets), axis=-1, keepdims=True)
+    return Meeting(
+        targets=tf.where(seen, target, nan),
+        stiffness=stiff,
+        rounding=64.0 * epsilon * largest + tf.zeros_like(stiff),
+    )

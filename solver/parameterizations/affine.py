@@ -13,6 +13,7 @@ from ..eigen import largest_entry
 from .base import Parameterization
 from .dense_form import DenseForm
 from .entry_form import EntryForm
+from .meeting import Meeting
 from .projected_starts import projected_starts
 from .split import Split, SplitVectors
 
@@ -174,12 +175,12 @@ class Affine(Parameterization):
         eigenvalues: tf.Tensor,
         eigenvectors: Any,
         weights: tf.Tensor,
-        limits: tf.Tensor | None = None,
+        meeting: Meeting | None = None,
     ) -> tf.Tensor:
         """See `Parameterization.level_curvature`; for vectors of the whole matrix too."""
         if self._split is not None and isinstance(eigenvectors, SplitVectors):
-            return self._split.level_curvature(eigenvalues, eigenvectors, weights, limits)
-        return super().level_curvature(parameters, eigenvalues, eigenvectors, weights, limits)
+            return self._split.level_curvature(eigenvalues, eigenvectors, weights, meeting)
+        return super().level_curvature(parameters, eigenvalues, eigenvectors, weights, meeting)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
         """None: A(x) is affine."""

@@ -11,6 +11,7 @@ from ..eigen import hermitian_transpose
 from ..products import sum_over_second
 from .dense_form import DenseForm, as_real, combine
 from .level_curvature import coupled_curvature, curvature_of_couplings
+from .meeting import Meeting
 from .squares_form import SquaresForm
 
 # Larger matrices have one product for all rows, each by itself.
@@ -75,7 +76,7 @@ class AffineStack:
         return tf.linalg.matvec(products, tf.reshape(by_level, [-1, self.size, length]))
 
     def level_curvature(
-        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, limits: tf.Tensor | None
+        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`.
 
@@ -83,11 +84,10 @@ class AffineStack:
             values: `[B, k m]`, the levels.
             vectors: `[B, k, m, m]`.
             weights: `[B, k m]`, the numbers g.
-            limits: `[B, k m, k m]`, or None.
+            meeting: of all these levels, or None.
         """
         size = vectors.shape[-1]
         spans = [slice(first, first + size) for first in range(0, self.size, size)]
-        inside = None if limits is None else [limits[:, span, span] for span in spans]
         if not self._is_small:
             parts = [
                 coupled_curvature(
@@ -95,7 +95,7 @@ class AffineStack:
                     values[:, span],
                     vectors[:, place],
                     weights[:, span],
-                    None if inside is None else inside[place],
+                    None if meeting is None else meeting.part(span),
                 )
                 for place, (form, span) in enumerate(zip(self.forms, spans, strict=True))
             ]
@@ -109,7 +109,9 @@ class AffineStack:
             tf.reshape(values, [-1, size]),
             tf.reshape(vectors, [-1, size, size]),
             tf.reshape(weights, [-1, size]),
-            None if inside is None else tf.reshape(tf.stack(inside, axis=1), [-1, size, size]),
+            None
+            if meeting is None
+            else Meeting(*(tf.reshape(field, [-1, size]) for field in meeting)),
         )
         total = sum_over_second(tf.reshape(each, [-1, len(self.forms), count * count]))
         return tf.reshape(total, [-1, count, count])

@@ -12,6 +12,7 @@ from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
 from ..products import matmul_rows
 from ..seed import SEED
 from .level_curvature import coupled_curvature, density_of
+from .meeting import Meeting
 
 
 class Parameterization(tf.Module):
@@ -194,7 +195,7 @@ class Parameterization(tf.Module):
         eigenvalues: tf.Tensor,
         eigenvectors: Any,
         weights: tf.Tensor,
-        limits: tf.Tensor | None = None,
+        meeting: Meeting | None = None,
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k / dx_i dx_j`, finite at degenerate levels.
 
@@ -203,13 +204,13 @@ class Parameterization(tf.Module):
             eigenvalues: `[B, n]`, at these parameters.
             eigenvectors: as `eigensystem` gives them.
             weights: `[B, n]`, the numbers g.
-            limits: `[B, n, n]`, see `coupled_curvature`.
+            meeting: what holds for levels that are equal, see `coupled_curvature`.
 
         Returns:
             `[B, p, p]`.
         """
         second = coupled_curvature(
-            self.derivatives(parameters), eigenvalues, eigenvectors, weights, limits
+            self.derivatives(parameters), eigenvalues, eigenvectors, weights, meeting
         )
         bending = self.curvature(parameters, density_of(eigenvectors, weights))
         return second if bending is None else second + bending

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..seed import SEED
 from .base import Parameterization
 from .blocks import Blocks
+from .meeting import Meeting
 from .ordering import ascending, back_in_blocks, in_order
 
 
@@ -83,12 +84,12 @@ class BlockDiagonal(Blocks):
         eigenvalues: tf.Tensor,
         eigenvectors: _Sorted,
         weights: tf.Tensor,
-        limits: tf.Tensor | None = None,
+        meeting: Meeting | None = None,
     ) -> tf.Tensor:
         """The sum over the blocks; see `Parameterization.level_curvature`."""
         order = eigenvectors.order
-        values, weights, limits = back_in_blocks(order, eigenvalues, weights, limits)
-        return self._curved(parameters, values, eigenvectors.blocks, weights, limits)
+        values, weights, meeting = back_in_blocks(order, eigenvalues, weights, meeting)
+        return self._curved(parameters, values, eigenvectors.blocks, weights, meeting)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """The levels are dealt out to the blocks at random, the same for every row."""

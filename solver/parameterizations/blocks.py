@@ -15,6 +15,7 @@ from .affine import Affine, affine_of
 from .base import Parameterization
 from .composition import Reduced
 from .dense_form import DenseForm
+from .meeting import Meeting
 from .projected_starts import projected_starts
 from .squares_form import SquaresForm
 
@@ -149,13 +150,13 @@ class Blocks(Parameterization):
         values: tf.Tensor,
         vectors: Sequence[tf.Tensor],
         weights: tf.Tensor,
-        limits: tf.Tensor | None,
+        meeting: Meeting | None,
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k`, for levels member after member: `[B, p, p]`."""
         parts = []
         for place, member in enumerate(self.members):
             span = slice(self._first[place], self._first[place + 1])
-            inside = None if limits is None else limits[:, span, span]
+            inside = None if meeting is None else meeting.part(span)
             parts.append(
                 member.level_curvature(
                     parameters, values[:, span], vectors[place], weights[:, span], inside

@@ -13,6 +13,7 @@ from ..products import matmul_shared
 from .affine import Affine, affine_of
 from .base import Parameterization
 from .dense_form import DenseForm
+from .meeting import Meeting
 from .squares_form import SquaresForm
 
 # An affine structure is written out with all its matrices up to this many numbers.
@@ -85,11 +86,11 @@ class Reduced(Parameterization):
         eigenvalues: tf.Tensor,
         eigenvectors: Any,
         weights: tf.Tensor,
-        limits: tf.Tensor | None = None,
+        meeting: Meeting | None = None,
     ) -> tf.Tensor:
         """The second derivatives by y; see `Parameterization.level_curvature`."""
         inner = self.inner.level_curvature(
-            self.expand(parameters), eigenvalues, eigenvectors, weights, limits
+            self.expand(parameters), eigenvalues, eigenvectors, weights, meeting
         )
         return self._contract(inner)
 

@@ -11,6 +11,7 @@ from .affine import affine_of, as_matrices
 from .base import Parameterization
 from .blocks import Blocks
 from .dense_form import DenseForm
+from .meeting import Meeting
 
 
 class Family(Blocks):
@@ -132,7 +133,7 @@ class Family(Blocks):
         eigenvalues: tf.Tensor,
         eigenvectors: tuple,
         weights: tf.Tensor,
-        limits: tf.Tensor | None = None,
+        meeting: Meeting | None = None,
     ) -> tf.Tensor:
         """The sum over the members; see `Parameterization.level_curvature`."""
-        return self._curved(parameters, eigenvalues, eigenvectors, weights, limits)
+        return self._curved(parameters, eigenvalues, eigenvectors, weights, meeting)

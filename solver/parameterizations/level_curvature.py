@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ..eigen import divided_differences, hermitian_transpose
 from ..products import matmul_rows, matmul_shared, sum_over_second
+from .meeting import Meeting
 
 
 def coupled_curvature(
@@ -13,7 +14,7 @@ def coupled_curvature(
     eigenvalues: tf.Tensor,
     eigenvectors: tf.Tensor,
     weights: tf.Tensor,
-    limits: tf.Tensor | None = None,
+    meeting: Meeting | None = None,
 ) -> tf.Tensor:
     """`sum_k g_k d2 lambda_k / dx_i dx_j` of a matrix that is affine in x.
 
@@ -25,8 +26,8 @@ def coupled_curvature(
         eigenvalues: `[B, n]`, ascending.
         eigenvectors: `[B, n, n]`, in columns.
         weights: `[B, n]`, the numbers g.
-        limits: `[B, n, n]`, what stands for the quotient where two levels are equal; None for 0,
-            which is right where symmetry protects the degeneracy.
+        meeting: what stands for the quotient where two levels are equal; None for 0, which is right
+            where symmetry protects the degeneracy.
 
     Returns:
         `[B, p, p]`.
@@ -37,7 +38,7 @@ def coupled_curvature(
     shared = derivatives.shape[0] == 1 and eigenvectors.shape[0] != 1
     half = matmul_shared(adjoint, side_by_side[0]) if shared else matmul_rows(adjoint, side_by_side)
     half = tf.reshape(half, [-1, size, count, size])
-    return curvature_of_couplings(half, eigenvalues, eigenvectors, weights, limits)
+    return curvature_of_couplings(half, eigenvalues, eigenvectors, weights, meeting)
 
 
 def curvature_of_couplings(
@@ -45,13 +46,14 @@ def curvature_of_couplings(
     eigenvalues: tf.Tensor,
     eigenvectors: tf.Tensor,
     weights: tf.Tensor,
-    limits: tf.Tensor | None,
+    meeting: Meeting | None,
 ) -> tf.Tensor:
     """`coupled_curvature` from `half`, `[B, n, p, n]`: `v_k^H dA/dx_j` for level k."""
     size, count = half.shape[1:3]
     # The couplings of level k, those of parameter j in row j: `[B, k, j, l]`. Level by level the
     # products are small, and so TensorFlow shares them out among the threads.
     coupling = tf.matmul(half, eigenvectors[:, None])
+    limits = None if meeting is None else meeting.limits()
     quotients = divided_differences(eigenvalues, weights, limits)[:, :, None]
     by_level = tf.matmul(coupling * tf.cast(quotients, coupling.dtype), coupling, adjoint_b=True)
     total = sum_over_second(tf.reshape(tf.math.real(by_level), [-1, size, count * count]))

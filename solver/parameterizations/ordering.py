@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from .meeting import Meeting
+
 
 def ascending(levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The levels `[B, n]` in ascending order, and where each of them was, `[B, n]` int32."""
@@ -17,17 +19,17 @@ def in_order(tensor: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
 
 
 def back_in_blocks(
-    order: tf.Tensor, values: tf.Tensor, weights: tf.Tensor, limits: tf.Tensor | None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    order: tf.Tensor, values: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
+) -> tuple[tf.Tensor, tf.Tensor, Meeting | None]:
     """What `level_curvature` gets for ascending levels, block after block.
 
     Args:
         order: `[B, n]`, as from `ascending`.
         values: `[B, n]`, the levels.
         weights: `[B, n]`, one for each.
-        limits: `[B, n, n]`, one for each pair, or None.
+        meeting: of these levels, or None.
     """
     back = tf.argsort(order, axis=1)
-    if limits is not None:
-        limits = tf.gather(in_order(limits, back), back, axis=2, batch_dims=1)
-    return in_order(values, back), in_order(weights, back), limits
+    if meeting is not None:
+        meeting = Meeting(*(in_order(field, back) for field in meeting))
+    return in_order(values, back), in_order(weights, back), meeting

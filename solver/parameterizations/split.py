@@ -12,6 +12,7 @@ import tensorflow as tf
 from .affine_stack import AffineStack
 from .dense_form import DenseForm
 from .entry_form import EntryForm
+from .meeting import Meeting
 from .ordering import ascending, back_in_blocks, in_order
 from .symmetry import uncoupled_subspaces
 
@@ -87,14 +88,14 @@ class Split:
         values: tf.Tensor,
         vectors: SplitVectors,
         weights: tf.Tensor,
-        limits: tf.Tensor | None,
+        meeting: Meeting | None,
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
-        values, weights, limits = back_in_blocks(vectors.order, values, weights, limits)
+        values, weights, meeting = back_in_blocks(vectors.order, values, weights, meeting)
         ends = np.cumsum([stack.size for stack in self.stacks])
         parts = []
         for stack, columns, end in zip(self.stacks, vectors.stacks, ends, strict=True):
             span = slice(end - stack.size, end)
-            inside = None if limits is None else limits[:, span, span]
+            inside = None if meeting is None else meeting.part(span)
             parts.append(stack.level_curvature(values[:, span], columns, weights[:, span], inside))
         return tf.add_n(parts)
