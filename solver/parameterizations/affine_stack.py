@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from .dense_form import DenseForm, as_real, combine
 from .level_curvature import coupled_curvature, curvature_of_couplings
 from .meeting import Meeting
 from .squares_form import SquaresForm
+from .symmetry import are_images
 
 # Larger matrices have one product for all rows, each by itself.
 _LARGEST_TOGETHER = 8
@@ -22,19 +24,34 @@ _LARGEST_TOGETHER = 8
 class AffineStack:
     """`k` matrices `A0 + sum_j x_j B_j` of the same parameters, all real or all complex.
 
+    Matrices with the same levels (the two of Kramers pairs) are decomposed once.
+
     Attributes:
-        forms: of the matrices, all of one size m.
+        forms: the u different ones, all of one size m.
+        copies: `[k]`, for each matrix the number of its form.
     """
 
     forms: tuple[DenseForm, ...]
+    copies: tuple[int, ...]
+
+    @classmethod
+    def of(cls, forms: Iterable[DenseForm]) -> AffineStack:
+        """The stack of these matrices, all of one size."""
+        different: list[DenseForm] = []
+        copies = []
+        for form in forms:
+            same = [place for place, known in enumerate(different) if _same_levels(known, form)]
+            copies += same or [len(different)]
+            different += [] if same else [form]
+        return cls(tuple(different), tuple(copies))
 
     @property
     def size(self) -> int:
         """The number of levels of all of them, `k m`."""
-        return len(self.forms) * len(self.forms[0].constant)
+        return len(self.copies) * len(self.forms[0].constant)
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Levels `[B, k m]`, matrix after matrix, and eigenvectors `[B, k, m, m]` in columns.
+        """Levels `[B, k m]`, matrix after matrix, and eigenvectors `[B, u, m, m]` in columns.
 
         Args:
             parameters: `[B, p]`, with which the matrices are finite.
@@ -44,17 +61,23 @@ class AffineStack:
             values, vectors = matrix[..., 0], tf.ones_like(matrix)
         else:
             values, vectors = tf.linalg.eigh(matrix)
-        return tf.reshape(tf.math.real(values), [-1, self.size]), vectors
+        return self._for_each(tf.math.real(values)), vectors
 
     def levels(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of `eigensystem` alone."""
         matrix = self._matrix(parameters)
         values = matrix[..., 0] if matrix.shape[-1] == 1 else tf.linalg.eigvalsh(matrix)
-        return tf.reshape(tf.math.real(values), [-1, self.size])
+        return self._for_each(tf.math.real(values))
 
     def level_jacobian(self, vectors: tf.Tensor) -> tf.Tensor:
-        """The derivatives of the levels, `[B, k m, p]`, for eigenvectors `[B, k, m, m]`."""
-        if not self._is_small:
+        """The derivatives of the levels, `[B, k m, p]`, for eigenvectors `[B, u, m, m]`."""
+        slopes, count = self._slopes(vectors), len(self.forms[0].basis)
+        slopes = tf.reshape(slopes, [-1, len(self.forms), vectors.shape[-1], count])
+        return self._for_each(slopes, count)
+
+    def _slopes(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Those of the different matrices, one after the other."""
+        if not _is_small(self.forms):
             slopes = [
                 form.level_jacobian(vectors[:, place]) for place, form in enumerate(self.forms)
             ]
@@ -64,16 +87,15 @@ class AffineStack:
             waves = _padded([form.vectors for form in squares])
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
             overlaps = tf.matmul(vectors, tf.constant(waves, vectors.dtype), transpose_a=True)
-            slopes = tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
-            return tf.reshape(slopes, [-1, self.size, slopes.shape[-1]])
-        by_level, bases = tf.linalg.matrix_transpose(vectors), self._bases()
+            return tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
+        by_level, bases = tf.linalg.matrix_transpose(vectors), _bases(self.forms)
         if by_level.dtype.is_complex:
             by_level = tf.concat([tf.math.real(by_level), tf.math.imag(by_level)], axis=-1)
             bases = np.stack([as_real(basis) for basis in bases])
-        length, count = by_level.shape[-1], bases.shape[1]
-        products = tf.matmul(by_level, tf.constant(side_by_side(bases), by_level.dtype))
-        products = tf.reshape(products, [-1, self.size, count, length])
-        return tf.linalg.matvec(products, tf.reshape(by_level, [-1, self.size, length]))
+        levels, length = len(self.forms) * by_level.shape[-2], by_level.shape[-1]
+        products = tf.matmul(by_level, tf.constant(_side_by_side(bases), by_level.dtype))
+        products = tf.reshape(products, [-1, levels, bases.shape[1], length])
+        return tf.linalg.matvec(products, tf.reshape(by_level, [-1, levels, length]))
 
     def level_curvature(
         self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
@@ -82,58 +104,81 @@ class AffineStack:
 
         Args:
             values: `[B, k m]`, the levels.
-            vectors: `[B, k, m, m]`.
+            vectors: `[B, u, m, m]`.
             weights: `[B, k m]`, the numbers g.
             meeting: of all these levels, or None.
         """
         size = vectors.shape[-1]
-        spans = [slice(first, first + size) for first in range(0, self.size, size)]
-        if not self._is_small:
-            parts = [
-                coupled_curvature(
-                    tf.constant(form.basis, vectors.dtype)[None],
-                    values[:, span],
-                    vectors[:, place],
-                    weights[:, span],
-                    None if meeting is None else meeting.part(span),
+        forms = [self.forms[number] for number in self.copies]
+        vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
+        if not _is_small(forms):
+            parts = []
+            for place, form in enumerate(forms):
+                span = slice(place * size, (place + 1) * size)
+                parts.append(
+                    coupled_curvature(
+                        tf.constant(form.basis, vectors.dtype)[None],
+                        values[:, span],
+                        vectors[:, place],
+                        weights[:, span],
+                        None if meeting is None else meeting.part(span),
+                    )
                 )
-                for place, (form, span) in enumerate(zip(self.forms, spans, strict=True))
-            ]
             return tf.add_n(parts)
-        count = len(self.forms[0].basis)
-        half = tf.matmul(
-            hermitian_transpose(vectors), tf.constant(side_by_side(self._bases()), vectors.dtype)
-        )
+        count = len(forms[0].basis)
+        side_by_side = tf.constant(_side_by_side(_bases(forms)), vectors.dtype)
+        half = tf.matmul(hermitian_transpose(vectors), side_by_side)
+
+        def apart(field: tf.Tensor) -> tf.Tensor:
+            """Each matrix as a row of its own."""
+            return tf.reshape(field, [-1, size])
+
         each = curvature_of_couplings(
             tf.reshape(half, [-1, size, count, size]),
-            tf.reshape(values, [-1, size]),
+            apart(values),
             tf.reshape(vectors, [-1, size, size]),
-            tf.reshape(weights, [-1, size]),
-            None
-            if meeting is None
-            else Meeting(*(tf.reshape(field, [-1, size]) for field in meeting)),
+            apart(weights),
+            None if meeting is None else Meeting(*map(apart, meeting)),
         )
-        total = sum_over_second(tf.reshape(each, [-1, len(self.forms), count * count]))
+        total = sum_over_second(tf.reshape(each, [-1, len(forms), count * count]))
         return tf.reshape(total, [-1, count, count])
 
     @property
-    def _is_small(self) -> bool:
-        """Whether they are multiplied together.
-
-        One alone is not: in a batch of one row, TensorFlow would round it in another way.
-        """
-        return len(self.forms[0].constant) <= _LARGEST_TOGETHER and len(self.forms) > 1
+    def _has_copies(self) -> bool:
+        return len(self.copies) > len(self.forms)
 
     def _matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`[B, u, m, m]`."""
         constants = np.stack([form.constant for form in self.forms])
-        return combine(parameters, constants, np.stack([form.basis for form in self.forms], axis=1))
+        return combine(parameters, constants, _bases(self.forms).swapaxes(0, 1))
 
-    def _bases(self) -> np.ndarray:
-        """`[k, p, m, m]`."""
-        return np.stack([form.basis for form in self.forms])
+    def _for_each(self, found: tf.Tensor, *trailing: int) -> tf.Tensor:
+        """`[B, k m, ...]` for all matrices from `[B, u, m, ...]` for the different ones."""
+        if self._has_copies:
+            found = tf.gather(found, self.copies, axis=1)
+        return tf.reshape(found, [-1, self.size, *trailing])
 
 
-def side_by_side(bases: np.ndarray) -> np.ndarray:
+def _is_small(forms: Sequence[DenseForm]) -> bool:
+    """Whether they are multiplied together.
+
+    One alone is not: in a batch of one row, TensorFlow would round it in another way.
+    """
+    return len(forms[0].constant) <= _LARGEST_TOGETHER and len(forms) > 1
+
+
+def _same_levels(first: DenseForm, second: DenseForm) -> bool:
+    """Whether two affine matrices always have the same levels, for a reason that is easily seen."""
+    one, other = (np.concatenate([form.constant[None], form.basis]) for form in (first, second))
+    return are_images(one, other)
+
+
+def _bases(forms: Sequence[DenseForm]) -> np.ndarray:
+    """`[k, p, m, m]`."""
+    return np.stack([form.basis for form in forms])
+
+
+def _side_by_side(bases: np.ndarray) -> np.ndarray:
     """Matrices `[k, p, m, m]` side by side, `[k, m, p m]`."""
     blocks, count, size, _ = bases.shape
     return bases.transpose(0, 2, 1, 3).reshape(blocks, size, count * size)

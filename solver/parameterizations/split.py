@@ -60,7 +60,7 @@ class Split:
             return None
         blocks = [form.restricted(columns) for columns in subspaces]
         grouped = itertools.groupby(blocks, key=lambda block: len(block.constant))
-        return cls(tuple(AffineStack(tuple(group)) for _, group in grouped))
+        return cls(tuple(AffineStack.of(group) for _, group in grouped))
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SplitVectors]:
         """Ascending levels `[B, n]` and the eigenvectors, for `[B, p]` with finite matrices."""

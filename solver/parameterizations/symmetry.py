@@ -12,6 +12,8 @@ import numpy as np
 
 # What is smaller, beside the largest entry of its matrix, cannot be told from rounding.
 _ROUNDING = np.finfo(float).eps
+# What the products that make up operators may add to it.
+_TOLERANCE = 16.0 * _ROUNDING
 # Smaller matrices are decomposed as fast as their halves.
 _SMALLEST = 8
 
@@ -36,6 +38,26 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
         else:
             subspaces.append(columns)
     return sorted(subspaces, key=lambda columns: columns.shape[1])
+
+
+def are_images(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether matrices are the same but for the order and the signs of their states.
+
+    Time reversal takes |m> to |-m>, in turn with and without a change of sign, and conjugates. So
+    the order looked for is the same or the reverse one, and so are the signs.
+
+    Args:
+        first: `[q, k, k]`, Hermitian.
+        second: `[q, k, k]`.
+    """
+    largest = _TOLERANCE * np.abs(first).max(axis=(1, 2), keepdims=True)
+    signs = (-1.0) ** np.arange(first.shape[-1])
+    for turned in (second, second[:, ::-1, ::-1]):
+        for image in (turned, turned * np.outer(signs, signs)):
+            for matrices in (image, image.conj()):
+                if (np.abs(matrices - first) <= largest).all():
+                    return True
+    return False
 
 
 def _couplings(matrices: list[np.ndarray]) -> np.ndarray:
@@ -68,7 +90,7 @@ def _is_mirror_symmetric(matrices: list[np.ndarray], states: np.ndarray) -> bool
     for matrix in matrices:
         inside = matrix[np.ix_(states, states)]
         change = np.abs(inside - inside[::-1, ::-1]).max()
-        if change > 8.0 * _ROUNDING * np.abs(matrix).max():
+        if change > _TOLERANCE * np.abs(matrix).max():
             return False
     return True
 

@@ -52,6 +52,15 @@ def mirrored(size: int) -> Affine:
     return Affine(matrices[0], matrices[1:])
 
 
+def kramers(complex_entries: bool) -> Affine:
+    """J = 15/2 in a tetragonal field: without a magnetic field all levels are doublets."""
+    spin = Spin(7.5)
+    operators = [spin.stevens(k, q) for k, q in ((2, 0), (4, 0), (4, 4), (6, 4))]
+    if complex_entries:
+        operators[3] = spin.stevens(6, -4)
+    return Affine(None, [operator / np.linalg.norm(operator) for operator in operators])
+
+
 KINDS: dict[str, tuple[Callable[[], Affine], list[int]]] = {
     "one of each size": (lambda: affine([2, 3, 4]), [2, 3, 4]),
     "equal blocks": (lambda: affine([3, 3, 3]), [3, 3, 3]),
@@ -64,6 +73,8 @@ KINDS: dict[str, tuple[Callable[[], Affine], list[int]]] = {
     "toeplitz, large": (lambda: Toeplitz(20), [10, 10]),
     "persymmetric": (lambda: Persymmetric(8, bandwidth=1), [4, 4]),
     "mirrored": (lambda: mirrored(11), [5, 6]),
+    "kramers": (lambda: kramers(complex_entries=False), [4, 4, 4, 4]),
+    "kramers, complex": (lambda: kramers(complex_entries=True), [4, 4, 4, 4]),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -120,6 +131,22 @@ def test_rounding_is_no_coupling():
     )
     small[1, first, second] = small[1, second, first] = 1e-10
     assert len(uncoupled_subspaces(small[0], small[1:])) == 1
+
+
+@pytest.mark.parametrize("kind", ["kramers", "kramers, complex"])
+def test_partners_are_decomposed_once(kind: str):
+    given = structure(kind)
+    assert given._split is not None
+    (stack,) = given._split.stacks
+    assert len(stack.forms) == 2
+    assert sorted(stack.copies) == [0, 0, 1, 1]
+    rows = tf.constant(np.random.default_rng(9).normal(size=(3, 4)))
+    levels = given.eigensystem(rows)[0].numpy()
+    np.testing.assert_array_equal(levels[:, ::2], levels[:, 1::2])
+    # A magnetic field tells them apart.
+    split_up = Affine(None, [*given.basis, Spin(7.5).z])
+    assert split_up._split is not None
+    assert len(split_up._split.stacks[0].forms) == 4
 
 
 def test_total_spin_is_conserved():
