@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .elementwise import reciprocal
+
 # Levels closer than this many units in the last place of the spectrum are one degenerate level.
 _DEGENERATE_ULPS = 64.0
 
@@ -123,4 +125,4 @@ def _inverse_gaps(values: tf.Tensor) -> tf.Tensor:
     size = tf.reduce_max(tf.abs(values), axis=-1)[:, None, None]
     epsilon = tf.constant(np.finfo(values.dtype.as_numpy_dtype).eps, values.dtype)
     distinct = tf.abs(gap) > _DEGENERATE_ULPS * epsilon * size
-    return tf.where(distinct, 1.0 / tf.where(distinct, gap, tf.ones_like(gap)), 0.0)
+    return tf.where(distinct, reciprocal(tf.where(distinct, gap, tf.ones_like(gap))), 0.0)

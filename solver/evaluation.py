@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .elementwise import over_root
 from .few_levels import few_eigenpairs
 from .hessian import Curvature
 from .model import Data, Model, is_given
@@ -115,7 +116,7 @@ def evaluate_curved(
     if not model.loss.is_linear:
         epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
         root = tf.sqrt(tf.maximum(counted.stiffness, tf.constant(epsilon, weights.dtype)))
-        residual, jacobian = residual / root, jacobian * root[:, :, None]
+        residual, jacobian = over_root(residual, root), jacobian * root[:, :, None]
     loss = tf.reduce_sum(counted.loss, axis=-1)
     rms = root_mean_square(difference, weights)
     largest_weight = tf.reduce_max(weights, axis=-1)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .elementwise import reciprocal
 from .products import matmul_rows, sum_over_second
 
 # Smaller matrices are decomposed as fast.
@@ -129,7 +130,7 @@ def _iterate(
     diagonal = few.sign * tf.linalg.diag_part(matrix) - tf.cast(shift, dtype)[:, None]
     factor = tf.linalg.cholesky(tf.linalg.set_diag(few.sign * matrix, diagonal))
     # The inverse has its unwanted eigenvalues between 0 and this one.
-    unwanted = 1.0 / tf.maximum(edge - shift, below)
+    unwanted = reciprocal(tf.maximum(edge - shift, below))
     twice = tf.cast(2.0 / unwanted, dtype)[:, None, None]
     start = tf.random.stateless_normal([few.size, few.block], [_SEED, 0], dtype=real)
     start = tf.linalg.qr(tf.cast(start, dtype))[0]
@@ -185,7 +186,9 @@ def _iterate(
     _, inverses, columns, _, right = tf.while_loop(
         unfinished, iterate, (tf.constant(0), *project(start)), parallel_iterations=1
     )
-    found = shift[:, None] + 1.0 / tf.maximum(inverses[:, : few.wanted], 0.5 * unwanted[:, None])
+    found = shift[:, None] + reciprocal(
+        tf.maximum(inverses[:, : few.wanted], 0.5 * unwanted[:, None])
+    )
     every = tf.concat([found, ordered[:, few.wanted :]], axis=1)
     place = few.used if few.sign > 0 else few.size - 1 - few.used
     vectors = tf.gather(columns, tf.constant(place, tf.int32), axis=2)

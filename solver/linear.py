@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from .eigen import guarded_eigh
+from .elementwise import reciprocal
 
 
 def solve_symmetric(matrix: tf.Tensor, units: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
@@ -25,6 +26,6 @@ def solve_symmetric(matrix: tf.Tensor, units: tf.Tensor, right: tf.Tensor) -> tf
         epsilon * 16.0 * matrix.shape[-1]
     )
     known = tf.abs(values) > floor
-    inverse = tf.where(known, 1.0 / tf.where(known, values, tf.ones_like(values)), 0.0)
+    inverse = tf.where(known, reciprocal(tf.where(known, values, tf.ones_like(values))), 0.0)
     share = tf.linalg.matvec(vectors, right / units, transpose_a=True)
     return tf.linalg.matvec(vectors, inverse * share) / units

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .elementwise import reciprocal
 from .model import Data, is_given
 from .settings import Settings
 
@@ -82,7 +83,7 @@ def complete_data(settings: Settings, request: Request) -> Data:
         sigma = filled(request.prior_sigma, sigma)
         # NaN for a sigma that is not positive, or too small to square, makes the row invalid.
         positive = sigma > 1.0 / largest_square_root(settings.dtype)
-        weight = 1.0 / tf.where(positive, sigma, tf.ones_like(sigma))
+        weight = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
         weight = tf.where(positive, weight, tf.constant(np.nan, settings.dtype))
         data = data._replace(prior_mean=filled(request.prior_mean, mean), prior_weight=weight)
     return data

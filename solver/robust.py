@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from .checks import is_number
+from .elementwise import in_packets, reciprocal
 
 Name = Literal["linear", "soft_l1", "huber", "cauchy"]
 
@@ -77,7 +78,7 @@ def check_loss(owner: str, kind: Any, f_scale: Any) -> RobustLoss:
 def _soft_l1(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     root = tf.sqrt(1.0 + z)
     # 2 (sqrt(1 + z) - 1), without cancellation for small z.
-    return 2.0 * z / (root + 1.0), 1.0 / root, -0.5 / (root * root * root)
+    return 2.0 * z / (root + 1.0), reciprocal(root), -0.5 / (root * root * root)
 
 
 def _huber(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -85,13 +86,13 @@ def _huber(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     safe = tf.where(near, tf.ones_like(z), z)
     root = tf.sqrt(safe)
     rho = tf.where(near, z, 2.0 * root - 1.0)
-    first = tf.where(near, tf.ones_like(z), 1.0 / root)
+    first = tf.where(near, tf.ones_like(z), reciprocal(root))
     return rho, first, tf.where(near, tf.zeros_like(z), -0.5 / (safe * root))
 
 
 def _cauchy(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    first = 1.0 / (1.0 + z)
-    return tf.math.log1p(z), first, -first * first
+    first = reciprocal(1.0 + z)
+    return in_packets(tf.math.log1p, z), first, -first * first
 
 
 _DEFINITIONS = {"soft_l1": _soft_l1, "huber": _huber, "cauchy": _cauchy}

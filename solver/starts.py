@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .elementwise import reciprocal
 from .evaluation import evaluate_loss, into_bounds
 from .model import Data
 from .packing import gather_rows
@@ -63,7 +64,7 @@ def _respect(proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int)
         normal[0] = 0.0
         near = tf.gather(tf.constant(normal, proposals.dtype), number)
         known = data.prior_weight > 0
-        sigma = 1.0 / tf.where(known, data.prior_weight, tf.ones_like(data.prior_weight))
+        sigma = reciprocal(tf.where(known, data.prior_weight, tf.ones_like(data.prior_weight)))
         proposals = tf.where(known, data.prior_mean + sigma * near, proposals)
     if data.bounded:
         uniform = tf.gather(tf.constant(generator.uniform(size=shape), proposals.dtype), number)

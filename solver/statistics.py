@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from .eigen import guarded_eigh
+from .elementwise import reciprocal
 from .products import matmul_rows, sum_over_second
 
 
@@ -155,7 +156,7 @@ def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf
         normal = tf.linalg.diag(1.0 - free) + normal * free[:, :, None] * free[:, None, :]
     values, vectors, finite = guarded_eigh(normal)
     accurate = finite & (values[:, 0] > epsilon**0.375 * values[:, -1])
-    inverse = tf.where(accurate[:, None], 1.0 / values, tf.zeros_like(values))
+    inverse = tf.where(accurate[:, None], reciprocal(values), tf.zeros_like(values))
     return tf.sqrt(tf.linalg.matvec(vectors * vectors, inverse)) / units, accurate
 
 
@@ -181,7 +182,7 @@ def _decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> _Decomposed:
     singular, _, right = tf.linalg.svd(jacobian / units[:, None, :])
     floor = singular[:, :1] * epsilon * max(levels, count)
     known = singular > tf.maximum(floor, epsilon)
-    inverse = tf.where(known, 1.0 / tf.where(known, singular, tf.ones_like(singular)), 0.0)
+    inverse = tf.where(known, reciprocal(tf.where(known, singular, tf.ones_like(singular))), 0.0)
     # A share above rounding in an unknown direction means that the parameter is undetermined.
     share = tf.linalg.matvec(right * right, tf.cast(~known, dtype))
     return _Decomposed(units, inverse, right, singular, known, share > np.sqrt(epsilon))

@@ -40,7 +40,8 @@ class StopSignals:
         trace: TracebackType | None,
     ) -> None:
         for each, handler in zip(_SIGNALS, self._earlier, strict=True):
-            signal.signal(each, handler)
+            # A second signal must not cut short what the first one began; the process ends anyway.
+            signal.signal(each, signal.SIG_IGN if self._received else handler or signal.SIG_DFL)
         signal.set_wakeup_fd(self._earlier_writer)
         self._reader.close()
         self._writer.close()
@@ -72,4 +73,5 @@ class StopSignals:
 
     def _end_process(self) -> None:
         if self._ends_process and self._received:
+            self._ends_process = False  # once: what is raised leads through a cleanup
             sys.exit(0)

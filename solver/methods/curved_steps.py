@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from ..elementwise import reciprocal
 from ..evaluation import Point
 from ..hessian import Curvature
 from .modified_step import modified_step
@@ -53,7 +54,7 @@ def curved_steps(
     """
     every = (units, gradient, damping, point.loss, point.column_norms)
     units, gradient, damping, loss, norms = (tf.gather(tensor, rows) for tensor in every)
-    inverse = tf.where(norms > 0, 1.0 / units, 0.0)
+    inverse = tf.where(norms > 0, reciprocal(units), 0.0)
     hessian = curvature.of_rows(rows).hessian() * inverse[:, :, None] * inverse[:, None, :]
     step = modified_step(hessian, gradient, damping, tf.sqrt(loss)).step
     bend = tf.linalg.matvec(hessian, step)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
+from ..elementwise import reciprocal
 from ..evaluation import Point, select, within_bounds
 from ..packing import select_rows
 from .line_search import downhill, falls_enough
@@ -49,7 +50,7 @@ def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
     epsilon = np.finfo(jacobian.dtype.as_numpy_dtype).eps
     singular, left, right = tf.linalg.svd(jacobian)
     known = singular > singular[:, :1] * (16.0 * epsilon * max(jacobian.shape[1:]))
-    inverse = tf.where(known, 1.0 / tf.where(known, singular, tf.ones_like(singular)), 0.0)
+    inverse = tf.where(known, reciprocal(tf.where(known, singular, tf.ones_like(singular))), 0.0)
     share = inverse * tf.linalg.matvec(left, residual, transpose_a=True)
     return tf.linalg.matvec(right, share)
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
+from ..elementwise import reciprocal
 from ..evaluation import Point, select, within_bounds
 from ..packing import select_rows
 from .line_search import cauchy_step, downhill, falls_enough
@@ -102,7 +103,7 @@ def remember(
     length = tf.sqrt(tf.reduce_sum((move * units) ** 2, axis=-1))
     size = tf.sqrt(tf.reduce_sum((change / units) ** 2, axis=-1))
     taken = accepted & (curvature > tf.maximum(epsilon * length * size, tiny))
-    weight = 1.0 / tf.where(taken, curvature, tf.ones_like(curvature))
+    weight = reciprocal(tf.where(taken, curvature, tf.ones_like(curvature)))
     shifted = Memory(
         moves=tf.concat([move[:, None], memory.moves[:, :-1]], axis=1),
         changes=tf.concat([change[:, None], memory.changes[:, :-1]], axis=1),
@@ -125,7 +126,7 @@ def initial_diagonal(point: Point, memory: Memory, units: tf.Tensor) -> tf.Tenso
     size = tf.reduce_sum(change * change, axis=-1)
     known = (memory.weights[:, 0] > 0) & (size > 0)
     product = tf.where(known, memory.weights[:, 0] * size, tf.ones_like(size))
-    return tf.where(known, 1.0 / product, start)[:, None] / (units * units)
+    return tf.where(known, reciprocal(product), start)[:, None] / (units * units)
 
 
 def next_length(state: LBFGSState, trial: Point) -> tf.Tensor:

@@ -54,7 +54,8 @@ def next_damping(
     `mu max(1/3, 1 - (2 gain - 1)^3)` after success, `mu nu` and `2 nu` after failure. All `[R]`.
     """
     # A gain above 1 ends at the lower limit, one below 0 is no success.
-    success = damping * tf.maximum(1.0 - (2.0 * gain - 1.0) ** 3, 1.0 / 3.0)
+    centred = 2.0 * gain - 1.0
+    success = damping * tf.maximum(1.0 - centred * centred * centred, 1.0 / 3.0)
     return (
         tf.where(accepted, success, damping * growth),
         tf.where(accepted, tf.constant(2.0, growth.dtype), 2.0 * growth),

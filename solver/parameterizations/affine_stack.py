@@ -14,7 +14,7 @@ from .dense_form import DenseForm, as_real, combine
 from .level_curvature import coupled_curvature, curvature_of_couplings
 from .meeting import Meeting
 from .squares_form import SquaresForm
-from .symmetry import are_images
+from .symmetry import first_images
 
 # Larger matrices have one product for all rows, each by itself.
 _LARGEST_TOGETHER = 8
@@ -37,13 +37,14 @@ class AffineStack:
     @classmethod
     def of(cls, forms: Iterable[DenseForm]) -> AffineStack:
         """The stack of these matrices, all of one size."""
-        different: list[DenseForm] = []
-        copies = []
-        for form in forms:
-            same = [place for place, known in enumerate(different) if _same_levels(known, form)]
-            copies += same or [len(different)]
-            different += [] if same else [form]
-        return cls(tuple(different), tuple(copies))
+        forms = tuple(forms)
+        matrices = [np.concatenate([form.constant[None], form.basis]) for form in forms]
+        first = first_images(matrices)
+        different = sorted(set(first))
+        return cls(
+            tuple(forms[place] for place in different),
+            tuple(different.index(place) for place in first),
+        )
 
     @property
     def size(self) -> int:
@@ -165,12 +166,6 @@ def _is_small(forms: Sequence[DenseForm]) -> bool:
     One alone is not: in a batch of one row, TensorFlow would round it in another way.
     """
     return len(forms[0].constant) <= _LARGEST_TOGETHER and len(forms) > 1
-
-
-def _same_levels(first: DenseForm, second: DenseForm) -> bool:
-    """Whether two affine matrices always have the same levels, for a reason that is easily seen."""
-    one, other = (np.concatenate([form.constant[None], form.basis]) for form in (first, second))
-    return are_images(one, other)
 
 
 def _bases(forms: Sequence[DenseForm]) -> np.ndarray:

@@ -49,6 +49,10 @@ class DenseForm:
 
     def restricted(self, columns: np.ndarray) -> DenseForm:
         """The form within a subspace, given by orthogonal columns `[n, k]` of integers."""
+        if (columns >= 0).all() and (columns.sum(axis=0) == 1).all():  # some of the states
+            states = columns.argmax(axis=0)
+            constant = self.constant[np.ix_(states, states)]
+            return DenseForm(constant, self.basis[:, states][:, :, states])
         squares = np.sum(columns**2, axis=0)
         units = np.sqrt(np.outer(squares, squares))
         constant = columns.T @ self.constant @ columns / units

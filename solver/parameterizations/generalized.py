@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import hermitian_transpose
+from ..elementwise import reciprocal
 from ..products import matmul_rows
 from .affine import Affine, as_matrices
 from .base import Parameterization
@@ -137,7 +138,7 @@ class Generalized(Parameterization):
         given = isinstance(stiffness, np.ndarray) and isinstance(mass, Affine)
         if given and _is_definite(stiffness):
             safe = tf.where(levels > 0, levels, tf.ones_like(levels))
-            inverse = tf.where(levels > 0, 1.0 / safe, tf.zeros_like(levels))
+            inverse = tf.where(levels > 0, reciprocal(safe), tf.zeros_like(levels))
             inverse = tf.sort(inverse, axis=-1)
             return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
         parts = []

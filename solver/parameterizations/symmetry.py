@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# What is smaller, beside the largest entry of its matrix, cannot be told from rounding.
+# What is smaller, beside the other entries of its row and column, cannot be told from rounding.
 _ROUNDING = np.finfo(float).eps
 # What the products that make up operators may add to it.
 _TOLERANCE = 16.0 * _ROUNDING
@@ -40,7 +40,24 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
     return sorted(subspaces, key=lambda columns: columns.shape[1])
 
 
-def are_images(first: np.ndarray, second: np.ndarray) -> bool:
+def first_images(blocks: list[np.ndarray]) -> list[int]:
+    """For each block the number of the first that has the same levels, which may be itself.
+
+    Args:
+        blocks: `[q, k, k]` each, the matrices A0, B_1, ... within it.
+    """
+    # Images have equal norms, which are quickly compared. (Twice the tolerance of the entries.)
+    norms = np.stack([np.linalg.norm(block, axis=(1, 2)) for block in blocks])
+    near = 2.0 * _TOLERANCE * blocks[0].shape[-1] * norms
+    first: list[int] = []
+    for place, block in enumerate(blocks):
+        alike = np.flatnonzero((np.abs(norms[:place] - norms[place]) <= near[place]).all(axis=1))
+        known = (int(k) for k in alike if first[k] == k and _are_images(blocks[k], block))
+        first.append(next(known, place))
+    return first
+
+
+def _are_images(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether matrices are the same but for the order and the signs of their states.
 
     Time reversal takes |m> to |-m>, in turn with and without a change of sign, and conjugates. So
@@ -50,12 +67,12 @@ def are_images(first: np.ndarray, second: np.ndarray) -> bool:
         first: `[q, k, k]`, Hermitian.
         second: `[q, k, k]`.
     """
-    largest = _TOLERANCE * np.abs(first).max(axis=(1, 2), keepdims=True)
+    allowed = _TOLERANCE * np.stack([_scales(matrix) for matrix in first])
     signs = (-1.0) ** np.arange(first.shape[-1])
     for turned in (second, second[:, ::-1, ::-1]):
         for image in (turned, turned * np.outer(signs, signs)):
             for matrices in (image, image.conj()):
-                if (np.abs(matrices - first) <= largest).all():
+                if (np.abs(matrices - first) <= allowed).all():
                     return True
     return False
 
@@ -64,9 +81,17 @@ def _couplings(matrices: list[np.ndarray]) -> np.ndarray:
     """`[n, n]` bool, which states any of the matrices couples."""
     coupled = np.zeros(matrices[0].shape, bool)
     for matrix in matrices:
-        size = np.abs(matrix)
-        coupled |= size > _ROUNDING * size.max()
+        coupled |= np.abs(matrix) > _ROUNDING * _scales(matrix)
     return coupled
+
+
+def _scales(matrix: np.ndarray) -> np.ndarray:
+    """`[k, k]`, the largest entry in the row or the column of each entry.
+
+    Not of the whole matrix: small couplings of states that have no others are no rounding.
+    """
+    largest = np.abs(matrix).max(axis=1)
+    return np.maximum(largest[:, None], largest)
 
 
 def _connected(coupled: np.ndarray) -> list[np.ndarray]:
@@ -89,8 +114,8 @@ def _is_mirror_symmetric(matrices: list[np.ndarray], states: np.ndarray) -> bool
     """Whether all matrices stay the same when the order of these states is reversed."""
     for matrix in matrices:
         inside = matrix[np.ix_(states, states)]
-        change = np.abs(inside - inside[::-1, ::-1]).max()
-        if change > _TOLERANCE * np.abs(matrix).max():
+        change = np.abs(inside - inside[::-1, ::-1])
+        if (change > _TOLERANCE * _scales(inside)).any():
             return False
     return True
 

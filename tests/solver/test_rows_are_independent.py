@@ -209,3 +209,16 @@ def test_neutral_arguments_mean_the_defaults(kind: str):
         max_steps=np.zeros(100, int),
     )
     assert_same_rows(kind, as_numpy(fit), take(full_fit(kind), rows))
+
+
+@pytest.mark.parametrize("loss", ["soft_l1", "huber", "cauchy"])
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+def test_robust_losses(loss: Any, dtype: tf.DType):
+    """With residuals of the size at which they bend."""
+    structure = dense(3, 5, complex_entries=False)
+    solver = SpectralSolver(structure, loss=loss, f_scale=0.1, starts=2, dtype=dtype)
+    targets = np.random.default_rng(9).normal(size=(60, 5)).astype(dtype.as_numpy_dtype)
+    together = as_numpy(solver.fit(targets))
+    for rows in (*([row] for row in range(0, 60, 4)), range(30, 37), range(11, 59)):
+        chosen = list(rows)
+        assert_same(as_numpy(solver.fit(targets[chosen])), take(together, chosen))

@@ -149,6 +149,34 @@ def test_partners_are_decomposed_once(kind: str):
     assert len(split_up._split.stacks[0].forms) == 4
 
 
+def test_images_are_counted_once():
+    """Being equal but for rounding is not transitive: the third is like both of the others."""
+
+    def block(corner: float) -> np.ndarray:
+        return np.array([[corner, 0.5, 0.2], [0.5, 0.3, 0.7], [0.2, 0.7, -0.4]])
+
+    epsilon = np.finfo(float).eps
+    matrix = np.zeros((9, 9))
+    for place, part in enumerate((0.0, 20.0, 10.0)):
+        span = slice(3 * place, 3 * place + 3)
+        matrix[span, span] = block(1.0 + part * epsilon)
+    given = Affine(None, [matrix, np.eye(9)])
+    x = np.array([[1.0, 0.5]])
+    values = given.eigensystem(tf.constant(x))[0]
+    np.testing.assert_allclose(values[0], levels_of(given, x[0]), atol=1e-14)
+
+
+def test_small_couplings_of_states_without_others():
+    """They are beyond the rounding of the largest entry, but not of their own rows."""
+    pairs = np.zeros((9, 9))
+    for k in range(0, 8, 2):
+        pairs[k, k + 1] = pairs[k + 1, k] = 1.0
+    far = np.diag([0.0] * 8 + [1e17])
+    given = Affine(-far, [far + pairs])
+    values = given.eigensystem(tf.ones([1, 1], tf.float64))[0]
+    np.testing.assert_allclose(values[0], [-1.0] * 4 + [0.0] + [1.0] * 4, atol=1e-12)
+
+
 def test_total_spin_is_conserved():
     """A Heisenberg ring of six spins 1/2 has a block for each total S_z."""
     ring = [(site, (site + 1) % 6) for site in range(6)]
@@ -221,8 +249,8 @@ def test_slopes_go_with_the_levels_where_blocks_cross():
 
 
 @functools.cache
-def solver_of(kind: str) -> Solver:
-    return Solver(structure(kind))
+def solver_of(kind: str, dtype: tf.DType = tf.float64) -> Solver:
+    return Solver(structure(kind), dtype=dtype)
 
 
 @functools.cache
@@ -258,9 +286,10 @@ def test_the_answer_is_a_minimum_of_the_loss(kind: str):
 
 
 @each_kind
-def test_rows_are_independent(kind: str):
-    targets, starts = data(kind)
-    solver = solver_of(kind)
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+def test_rows_are_independent(kind: str, dtype: tf.DType):
+    targets, starts = (array.astype(dtype.as_numpy_dtype) for array in data(kind))
+    solver = solver_of(kind, dtype)
     together = as_numpy(solver.fit(targets, initial=starts))
     for rows in ([0], [3, 4], list(range(20, 57))):
         assert_same(as_numpy(solver.fit(targets[rows], initial=starts[rows])), take(together, rows))

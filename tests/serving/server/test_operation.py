@@ -81,7 +81,7 @@ def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
 # The system gives a signal to any thread, but Python's handlers run in the main one, which is not
 # woken from the lock it waits for. The same happens if it comes just before that wait begins.
 SIGNAL_IN_ANOTHER_THREAD = """
-import signal, sys, threading
+import os, signal, sys, threading
 from eigenfit.serving.server.command import main
 
 def on_input():
@@ -89,7 +89,10 @@ def on_input():
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
 threading.Thread(target=on_input, daemon=True).start()
-sys.exit(main())
+try:
+    sys.exit(main())
+finally:  # an impatient second one, while the process ends
+    os.kill(os.getpid(), signal.SIGTERM)
 """
 
 
