@@ -11,7 +11,7 @@ import tensorflow as tf
 from .codes import ServingError
 from .flags import parse_flags
 from .running import start_server
-from .stop_signals import StopSignals
+from .stop_signals import stop_signals
 from .xla_switch import disable_xla
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What the imports made stays. The collection after each unloaded version need not look at it,
     # which would stop all requests for a fifth of a second.
     gc.freeze()
-    with StopSignals() as signals:
+    with stop_signals() as signals:
         try:
             with signals.ending_the_process():  # models may take long to load, or never come
                 server = start_server(options)

@@ -14,8 +14,9 @@ from .base import Parameterization
 from .dense_form import DenseForm
 from .entry_form import EntryForm
 from .meeting import Meeting
+from .ordering import SortedVectors
 from .projected_starts import projected_starts
-from .split import Split, SplitVectors
+from .split import Split
 
 
 class Affine(Parameterization):
@@ -164,7 +165,7 @@ class Affine(Parameterization):
         See `Parameterization.level_jacobian`.
         """
         del parameters  # the derivatives are the same everywhere
-        if self._split is not None and isinstance(eigenvectors, SplitVectors):
+        if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_jacobian(eigenvectors)
         vectors: Any = eigenvectors
         return self._form.level_jacobian(vectors)
@@ -178,7 +179,7 @@ class Affine(Parameterization):
         meeting: Meeting | None = None,
     ) -> tf.Tensor:
         """See `Parameterization.level_curvature`; for vectors of the whole matrix too."""
-        if self._split is not None and isinstance(eigenvectors, SplitVectors):
+        if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_curvature(eigenvalues, eigenvectors, weights, meeting)
         return super().level_curvature(parameters, eigenvalues, eigenvectors, weights, meeting)
 

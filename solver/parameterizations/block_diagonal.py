@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,14 +11,7 @@ from ..seed import SEED
 from .base import Parameterization
 from .blocks import Blocks
 from .meeting import Meeting
-from .ordering import ascending, back_in_blocks, in_order
-
-
-class _Sorted(NamedTuple):
-    """Eigenvectors of the blocks, and the order `[B, n]` that makes all levels ascend."""
-
-    blocks: tuple
-    order: tf.Tensor
+from .ordering import SortedVectors, ascending, back_in_blocks, in_order
 
 
 class BlockDiagonal(Blocks):
@@ -61,11 +53,11 @@ class BlockDiagonal(Blocks):
                 "parameter_names to the blocks, or shared=True if they are the same parameters."
             )
 
-    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, _Sorted, tf.Tensor]:
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
         """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""
         values, vectors, finite = self._decompose(parameters)
         levels, order = ascending(tf.concat(values, axis=1))
-        return levels, _Sorted(tuple(vectors), order), finite
+        return levels, SortedVectors(tuple(vectors), order), finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of all blocks, ascending; see `Parameterization.spectrum`."""
@@ -73,7 +65,7 @@ class BlockDiagonal(Blocks):
         order = tf.argsort(tf.stop_gradient(levels), axis=1, stable=True)
         return in_order(levels, order)
 
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: _Sorted) -> tf.Tensor:
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""
         slopes = self._jacobian(parameters, eigenvectors.blocks)
         return in_order(slopes, eigenvectors.order)
@@ -82,7 +74,7 @@ class BlockDiagonal(Blocks):
         self,
         parameters: tf.Tensor,
         eigenvalues: tf.Tensor,
-        eigenvectors: _Sorted,
+        eigenvectors: SortedVectors,
         weights: tf.Tensor,
         meeting: Meeting | None = None,
     ) -> tf.Tensor:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import tensorflow as tf
 
 from .meeting import Meeting
+
+
+class SortedVectors(NamedTuple):
+    """Eigenvectors of blocks, and the order `[B, n]` that makes all levels ascend."""
+
+    blocks: tuple[Any, ...]
+    order: tf.Tensor
 
 
 def ascending(levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

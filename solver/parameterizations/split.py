@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +12,7 @@ from .affine_stack import AffineStack
 from .dense_form import DenseForm
 from .entry_form import EntryForm
 from .meeting import Meeting
-from .ordering import ascending, back_in_blocks, in_order
+from .ordering import SortedVectors, ascending, back_in_blocks, in_order
 from .symmetry import uncoupled_subspaces
 
 # Smaller matrices are decomposed as fast as a whole.
@@ -25,13 +24,6 @@ _LARGEST_SHARE = 0.7
 _LARGEST_BLOCK = 191
 # Splitting writes all basis matrices out.
 _MOST_NUMBERS = 2_000_000
-
-
-class SplitVectors(NamedTuple):
-    """Eigenvectors of the blocks, and the order `[B, n]` that makes all levels ascend."""
-
-    stacks: tuple[tf.Tensor, ...]
-    order: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,31 +54,31 @@ class Split:
         grouped = itertools.groupby(blocks, key=lambda block: len(block.constant))
         return cls(tuple(AffineStack.of(group) for _, group in grouped))
 
-    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SplitVectors]:
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors]:
         """Ascending levels `[B, n]` and the eigenvectors, for `[B, p]` with finite matrices."""
         values, vectors = zip(
             *(stack.eigensystem(parameters) for stack in self.stacks), strict=True
         )
         levels, order = ascending(tf.concat(values, axis=1))
-        return levels, SplitVectors(vectors, order)
+        return levels, SortedVectors(vectors, order)
 
     def levels(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of `eigensystem` alone."""
         values = [stack.levels(parameters) for stack in self.stacks]
         return ascending(tf.concat(values, axis=1))[0]
 
-    def level_jacobian(self, vectors: SplitVectors) -> tf.Tensor:
+    def level_jacobian(self, vectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels, `[B, n, p]`."""
         slopes = [
             stack.level_jacobian(columns)
-            for stack, columns in zip(self.stacks, vectors.stacks, strict=True)
+            for stack, columns in zip(self.stacks, vectors.blocks, strict=True)
         ]
         return in_order(tf.concat(slopes, axis=1), vectors.order)
 
     def level_curvature(
         self,
         values: tf.Tensor,
-        vectors: SplitVectors,
+        vectors: SortedVectors,
         weights: tf.Tensor,
         meeting: Meeting | None,
     ) -> tf.Tensor:
@@ -94,7 +86,7 @@ class Split:
         values, weights, meeting = back_in_blocks(vectors.order, values, weights, meeting)
         ends = np.cumsum([stack.size for stack in self.stacks])
         parts = []
-        for stack, columns, end in zip(self.stacks, vectors.stacks, ends, strict=True):
+        for stack, columns, end in zip(self.stacks, vectors.blocks, ends, strict=True):
             span = slice(end - stack.size, end)
             inside = None if meeting is None else meeting.part(span)
             parts.append(stack.level_curvature(values[:, span], columns, weights[:, span], inside))

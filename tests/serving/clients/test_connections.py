@@ -1,18 +1,14 @@
 """Addresses, versions, labels, headers, message sizes, encryption."""
 
 import concurrent.futures
-import datetime
-import importlib.util
-import ipaddress
-import shutil
 import ssl
-import subprocess
 
 import grpc
 import numpy as np
 import pytest
 
 from eigenfit.serving import GrpcClient, RestClient, ServingError
+from tests.serving.certificate import CERTIFICATE, KEY
 
 from .fake_grpc import module, start_fake_grpc
 from .fake_model import pretended
@@ -22,52 +18,14 @@ from .harness import KINDS, client_of, connect, serve
 ROW = np.ones((1, 3))
 
 
-def make_certificate(folder):
-    """A key and a certificate for 127.0.0.1, signed by itself; (key, certificate)."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    if importlib.util.find_spec("cryptography"):
-        _by_cryptography(key, certificate)
-    elif shutil.which("openssl"):
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        command += ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"]
-        command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        subprocess.run(command, check=True, capture_output=True)
-    else:
-        pytest.skip("making a certificate needs the package cryptography or the program openssl")
-    return key, certificate
-
-
-def _by_cryptography(key_file, certificate_file):
-    x509 = importlib.import_module("cryptography.x509")
-    primitives = "cryptography.hazmat.primitives"
-    hashes = importlib.import_module(f"{primitives}.hashes")
-    serialization = importlib.import_module(f"{primitives}.serialization")
-    rsa = importlib.import_module(f"{primitives}.asymmetric.rsa")
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    key_file.write_bytes(key.private_bytes(pem, *plain))
-    certificate_file.write_bytes(certificate.public_bytes(pem))
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
+    """Files with a key and its certificate."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key, chain = folder / "key.pem", folder / "certificate.pem"
+    key.write_text(KEY)
+    chain.write_text(CERTIFICATE)
+    return key, chain
 
 
 @pytest.mark.parametrize("kind", ["grpc", "async grpc"])

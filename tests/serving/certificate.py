@@ -1,4 +1,4 @@
-"""A certificate for localhost that signs itself, with its key; for these tests only."""
+"""A certificate for localhost that signs itself, with its key; for the tests only."""
 
 KEY = """\
 -----BEGIN PRIVATE KEY-----
