@@ -28,12 +28,13 @@ class DenseForm:
         return np.linalg.norm(self.basis, axis=(1, 2))
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
-        """`sum x_j B_j` in NumPy, `[n, n]`."""
+        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
         return np.tensordot(parameters, self.basis, 1)
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
-        """`v_k^H B_j v_k` in NumPy for eigenvectors in columns, `[p, n]`."""
-        return np.sum(vectors.conj() * (self.basis @ vectors), axis=1).real
+        """`v_k^H B_j v_k` in NumPy for eigenvectors in columns, `[..., p, n]`."""
+        vectors = vectors[..., None, :, :]
+        return np.sum(vectors.conj() * (self.basis @ vectors), axis=-2).real
 
     def project(self, overlaps: np.ndarray) -> np.ndarray:
         """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""

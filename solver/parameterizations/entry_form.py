@@ -62,16 +62,19 @@ class EntryForm:
         return np.abs(self.factors) * np.where(self.rows == self.columns, 1.0, np.sqrt(2.0))
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
-        """`sum x_j B_j` in NumPy, `[n, n]`."""
-        matrix = np.zeros_like(self.constant)
-        np.add.at(matrix, (self.rows, self.columns), self.factors * parameters)
+        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
+        lead = parameters.shape[:-1]
+        matrix = np.zeros((*lead, *self.constant.shape), self.constant.dtype)
+        moved = matrix.transpose(-2, -1, *range(len(lead)))  # a view
+        np.add.at(moved, (self.rows, self.columns), np.moveaxis(self.factors * parameters, -1, 0))
         strict = np.tril(matrix, -1)
-        return matrix + strict.conj().T
+        return matrix + strict.conj().swapaxes(-1, -2)
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
-        """`v_k^H B_j v_k` in NumPy for eigenvectors in columns, `[p, n]`."""
+        """`v_k^H B_j v_k` in NumPy for eigenvectors in columns, `[..., p, n]`."""
         twice = np.where(self.rows == self.columns, 1.0, 2.0) * self.factors
-        return np.real(twice[:, None] * vectors[self.rows].conj() * vectors[self.columns])
+        left, right = vectors[..., self.rows, :].conj(), vectors[..., self.columns, :]
+        return np.real(twice[:, None] * left * right)
 
     def project(self, overlaps: np.ndarray) -> np.ndarray:
         """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
