@@ -33,18 +33,6 @@ def take_in(
     """
     targets, weights = data.targets, data.weights
     dtype = targets.dtype
-    # Squares of anything larger are not representable, nor, to full precision, of anything smaller.
-    finfo = np.finfo(dtype.as_numpy_dtype)
-    most = tf.constant(largest_square_root(dtype), dtype)
-    least = tf.constant(np.sqrt(finfo.tiny) / finfo.eps, dtype)
-
-    def not_too_large(tensor: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_all(tf.math.is_nan(tensor) | (tf.abs(tensor) < most), axis=-1)
-
-    def not_too_small(tensor: tf.Tensor) -> tf.Tensor:
-        largest = tf.reduce_max(tf.abs(tensor), axis=-1)
-        return (largest == 0) | (largest > least)
-
     weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     measures = tf.constant(settings.model.comparison.measures)
     observed = ~tf.math.is_nan(targets) & (weights > 0) & measures
@@ -54,24 +42,10 @@ def take_in(
     )
     searching = tf.reduce_any(tf.math.is_nan(initial), axis=-1)
     default_steps = tf.where(searching, settings.steps_of_a_search, settings.steps_from_one_start)
-    valid = (
-        not_too_large(targets)
-        & not_too_small(targets)
-        & not_too_large(initial)
-        & not_too_large(weights)
-        & not_too_small(weights)
-        & tf.reduce_all(weights >= 0, axis=-1)
-        & tf.reduce_any(observed, axis=-1)
-        & (tolerance >= 0)
-        & (tolerance < most)
-        & (max_steps >= 0)
-    )
-    if data.bounded:
-        possible = (data.lower <= data.upper) & (data.lower < most) & (data.upper > -most)
-        valid &= tf.reduce_all(possible, axis=-1)
+    faults = _faults(targets, weights, observed, initial, tolerance)
+    faults += [(max_steps < 0)[:, None], *_faults_of_knowledge(data)]
+    valid = ~tf.reduce_any(tf.concat(faults, axis=1), axis=1)
     if data.has_priors:
-        valid &= not_too_large(data.prior_mean) & not_too_large(data.prior_weight)
-        valid &= tf.reduce_all(data.prior_weight >= 0, axis=-1)  # and not NaN
         # An impossible prior must not get into the derivatives.
         usable = valid[:, None]
         data = data._replace(
@@ -92,3 +66,48 @@ def take_in(
         offset=tf.zeros_like(max_steps),
         single=tf.zeros_like(max_steps),
     )
+
+
+def _faults(
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    observed: tf.Tensor,
+    initial: tf.Tensor,
+    tolerance: tf.Tensor,
+) -> list[tf.Tensor]:
+    """Why a row cannot be fitted: bool, `[B, *]` each, in few operations.
+
+    Args:
+        targets: `[B, m]`, 0 where not observed.
+        weights: `[B, m]`.
+        observed: `[B, m]`, bool.
+        initial: `[B, p]`, NaN where the solver is to choose.
+        tolerance: `[B]`.
+    """
+    dtype = targets.dtype
+    most = largest_square_root(dtype)
+    # Squares of smaller numbers are not representable to full precision.
+    finfo = np.finfo(dtype.as_numpy_dtype)
+    least = np.sqrt(finfo.tiny) / finfo.eps
+    any_sign = tf.concat([targets, initial], axis=1)
+    no_sign = tf.concat([weights, tolerance[:, None]], axis=1)
+    counting = tf.where(observed, weights, tf.zeros_like(weights))
+    largest = tf.reduce_max(tf.abs(tf.stack([targets, counting], axis=1)), axis=-1)
+    # Targets may all be 0, weights not: then no level is observed.
+    too_small = (largest <= least) & ((largest > 0) | tf.constant([False, True]))
+    return [tf.abs(any_sign) >= most, no_sign < 0, no_sign >= most, too_small]
+
+
+def _faults_of_knowledge(data: Data) -> list[tf.Tensor]:
+    """The same of bounds and priors."""
+    most = largest_square_root(data.targets.dtype)
+    faults = []
+    if data.bounded:
+        # Written so that a bound that is NaN is a fault.
+        possible = (data.lower <= data.upper) & (data.lower < most) & (data.upper > -most)
+        faults.append(~possible)
+    if data.has_priors:
+        # A weight that is NaN comes from a sigma that is none.
+        usable = (data.prior_weight >= 0) & (data.prior_weight < most)
+        faults += [tf.abs(data.prior_mean) >= most, ~usable]
+    return faults
