@@ -9,7 +9,6 @@ that needs a second start costs no other row anything, and memory does not grow 
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,10 @@ from .certify import certify
 from .evaluation import Point, evaluate, evaluate_curved
 from .model import Data
 from .output import Output, empty_output, unpack, write
-from .packing import Layout, concatenate, gather_rows
+from .packing import Layout, Tables, followed_by, gather_rows
 from .pool_layout import PoolLayout, PoolTables
 from .result import FitResult
-from .rows import Batch, Pool, Task, new_tasks, row_numbers
+from .rows import Batch, Ended, Pool, Task, new_tasks, pool_specs, row_numbers
 from .search import begin, compare_starts, next_starts
 from .settings import Settings
 from .status import RUNNING
@@ -42,73 +41,76 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     Returns:
         A `FitResult`; rows that are not valid have the status INVALID_INPUT.
     """
-    queue = tf.cast(tf.where(batch.valid)[:, 0], tf.int32)
-    waiting = tf.shape(queue)[0]
-    capacity = tf.constant(settings.pool_rows) if settings.compaction else waiting
-    fields = batch._replace(valid=())
-    batch_layout = Layout(fields)
-    batch_tables = batch_layout.pack(fields)
+    tasks = new_tasks(settings, batch)
+    task_layout, layout = Layout(tasks), PoolLayout(pool_specs(settings, tasks))
+    valid = row_numbers(batch.valid)
+    queue = tuple(tf.gather(table, valid) for table in task_layout.pack(tasks))
 
-    def admit(taken: tf.Tensor, room: tf.Tensor) -> tuple[Task, tf.Tensor]:
-        """The next rows of the queue."""
-        upto = tf.minimum(taken + room, waiting)
-        place = queue[taken:upto]
-        rows = batch_layout.unpack(tuple(tf.gather(table, place) for table in batch_tables))
-        return new_tasks(settings, rows, place), upto
-
-    # Traced once for both places: it is a quarter of the graph.
-    enter = tf.function(functools.partial(begin, settings), autograph=False, reduce_retracing=True)
-    first, taken = admit(tf.constant(0), capacity)
-    pool = enter(first)
-    layout = PoolLayout(pool)
-
-    def unfinished(tables: PoolTables, taken: tf.Tensor, output: Output) -> tf.Tensor:
-        del taken, output
-        return tf.shape(tables.fixed[0])[0] > 0
+    def unfinished(left: tf.Tensor, *others: Any) -> tf.Tensor:
+        del others
+        return left > 0
 
     def turn(
-        tables: PoolTables, taken: tf.Tensor, output: Output
-    ) -> tuple[PoolTables, tf.Tensor, Output]:
-        tables = PoolTables(tables.fixed, step_until_ready(tables))
-        running = layout.unpack(tables).status == RUNNING
-        kept = tables.rows(row_numbers(running))
-        ended = layout.unpack(tables.rows(row_numbers(~running)))
-        retries, output = settle_rows(settings, ended, output)
-        used = tf.shape(kept.fixed[0])[0]
-        if retries is None:
-            entering, taken = admit(taken, capacity - used)
-        else:
-            new, taken = admit(taken, capacity - used - tf.shape(retries.place)[0])
-            entering = concatenate(retries, new)
-        return kept.followed_by(layout.pack(enter(entering))), taken, output
+        left: tf.Tensor, taken: tf.Tensor, again: Tables, kept: PoolTables, output: Output
+    ) -> tuple[tf.Tensor, tf.Tensor, Tables, PoolTables, Output]:
+        """Fill the pool, let its rows take steps, and settle those that are done.
 
-    def step_until_ready(tables: PoolTables) -> tuple[tf.Tensor, ...]:
+        Args:
+            left: how many rows have no answer yet.
+            taken: how many rows of the queue have been in the pool.
+            again: the tasks of rows that begin again.
+            kept: the rows that stay in the pool.
+            output: the answers so far.
+        """
+        waiting = tf.shape(queue[0])[0]
+        capacity = settings.pool_rows if settings.compaction else waiting
+        room = capacity - tf.shape(kept.fixed[0])[0] - tf.shape(again[0])[0]
+        upto = tf.minimum(taken + room, waiting)
+        entering = followed_by(again, tuple(table[taken:upto] for table in queue))
+        pool = layout.pack(begin(settings, task_layout.unpack(entering)))
+        pool = kept.followed_by(pool)
+        pool = PoolTables(pool.fixed, step_until_ready(pool))
+        running = layout.unpack(pool).status == RUNNING
+        done = layout.unpack(pool.rows(row_numbers(~running)))
+        ended = Ended(done.task, done.state.point, done.status)
+        if settings.starts > 1:
+            retries, ended = part_ended(settings, ended)
+            again = task_layout.pack(retries)
+        left -= tf.shape(ended.status)[0]
+        kept = pool.rows(row_numbers(running))
+        return left, upto, again, kept, write(settings, output, ended)
+
+    def step_until_ready(pool: PoolTables) -> Tables:
         """Steps until enough rows are done. A loop of its own, which carries nothing but them."""
-        size = tf.shape(tables.fixed[0])[0]
+        size = tf.shape(pool.fixed[0])[0]
         enough = (size + _SETTLE_SHARE - 1) // _SETTLE_SHARE if settings.compaction else size
 
-        def too_few(moving: tuple[tf.Tensor, ...], done: tf.Tensor) -> tf.Tensor:
+        def too_few(moving: Tables, done: tf.Tensor) -> tf.Tensor:
             del moving
             return done < enough
 
-        def step(
-            moving: tuple[tf.Tensor, ...], done: tf.Tensor
-        ) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-            pool = step_pool(settings, layout.unpack(PoolTables(tables.fixed, moving)))
-            done = tf.math.count_nonzero(pool.status != RUNNING, dtype=tf.int32)
-            return layout.pack_moving(pool), done
+        def step(moving: Tables, done: tf.Tensor) -> tuple[Tables, tf.Tensor]:
+            stepped = step_pool(settings, layout.unpack(PoolTables(pool.fixed, moving)))
+            done = tf.math.count_nonzero(stepped.status != RUNNING, dtype=tf.int32)
+            return layout.pack_moving(stepped), done
 
-        start = (tables.moving, tf.constant(0))
+        start = (pool.moving, tf.constant(0))
         moving, _ = tf.while_loop(too_few, step, start, parallel_iterations=1)
         return moving
 
-    variables = (layout.pack(pool), taken, empty_output(settings, batch))
+    variables = (
+        tf.shape(valid)[0],
+        tf.constant(0),
+        task_layout.no_rows(),
+        layout.no_rows(),
+        empty_output(settings, batch),
+    )
     # Row counts change from turn to turn.
     shapes = tf.nest.map_structure(
         lambda tensor: tf.TensorShape([None, *tensor.shape[1:]] if tensor.shape.rank else []),
         variables,
     )
-    _, _, output = tf.while_loop(
+    *_, output = tf.while_loop(
         unfinished, turn, variables, shape_invariants=shapes, parallel_iterations=1
     )
     return unpack(settings, output)
@@ -208,22 +210,9 @@ def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tens
     )
 
 
-def settle_rows(settings: Settings, ended: Pool, output: Output) -> tuple[Task | None, Output]:
-    """Write rows out that are finished.
-
-    Args:
-        settings: the problem.
-        ended: rows that are done with their start.
-        output: the answers so far.
-
-    Returns:
-        The tasks of the rows that start again (None where each row has but one start), and the
-        output.
-    """
-    task, point, status = ended.task, ended.state.point, ended.status
-    if settings.starts == 1:
-        return None, write(settings, output, task, point, status)
-    task, status, again = compare_starts(settings, task, point, status)
-    retries = next_starts(settings, gather_rows(task, row_numbers(again)))
-    finished = gather_rows((task._replace(best=()), point, status), row_numbers(~again))
-    return retries, write(settings, output, *finished)
+def part_ended(settings: Settings, ended: Ended) -> tuple[Task, Ended]:
+    """Part rows that are done with a start: tasks of those that begin again, and the finished."""
+    ended, again = compare_starts(settings, ended)
+    retries = next_starts(settings, gather_rows(ended.task, row_numbers(again)))
+    finished = ended._replace(task=ended.task._replace(best=()))
+    return retries, gather_rows(finished, row_numbers(~again))

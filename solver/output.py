@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .evaluation import Point, at_bounds
+from .evaluation import at_bounds
 from .model import count_data
 from .result import FitResult
-from .rows import Batch, Task
+from .rows import Batch, Ended
 from .settings import Settings
 from .statistics import standard_errors
 from .status import Status
@@ -33,10 +33,9 @@ def empty_output(settings: Settings, batch: Batch) -> Output:
     return Output(tf.fill([rows, width], nan), tf.tile(invalid[None], [rows, 1]))
 
 
-def write(
-    settings: Settings, output: Output, task: Task, point: Point, status: tf.Tensor
-) -> Output:
+def write(settings: Settings, output: Output, ended: Ended) -> Output:
     """Put the answers of finished rows in their places."""
+    task, point, status = ended
     nan = tf.constant(np.nan, point.loss.dtype)
     data, comparison = task.data, settings.model.comparison
     observed = data.weights > 0

@@ -12,6 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
+Tables = tuple[tf.Tensor, ...]
+
 
 class Layout:
     """Where each tensor of a structure stands in the tables.
@@ -35,13 +37,23 @@ class Layout:
                 numbers, vectors = self._tables.setdefault(tensor.dtype, ([], []))
                 (vectors if tensor.shape.rank == 2 else numbers).append(place)
 
-    def pack(self, structure: Any) -> tuple[tf.Tensor, ...]:
+    def pack(self, structure: Any) -> Tables:
         """The tables, `[R, K]` for each dtype and then the others, of a structure."""
         flat = tf.nest.flatten(structure)
         tables = [_join(flat, numbers, vectors) for numbers, vectors in self._tables.values()]
         return (*tables, *(flat[place] for place in self._alone))
 
-    def unpack(self, tables: tuple[tf.Tensor, ...]) -> Any:
+    def no_rows(self) -> Tables:
+        """The tables of a structure without rows."""
+        flat = tf.nest.flatten(self._example)
+        widths = [
+            (dtype, [sum(self._widths[place] for places in found for place in places)])
+            for dtype, found in self._tables.items()
+        ]
+        alone = [(flat[place].dtype, flat[place].shape[1:]) for place in self._alone]
+        return tuple(tf.zeros([0, *shape], dtype) for dtype, shape in (*widths, *alone))
+
+    def unpack(self, tables: Tables) -> Any:
         """The structure in the tables."""
         flat: list[Any] = [None] * len(self._widths)
         joined, alone = tables[: len(self._tables)], tables[len(self._tables) :]
@@ -79,11 +91,9 @@ def gather_rows(structure: Any, index: tf.Tensor) -> Any:
     return layout.unpack(tuple(tf.gather(table, index) for table in layout.pack(structure)))
 
 
-def concatenate(one: Any, other: Any) -> Any:
-    """The rows of both, of every tensor `[R, ...]` of two structures."""
-    layout = Layout(one)
-    tables = zip(layout.pack(one), layout.pack(other), strict=True)
-    return layout.unpack(tuple(tf.concat(pair, axis=0) for pair in tables))
+def followed_by(one: Any, other: Any) -> Any:
+    """The rows of both, of every table of two structures."""
+    return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), one, other)
 
 
 def select_rows(mask: tf.Tensor, yes: Any, no: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from .packing import Layout
+from .packing import Layout, Tables, followed_by
 from .rows import Pool, Task
 
 
@@ -18,8 +18,8 @@ class PoolTables(NamedTuple):
         moving: what changes at every step.
     """
 
-    fixed: tuple[tf.Tensor, ...]
-    moving: tuple[tf.Tensor, ...]
+    fixed: Tables
+    moving: Tables
 
     def rows(self, index: tf.Tensor) -> PoolTables:
         """The rows with these numbers."""
@@ -27,25 +27,29 @@ class PoolTables(NamedTuple):
 
     def followed_by(self, other: PoolTables) -> PoolTables:
         """These rows and those of another pool."""
-        return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), self, other)
+        return followed_by(self, other)
 
 
 class PoolLayout:
     """How a `Pool` is packed.
 
     Args:
-        example: a pool.
+        example: a pool, or the specs of its tensors.
     """
 
     def __init__(self, example: Pool):
         fixed, moving = _parts(example)
         self._fixed, self._moving = Layout(fixed), Layout(moving)
 
+    def no_rows(self) -> PoolTables:
+        """The tables of an empty pool."""
+        return PoolTables(self._fixed.no_rows(), self._moving.no_rows())
+
     def pack(self, pool: Pool) -> PoolTables:
         """The tables of a pool."""
         return PoolTables(self._fixed.pack(_parts(pool)[0]), self.pack_moving(pool))
 
-    def pack_moving(self, pool: Pool) -> tuple[tf.Tensor, ...]:
+    def pack_moving(self, pool: Pool) -> Tables:
         """Only the part that changes at every step."""
         return self._moving.pack(_parts(pool)[1])
 

@@ -92,21 +92,29 @@ class Pool(NamedTuple):
     status: tf.Tensor
 
 
-def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
-    """Tasks for rows of the batch, which have these places in it, `[R]`."""
-    data, initial = rows.data, rows.initial
-    integers = tf.zeros_like(place)
+class Ended(NamedTuple):
+    """Rows that are done with a start: their `Task`, the `Point` of its end, and their status."""
+
+    task: Task
+    point: Point
+    status: tf.Tensor
+
+
+def new_tasks(settings: Settings, batch: Batch) -> Task:
+    """A task for every row of the batch."""
+    data, initial = batch.data, batch.initial
+    integers = tf.zeros_like(batch.max_steps)
     several = settings.starts > 1
-    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
+    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (batch.single > 0)
     return Task(
-        place=place,
+        place=tf.range(tf.shape(integers)[0]),
         data=data,
         initial=initial,
-        tolerance=rows.tolerance,
-        max_steps=rows.max_steps,
+        tolerance=batch.tolerance,
+        max_steps=batch.max_steps,
         steps=integers,
         attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
-        offset=rows.offset,
+        offset=batch.offset,
         limit=integers,
         cosine=tf.zeros_like(data.targets[:, 0]),
         agreeing=integers,
@@ -157,6 +165,25 @@ def empty_point(settings: Settings, data: Data) -> Point:
         lower=data.lower,
         upper=data.upper,
     )
+
+
+def pool_specs(settings: Settings, tasks: Task) -> Pool:
+    """What each field of a pool of rows with such tasks looks like."""
+
+    def spec(tensor: tf.Tensor) -> tf.TensorSpec:
+        return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+
+    specs = tf.nest.map_structure(spec, tasks)
+
+    def pool(*fields: tf.Tensor) -> Pool:
+        task = tf.nest.pack_sequence_as(specs, fields)
+        start = task.initial
+        state = settings.method.init(start, empty_point(settings, task.data), start)
+        return Pool(task, state, task.steps)
+
+    # In a graph of its own: only the method knows what its state is.
+    traced = tf.function(pool, autograph=False).get_concrete_function(*tf.nest.flatten(specs))
+    return tf.nest.map_structure(spec, traced.structured_outputs)
 
 
 def row_numbers(mask: tf.Tensor) -> tf.Tensor:

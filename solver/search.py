@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from .evaluation import Point, into_bounds
+from .evaluation import into_bounds
 from .hopping import hop, is_hop
 from .model import Data, count_data
 from .packing import gather_rows, select_rows
-from .rows import Best, Pool, Task, empty_point
+from .rows import Best, Ended, Pool, Task, empty_point
 from .settings import Settings
 from .starts import choose_start
 from .status import Status
@@ -96,21 +96,18 @@ def _starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.T
     return tf.where((attempt < known)[:, None], given, proposed)
 
 
-def compare_starts(
-    settings: Settings, task: Task, point: Point, status: tf.Tensor
-) -> tuple[Task, tf.Tensor, tf.Tensor]:
+def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
     """Keep the better of the end of a start and the best end before it.
 
     Args:
         settings: the problem.
-        task: of rows whose start has ended.
-        point: where it ended.
-        status: how.
+        ended: rows whose start has ended.
 
     Returns:
-        The tasks; `[R]` int32, the status that the end has if it is the answer; and `[R]` bool,
-        which rows shall begin again. The end of the others is the answer.
+        The same rows, with the best end in their task and the status that this end has if it is the
+        answer; and `[R]` bool, which rows shall begin again. The end of the others is the answer.
     """
+    task, point, status = ended
     best = task.best.loss
     refining = task.attempt == settings.starts
     matched = status == Status.CONVERGED
@@ -126,14 +123,11 @@ def compare_starts(
     # Out of steps before the end was refined: it is not a certified minimum.
     cut = ~refining & (status == Status.STATIONARY)
     end = Best(point.parameters, point.loss, point.column_norms)
-    return (
-        task._replace(
-            best=select_rows(better, end, task.best),
-            agreeing=tf.where(same, task.agreeing + 1, tf.where(better, 1, task.agreeing)),
-        ),
-        tf.where(cut, int(Status.MAX_STEPS), status),
-        again,
+    task = task._replace(
+        best=select_rows(better, end, task.best),
+        agreeing=tf.where(same, task.agreeing + 1, tf.where(better, 1, task.agreeing)),
     )
+    return Ended(task, point, tf.where(cut, int(Status.MAX_STEPS), status)), again
 
 
 def next_starts(settings: Settings, task: Task) -> Task:

@@ -22,10 +22,9 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     Returns:
         A `Trace`.
     """
-    rows = tf.range(tf.shape(batch.initial)[0])
-    task = new_tasks(settings, batch, rows)
+    task = new_tasks(settings, batch)
     # The first start, with all steps to itself.
-    task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
+    task = task._replace(attempt=tf.fill(tf.shape(task.place), settings.starts))
     pool = begin(settings, task)
     pool = pool._replace(status=tf.where(batch.valid, RUNNING, int(Status.INVALID_INPUT)))
     kept = pool.state.point
