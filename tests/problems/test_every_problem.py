@@ -20,6 +20,15 @@ MINIMA = [c for c in CLAIMS if problems()[c[0]].runs[c[1]].status == Status.STAT
 KNOWN = [c for c in CLAIMS if problems()[c[0]].solution is not None]
 
 
+def exported_claims() -> list[tuple[str, str]]:
+    """One claim of each problem, of the method with the fewest so far: all would take minutes."""
+    chosen: list[tuple[str, str]] = []
+    for name, problem in problems().items():
+        taken = [method for _, method in chosen]
+        chosen.append((name, min(problem.runs, key=taken.count)))
+    return chosen
+
+
 def scale_of(problem: Problem) -> float:
     return float(np.nanmax(np.abs(problem.targets)))
 
@@ -101,14 +110,17 @@ def test_known_standard_errors_are_found(name: str, method: str):
 
 
 def test_exported_answers_are_the_live_ones(tmp_path: Path):
-    """All claims in one SavedModel, one signature each: saving each alone would take minutes."""
+    """In one SavedModel, one signature each: saving each alone would take minutes."""
+    claims = exported_claims()
+    assert {name for name, _ in claims} == set(problems())
+    assert {method for _, method in claims} == {method for _, method in CLAIMS}
     traced = {}
-    for number, (name, method) in enumerate(CLAIMS):
+    for number, (name, method) in enumerate(claims):
         solver = solver_of(name, method)
         traced[f"fit{number}"] = trace(signatures_of(solver)["fit"])
     tf.saved_model.save(tf.Module(), str(tmp_path), signatures=traced)
     reloaded = tf.saved_model.load(str(tmp_path)).signatures
-    for number, (name, method) in enumerate(CLAIMS):
+    for number, (name, method) in enumerate(claims):
         problem, solver = problems()[name], solver_of(name, method)
         rows, nan = len(problem.targets), np.nan
         parameters = np.full((rows, solver.parameterization.num_parameters), nan)
