@@ -69,6 +69,22 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     return product[:, :, :1] if width == 1 else product
 
 
+def sum_of_rows(weights: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+    """`sum_i w_i M_i` over the rows M_i of many small matrices.
+
+    For matrices with short rows that is up to twice as quick as `tf.linalg.matvec` with the same
+    matrices transposed, for whole rows are added up at once.
+
+    Args:
+        weights: `[B, m, k]`.
+        matrices: `[B, m, k, n]`.
+
+    Returns:
+        `[B, m, n]`.
+    """
+    return tf.matmul(weights[:, :, None, :], matrices)[:, :, 0, :]
+
+
 def pick_columns(left: tf.Tensor, numbers: np.ndarray, factors: np.ndarray) -> tf.Tensor:
     """Some columns of a batch of matrices, each times a number.
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import hermitian_transpose
-from ..products import sum_over_second
-from .dense_form import DenseForm, as_real, combine
+from ..products import sum_of_rows, sum_over_second
+from .dense_form import DenseForm, as_real, combine, real_parts
 from .level_curvature import coupled_curvature, curvature_of_couplings
 from .meeting import Meeting
 from .squares_form import SquaresForm
@@ -89,14 +89,14 @@ class AffineStack:
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
             overlaps = tf.matmul(vectors, tf.constant(waves, vectors.dtype), transpose_a=True)
             return tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
-        by_level, bases = tf.linalg.matrix_transpose(vectors), _bases(self.forms)
-        if by_level.dtype.is_complex:
-            by_level = tf.concat([tf.math.real(by_level), tf.math.imag(by_level)], axis=-1)
+        by_level, bases = tf.linalg.matrix_transpose(real_parts(vectors)), _bases(self.forms)
+        if vectors.dtype.is_complex:
             bases = np.stack([as_real(basis) for basis in bases])
         levels, length = len(self.forms) * by_level.shape[-2], by_level.shape[-1]
-        products = tf.matmul(by_level, tf.constant(_side_by_side(bases), by_level.dtype))
-        products = tf.reshape(products, [-1, levels, bases.shape[1], length])
-        return tf.linalg.matvec(products, tf.reshape(by_level, [-1, levels, length]))
+        side_by_side = bases.transpose(0, 2, 3, 1).reshape(len(bases), length, -1)
+        products = tf.matmul(by_level, tf.constant(side_by_side, by_level.dtype))
+        products = tf.reshape(products, [-1, levels, length, bases.shape[1]])
+        return sum_of_rows(tf.reshape(by_level, [-1, levels, length]), products)
 
     def level_curvature(
         self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None

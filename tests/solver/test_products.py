@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver.products import matmul_rows, matmul_shared, pick_columns, sum_over_second
+from eigenfit.solver.products import (
+    matmul_rows,
+    matmul_shared,
+    pick_columns,
+    sum_of_rows,
+    sum_over_second,
+)
 
 # Rows in a block that kernels take at once, one more, one less, and larger batches.
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 13, 24, 31, 65, 200)
@@ -80,6 +86,21 @@ def test_sum_over_the_second_axis(
     tolerance = 1e-4 if dtype == tf.float32 else 1e-12
     np.testing.assert_allclose(sum_over_second(rows), rows.numpy().sum(1), rtol=0, atol=tolerance)
     assert_rows_do_not_see_others(sum_over_second, rows)
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32, tf.complex128])
+@pytest.mark.parametrize(
+    ("levels", "count", "width"), [(1, 5, 3), (8, 8, 8), (17, 17, 5), (4, 4, 1)]
+)
+def test_sum_of_rows(
+    dtype: tf.DType, levels: int, count: int, width: int, rng: np.random.Generator
+):
+    weights = random_rows(rng, dtype, 300, levels, count)
+    matrices = random_rows(rng, dtype, 300, levels, count, width)
+    expected = np.einsum("bmk,bmkn->bmn", weights.numpy(), matrices.numpy())
+    tolerance = 1e-4 if dtype == tf.float32 else 1e-12
+    np.testing.assert_allclose(sum_of_rows(weights, matrices), expected, rtol=0, atol=tolerance)
+    assert_rows_do_not_see_others(sum_of_rows, weights, matrices)
 
 
 @pytest.mark.parametrize("size", [4, 120])
