@@ -67,8 +67,8 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         room = capacity - tf.shape(kept.fixed[0])[0] - tf.shape(again[0])[0]
         upto = tf.minimum(taken + room, waiting)
         entering = followed_by(again, tuple(table[taken:upto] for table in queue))
-        pool = layout.pack(begin(settings, task_layout.unpack(entering)))
-        pool = kept.followed_by(pool)
+        new = layout.pack(begin(settings, task_layout.unpack(entering)))
+        pool = kept.followed_by(new)
         pool = PoolTables(pool.fixed, step_until_ready(pool))
         running = layout.unpack(pool).status == RUNNING
         done = layout.unpack(pool.rows(row_numbers(~running)))
