@@ -75,7 +75,7 @@ def _faults(
     initial: tf.Tensor,
     tolerance: tf.Tensor,
 ) -> list[tf.Tensor]:
-    """Why a row cannot be fitted: bool, `[B, *]` each, in few operations.
+    """What makes it impossible to fit a row: bool, `[B, *]` each, in few operations.
 
     Args:
         targets: `[B, m]`, 0 where not observed.
@@ -85,15 +85,14 @@ def _faults(
         tolerance: `[B]`.
     """
     dtype = targets.dtype
-    most = largest_square_root(dtype)
-    # Squares of smaller numbers are not representable to full precision.
+    # Squares of anything larger are not representable, nor, to full precision, of anything smaller.
     finfo = np.finfo(dtype.as_numpy_dtype)
-    least = np.sqrt(finfo.tiny) / finfo.eps
+    most, least = largest_square_root(dtype), np.sqrt(finfo.tiny) / finfo.eps
     any_sign = tf.concat([targets, initial], axis=1)
     no_sign = tf.concat([weights, tolerance[:, None]], axis=1)
     counting = tf.where(observed, weights, tf.zeros_like(weights))
     largest = tf.reduce_max(tf.abs(tf.stack([targets, counting], axis=1)), axis=-1)
-    # Targets may all be 0, weights not: then no level is observed.
+    # Targets may all be 0. The weights of observed levels may not: then there is no such level.
     too_small = (largest <= least) & ((largest > 0) | tf.constant([False, True]))
     return [tf.abs(any_sign) >= most, no_sign < 0, no_sign >= most, too_small]
 

@@ -34,9 +34,16 @@ INVALID: dict[str, dict[str, Any]] = {
         "targets": [1.0, NAN, NAN, NAN],
         "weights": [0.0, 1.0, 1.0, 1.0],
     },
+    "too small levels": {"targets": [0.0, 0.0, 1e-200, 2e-200]},
+    "too small weights": {"weights": [1e-200] * 4},
+    "too small weights of the levels that were observed": {
+        "targets": [1.0, NAN, 3.0, 4.0],
+        "weights": [1e-200, 1.0, 1e-200, 1e-200],
+    },
     "infinite start": {"initial": [1.0, INF, 0.0, 0.0]},
     "too large start": {"initial": [1.0, 1e300, 0.0, 0.0]},
     "negative tolerance": {"tolerance": -1e-9},
+    "infinite tolerance": {"tolerance": INF},
     "negative number of steps": {"max_steps": -1},
 }
 
