@@ -85,13 +85,13 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
 def _starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Tensor:
     """At the user's points as long as there are any, then at proposals: `[R, p]`."""
     known = len(settings.initial)
+    if known == 0:
+        return choose_start(settings, data, attempt, settings.starts)
     given = tf.constant(settings.initial, data.targets.dtype)
     if known == settings.starts:
         return tf.gather(given, attempt)
     number = tf.maximum(attempt - known, 0)
     proposed = choose_start(settings, data, number, settings.starts - known)
-    if known == 0:
-        return proposed
     given = tf.gather(given, tf.minimum(attempt, known - 1))
     return tf.where((attempt < known)[:, None], given, proposed)
 

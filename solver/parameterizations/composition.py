@@ -326,8 +326,9 @@ def _reduce(
         map_[place[name], keep.index(other)] = factor
     if isinstance(inner, Affine) and inner.num_parameters * inner.size**2 <= _MOST_NUMBERS:
         # Affine again, with exact scales and the better starting points of affine structures.
-        constant = inner.constant + np.tensordot(offset, inner.basis, 1)
-        basis = np.tensordot(map_.T, inner.basis, 1)
+        written_out = inner.basis
+        constant = inner.constant + np.tensordot(offset, written_out, 1)
+        basis = np.tensordot(map_.T, written_out, 1)
         for name, matrix in zip(keep, basis, strict=True):
             if not matrix.any():
                 raise ValueError(
