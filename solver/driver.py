@@ -41,10 +41,17 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     Returns:
         A `FitResult`; rows that are not valid have the status INVALID_INPUT.
     """
-    tasks = new_tasks(settings, batch)
-    task_layout, layout = Layout(tasks), PoolLayout(pool_specs(settings, tasks))
-    valid = row_numbers(batch.valid)
-    queue = tuple(tf.gather(table, valid) for table in task_layout.pack(tasks))
+    queue = row_numbers(batch.valid)
+    fields = batch._replace(valid=())
+    batch_layout = Layout(fields)
+    batch_tables = batch_layout.pack(fields)
+    example = new_tasks(settings, fields, queue)
+    task_layout, layout = Layout(example), PoolLayout(pool_specs(settings, example))
+
+    def admit(place: tf.Tensor) -> Tables:
+        """Tasks for the rows in these places of the batch."""
+        rows = batch_layout.unpack(tuple(tf.gather(table, place) for table in batch_tables))
+        return task_layout.pack(new_tasks(settings, rows, place))
 
     def unfinished(left: tf.Tensor, *others: Any) -> tf.Tensor:
         del others
@@ -62,11 +69,11 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
             kept: the rows that stay in the pool.
             output: the answers so far.
         """
-        waiting = tf.shape(queue[0])[0]
+        waiting = tf.shape(queue)[0]
         capacity = settings.pool_rows if settings.compaction else waiting
         room = capacity - tf.shape(kept.fixed[0])[0] - tf.shape(again[0])[0]
         upto = tf.minimum(taken + room, waiting)
-        entering = followed_by(again, tuple(table[taken:upto] for table in queue))
+        entering = followed_by(again, admit(queue[taken:upto]))
         new = layout.pack(begin(settings, task_layout.unpack(entering)))
         pool = kept.followed_by(new)
         pool = PoolTables(pool.fixed, step_until_ready(pool))
@@ -74,7 +81,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         done = layout.unpack(pool.rows(row_numbers(~running)))
         ended = Ended(done.task, done.state.point, done.status)
         if settings.starts > 1:
-            retries, ended = part_ended(settings, ended)
+            retries, ended = settle_starts(settings, ended)
             again = task_layout.pack(retries)
         left -= tf.shape(ended.status)[0]
         kept = pool.rows(row_numbers(running))
@@ -99,7 +106,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         return moving
 
     variables = (
-        tf.shape(valid)[0],
+        tf.shape(queue)[0],
         tf.constant(0),
         task_layout.no_rows(),
         layout.no_rows(),
@@ -210,8 +217,8 @@ def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tens
     )
 
 
-def part_ended(settings: Settings, ended: Ended) -> tuple[Task, Ended]:
-    """Part rows that are done with a start: tasks of those that begin again, and the finished."""
+def settle_starts(settings: Settings, ended: Ended) -> tuple[Task, Ended]:
+    """The next tasks of those rows that begin again, and the rows whose end is the answer."""
     ended, again = compare_starts(settings, ended)
     retries = next_starts(settings, gather_rows(ended.task, row_numbers(again)))
     finished = ended._replace(task=ended.task._replace(best=()))

@@ -1,4 +1,4 @@
-"""The named tuples of rows on their way through the loop, and how rows are picked and joined."""
+"""The named tuples of rows on their way through the loop, and what they look like at first."""
 
 from __future__ import annotations
 
@@ -100,21 +100,21 @@ class Ended(NamedTuple):
     status: tf.Tensor
 
 
-def new_tasks(settings: Settings, batch: Batch) -> Task:
-    """A task for every row of the batch."""
-    data, initial = batch.data, batch.initial
-    integers = tf.zeros_like(batch.max_steps)
+def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
+    """Tasks for rows of the batch, which have these places in it, `[R]`."""
+    data, initial = rows.data, rows.initial
+    integers = tf.zeros_like(place)
     several = settings.starts > 1
-    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (batch.single > 0)
+    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
     return Task(
-        place=tf.range(tf.shape(integers)[0]),
+        place=place,
         data=data,
         initial=initial,
-        tolerance=batch.tolerance,
-        max_steps=batch.max_steps,
+        tolerance=rows.tolerance,
+        max_steps=rows.max_steps,
         steps=integers,
         attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
-        offset=batch.offset,
+        offset=rows.offset,
         limit=integers,
         cosine=tf.zeros_like(data.targets[:, 0]),
         agreeing=integers,

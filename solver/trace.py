@@ -22,9 +22,10 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     Returns:
         A `Trace`.
     """
-    task = new_tasks(settings, batch)
+    rows = tf.range(tf.shape(batch.initial)[0])
+    task = new_tasks(settings, batch, rows)
     # The first start, with all steps to itself.
-    task = task._replace(attempt=tf.fill(tf.shape(task.place), settings.starts))
+    task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
     pool = begin(settings, task)
     pool = pool._replace(status=tf.where(batch.valid, RUNNING, int(Status.INVALID_INPUT)))
     kept = pool.state.point

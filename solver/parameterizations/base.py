@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
-from ..products import matmul_rows, sum_of_rows
+from ..products import matmul_rows
 from ..seed import SEED
 from .level_curvature import coupled_curvature, density_of
 from .meeting import Meeting
@@ -163,13 +163,14 @@ class Parameterization(tf.Module):
         Returns:
             `[B, n, p]` or `[B, c, p]`, real.
         """
-        # The derivatives side by side, `[B, n, n * p]`: one product for each row.
+        # The derivatives side by side, `[B, n, p * n]`: one product for each row.
         size, count = self.size, self.num_parameters
-        side_by_side = tf.transpose(self.derivatives(parameters), [0, 2, 3, 1])
-        side_by_side = tf.reshape(side_by_side, [-1, size, size * count])
+        side_by_side = tf.transpose(self.derivatives(parameters), [0, 2, 1, 3])
+        side_by_side = tf.reshape(side_by_side, [-1, size, count * size])
         products = matmul_rows(hermitian_transpose(eigenvectors), side_by_side)
-        products = tf.reshape(products, [-1, eigenvectors.shape[2], size, count])
-        return tf.math.real(sum_of_rows(tf.linalg.matrix_transpose(eigenvectors), products))
+        products = tf.reshape(products, [-1, eigenvectors.shape[2], count, size])
+        levels = tf.linalg.matvec(products, tf.linalg.matrix_transpose(eigenvectors))
+        return tf.math.real(levels)
 
     @property
     def is_one_block(self) -> bool:

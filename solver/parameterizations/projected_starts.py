@@ -131,9 +131,9 @@ def _start_maps(
     norm = np.sqrt(sum(np.linalg.norm(form.constant) ** 2 for form in forms)) or 1.0
     at_once = max(1, _NUMBERS_AT_ONCE // (count * max(sizes) ** 2))
     overlaps = []
-    for begin in range(0, different, at_once):
-        rows = min(at_once, different - begin)
-        parameters = generator.normal(size=(rows, count)) / scales
+    for first in range(0, different, at_once):
+        stacked = min(at_once, different - first)
+        parameters = generator.normal(size=(stacked, count)) / scales
         members = [form.member(parameters) for form in forms]
         square = sum(np.sum(np.abs(member) ** 2, axis=(1, 2)) for member in members)
         factor = (norm / np.sqrt(square))[:, None, None]
