@@ -45,8 +45,8 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     fields = batch._replace(valid=())
     batch_layout = Layout(fields)
     batch_tables = batch_layout.pack(fields)
-    example = new_tasks(settings, fields, queue)
-    task_layout, layout = Layout(example), PoolLayout(pool_specs(settings, example))
+    specs = pool_specs(settings, fields)
+    task_layout, layout = Layout(specs.task), PoolLayout(specs)
 
     def admit(place: tf.Tensor) -> Tables:
         """Tasks for the rows in these places of the batch."""

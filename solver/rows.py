@@ -167,16 +167,17 @@ def empty_point(settings: Settings, data: Data) -> Point:
     )
 
 
-def pool_specs(settings: Settings, tasks: Task) -> Pool:
-    """What each field of a pool of rows with such tasks looks like."""
+def pool_specs(settings: Settings, batch: Batch) -> Pool:
+    """What each field of a pool with rows of such a batch looks like."""
 
     def spec(tensor: tf.Tensor) -> tf.TensorSpec:
         return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
 
-    specs = tf.nest.map_structure(spec, tasks)
+    specs = tf.nest.map_structure(spec, batch)
 
     def pool(*fields: tf.Tensor) -> Pool:
-        task = tf.nest.pack_sequence_as(specs, fields)
+        rows = tf.nest.pack_sequence_as(specs, fields)
+        task = new_tasks(settings, rows, rows.offset)
         start = task.initial
         state = settings.method.init(start, empty_point(settings, task.data), start)
         return Pool(task, state, task.steps)
