@@ -1,7 +1,7 @@
-"""One server process for all the wrong requests of a file, with batching or without."""
+"""A server process for all the wrong requests of a file."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,22 @@ from .server_process import ServerProcess
 
 
 @pytest.fixture(scope="session")
-def servers(many_path, toeplitz_path, tmp_path_factory) -> Iterator[dict[str, ServerProcess]]:
-    """One without batching and one with it; they start at the same time."""
-    directory = tmp_path_factory.mktemp("fuzzed")
-    config, batching = directory / "models.txt", directory / "batching.txt"
-    config.write_text(CONFIG.format(many=many_path, toeplitz=toeplitz_path))
-    # While one batch runs, the next one gathers.
-    batching.write_text("num_batch_threads { value: 1 }")
-    flags = {"enable_batching": True, "batching_parameters_file": batching}
+def start_fuzzed(
+    many_path, toeplitz_path, tmp_path_factory
+) -> Iterator[Callable[..., ServerProcess]]:
+    """Starts a server with the given flags; all stop when the tests end."""
     with contextlib.ExitStack() as stack:
-        started = {}
-        for name, more in {"plain": {}, "batching": flags}.items():
-            started[name] = ServerProcess(config, directory / f"log-{name}", **more)
-            stack.callback(started[name].stop)
-        for process in started.values():
+
+        def start(**flags: Any) -> ServerProcess:
+            directory = tmp_path_factory.mktemp("fuzzed")
+            config = directory / "models.txt"
+            config.write_text(CONFIG.format(many=many_path, toeplitz=toeplitz_path))
+            process = ServerProcess(config, directory / "log", **flags)
+            stack.callback(process.stop)
             process.wait()
-        yield started
+            return process
+
+        yield start
 
 
 @pytest.fixture(scope="session")

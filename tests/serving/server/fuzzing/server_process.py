@@ -1,5 +1,7 @@
 """The embedded server as a process of its own: what ends or stops it is seen from outside."""
 
+import functools
+import math
 import os
 import re
 import socket
@@ -7,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent import futures
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +26,12 @@ PYTHON = re.compile(r"Traceback|\w(?:Error|Exception)\b|<class |object at 0x|sit
 # A leak of 2 kB at each request is seen. One is known, of half as much: TensorFlow 2.21 never frees
 # the message of an error that a running graph reports.
 _MOST_GROWTH = 6.0
+# What gRPC's own pool adds under load ends after 20 idle seconds.
+_SETTLING_SECONDS = 30.0
+# Threads of each pool of the server.
+_POOL_THREADS = 4
+# Of a request that lasts until as many others have arrived: a tenth of a second or more.
+_SLOW_STEPS = 100_000
 
 
 class Resources(NamedTuple):
@@ -50,9 +59,8 @@ class ServerProcess:
             "port": self.port,
             "rest_api_port": self.rest_port,
             "max_num_load_retries": 0,
-            # All threads there will ever be exist soon.
-            "grpc_max_threads": 4,
-            "rest_api_num_threads": 4,
+            "grpc_max_threads": _POOL_THREADS,
+            "rest_api_num_threads": _POOL_THREADS,
             **more,
         }
         command = [f"--{name}={value}" for name, value in flags.items()]
@@ -71,14 +79,43 @@ class ServerProcess:
         grpc.channel_ready_future(self.client.channel).result(timeout=120)
         self._files = self.resources().files
         self.check()
+        self._fill_pools()
 
     def check(self) -> None:
         """It runs, and answers right requests rightly."""
         assert self._process.poll() is None, self._log.read_text()[-5000:]
+        self._ask_grpc()
+        self._ask_rest()
+
+    def _ask_grpc(self) -> None:
         answer = self.client.predict(predict_request("toeplitz", targets=LEVELS), timeout=SECONDS)
         np.testing.assert_allclose(answer["eigenvalues"], LEVELS, rtol=1e-6)
+
+    def _ask_rest(self) -> None:
         status, body = self.client.post("/v1/models/many:predict", {"instances": [1.0, 3.0]})
         assert (status, body) == (200, {"predictions": [2.5, 3.5]})
+
+    def _fill_pools(self) -> None:
+        """Ask so much at once that from now on every thread of its pools is there.
+
+        A pool makes one more thread when a request finds no idle one, until it has all. With one
+        request at a time that is a matter of chance; it may come late, and look like a leak.
+        """
+        steps = np.full(1, _SLOW_STEPS)
+        request = predict_request("many", "slow", steps=steps)
+        body = {"signature_name": "slow", "instances": steps.tolist()}
+
+        def ask_rest() -> None:
+            assert self.client.post("/v1/models/many:predict", body)[0] == 200
+
+        with futures.ThreadPoolExecutor(2 * _POOL_THREADS) as callers:
+            under_way = [
+                callers.submit(ask)
+                for ask in (functools.partial(self.client.predict, request), ask_rest)
+                for _ in range(_POOL_THREADS)
+            ]
+            for asked in under_way:
+                asked.result()
 
     def resources(self) -> Resources:
         """What it holds now."""
@@ -96,15 +133,21 @@ class ServerProcess:
         before = self._settled()
         for _ in range(3):
             send()
-        after = self._settled()
+        after = self._settled(before.threads)
         assert after.memory - before.memory < _MOST_GROWTH, (before, after)
         assert after.threads <= before.threads, (before, after)
         assert after.files <= self._files, (self._files, after)
 
-    def _settled(self) -> Resources:
-        """What it holds when it has seen that connections are closed; at the latest after 10 s."""
-        limit = time.monotonic() + 10
-        while self.resources().files > self._files and time.monotonic() < limit:
+    def _settled(self, threads: float = math.inf) -> Resources:
+        """What it holds when it has seen that connections are closed, and threads have ended.
+
+        What does not go in half a minute stays, and is in the answer.
+        """
+        limit = time.monotonic() + _SETTLING_SECONDS
+        while time.monotonic() < limit:
+            held = self.resources()
+            if held.files <= self._files and held.threads <= threads:
+                break
             time.sleep(0.05)
         return self.resources()
 

@@ -80,9 +80,12 @@ def _check_refusal(method: str, request: Any, error: Any) -> None:
     assert len(message.encode()) <= 1024 + len("...TRUNCATED")
 
 
-@pytest.fixture
-def fuzzed(servers) -> ServerProcess:
-    return servers["batching"]
+@pytest.fixture(scope="module")
+def fuzzed(start_fuzzed, tmp_path_factory) -> ServerProcess:
+    batching = tmp_path_factory.mktemp("batching") / "batching.txt"
+    # While one batch runs, the next one gathers.
+    batching.write_text("num_batch_threads { value: 1 }")
+    return start_fuzzed(enable_batching=True, batching_parameters_file=batching)
 
 
 @pytest.fixture

@@ -93,9 +93,9 @@ class Fuzzer:
             self.refused.add(sent)
 
 
-@pytest.fixture
-def fuzzed(servers) -> ServerProcess:
-    return servers["plain"]
+@pytest.fixture(scope="module")
+def fuzzed(start_fuzzed) -> ServerProcess:
+    return start_fuzzed()
 
 
 @pytest.fixture
