@@ -15,9 +15,10 @@ and nothing of the way that the fit took. A parameter at a bound stays there: it
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
-from .evaluation import select
+from .evaluation import known_effects, select
 from .hessian import Curvature
 from .linear import solve_symmetric
 from .model import Data, Model
@@ -95,8 +96,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         hessian = tf.where(free[:, :, None] & free[:, None, :], hessian, tf.zeros_like(hessian))
     weighted = by_parameter * weights[:, None, :]
     squares = tf.reduce_sum(weighted * weighted, axis=-1)
-    units = tf.sqrt(squares + squared if data.has_priors else squares)
-    units = tf.where(units > 0, units, tf.ones_like(units))
+    units = _units(model, data, squares + squared if data.has_priors else squares, hessian)
     multipliers = solve_symmetric(hessian, units, by_x)
     along = tf.linalg.matvec(jacobian, multipliers)
     by_targets = weights * weights * stiffness * along + by_residual
@@ -115,3 +115,22 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
             prior_weight=2.0 * data.prior_weight * pull * with_loss,
         )
     return gradients
+
+
+def _units(model: Model, data: Data, squares: tf.Tensor, hessian: tf.Tensor) -> tf.Tensor:
+    """In what each parameter is measured, `[B, p]`: no curvature is then larger than 1.
+
+    Args:
+        model: what is fitted.
+        data: as taken in.
+        squares: `[B, p]`, what the first derivatives contribute to the curvature. A coupling that
+            ends at 0 but for rounding has hardly any, and yet determines itself by its curvature.
+        hessian: `[B, p, p]`.
+    """
+    curvature = tf.abs(tf.linalg.diag_part(hessian))
+    effect = known_effects(model, data)
+    epsilon = np.finfo(squares.dtype.as_numpy_dtype).eps
+    noise = 8.0 * epsilon * model.parameterization.size
+    # Without any effect, both are but rounding noise.
+    counts = (squares > (noise * effect) ** 2) | (curvature > noise * effect**2)
+    return tf.where(counts, tf.sqrt(tf.maximum(squares, curvature)), tf.ones_like(squares))

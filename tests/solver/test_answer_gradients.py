@@ -169,6 +169,26 @@ def test_underdetermined_rows_have_the_derivative_of_least_norm():
     np.testing.assert_allclose(tape.gradient(first, targets)[0], slope / 2, rtol=1e-9)
 
 
+def test_a_coupling_that_ends_at_zero_leaves_the_other_derivatives():
+    """Zero but for rounding, which no derivative may depend on."""
+    coupling = np.array([[0, 1.0, 0], [1, 0, 0], [0, 0, 0]])
+    solver = SpectralSolver(Affine(None, [np.diag([0.0, 1.0, 3.0]), coupling]))
+    noise = 0.4 * np.random.default_rng(0).normal(size=(200, 3))
+    targets = tf.constant(np.sort(np.array([0.0, 2.0, 6.0]) + noise, axis=1))
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        parameters = solver.fit(targets).parameters
+        scale = parameters[:, 0]
+    found = tape.gradient(scale, targets).numpy()
+    at_zero = np.abs(parameters[:, 1]) < 1e-6
+    assert at_zero.sum() > 50
+    assert len(np.unique(np.abs(parameters[:, 1])[at_zero])) > 10
+    # Then the first parameter is the projection of the targets on (0, 1, 3).
+    np.testing.assert_allclose(
+        found[at_zero], np.tile([0, 0.1, 0.3], (at_zero.sum(), 1)), atol=1e-9
+    )
+
+
 def test_a_variable_inside_the_matrix_gets_no_gradient_and_stops_nothing():
     from eigenfit.solver import Nonlinear
 
