@@ -115,7 +115,7 @@ def covariance(jacobian: tf.Tensor, held: tf.Tensor | None) -> Covariance:
     nan, infinity = tf.constant(np.nan, dtype), tf.constant(np.inf, dtype)
     half = found.right * found.inverse[:, None, :]
     # In units of the column norms, where every number is of moderate size.
-    scaled = tf.matmul(half, half, transpose_b=True)
+    scaled = matmul_rows(half, half, transpose_b=True)
     lengths = tf.sqrt(tf.linalg.diag_part(scaled))
     safe = tf.where(lengths > 0, lengths, tf.ones_like(lengths))
     correlation = scaled / (safe[:, :, None] * safe[:, None, :])

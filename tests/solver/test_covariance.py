@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import curve_fit
 
-from eigenfit.solver import Affine, Covariance, Matched, SpectralSolver
+from eigenfit.solver import Affine, Covariance, Matched, SpectralSolver, Toeplitz
 from eigenfit.solver.statistics import standard_errors
 from tests.problems.given_matrices import random_hermitian
 
@@ -339,3 +339,11 @@ def test_standard_errors_at_any_condition(dtype):
         rtol = 10 * np.finfo(dtype).eps ** 0.625
         np.testing.assert_allclose(found.numpy()[:, free], expected, rtol=rtol)
         assert np.isnan(found.numpy()[:, ~free]).all()
+
+
+def test_rows_are_independent_to_the_last_bit():
+    solver = SpectralSolver(Toeplitz(4))
+    x = np.random.default_rng(3).normal(size=(23, 4))
+    together = as_numpy(solver.covariance(x))
+    for row in range(23):
+        assert_same(as_numpy(solver.covariance(x[row : row + 1])), take(together, [row]))
