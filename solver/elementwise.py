@@ -40,3 +40,22 @@ def in_packets(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.T
     count = tf.size(flat)
     padded = function(tf.pad(flat, [[0, -count % _PACKET]]))
     return tf.reshape(padded[:count], tf.shape(x))
+
+
+def in_row_packets(function: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+    """A function of rows, with as many of them as fill the packets of any of its operations.
+
+    Args:
+        function: of tensors `[B, k]`, which treats each row alone.
+        rows: `[B, k]`.
+
+    Returns:
+        Of the rows.
+    """
+    count = tf.shape(rows)[0]
+    # Copies of a row: any other might be one that the function does not allow.
+    copies = tf.repeat(rows[:1], -count % _PACKET, axis=0)
+    # Derivatives of slices have no known shape, which those of tf.linalg.diag and others need. Those
+    # of a reshape have: so there is one before the function and one behind it.
+    found = function(tf.reshape(tf.concat([rows, copies], axis=0), [-1, *rows.shape[1:]]))
+    return tf.reshape(found, [-1, *found.shape[1:]])[:count]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..elementwise import in_row_packets
 from .banded import check_size
 from .base import Parameterization
 
@@ -15,6 +16,9 @@ class Nonlinear(Parameterization):
     """A matrix `A(x)` computed by a TensorFlow function; its derivatives come automatically.
 
     Only the lower triangle of what the function returns is read, as `tf.linalg.eigh` does.
+
+    Rows are independent to the last bit if the function makes each entry of a matrix from single
+    numbers (`tf.exp(x[:, 0])`); products of matrices and sums in it may round by the batch.
 
     Example:
         >>> def morse(x):  # two coupled wells whose coupling falls off exponentially
@@ -65,11 +69,7 @@ class Nonlinear(Parameterization):
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""
-        if self._takes_batch:
-            full = self._function(parameters)
-        else:
-            full = tf.vectorized_map(self._function, parameters)
-        full = tf.ensure_shape(full, [None, self.size, self.size])
+        full = in_row_packets(self._of_rows, parameters)
         lower = tf.linalg.band_part(full, -1, 0)
         strict = lower - tf.linalg.band_part(full, 0, 0)
         mirrored = tf.linalg.matrix_transpose(strict, conjugate=full.dtype.is_complex)
@@ -77,6 +77,14 @@ class Nonlinear(Parameterization):
             diagonal = tf.math.real(tf.linalg.diag_part(full))
             return strict + mirrored + tf.linalg.diag(tf.cast(diagonal, full.dtype))
         return lower + mirrored
+
+    def _of_rows(self, parameters: tf.Tensor) -> tf.Tensor:
+        """What the function returns, `[B, n, n]`."""
+        if self._takes_batch:
+            full = self._function(parameters)
+        else:
+            full = tf.vectorized_map(self._function, parameters)
+        return tf.ensure_shape(full, [None, self.size, self.size])
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Random numbers of the typical magnitude; see `Parameterization.starting_points`."""
