@@ -47,24 +47,51 @@ def as_column(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
 
 
 def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
-    """The argument as a tensor of real numbers of the solver's dtype."""
+    """The argument as a tensor of real numbers of the solver's dtype.
+
+    Where a masked array is masked, and where there is None, it holds NaN, or 0 for whole numbers.
+    """
     kinds = "real numbers" if dtype.is_floating else "whole numbers"
     if not tf.is_tensor(value):
         try:
-            value = np.asarray(value)
+            value = _without_gaps(value, np.nan if dtype.is_floating else 0)
         except ValueError as error:
             raise ValueError(f"{argument} must be a regular array of {kinds}: {error}") from error
         if value.dtype.kind not in ("iuf" if dtype.is_floating else "iu"):
-            raise ValueError(f"{argument} must hold {kinds}, got dtype {value.dtype}.")
-        if dtype.is_integer and value.size and np.abs(value).max() > dtype.max:
-            raise ValueError(f"{argument} must fit into {dtype.name}, got {np.abs(value).max()}.")
+            raise ValueError(
+                f"{argument} must hold {kinds}, got dtype {value.dtype}; pass numbers, and NaN "
+                "where there is none."
+            )
+        if dtype.is_integer and value.size:
+            for extreme in (value.max(), value.min()):
+                if not dtype.min <= extreme <= dtype.max:
+                    raise ValueError(f"{argument} must fit into {dtype.name}, got {extreme}.")
         with np.errstate(over="ignore"):  # infinity becomes the row's status
             return tf.constant(value.astype(dtype.as_numpy_dtype), dtype)
+    if isinstance(value, (tf.RaggedTensor, tf.SparseTensor)):
+        raise ValueError(
+            f"{argument} must be a dense tensor, got a {type(value).__name__}; use to_tensor(), or "
+            "tf.sparse.to_dense, with NaN where there is no number."
+        )
     allowed = value.dtype.is_floating or value.dtype.is_integer
     if not allowed or (dtype.is_integer and not value.dtype.is_integer):
         raise ValueError(f"{argument} must hold {kinds}, got dtype {value.dtype.name}.")
     tensor = tf.convert_to_tensor(value)
-    return tensor if tensor.dtype == dtype else tf.cast(tensor, dtype)
+    if tensor.dtype == dtype:
+        return tensor
+    # What is too large for the dtype of integers becomes the largest, not a small one.
+    return tf.saturate_cast(tensor, dtype) if dtype.is_integer else tf.cast(tensor, dtype)
+
+
+def _without_gaps(value: Any, gap: float) -> np.ndarray:
+    """The value as an array, with this number where nothing was given."""
+    if isinstance(value, np.ma.MaskedArray):
+        return np.where(np.ma.getmaskarray(value), gap, value.data)
+    array = np.asarray(value)
+    if array.dtype == object and all(item is None or is_number(item) for item in array.flat):
+        filled = [gap if item is None else item for item in array.flat]
+        return np.array(filled).reshape(array.shape)
+    return array
 
 
 def check_same_rows(**tensors: tf.Tensor) -> None:

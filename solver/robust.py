@@ -7,7 +7,7 @@ twice the cost of `scipy.optimize.least_squares`, and the sum of squares for `rh
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import tensorflow as tf
@@ -68,11 +68,11 @@ def check_loss(owner: str, kind: Any, f_scale: Any) -> RobustLoss:
         ValueError: for an unknown name, or a scale that is not positive.
     """
     names = get_args(Name)
-    if kind not in names:
+    if not (isinstance(kind, str) and kind in names):
         raise ValueError(f"{owner}: loss must be one of {', '.join(names)}, got {kind!r}.")
     if not is_number(f_scale) or not 0 < f_scale < np.inf:
         raise ValueError(f"{owner}: f_scale must be a positive number, got {f_scale!r}.")
-    return RobustLoss(kind, float(f_scale))
+    return RobustLoss(cast(Name, kind), float(f_scale))
 
 
 def _soft_l1(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

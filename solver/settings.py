@@ -153,6 +153,8 @@ def make_settings(
         )
     one_start = method.default_max_steps if max_steps is None else max_steps
     one_start = check_count(owner, "max_steps", one_start)
+    if one_start > tf.int32.max:
+        raise ValueError(f"{owner}: max_steps must be at most {tf.int32.max}, got {one_start}.")
     search = max(one_start, one_start * starts // _SEARCH_SHARE) if max_steps is None else one_start
     if pool_rows is None:
         pool_rows = _pool_rows(parameterization, comparison.num_targets)
@@ -171,18 +173,25 @@ def make_settings(
         candidates=_CANDIDATES if solutions == 1 else _CANDIDATES_FOR_SOLUTIONS,
         gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
         survey_tolerance=_SURVEY_TOLERANCE,
-        absolute_sigma=bool(absolute_sigma),
+        absolute_sigma=_check_flag(owner, "absolute_sigma", absolute_sigma),
         bounds=None if bounds is None else check_bounds(owner, bounds, names),
         priors=None if priors is None else check_priors(owner, priors, names),
         solutions=check_count(owner, "solutions", solutions),
         pool_rows=check_count(owner, "pool_rows", pool_rows),
-        compaction=bool(compaction),
+        compaction=_check_flag(owner, "compaction", compaction),
     )
+
+
+def _check_flag(owner: str, argument: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{owner}: {argument} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def _real_dtype(owner: str, dtype: Any) -> tf.DType:
     try:
-        found = tf.as_dtype(dtype)
+        # Python's float has 64 bits, as NumPy takes it; to TensorFlow the name means 32.
+        found = tf.float64 if dtype is float else tf.as_dtype(dtype)
     except TypeError as error:
         raise ValueError(f"{owner}: dtype: {error}") from error
     if found not in _DEFAULT_TOLERANCE:

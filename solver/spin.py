@@ -96,8 +96,10 @@ def embed(operator: np.ndarray, site: int, spins: Sequence[Spin]) -> np.ndarray:
         >>> embed(Spin(0.5).z, 1, [Spin(0.5), Spin(0.5)]).diagonal().tolist()
         [0.5, -0.5, 0.5, -0.5]
     """
-    if not 0 <= site < len(spins):
-        raise ValueError(f"embed: site must be from 0 to {len(spins) - 1}, got {site!r}.")
+    if not isinstance(site, (int, np.integer)) or not 0 <= site < len(spins):
+        raise ValueError(
+            f"embed: site must be an integer from 0 to {len(spins) - 1}, got {site!r}."
+        )
     size = spins[site].size
     if np.shape(operator) != (size, size):
         raise ValueError(
@@ -119,10 +121,24 @@ def heisenberg(spins: Sequence[Spin], pairs: Sequence[tuple[int, int]]) -> np.nd
     Returns:
         `[n, n]`, real symmetric. Times J it is the exchange Hamiltonian (J > 0 antiferromagnetic).
 
+    Raises:
+        ValueError: for something that is no spin, or a pair that is not two different sites.
+
     Example:
         >>> np.linalg.eigvalsh(heisenberg([Spin(0.5)] * 2, [(0, 1)])).round(9).tolist()
         [-0.75, 0.25, 0.25, 0.25]
     """
+    if not all(isinstance(spin, Spin) for spin in spins):
+        raise ValueError(
+            f"heisenberg: spins must be Spin objects such as Spin(1/2), got {spins!r}."
+        )
+    sites = range(len(spins))
+    for pair in pairs:
+        if np.shape(pair) != (2,) or pair[0] == pair[1] or not all(site in sites for site in pair):
+            raise ValueError(
+                "heisenberg: each of pairs must be two different sites from 0 to "
+                f"{len(spins) - 1}, such as (0, 1), got {pair!r}."
+            )
     size = int(np.prod([spin.size for spin in spins]))
     total = np.zeros((size, size))
     for i, j in pairs:

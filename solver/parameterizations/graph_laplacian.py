@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .affine import Affine
+from .banded import check_size
 from .squares_form import SquaresForm
 
 
@@ -45,7 +46,7 @@ class GraphLaplacian(Affine):
                 "GraphLaplacian: edges must be pairs of node numbers such as [(0, 1), (1, 2)], "
                 f"got {edges!r}."
             )
-        size = int(pairs.max()) + 1 if n is None else n
+        size = int(pairs.max()) + 1 if n is None else check_size("GraphLaplacian", "n", n)
         if pairs.min() < 0 or pairs.max() >= size:
             raise ValueError(
                 f"GraphLaplacian: edges must join nodes from 0 to n - 1 = {size - 1}, got nodes "

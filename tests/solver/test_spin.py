@@ -127,7 +127,7 @@ def test_embedded_operators_of_different_sites_commute(rng):
         (lambda: Spin(-1), "must be positive, got -1"),
         (lambda: Spin(2).stevens(3, 0), "k must be 2, 4 or 6"),
         (lambda: Spin(2).stevens(2, 3), "q from -k to k, got k=2, q=3"),
-        (lambda: embed(np.eye(2), 2, [Spin(0.5)] * 2), "site must be from 0 to 1, got 2"),
+        (lambda: embed(np.eye(2), 2, [Spin(0.5)] * 2), "an integer from 0 to 1, got 2"),
         (lambda: embed(np.eye(3), 0, [Spin(0.5)] * 2), "operator must be 2 x 2"),
     ],
 )

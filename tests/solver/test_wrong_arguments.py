@@ -13,13 +13,17 @@ from eigenfit.solver import (
     Adam,
     Affine,
     Banded,
+    GraphLaplacian,
     Hermitian,
     LevenbergMarquardt,
     Nonlinear,
     SpectralSolver,
+    Spin,
     Symmetric,
     Toeplitz,
     Tridiagonal,
+    embed,
+    heisenberg,
 )
 
 ROW = [[1.0, 2.0, 3.0]]
@@ -51,6 +55,12 @@ def solver() -> SpectralSolver:
         (lambda s: s.fit(ROW, max_steps=1.5), "max_steps must hold whole numbers, got dtype float"),
         (lambda s: s.fit(ROW, max_steps=[1, 2]), "same number of rows.*max_steps has 2"),
         (lambda s: s.fit(ROW, max_steps=2**40), "max_steps must fit into int32"),
+        (lambda s: s.fit(ROW, max_steps=-(2**63)), "max_steps must fit into int32"),
+        (lambda s: s.fit([[1.0, "2", None]]), "got dtype object; pass numbers, and NaN where"),
+        (
+            lambda s: s.fit(tf.ragged.constant([[1.0], [2.0, 3.0]])),
+            "targets must be a dense tensor",
+        ),
         (lambda s: s.trace([1.0]), "targets must have shape"),
         (lambda s: s.spectrum([1.0, 2.0, 3.0]), r"parameters must have shape \[rows, 3\]"),
         (lambda s: s.matrix([[1.0]]), r"parameters must have shape \[rows, 3\].*got \[1, 1\]"),
@@ -81,6 +91,24 @@ def test_calls(solver, call, message):
         (lambda: SpectralSolver(Toeplitz(2), tolerance=-1.0), "tolerance must be a number of at"),
         (lambda: SpectralSolver(Toeplitz(2), tolerance="x"), "tolerance must be a number of at"),
         (lambda: SpectralSolver(Toeplitz(2), max_steps=0), "max_steps must be an integer of at"),
+        (
+            lambda: SpectralSolver(Toeplitz(2), max_steps=2**31),
+            "max_steps must be at most 2147483647",
+        ),
+        (
+            lambda: SpectralSolver(Toeplitz(2), absolute_sigma="no"),
+            "absolute_sigma must be True or",
+        ),
+        (lambda: SpectralSolver(Toeplitz(2), loss=np.array(["huber"])), "loss must be one of"),
+        (lambda: GraphLaplacian([(0, 1)], n=3.0), "GraphLaplacian: n must be an integer"),
+        (lambda: embed(Spin(0.5).z, 1.0, [Spin(0.5)] * 2), "site must be an integer from 0 to 1"),
+        (
+            lambda: heisenberg([Spin(0.5)] * 2, [(0, 0)]),
+            r"two different sites from 0 to 1.*got \(0, 0",
+        ),
+        (lambda: heisenberg([Spin(0.5)] * 2, [(0, 2)]), "two different sites"),
+        (lambda: heisenberg([Spin(0.5)] * 2, (0, 1)), "two different sites.*got 0"),
+        (lambda: heisenberg([0.5, 0.5], [(0, 1)]), "spins must be Spin objects"),
         (lambda: SpectralSolver(Toeplitz(2), starts=0), "starts must be an integer of at least 1"),
         (lambda: SpectralSolver(Toeplitz(2), pool_rows=0.5), "pool_rows must be an integer"),
         (lambda: SpectralSolver(Toeplitz(2), initial=[1.0]), r"initial must be finite.*\[K, 2\]"),
@@ -124,3 +152,19 @@ def test_other_real_dtypes_are_taken(solver):
     expected = solver.fit(np.array([[1.0, 2.0, 4.0]])).parameters
     for targets in ([[1, 2, 4]], np.array([[1, 2, 4]], np.float32), tf.constant([[1, 2, 4]])):
         np.testing.assert_array_equal(solver.fit(targets).parameters, expected)
+
+
+def test_what_is_masked_or_none_was_not_observed(solver):
+    expected = solver.fit([[1.0, 2.0, np.nan]]).parameters
+    masked = np.ma.masked_equal([[1.0, 2.0, -9999.0]], -9999.0)
+    for targets in (masked, np.ma.masked_equal([[1, 2, -9]], -9), [[1, 2.0, None]]):
+        np.testing.assert_array_equal(solver.fit(targets).parameters, expected)
+
+
+def test_more_steps_than_integers_hold_are_as_many_as_they_hold(solver):
+    fit = solver.fit([[1.0, 2.0, 4.0]], max_steps=tf.constant([2**32 + 1], tf.int64))
+    assert fit.status.numpy().tolist() == [1]
+
+
+def test_pythons_float_has_64_bits():
+    assert SpectralSolver(Toeplitz(2), dtype=float).dtype == tf.float64
