@@ -3,8 +3,9 @@
 The rows of a batch wait in a queue. A pool of bounded size holds the rows that are being fitted.
 In every turn of the loop the whole pool takes steps of the method until enough rows of it are done.
 These are settled: finished rows are written out, rows whose start failed begin again from their
-next start, and rows from the queue fill the free places. So no row waits for the slowest, a row
-that needs a second start costs no other row anything, and memory does not grow with the batch.
+next start, those on a saddle from beside it, and rows from the queue fill the free places. So no
+row waits for the slowest, a row that needs a second start costs no other row anything, and memory
+does not grow with the batch.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .packing import Layout, Tables, followed_by, gather_rows
 from .pool_layout import PoolLayout, PoolTables
 from .result import FitResult
 from .rows import Batch, Ended, Pool, Task, new_tasks, pool_specs, row_numbers
+from .saddles import leave_saddles
 from .search import begin, compare_starts, next_starts
 from .settings import Settings
 from .status import RUNNING
@@ -29,6 +31,8 @@ from .status import RUNNING
 # Settle as soon as one row in this many is done: rarer settling lets done rows idle in the pool,
 # more frequent settling moves the others too often.
 _SETTLE_SHARE = 8
+# How much larger than the targets the spectral scale may be.
+_MOST_ABOVE_TARGETS = 10.0
 
 
 def fit_rows(settings: Settings, batch: Batch) -> FitResult:
@@ -79,10 +83,8 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         pool = PoolTables(pool.fixed, step_until_ready(pool))
         running = layout.unpack(pool).status == RUNNING
         done = layout.unpack(pool.rows(row_numbers(~running)))
-        ended = Ended(done.task, done.state.point, done.status)
-        if settings.starts > 1:
-            retries, ended = settle_starts(settings, ended)
-            again = task_layout.pack(retries)
+        retries, ended = settle(settings, done)
+        again = task_layout.pack(retries)
         left -= tf.shape(ended.status)[0]
         kept = pool.rows(row_numbers(running))
         return left, upto, again, kept, write(settings, output, ended)
@@ -202,7 +204,11 @@ def _confirm(
 
 
 def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:
-    """`[R]`, the largest magnitude among the targets and the levels compared with them."""
+    """`[R]`, the largest magnitude among the targets and the levels compared with them.
+
+    But at most ten times that of targets that are not all 0: the levels of a start in another unit
+    are no measure of how well a spectrum is matched.
+    """
     comparison = settings.model.comparison
     assignment = comparison.assign(levels, data.targets, data.weights)
     observed = comparison.observe(levels, assignment)
@@ -212,14 +218,20 @@ def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tens
         targets = tf.where(seen, comparison.centre(data.targets, data.weights), 0.0)
     else:
         targets = data.targets
-    return tf.maximum(
-        tf.reduce_max(tf.abs(targets), axis=-1), tf.reduce_max(tf.abs(observed), axis=-1)
-    )
+    wanted = tf.reduce_max(tf.abs(targets), axis=-1)
+    scale = tf.maximum(wanted, tf.reduce_max(tf.abs(observed), axis=-1))
+    return tf.where(wanted > 0, tf.minimum(scale, _MOST_ABOVE_TARGETS * wanted), scale)
 
 
-def settle_starts(settings: Settings, ended: Ended) -> tuple[Task, Ended]:
+def settle(settings: Settings, done: Pool) -> tuple[Task, Ended]:
     """The next tasks of those rows that begin again, and the rows whose end is the answer."""
-    ended, again = compare_starts(settings, ended)
-    retries = next_starts(settings, gather_rows(ended.task, row_numbers(again)))
+    done, again = leave_saddles(settings, done)
+    ended = Ended(done.task, done.state.point, done.status)
+    if settings.starts > 1:
+        ended, elsewhere = compare_starts(settings, ended)
+        again |= elsewhere
+    retries = gather_rows(ended.task, row_numbers(again))
+    if settings.starts > 1:
+        retries = next_starts(settings, retries)
     finished = ended._replace(task=ended.task._replace(best=()))
     return retries, gather_rows(finished, row_numbers(~again))

@@ -278,6 +278,15 @@ def select(mask: tf.Tensor, yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.reshape(mask, [-1] + [1] * (yes.shape.rank - 1)), yes, no)
 
 
+def known_effects(model: Model, data: Data) -> tf.Tensor:
+    """`[R, p]`, how much each parameter moves the levels, weighted, as far as is known, else 0."""
+    structure = model.parameterization
+    # The squares of the derivatives of all levels add up to those of the matrix at most.
+    share = min(1.0, model.comparison.num_targets / structure.size)
+    scales = tf.constant(np.sqrt(share) * structure.parameter_scales, data.weights.dtype)
+    return scales * tf.reduce_max(data.weights, axis=-1, keepdims=True)
+
+
 def _has_effect(model: Model, column_norms: tf.Tensor, largest_weight: tf.Tensor) -> tf.Tensor:
     """`[R, p]` bool: a parameter without any effect has but rounding noise for its column."""
     structure = model.parameterization

@@ -7,7 +7,9 @@ levels. The second derivative of a level is second-order perturbation theory. It
 levels cross, but the loss is smooth where levels with *equal targets* meet: the divided difference
 of the forces g then has a limit, minus the stiffness S. With that limit Newton's method converges
 quadratically to degenerate spectra too; the terms are those of method I of Friedland, Nocedal &
-Overton (SIAM J. Numer. Anal. 24, 1987) for multiple eigenvalues.
+Overton (SIAM J. Numer. Anal. 24, 1987) for multiple eigenvalues. Equal levels with different
+targets are a kink of the loss, which falls where a parameter splits them: there it curves downwards
+much.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ import tensorflow as tf
 from .model import Data, Model, is_given
 from .parameterizations.meeting import Meeting
 from .products import matmul_rows
+
+# How far equal levels with different targets count as being apart, relative to the targets.
+_SPLIT = 1e-4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,22 +90,24 @@ class Curvature:
         return tf.where(self.free[:, :, None] & self.free[:, None, :], hessian, 0.0)
 
 
-def _meeting(
-    model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tensor
-) -> Meeting | None:
-    """What each level is compared with; None where lines share a level."""
+def _meeting(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tensor) -> Meeting:
+    """What each level is compared with; nothing where lines share a level."""
     comparison = model.comparison
-    if len(set(comparison.upper.tolist())) < comparison.num_targets:
-        return None  # no level has a target of its own
-    place = tf.one_hot(assignment, comparison.num_levels, dtype=stiffness.dtype)
-    stiff = tf.reduce_sum(place * stiffness[:, :, None], axis=1)
-    target = tf.reduce_sum(place * data.targets[:, :, None], axis=1)
-    seen = tf.reduce_sum(place * tf.cast(data.weights > 0, place.dtype)[:, :, None], axis=1) > 0
-    nan = tf.constant(np.nan, target.dtype)
-    epsilon = np.finfo(stiffness.dtype.as_numpy_dtype).eps
+    dtype = stiffness.dtype
+    finfo = np.finfo(dtype.as_numpy_dtype)
     largest = tf.reduce_max(tf.abs(data.targets), axis=-1, keepdims=True)
+    nothing = tf.zeros([tf.shape(stiffness)[0], comparison.num_levels], dtype)
+    nan = tf.constant(np.nan, dtype)
+    if len(set(comparison.upper.tolist())) < comparison.num_targets:
+        target, stiff = nothing + nan, nothing  # no level has a target of its own
+    else:
+        place = tf.one_hot(assignment, comparison.num_levels, dtype=dtype)
+        seen = tf.reduce_sum(place * tf.cast(data.weights > 0, dtype)[:, :, None], axis=1) > 0
+        target = tf.where(seen, tf.reduce_sum(place * data.targets[:, :, None], axis=1), nan)
+        stiff = tf.reduce_sum(place * stiffness[:, :, None], axis=1)
     return Meeting(
-        targets=tf.where(seen, target, nan),
+        targets=target,
         stiffness=stiff,
-        rounding=64.0 * epsilon * largest + tf.zeros_like(stiff),
+        rounding=nothing + 64.0 * finfo.eps * largest,
+        split=nothing + tf.maximum(_SPLIT * largest, np.sqrt(finfo.tiny)),
     )

@@ -7,10 +7,9 @@ the best end is refined with the full tolerance: that is the answer.
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
-from .evaluation import into_bounds
+from .evaluation import into_bounds, known_effects
 from .hopping import hop, is_hop
 from .model import Data, count_data
 from .packing import gather_rows, select_rows
@@ -30,7 +29,6 @@ _SAME_LOSS = 1e-3
 
 def begin(settings: Settings, task: Task) -> Pool:
     """Put rows at their starting points."""
-    parameterization = settings.parameterization
     wanted = tf.math.is_nan(task.initial)
 
     def chosen() -> tf.Tensor:
@@ -40,10 +38,7 @@ def begin(settings: Settings, task: Task) -> Pool:
     start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
     if task.data.bounded:
         start = into_bounds(task.data.lower, task.data.upper, start)
-    # The squares of the derivatives of all levels add up to those of the matrix at most.
-    share = min(1.0, settings.model.comparison.num_targets / parameterization.size)
-    known = tf.constant(np.sqrt(share) * parameterization.parameter_scales, start.dtype)
-    scales = known * tf.reduce_max(task.data.weights, axis=-1, keepdims=True)
+    scales = known_effects(settings.model, task.data)
     if task.data.has_priors:
         # What is known beforehand may outweigh the levels, or be all that is known.
         scales = tf.where(task.data.prior_weight > 0, tf.zeros_like(scales), scales)
@@ -137,8 +132,9 @@ def next_starts(settings: Settings, task: Task) -> Task:
     settled = task.agreeing >= (_AGREEING_ASSIGNMENTS if assigns else _AGREEING_STARTS)
     settled &= spare
     spent = task.steps >= task.max_steps
-    attempt = tf.where(settled | spent, settings.starts, task.attempt + 1)
-    refine = (attempt == settings.starts)[:, None]
+    refining = task.attempt == settings.starts  # these go on from beside a saddle
+    attempt = tf.where(refining | settled | spent, settings.starts, task.attempt + 1)
+    refine = ~refining & (attempt == settings.starts)
     return task._replace(
-        attempt=attempt, initial=tf.where(refine, task.best.parameters, task.initial)
+        attempt=attempt, initial=tf.where(refine[:, None], task.best.parameters, task.initial)
     )

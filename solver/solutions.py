@@ -15,13 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from .driver import fit_rows
-from .eigen import guarded_eigh
-from .evaluation import at_bounds, evaluate, select
+from .evaluation import at_bounds, evaluate, known_effects, select
 from .implicit import pull_back_answer
 from .model import Data
 from .products import sum_over_second
 from .result import FitResult
 from .rows import Batch
+from .saddles import lowest_curvature
 from .settings import Settings
 from .status import Status
 
@@ -89,11 +89,8 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
         if held is not None:
             inside = ~held[:, :, None] & ~held[:, None, :]
             hessian = tf.where(inside, hessian, tf.zeros_like(hessian))
-        units = tf.sqrt(tf.abs(tf.linalg.diag_part(hessian)))
-        units = tf.where(units > 0, units, tf.ones_like(units))
-        values, _, _ = guarded_eigh(hessian / (units[:, :, None] * units[:, None, :]))
-        epsilon = np.finfo(values.dtype.as_numpy_dtype).eps
-        return values[:, 0] >= -np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
+        falls, _ = lowest_curvature(hessian, known_effects(settings.model, repeated))
+        return ~falls
 
     curved = tf.map_fn(
         one_row,

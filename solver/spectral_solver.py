@@ -90,8 +90,9 @@ class SpectralSolver(tf.Module):
                 that of the method (128 for `LevenbergMarquardt`), or K if `initial` is given; the
                 solver chooses those beyond K.
             tolerance: default for `fit`: the rms residual, relative to the spectral scale (the
-                largest magnitude among the targets and the levels at the first start), at which
-                a row is CONVERGED. 1e-10 when None, 1e-5 in float32.
+                largest magnitude among the targets and the levels at the first start, at most ten
+                times that of the targets), at which a row is CONVERGED. 1e-10 when None, 1e-5 in
+                float32.
             max_steps: default for `fit`: the most steps of a row, over all its starts. When None,
                 `method.default_max_steps` from a given start, and an eighth of that for each
                 possible start of a search.
@@ -99,8 +100,8 @@ class SpectralSolver(tf.Module):
                 their ratios mean something; as in `scipy.optimize.curve_fit`.
             bounds: (lower, upper), each a number or `[p]` as in `scipy.optimize.least_squares`, or
                 a dict of (lower, upper) by parameter name. No step leaves them; a parameter that
-                ends at its bound has NaN for its standard error. A start outside moves to the
-                nearest point inside.
+                ends at its bound has NaN for its standard error. A start outside moves to a little
+                inside.
             priors: (mean, sigma), each a number or `[p]`, or a dict of (mean, sigma) by parameter
                 name: Gaussian knowledge of parameters, which counts as one datum each.
             loss: how weighted residuals count, as in `scipy.optimize.least_squares`: "linear"
@@ -386,6 +387,9 @@ class SpectralSolver(tf.Module):
 
     def loss(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
         """The sum of the squared weighted residuals; twice differentiable.
+
+        In second derivatives, couplings inside a degenerate level are left out. (Where its targets
+        are equal the loss is smooth in them; `Newton` counts them.)
 
         Args:
             parameters: `[B, p]`.

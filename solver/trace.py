@@ -5,8 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from .driver import step_pool
+from .packing import select_rows
 from .result import Trace
 from .rows import Batch, Pool, new_tasks
+from .saddles import leave_saddles
 from .search import begin
 from .settings import Settings
 from .status import RUNNING, Status
@@ -42,11 +44,13 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         return tf.reduce_any(pool.status == RUNNING) | (turn == 0)
 
     def one_turn(pool: Pool, turn: tf.Tensor, histories: tuple) -> tuple[Pool, tf.Tensor, tuple]:
+        status = pool.status
         pool = step_pool(settings, pool)
         point = pool.state.point
         values = (point.parameters, point.eigenvalues, point.loss)
         histories = tuple(h.write(turn, v) for h, v in zip(histories, values, strict=True))
-        return pool, turn + 1, histories
+        ended = (status == RUNNING) & (pool.status != RUNNING)
+        return _go_on(settings, pool, ended), turn + 1, histories
 
     pool, _, histories = tf.while_loop(
         unfinished, one_turn, (pool, tf.constant(0), histories), parallel_iterations=1
@@ -63,4 +67,16 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         loss=tf.where(failed, nan, loss),
         steps=tf.maximum(pool.task.steps, 0),  # a row that is not valid was never evaluated
         status=pool.status,
+    )
+
+
+def _go_on(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
+    """The pool, in which rows that have just ended on a saddle, of `[R]` bool, begin again."""
+    lately = pool._replace(status=tf.where(ended, pool.status, RUNNING))
+    lately, again = leave_saddles(settings, lately)
+    pool = pool._replace(status=tf.where(ended, lately.status, pool.status))
+    return tf.cond(
+        tf.reduce_any(again),
+        lambda: select_rows(again, begin(settings, lately.task), pool),
+        lambda: pool,
     )

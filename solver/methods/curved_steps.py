@@ -37,7 +37,7 @@ def curved_steps(
     gradient: tf.Tensor,
     damping: tf.Tensor,
     point: Point,
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Newton's steps of some rows, in scaled parameters.
 
     Args:
@@ -50,12 +50,15 @@ def curved_steps(
             held by its bound, has the norm 0 and stays.
 
     Returns:
-        `[S, p]`, and `[S]`, the decrease of the loss that the quadratic model predicts.
+        `[S, p]`; `[S]`, the decrease of the loss that the quadratic model predicts; and `[S]` bool,
+        whether the loss curves upwards in every direction, as far as that is clear.
     """
     every = (units, gradient, damping, point.loss, point.column_norms)
     units, gradient, damping, loss, norms = (tf.gather(tensor, rows) for tensor in every)
     inverse = tf.where(norms > 0, reciprocal(units), 0.0)
     hessian = curvature.of_rows(rows).hessian() * inverse[:, :, None] * inverse[:, None, :]
-    step = modified_step(hessian, gradient, damping, tf.sqrt(loss)).step
+    step, saddle = modified_step(hessian, gradient, damping, tf.sqrt(loss))
     bend = tf.linalg.matvec(hessian, step)
-    return step, tf.reduce_sum((2.0 * gradient - bend) * step, axis=-1)
+    # A parameter without effect to first order may have one to second order.
+    curves_up = ~saddle & tf.reduce_all(norms > 0, axis=-1)
+    return step, tf.reduce_sum((2.0 * gradient - bend) * step, axis=-1), curves_up

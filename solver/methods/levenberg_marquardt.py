@@ -34,6 +34,7 @@ class LevenbergMarquardtState(NamedTuple):
         damping: `[R]`, mu.
         growth: `[R]`, nu, the factor of mu at the next failure.
         predicted: `[R]`, the decrease of the loss that the model predicts for the trial.
+        curves_up: `[R]`, bool, whether the loss is known to curve upwards at the accepted point.
     """
 
     point: Point
@@ -44,6 +45,7 @@ class LevenbergMarquardtState(NamedTuple):
     damping: tf.Tensor
     growth: tf.Tensor
     predicted: tf.Tensor
+    curves_up: tf.Tensor
 
 
 def next_damping(
@@ -190,6 +192,7 @@ class LevenbergMarquardt:
             damping=rows + tf.constant(self.initial_damping, rows.dtype),
             growth=rows + 2.0,
             predicted=rows + 1.0,
+            curves_up=no,
         )
 
     def step(
@@ -224,19 +227,21 @@ class LevenbergMarquardt:
         gradient = point.gradient / units
         scaled = damped_step(jacobian, point.residual, gradient, damping)
         predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
+        curves_up = state.curves_up & ~accepted
         if curvature is not None:
             slow = ~first & residual_stays(state.point, trial, accepted)
             slow = slow if curved is None else slow & curved
             rows = tf.where(slow)
 
-            def with_curvature() -> tuple[tf.Tensor, tf.Tensor]:
+            def with_curvature() -> tuple[tf.Tensor, ...]:
                 with tf.name_scope("curved"):
                     new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
+                old = (scaled, predicted, curves_up)
                 update = tf.tensor_scatter_nd_update
-                return update(scaled, rows, new[0]), update(predicted, rows, new[1])
+                return tuple(update(*pair) for pair in zip(old, (rows,) * 3, new, strict=True))
 
-            scaled, predicted = tf.cond(
-                tf.reduce_any(slow), with_curvature, lambda: (scaled, predicted)
+            scaled, predicted, curves_up = tf.cond(
+                tf.reduce_any(slow), with_curvature, lambda: (scaled, predicted, curves_up)
             )
         next_trial = point.parameters + scaled / units
         usable = tf.math.is_finite(predicted)
@@ -254,4 +259,5 @@ class LevenbergMarquardt:
             damping=damping,
             growth=growth,
             predicted=tf.maximum(predicted, np.finfo(predicted.dtype.as_numpy_dtype).tiny),
+            curves_up=curves_up,
         )

@@ -53,7 +53,7 @@ def curvature_of_couplings(
     # The couplings of level k, those of parameter j in row j: `[B, k, j, l]`. Level by level the
     # products are small, and so TensorFlow shares them out among the threads.
     coupling = tf.matmul(half, eigenvectors[:, None])
-    limits = None if meeting is None else meeting.limits()
+    limits = None if meeting is None else meeting.limits(weights)
     quotients = divided_differences(eigenvalues, weights, limits)[:, :, None]
     by_level = tf.matmul(coupling * tf.cast(quotients, coupling.dtype), coupling, adjoint_b=True)
     total = sum_over_second(tf.reshape(tf.math.real(by_level), [-1, size, count * count]))

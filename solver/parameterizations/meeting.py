@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -14,24 +15,34 @@ class Meeting(NamedTuple):
         targets: `[B, n]`, NaN for a level that no target is compared with.
         stiffness: `[B, n]`, minus the derivative of its force by the level.
         rounding: `[B, n]`, the same for all levels of a row: targets no farther apart are equal.
+        split: `[B, n]`, the same for all levels of a row, positive: how far levels that forces pull
+            apart count as being apart.
     """
 
     targets: tf.Tensor
     stiffness: tf.Tensor
     rounding: tf.Tensor
+    split: tf.Tensor
 
-    def limits(self) -> tf.Tensor:
+    def limits(self, forces: tf.Tensor) -> tf.Tensor:
         """The divided differences of the forces where two levels are equal: `[B, n, n]`.
 
-        Minus the mean stiffness of two levels with equal targets, 0 for others, and for a level
-        with itself.
+        Minus the mean stiffness of two levels with equal targets. Others are torn apart or pressed
+        together by their forces: there the loss has a kink, and the quotient is that of levels
+        which are `split` apart in their order.
+
+        Args:
+            forces: `[B, n]`.
         """
         targets, stiffness = self.targets, self.stiffness
         distance = tf.abs(targets[:, :, None] - targets[:, None, :])
         alike = distance <= self.rounding[:, :, None]
-        alike &= ~tf.eye(targets.shape[1], dtype=tf.bool)  # a level does not meet itself
         mean = 0.5 * (stiffness[:, :, None] + stiffness[:, None, :])
-        return tf.where(alike, -mean, 0.0)
+        number = np.arange(targets.shape[1])
+        order = tf.constant(np.sign(number[:, None] - number[None, :]), forces.dtype)
+        apart = order * (forces[:, :, None] - forces[:, None, :]) / self.split[:, :, None]
+        # A level does not meet itself.
+        return tf.where(alike, -mean * tf.abs(order), apart)
 
     def part(self, span: slice) -> Meeting:
         """That of some of the levels."""

@@ -96,9 +96,9 @@ def of_a_step(field: str) -> float:
 
 
 def test_operations_of_a_step():
-    # Some 30 of them are the way past Newton's steps, which take two thirds of all steps away from
-    # rows whose residual stays.
-    assert of_a_step("operations") <= 314
+    # Some 40 of them are the way past Newton's steps, which take two thirds of all steps away from
+    # rows whose residual stays, and tell at the end whether it is a minimum.
+    assert of_a_step("operations") <= 328
 
 
 def test_allocations_of_a_step():
@@ -111,8 +111,9 @@ def test_a_step_decomposes_once():
 
 
 def test_operations_around_the_steps():
+    # Some 50 are the question whether a row has ended on a saddle.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 534
+    assert around <= 586
 
 
 @pytest.mark.parametrize("rows", [64, 700])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver import SpectralSolver, Status, Symmetric, Toeplitz
+from eigenfit.solver import SpectralSolver, Status, Symmetric, Toeplitz, Tridiagonal
 
 from .helpers import as_numpy
 
@@ -124,3 +124,22 @@ def test_all_levels_zero():
     fit = SpectralSolver(Symmetric(3)).fit([[0.0, 0.0, 0.0]])
     assert fit.status.numpy().tolist() == [Status.CONVERGED]
     np.testing.assert_array_equal(fit.eigenvalues, np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("power", [3, 9, 11, 100])
+def test_a_start_in_another_unit_is_no_match(power: int):
+    """Its levels, 10^power times as large as the targets, are no measure of the residual."""
+    solver = SpectralSolver(Tridiagonal(3))
+    start = 10.0**power * np.array([[1.0, -0.3, 0.7, 0.2, 0.5]])
+    fit = solver.fit([[1.0, 2.0, 4.0]], initial=start)
+    if fit.status.numpy()[0] == Status.CONVERGED:
+        np.testing.assert_allclose(fit.eigenvalues[0], [1.0, 2.0, 4.0], atol=1e-8)
+    if power <= 11:
+        assert fit.status.numpy()[0] == Status.CONVERGED
+
+
+def test_a_start_in_another_unit_in_single_precision():
+    solver = SpectralSolver(Toeplitz(3), dtype=tf.float32)
+    fit = solver.fit([[1.0, 2.0, 4.0]], initial=1e3 * np.array([[2.0, -0.9, 0.7]]))
+    assert fit.status.numpy().tolist() == [Status.CONVERGED]
+    np.testing.assert_allclose(fit.eigenvalues[0], [1.0, 2.0, 4.0], atol=4e-4)

@@ -230,7 +230,7 @@ def test_second_derivatives_where_all_levels_meet(kind: str):
     rows = tf.zeros([2, given.num_parameters], tf.float64)
     values, vectors, _ = given.eigensystem(rows)
     zeros = tf.zeros_like(values)
-    meeting = Meeting(targets=zeros, stiffness=zeros + 1.0, rounding=zeros)
+    meeting = Meeting(zeros, stiffness=zeros + 1.0, rounding=zeros, split=zeros + 1e-4)
     slopes = given.level_jacobian(rows, vectors)
     half = tf.matmul(slopes, slopes, transpose_a=True)
     half -= given.level_curvature(rows, values, vectors, zeros, meeting)

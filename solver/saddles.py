@@ -1,0 +1,125 @@
+"""Away from saddles: where the gradient vanishes and the loss yet falls.
+
+A starting point with all couplings zero mostly is one: by symmetry no first derivative tells the
+fit to switch a coupling on. So before a row may end as a least-squares minimum with residual left,
+the loss must not curve downwards there. If it does, the row goes on from the lowest of some points
+along the direction of the most negative curvature (Nocedal & Wright, Numerical Optimization, 2006,
+section 3.4).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from .eigen import guarded_eigh
+from .elementwise import over_root
+from .evaluation import evaluate, evaluate_loss, known_effects, select
+from .model import Data
+from .packing import gather_rows
+from .rows import Pool
+from .settings import Settings
+from .status import Status
+
+# How far to go, in units of the root of the loss: so far that the levels might match, and nearer.
+_DISTANCES = np.outer([1.0, -1.0], 4.0 ** np.arange(2, -7, -1)).ravel()
+# A loss lower by less than this share is not worth a new start.
+_LEAST_FALL = 1e-6
+
+
+def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The direction in which the loss curves downwards most, if any.
+
+    Args:
+        hessian: `[R, p, p]`; rows and columns of parameters that may not move are 0.
+        effect: `[R, p]`, the size of the derivative of the levels by each parameter, in units of
+            which it is measured. Where it is not known, 0, the curvature tells.
+
+    Returns:
+        `[R]` bool, whether the curvature is clearly negative there, and the direction, `[R, p]`.
+    """
+    epsilon = np.finfo(hessian.dtype.as_numpy_dtype).eps
+    units = tf.where(effect > 0, effect, tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
+    units = tf.where(units > 0, units, tf.ones_like(units))
+    values, vectors, finite = guarded_eigh(hessian / (units[:, :, None] * units[:, None, :]))
+    clear = np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
+    return finite & (values[:, 0] < -clear), over_root(vectors[:, :, 0], units)
+
+
+def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
+    """Which rows that have ended have ended on a saddle, and where they go on.
+
+    Rows that are still to be refined are not asked, nor those of which the method knows that the
+    loss curves upwards; nor large matrices of which few levels are compared, for whose second
+    derivatives the others would be needed.
+
+    Args:
+        settings: the problem.
+        pool: some rows, done or not.
+
+    Returns:
+        The rows, and `[R]` bool: which of them begin again, from a point with a lower loss. One
+        that is out of steps does not, and has the status MAX_STEPS.
+    """
+    task, state, status = pool
+    nowhere = (tf.zeros_like(status, tf.bool), task.initial)
+    if settings.model.few is not None:
+        return pool, nowhere[0]
+    # Steps that are all rounding stall beside a saddle.
+    asked = (status == Status.STATIONARY) | (status == Status.STALLED)
+    asked &= task.attempt == settings.starts
+    if hasattr(state, "curves_up"):
+        asked &= ~state.curves_up
+
+    def search() -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.where(asked)
+        data, parameters = gather_rows((task.data, state.point.parameters), rows[:, 0])
+        point = evaluate(settings.model, parameters, data, with_hessian=True)
+        effect = tf.maximum(known_effects(settings.model, data), point.column_norms)
+        saddle, direction = lowest_curvature(point.hessian, effect)
+        some = tf.where(saddle)[:, 0]
+        data, parameters, loss, noise, direction = gather_rows(
+            (data, parameters, point.loss, point.noise, direction), some
+        )
+        least, there = _lowest_along(settings, data, parameters, loss, direction)
+        fell = least < (1.0 - _LEAST_FALL) * loss - noise
+        update = tf.tensor_scatter_nd_update
+        rows = tf.gather(rows, some)
+        return update(nowhere[0], rows, fell), update(nowhere[1], rows, there)
+
+    falls, initial = tf.cond(tf.reduce_any(asked), search, lambda: nowhere)
+    again = falls & (task.steps < task.max_steps)
+    task = task._replace(initial=initial, steps=task.steps + tf.cast(again, tf.int32))
+    status = tf.where(falls, int(Status.MAX_STEPS), status)
+    return Pool(task, state, status), again
+
+
+def _lowest_along(
+    settings: Settings,
+    data: Data,
+    parameters: tf.Tensor,
+    loss: tf.Tensor,
+    direction: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The lowest of some points on both sides: its loss, `[R]`, and its parameters, `[R, p]`."""
+    distances = tf.constant(_DISTANCES, loss.dtype)
+    step = tf.sqrt(loss)[:, None] * direction
+    count = tf.where(tf.size(loss) > 0, len(_DISTANCES), 0)
+
+    def go_on(number: tf.Tensor, least: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+        del least, there
+        return number < count
+
+    def look(
+        number: tf.Tensor, least: tf.Tensor, there: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        moved = parameters + distances[number] * step
+        if data.bounded:
+            moved = tf.maximum(tf.minimum(moved, data.upper), data.lower)
+        found = evaluate_loss(settings.model, moved, data)
+        better = found < least
+        return number + 1, tf.where(better, found, least), select(better, moved, there)
+
+    start = (tf.constant(0), loss, parameters)
+    _, least, there = tf.while_loop(go_on, look, start, parallel_iterations=1)
+    return least, there
