@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TextIO
 
 import numpy as np
 import typer
 
-from ..solver import Status
+from .targets import read_targets
+
+# The outputs of a model that the table is made of.
+_OUTPUTS = ("status", "steps", "loss", "parameters", "standard_errors")
 
 application = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -46,83 +52,123 @@ def fit(
     targets_file: Annotated[
         Path,
         typer.Argument(
-            help="Observed levels, one spectrum a line: CSV (an empty field or nan is a level "
-            "that was not observed; no header) or a two-dimensional .npy.",
+            help="Observed levels, one spectrum a line: CSV in UTF-8 (an empty field or nan is a "
+            "level that was not observed, so for a model of one level an empty line is a spectrum; "
+            "no header) or a two-dimensional .npy.",
             exists=True,
             dir_okay=False,
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option(help="Write the CSV here; standard output when left out.")
+        Path | None,
+        typer.Option(help="Write the CSV here; standard output when left out.", dir_okay=False),
     ] = None,
 ) -> None:
     """Fit every spectrum of a file with an exported model; prints a line of CSV for each.
 
-    The columns are status, steps, loss, the parameters and their standard errors; for a model that
-    finds several solutions, a line for each.
+    The columns are status, steps, loss, the parameters by name and their standard errors, se_ and
+    the name; for a model that finds several solutions, a line for each.
     """
     import tensorflow as tf  # slow to import: `--help` does without
+
+    serve = load_fit(model_dir)
+    names = parameter_names(model_dir, serve.structured_outputs["parameters"].shape[-1])
+    expected = serve.structured_input_signature[1]["targets"]
+    targets = read_targets(targets_file, expected.shape[1])
+    # Opened before the fit, so that a wrong path does not cost the answers, and after the targets
+    # are read, which may be in the same file.
+    with open_output(output) as file:
+        answer = serve(targets=tf.constant(targets, expected.dtype))
+        rows = as_table({name: value.numpy() for name, value in answer.items()}, names)
+        csv.writer(file).writerows(rows)
+        # Now, not when Python ends: if nobody reads any more (`| head -1`), Typer ends quietly.
+        file.flush()
+
+
+def load_fit(model_dir: Path) -> Any:
+    """The signature of an exported model that fits.
+
+    Raises:
+        typer.BadParameter: if the directory holds no model, or one of another kind.
+    """
+    import tensorflow as tf
 
     if not (model_dir / "saved_model.pb").exists():
         versions = [path.parent.name for path in model_dir.glob("*/saved_model.pb")]
         versions.sort(key=lambda name: (name.isdecimal(), int(name) if name.isdecimal() else 0))
         hint = f" Did you mean {model_dir / versions[-1]}?" if versions else ""
         raise typer.BadParameter(f"{model_dir} is not the version directory of a model.{hint}")
-    model = tf.saved_model.load(str(model_dir))
-    serve = model.signatures["serving_default"]
-    expected = serve.structured_input_signature[1]["targets"]
-    targets = read_targets(targets_file, expected.shape[1])
-    answer = serve(targets=tf.constant(targets, expected.dtype))
-    rows = as_table({name: value.numpy() for name, value in answer.items()})
-    if output is None:
-        csv.writer(sys.stdout).writerows(rows)
-        return
-    with output.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
-
-
-def read_targets(path: Path, levels: int) -> np.ndarray:
-    """The targets in a file, `[rows, levels]`; what is wrong with it is an error for people."""
-    if path.suffix == ".npy":
-        targets = np.load(path, allow_pickle=False)
-        if targets.dtype.kind not in "iuf" or targets.shape[1:] != (levels,):
-            raise typer.BadParameter(
-                f"{path} must hold real numbers of shape (spectra, {levels}), got {targets.dtype} "
-                f"of shape {targets.shape}."
-            )
-        return targets
-    with path.open(newline="") as file:
-        lines = [(number, line) for number, line in enumerate(csv.reader(file), 1) if line]
-    for number, line in lines:
-        if len(line) != levels:
-            raise typer.BadParameter(
-                f"{path}, line {number}: expected {levels} levels between commas, got {len(line)}."
-            )
-    rows = [[_level(path, number, field) for field in line] for number, line in lines]
-    return np.array(rows).reshape(-1, levels)
-
-
-def _level(path: Path, number: int, field: str) -> float:
-    """One level; an empty field is a level that was not observed."""
     try:
-        return float(field) if field.strip() else float("nan")
-    except ValueError:
+        signatures = tf.saved_model.load(str(model_dir)).signatures
+    except (OSError, ValueError, tf.errors.OpError) as error:
         raise typer.BadParameter(
-            f"{path}, line {number}: {field!r} is not a number; leave the field empty, or write "
-            "nan, for a level that was not observed."
+            f"the model in {model_dir} cannot be loaded; export it again. {error}"
+        ) from None
+    serve = signatures.get("serving_default")
+    inputs = serve.structured_input_signature[1] if serve else {}
+    outputs = serve.structured_outputs if serve else {}
+    if set(inputs) != {"targets"} or not set(_OUTPUTS) <= set(outputs):
+        raise typer.BadParameter(
+            f"{model_dir} must hold a model that export_saved_model wrote, whose serving_default "
+            f"takes targets and returns {', '.join(_OUTPUTS)}; this one takes "
+            f"{', '.join(sorted(inputs)) or 'nothing'} and returns "
+            f"{', '.join(sorted(outputs)) or 'nothing'}."
+        )
+    return serve
+
+
+def parameter_names(model_dir: Path, count: int) -> list[str]:
+    """The names of the parameters; `x0, x1, ...` if no description stands beside the model.
+
+    Raises:
+        typer.BadParameter: if the description cannot be read or belongs to another model.
+    """
+    from ..export import load_solver_info  # imports TensorFlow
+
+    try:
+        return load_solver_info(model_dir)["parameter_names"]
+    except FileNotFoundError:
+        return [f"x{index}" for index in range(count)]
+    except (ValueError, KeyError) as error:
+        raise typer.BadParameter(
+            f"the description of the model in {model_dir} cannot be used; export it again. {error}"
         ) from None
 
 
-def as_table(answer: dict[str, np.ndarray]) -> list[list[str]]:
+def open_output(path: Path | None) -> contextlib.AbstractContextManager[TextIO]:
+    """The file for the CSV, in UTF-8 as names of parameters need it; standard output when None.
+
+    Raises:
+        typer.BadParameter: if it cannot be written.
+    """
+    if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+        return contextlib.nullcontext(sys.stdout)
+    try:
+        return path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise typer.BadParameter(
+            f"--output {path} cannot be written ({error.strerror}); pass a file in a directory "
+            "that exists."
+        ) from None
+
+
+def as_table(answer: dict[str, np.ndarray], names: Sequence[str]) -> list[list[str]]:
     """A header and a line for each row of the answer.
 
     A model that finds several solutions gives a line for each of them, with the numbers of the
     spectrum and of the solution, from 1, in front.
+
+    Args:
+        answer: the outputs of a model, by name.
+        names: of the parameters.
     """
+    from ..solver import Status  # imports TensorFlow
+
     several = answer["status"].ndim == 2
-    count = answer["parameters"].shape[-1]
     header = [*(["spectrum", "solution"] if several else []), "status", "steps", "loss"]
-    header += [f"x{index}" for index in range(count)] + [f"se{index}" for index in range(count)]
+    header += [*names, *(f"se_{name}" for name in names)]
     lines = [header]
     for place in np.ndindex(answer["status"].shape):
         numbers = [

@@ -22,6 +22,8 @@ _LARGEST_VERSION = 2**63 - 1
 # How directories are named while a version is written or removed: no numbers.
 _EXPORTING = "exporting-"
 _REMOVING = "removing-"
+# What makes a directory a model: TensorFlow Serving looks for one of these.
+_GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
 # An export takes seconds or minutes; what is older belongs to nobody.
 _LEFTOVER_SECONDS = 24 * 3600
 
@@ -56,17 +58,14 @@ def check_version(version: Any, base_dir: Path) -> int | None:
     """The version as an int, or None for the next one.
 
     Raises:
-        ValueError: if it is not a positive integer that TensorFlow Serving can read.
+        ValueError: if it, or the next one, is not a positive integer that TensorFlow Serving can
+            read.
         FileExistsError: if the version exists.
     """
     if version is None:
+        _check_number(next_version(base_dir))
         return None
-    whole = isinstance(version, (int, np.integer)) and not isinstance(version, bool)
-    if not whole or not 1 <= version <= _LARGEST_VERSION:
-        raise ValueError(
-            "export_saved_model: version must be a positive integer below 2**63, or None for the "
-            f"next one, got {version!r}."
-        )
+    _check_number(version)
     _refuse_existing(base_dir, int(version))
     return int(version)
 
@@ -133,10 +132,12 @@ def publish(staged: Path, base_dir: Path, version: int | None) -> Path:
         The path of the version directory.
 
     Raises:
+        ValueError: if the next number is one that TensorFlow Serving cannot read.
         FileExistsError: if the given version exists.
     """
     while True:
         number = next_version(base_dir) if version is None else version
+        _check_number(number)
         if version is not None:
             _refuse_existing(base_dir, version)
         target = base_dir / str(number)
@@ -160,11 +161,12 @@ def check_keep(keep: Any) -> None:
 
 
 def remove_old_versions(base_dir: Path, keep: int, newest: int) -> list[int]:
-    """Remove the oldest versions until `keep` are left.
+    """Remove the oldest models until `keep` are left.
 
-    A version is first renamed to a name that is no number, so a server never sees half of one. It
-    unloads a version whose directory is gone. Versions above `newest`, which somebody else wrote
-    meanwhile, count but are never removed; nor is `newest` itself.
+    Only directories that hold a graph count, and only they are removed: whatever else has a number
+    for its name is not ours. A version is first renamed to a name that is no number, so a server
+    never sees half of one. It unloads a version whose directory is gone. Versions above `newest`,
+    which somebody else wrote meanwhile, count but are never removed; nor is `newest` itself.
 
     Args:
         base_dir: where versions are.
@@ -174,7 +176,11 @@ def remove_old_versions(base_dir: Path, keep: int, newest: int) -> list[int]:
     Returns:
         The numbers of the versions removed, ascending.
     """
-    versions = existing_versions(base_dir)
+    versions = {
+        number: name
+        for number, name in existing_versions(base_dir).items()
+        if _is_model(base_dir / name)
+    }
     removed = []
     for number in sorted(versions)[:-keep]:
         if number >= newest:
@@ -197,6 +203,20 @@ def remove_leftovers(base_dir: Path) -> None:
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < old:
                     shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_model(path: Path) -> bool:
+    """Whether an exporter may have written it: a directory, not a link to one, with a graph."""
+    return not path.is_symlink() and any((path / name).is_file() for name in _GRAPH_FILES)
+
+
+def _check_number(version: Any) -> None:
+    whole = isinstance(version, (int, np.integer)) and not isinstance(version, bool)
+    if not whole or not 1 <= version <= _LARGEST_VERSION:
+        raise ValueError(
+            "export_saved_model: version must be a positive integer below 2**63, or None for the "
+            f"number after the highest in base_dir, got {version!r}. Choose a free number."
+        )
 
 
 def _refuse_existing(base_dir: Path, version: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,8 +53,8 @@ def export_saved_model(
         solver: what to export.
         base_dir: the directory of the model; its versions are directories in it. Made if needed.
         version: a positive integer; the number after the highest existing version when None.
-        keep: remove old versions until so many are left, never one above the version written; None
-            keeps all.
+        keep: remove old models until so many are left, never one above the version written; None
+            keeps all. Files, and directories without a graph, are neither counted nor removed.
         units: for people: the unit of the levels under "levels", and of parameters by name.
         relative_tolerance: how far an answer of the reloaded model may differ from the solver's,
             relative to its magnitude or that of the inputs; 1e4 units in the last place when None.
@@ -63,8 +64,8 @@ def export_saved_model(
         The path of the version directory.
 
     Raises:
-        ValueError: for an argument of the wrong kind, or a matrix function that calls Python or
-            must be compiled by XLA.
+        ValueError: for an argument of the wrong kind, or a matrix function that calls Python, must
+            be compiled by XLA, or reads a resource other than variables, such as a lookup table.
         FileExistsError: if the version exists.
         NotADirectoryError: if `base_dir` is a file.
         RuntimeError: if the reloaded model answers differently. After this and any other error,
@@ -108,9 +109,16 @@ def export_saved_model(
         return str(published)
 
 
-def _check_units(units: Mapping[str, str] | None, solver: SpectralSolver) -> None:
+def _check_units(units: Any, solver: SpectralSolver) -> None:
     known = ("levels", *solver.parameterization.parameter_names)
-    for name, unit in (units or {}).items():
+    if units is None:
+        return
+    if not isinstance(units, Mapping):
+        raise ValueError(
+            "export_saved_model: units must be a mapping such as {'levels': 'cm^-1'}, got "
+            f"{units!r}; the names are {', '.join(known)}."
+        )
+    for name, unit in units.items():
         if name not in known or not isinstance(unit, str):
             raise ValueError(
                 f"export_saved_model: units must be strings by parameter name or 'levels', got "
@@ -118,9 +126,10 @@ def _check_units(units: Mapping[str, str] | None, solver: SpectralSolver) -> Non
             )
 
 
-def _check_tolerance(value: float | None) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if value is not None and not (number and 0 <= value < 1):
+def _check_tolerance(value: Any) -> None:
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    # Real numbers have an order, but the class `numbers.Real` declares none against int.
+    if value is not None and not (number and 0 <= value < 1):  # pyright: ignore[reportOperatorIssue]
         raise ValueError(
             f"export_saved_model: relative_tolerance must be a number from 0 to below 1, got "
             f"{value!r}; leave it out for the default."

@@ -182,8 +182,9 @@ def check_runs_anywhere(name: str, traced: Any) -> None:
 
     Raises:
         ValueError: if the graph calls Python, or holds a function that must be compiled by XLA
-            (`jit_compile=True`), which TensorFlow Serving refuses to run unless told otherwise.
-            Both can only come from the user's matrix function.
+            (`jit_compile=True`), which TensorFlow Serving refuses to run unless told otherwise, or
+            reads a resource that is no variable, which would not be saved with it. All of these
+            can only come from the user's matrix function.
     """
     graph = traced.graph.as_graph_def()
     functions = graph.library.function
@@ -201,6 +202,14 @@ def check_runs_anywhere(name: str, traced: Any) -> None:
             f"export_saved_model: the graph of signature {name!r} holds a function with "
             "jit_compile=True, which TensorFlow Serving does not run by default. Remove "
             "jit_compile=True from the matrix function of the solver."
+        )
+    variables = [variable.handle for variable in traced.variables]
+    resources = [tensor for tensor in traced.captured_inputs if tensor.dtype == tf.resource]
+    if any(all(tensor is not handle for handle in variables) for tensor in resources):
+        raise ValueError(
+            f"export_saved_model: the graph of signature {name!r} reads a resource that is no "
+            "variable, such as a lookup table, and only variables are saved with it. In the matrix "
+            "function of the solver, use tf.gather on a constant or a tf.Variable instead."
         )
 
 

@@ -1,10 +1,16 @@
 """The command `eigenfit`."""
 
 import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from typer.testing import CliRunner
 
 from eigenfit.cli.application import application, as_table
@@ -27,6 +33,11 @@ def run(*arguments):
     return CliRunner().invoke(application, [str(argument) for argument in arguments])
 
 
+def message_of(done):
+    """What the command says, without the box that it is printed in."""
+    return " ".join(done.output.replace("│", " ").split())
+
+
 def test_fit_of_a_csv_with_a_gap_and_a_bad_line(solver, model_dir, tmp_path):
     levels = tmp_path / "levels.csv"
     levels.write_text("1,2,4\n1,,4\ninf,2,4\n")
@@ -36,7 +47,7 @@ def test_fit_of_a_csv_with_a_gap_and_a_bad_line(solver, model_dir, tmp_path):
     fit = solver.fit([[1, 2, 4], [1, np.nan, 4], [np.inf, 2, 4]])
     assert [row["status"] for row in rows] == [Status(s).name for s in fit.status.numpy()]
     assert rows[2]["status"] == "INVALID_INPUT"
-    printed = np.array([[float(row[f"x{k}"]) for k in range(3)] for row in rows])
+    printed = np.array([[float(row[f"r{k}"]) for k in range(3)] for row in rows])
     np.testing.assert_array_equal(printed, fit.parameters.numpy())
 
 
@@ -64,7 +75,7 @@ def test_a_wrong_line_is_one_clear_error(model_dir, tmp_path, monkeypatch, text,
     (tmp_path / "x.csv").write_text(text)
     done = run("fit", model_dir, "x.csv")
     assert done.exit_code == 2
-    assert message in " ".join(done.output.replace("│", " ").split())
+    assert message in message_of(done)
 
 
 def test_the_base_directory_in_place_of_a_version(model_dir, tmp_path):
@@ -79,7 +90,106 @@ def test_wrong_npy_is_one_clear_error(model_dir, tmp_path, monkeypatch):
     np.save("x.npy", np.ones((2, 3), complex))
     done = run("fit", model_dir, "x.npy")
     assert done.exit_code == 2
-    assert "must hold real numbers" in " ".join(done.output.replace("│", " ").split())
+    assert "must hold real numbers" in message_of(done)
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("no_such/out.csv", "No such file or directory"), (".", "is a directory")],
+)
+def test_a_wrong_output_is_noticed_before_the_fit(
+    model_dir, tmp_path, monkeypatch, output, message
+):
+    def fit(*arguments):
+        raise AssertionError("the table was made")
+
+    monkeypatch.setattr("eigenfit.cli.application.as_table", fit)
+    monkeypatch.chdir(tmp_path)
+    Path("levels.csv").write_text("1,2,4\n")
+    done = run("fit", model_dir, "levels.csv", "--output", output)
+    assert done.exit_code == 2
+    assert message in message_of(done)
+
+
+def test_the_output_may_take_the_place_of_the_targets(model_dir, tmp_path):
+    levels = tmp_path / "levels.csv"
+    levels.write_text("1,2,4\n")
+    done = run("fit", model_dir, levels, "--output", levels)
+    assert done.exit_code == 0, done.output
+    assert levels.read_text().splitlines()[1].startswith("CONVERGED,")
+
+
+class Other(tf.Module):
+    """A model of another program."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float64, "pixels")])
+    def classify(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": 2.0 * pixels}
+
+
+def test_a_model_of_another_program_is_one_clear_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("levels.csv").write_text("1,2,4\n")
+    other = Other()
+    tf.saved_model.save(other, "other", signatures=other.classify)
+    done = run("fit", "other", "levels.csv")
+    assert done.exit_code == 2
+    assert "must hold a model that export_saved_model wrote" in message_of(done)
+    assert "this one takes pixels and returns scores" in message_of(done)
+    Path("other/saved_model.pb").write_bytes(b"junk")
+    done = run("fit", "other", "levels.csv")
+    assert done.exit_code == 2
+    assert "the model in other cannot be loaded" in message_of(done)
+
+
+def test_the_columns_have_the_names_of_the_parameters(model_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("levels.csv").write_text("1,2,4\n")
+    done = run("fit", model_dir, "levels.csv")
+    assert done.stdout.startswith("status,steps,loss,r0,r1,r2,se_r0,se_r1,se_r2\n")
+    shutil.copytree(model_dir, "copy")
+    description = Path("copy/assets.extra/eigenfit.json")
+    names = ["J,1", 'the "gap"', "σ"]
+    info = json.loads(description.read_text())
+    description.write_text(json.dumps({**info, "parameter_names": names}))
+    done = run("fit", "copy", "levels.csv", "--output", "out.csv")
+    assert done.exit_code == 0, done.output
+    with Path("out.csv").open(newline="", encoding="utf-8") as file:
+        header, line = csv.reader(file)
+    assert header[3:] == [*names, *(f"se_{name}" for name in names)]
+    assert len(line) == len(header)
+    description.write_text(json.dumps({**info, "graph_sha256": "of another"}))
+    done = run("fit", "copy", "levels.csv")
+    assert done.exit_code == 2
+    assert "describes another graph" in message_of(done)
+    description.unlink()
+    done = run("fit", "copy", "levels.csv")
+    assert done.stdout.startswith("status,steps,loss,x0,x1,x2,se_x0,se_x1,se_x2\n")
+
+
+PROGRAM = """
+import sys
+import eigenfit.cli.application
+assert "tensorflow" not in sys.modules
+from eigenfit.cli.main import main
+main()
+"""
+
+
+def test_a_closed_pipe_ends_quietly_and_tensorflow_waits_for_a_fit(model_dir, tmp_path):
+    (tmp_path / "levels.csv").write_text("1,2,4\n")
+    command = [sys.executable, "-c", PROGRAM, "fit", model_dir, tmp_path / "levels.csv"]
+    # Unbuffered, the lines would be written at once and not when Python ends.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run(
+            command, stdout=pipe, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
+    assert done.returncode == 1
+    for word in ("Traceback", "BrokenPipeError", "AssertionError"):
+        assert word not in done.stderr
 
 
 def test_version():
@@ -98,8 +208,8 @@ def test_several_solutions_have_a_line_each():
         "parameters": np.array([[[1.0], [np.nan]]]),
         "standard_errors": np.array([[[0.25], [np.nan]]]),
     }
-    assert as_table(answer) == [
-        ["spectrum", "solution", "status", "steps", "loss", "x0", "se0"],
+    assert as_table(answer, ["gap"]) == [
+        ["spectrum", "solution", "status", "steps", "loss", "gap", "se_gap"],
         ["1", "1", "CONVERGED", "4", "0.5", "1.0", "0.25"],
         ["1", "2", "NO_OTHER", "0", "nan", "nan", "nan"],
     ]

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +96,9 @@ def test_description_with_units_and_bounds(tmp_path):
     assert info["priors"] == {"shift": [1.0, 2.0]}
     with pytest.raises(ValueError, match=r"units must be strings .*'field'.* levels, shift"):
         export_saved_model(solver, tmp_path, units={"field": "T"})
+    for wrong in (["levels"], "levels", []):
+        with pytest.raises(ValueError, match=r"units must be a mapping .*names are levels, shift"):
+            export_saved_model(solver, tmp_path, units=wrong)  # pyright: ignore[reportArgumentType]
 
 
 def test_description_of_another_graph_is_refused(model, tmp_path):
@@ -132,9 +136,9 @@ def test_report_of_a_validated_model(model):
 @pytest.mark.usefixtures("only_spectrum")
 def test_old_versions_are_removed_and_never_a_newer_one(tmp_path):
     solver = SpectralSolver(Symmetric(2))
-    (tmp_path / "3").mkdir()
-    (tmp_path / "00000004").mkdir()
-    (tmp_path / "9").mkdir()
+    for name in ("3", "00000004", "9"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_text("model")
     export_saved_model(solver, tmp_path, version=5, keep=2, measure_latency=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["5", "9"]
     export_saved_model(solver, tmp_path, keep=1, measure_latency=False)
@@ -147,10 +151,11 @@ def test_old_versions_are_removed_and_never_a_newer_one(tmp_path):
 @pytest.mark.usefixtures("only_spectrum")
 def test_tolerance_by_name(tmp_path):
     solver = SpectralSolver(Symmetric(2))
-    for wrong in (-1e-9, 1.0, "tight"):
+    for wrong in (-1e-9, 1.0, np.nan, True, "tight", "0.001", np.float32(2)):
         with pytest.raises(ValueError, match="relative_tolerance must be a number from 0"):
             export_saved_model(solver, tmp_path, relative_tolerance=wrong)  # pyright: ignore[reportArgumentType]
+    tolerance: Any = np.float32(2**-10)  # a real number, though not one of Python's
     version_dir = export_saved_model(
-        solver, tmp_path, relative_tolerance=1e-12, measure_latency=False
+        solver, tmp_path, relative_tolerance=tolerance, measure_latency=False
     )
-    assert report_of(version_dir)["tolerance"] == {"relative": 1e-12, "integers": 0}
+    assert report_of(version_dir)["tolerance"] == {"relative": 2**-10, "integers": 0}

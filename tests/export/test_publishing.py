@@ -17,6 +17,7 @@ from eigenfit.export.publishing import (
     existing_versions,
     next_version,
     publish,
+    remove_old_versions,
     staging_directory,
 )
 from eigenfit.solver import SpectralSolver, Symmetric
@@ -64,6 +65,33 @@ def test_a_file_named_like_a_version_counts(tmp_path):
 def test_version_must_be_a_positive_integer(tmp_path, version):
     with pytest.raises(ValueError, match="version must be a positive integer"):
         check_version(version, tmp_path)
+
+
+def test_no_version_follows_the_largest(tmp_path):
+    (tmp_path / str(2**63 - 1)).mkdir()
+    staged = make_model(tmp_path)
+    message = rf"version must be a positive integer below 2\*\*63, .* got {2**63}\. Choose"
+    with pytest.raises(ValueError, match=message):
+        check_version(None, tmp_path)
+    with pytest.raises(ValueError, match=message):
+        publish(staged, tmp_path, None)
+    assert names(tmp_path) == sorted([str(2**63 - 1), staged.name])
+    assert check_version(5, tmp_path) == 5
+
+
+def test_only_models_are_counted_and_removed(tmp_path):
+    for name in ("1", "2", "3", "2027"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_text("model")
+    (tmp_path / "3" / "saved_model.pb").rename(tmp_path / "3" / "saved_model.pbtxt")
+    (tmp_path / "4" / "data").mkdir(parents=True)  # a directory of something else
+    (tmp_path / "5").symlink_to(tmp_path / "1")
+    (tmp_path / "2026").write_text("the accounts of the year")
+    assert remove_old_versions(tmp_path, keep=3, newest=2027) == [1]
+    assert names(tmp_path) == ["2", "2026", "2027", "3", "4", "5"]
+    assert remove_old_versions(tmp_path, keep=1, newest=2027) == [2, 3]
+    assert names(tmp_path) == ["2026", "2027", "4", "5"]
+    assert next_version(tmp_path) == 2028
 
 
 def test_version_may_be_a_numpy_integer(tmp_path):

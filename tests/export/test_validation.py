@@ -170,6 +170,21 @@ def test_a_matrix_compiled_by_xla_is_refused(tmp_path):
 
 
 @pytest.mark.usefixtures("only_spectrum")
+def test_a_matrix_with_a_lookup_table_is_refused(tmp_path):
+    keys, values = tf.constant([0], tf.int64), tf.constant([2.0], tf.float64)
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), 0.0)
+
+    def looked_up(parameters):
+        slope = table.lookup(tf.zeros_like(parameters[:, 0], tf.int64))
+        return two_by_two(slope * parameters[:, 0], parameters[:, 1])
+
+    message = r"signature 'spectrum' reads a resource .*lookup table.* use tf\.gather"
+    with pytest.raises(ValueError, match=message):
+        export_saved_model(SpectralSolver(Nonlinear(looked_up, n=2, p=2)), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("only_spectrum")
 def test_a_constant_variable_of_the_matrix_is_exported(tmp_path):
     slope = tf.Variable(2.0, trainable=False, dtype=tf.float64)
 

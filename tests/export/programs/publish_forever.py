@@ -24,6 +24,7 @@ FILES = 20
 
 while True:
     with publishing.staging_directory(base_dir) as staged:
+        (staged / "saved_model.pb").write_text("what makes it a model")
         for number in range(FILES):
             (staged / f"part{number}").write_text("x" * 2000)
         published = publishing.publish(staged, base_dir, None)

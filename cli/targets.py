@@ -1,0 +1,101 @@
+"""The spectra in a file; what is wrong with it is an error for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import typer
+
+
+def read_targets(path: Path, levels: int) -> np.ndarray:
+    """The targets in a file, `[rows, levels]`.
+
+    Args:
+        path: a NumPy file if its name ends in `.npy`, else CSV.
+        levels: how many a spectrum has.
+
+    Returns:
+        Real numbers; NaN where a level was not observed.
+
+    Raises:
+        typer.BadParameter: if the file holds anything else.
+    """
+    return _read_npy(path, levels) if path.suffix == ".npy" else _read_csv(path, levels)
+
+
+def _read_npy(path: Path, levels: int) -> np.ndarray:
+    try:
+        with path.open("rb") as file:
+            targets = np.lib.format.read_array(file, allow_pickle=False)
+    except ValueError:  # NumPy's message recommends pickle
+        raise typer.BadParameter(
+            f"{path} is not a NumPy file of numbers; write it with numpy.save, from an array of "
+            f"real numbers of shape (spectra, {levels})."
+        ) from None
+    if targets.dtype.kind not in "iuf" or targets.shape[1:] != (levels,):
+        raise typer.BadParameter(
+            f"{path} must hold real numbers of shape (spectra, {levels}), got {targets.dtype} "
+            f"of shape {targets.shape}."
+        )
+    return targets
+
+
+def _read_csv(path: Path, levels: int) -> np.ndarray:
+    lines = _csv_lines(path)
+    if levels == 1:
+        # An empty line is an empty field. The newline at the end of the file begins no line.
+        lines = [(number, line or [""]) for number, line in lines]
+    while levels > 1 and lines and _is_blank(lines[-1][1]):
+        lines.pop()
+    rows = []
+    for number, line in lines:
+        if levels > 1 and _is_blank(line):
+            raise typer.BadParameter(
+                f"{path}, line {number}: the line is blank; remove it, or write "
+                f"{',' * (levels - 1)} for a spectrum of which no level was observed."
+            )
+        if len(line) != levels:
+            raise typer.BadParameter(
+                f"{path}, line {number}: expected {levels} levels between commas, got {len(line)}."
+            )
+        rows.append([_level(path, number, field) for field in line])
+    return np.array(rows, dtype=float).reshape(-1, levels)
+
+
+def _csv_lines(path: Path) -> list[tuple[int, list[str]]]:
+    """The fields of every line, and its number from 1."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # Excel writes a byte order mark in front
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise typer.BadParameter(
+            f"{path}, line {number}: the byte 0x{error.object[error.start]:02x} is not UTF-8; save "
+            "the file as CSV in UTF-8."
+        ) from None
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        return [(reader.line_num, line) for line in reader]
+    except csv.Error as error:
+        raise typer.BadParameter(
+            f"{path}, line {reader.line_num}: the line is not CSV ({error}); write numbers with "
+            "commas between them."
+        ) from None
+
+
+def _is_blank(line: list[str]) -> bool:
+    """Whether nothing is on the line; commas with nothing between them are something."""
+    return len(line) <= 1 and not "".join(line).strip()
+
+
+def _level(path: Path, number: int, field: str) -> float:
+    """One level; an empty field is a level that was not observed."""
+    try:
+        return float(field) if field.strip() else float("nan")
+    except ValueError:
+        raise typer.BadParameter(
+            f"{path}, line {number}: {field!r} is not a number; leave the field empty, or write "
+            "nan, for a level that was not observed."
+        ) from None

@@ -1,0 +1,73 @@
+"""Spectra read from files."""
+
+import numpy as np
+import pytest
+import typer
+
+from eigenfit.cli.targets import read_targets
+
+NAN = np.nan
+
+
+def read(path, content, levels):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_targets(path, levels)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.5\n\n2.5\n", [[1.5], [NAN], [2.5]]),
+        ("1.5\r\n\r\n2.5\r\n", [[1.5], [NAN], [2.5]]),
+        ("\n1.5", [[NAN], [1.5]]),
+        ("1.5\n\n", [[1.5], [NAN]]),  # as many spectra as `wc -l` counts lines
+        ('1.5\n""\n \nnan\n', [[1.5], [NAN], [NAN], [NAN]]),
+        ("", np.empty((0, 1))),
+    ],
+)
+def test_every_line_of_a_single_column_is_a_spectrum(tmp_path, text, expected):
+    np.testing.assert_array_equal(read(tmp_path / "x.csv", text, 1), expected)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n\r\n", "\n \n\n"])
+def test_blank_lines_at_the_end_are_no_spectra(tmp_path, end):
+    targets = read(tmp_path / "x.csv", "1,2\n,\n3,4" + end, 2)
+    np.testing.assert_array_equal(targets, [[1, 2], [NAN, NAN], [3, 4]])
+
+
+@pytest.mark.parametrize("text", ["1,2,3\n\n4,5,6\n", "1,2,3\n  \n4,5,6\n\n", "0,0,0\n\n\n1,2,3"])
+def test_a_blank_line_between_spectra_is_an_error(tmp_path, text):
+    with pytest.raises(typer.BadParameter, match=r"line 2: the line is blank; .* write ,, for"):
+        read(tmp_path / "x.csv", text, 3)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_level(tmp_path):
+    targets = read(tmp_path / "x.csv", "1,2\r\n3,4\r\n".encode("utf-8-sig"), 2)
+    np.testing.assert_array_equal(targets, [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"1,2\n3,\xe9\n", r"line 2: the byte 0xe9 is not UTF-8; save"),
+        ("1,2\n".encode("utf-16"), r"line 1: the byte 0xff is not UTF-8; save"),
+        (b"1,2\n" + b"3" * 200_000, r"line 2: the line is not CSV"),
+    ],
+)
+def test_what_is_no_csv_is_one_clear_error(tmp_path, content, message):
+    with pytest.raises(typer.BadParameter, match=message):
+        read(tmp_path / "x.csv", content, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"1,2\n3,4\n", b"PK\x03\x04 an .npz", b"\x93NUMPY\x01"])
+def test_what_is_no_npy_is_one_clear_error(tmp_path, content):
+    with pytest.raises(typer.BadParameter, match=r"write it with numpy\.save") as caught:
+        read(tmp_path / "x.npy", content, 2)
+    assert "pickle" not in str(caught.value)
+
+
+def test_an_npy_of_objects_is_one_clear_error(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[1.0, None]]), allow_pickle=True)
+    with pytest.raises(typer.BadParameter, match=r"write it with numpy\.save") as caught:
+        read_targets(tmp_path / "x.npy", 2)
+    assert "pickle" not in str(caught.value)
