@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +11,12 @@ import numpy as np
 
 from .metadata import SignatureInfo, TensorInfo
 
-_KINDS = {"f": "real numbers", "i": "whole numbers", "u": "whole numbers of at least 0"}
+_KINDS = {
+    "f": "real numbers",
+    "i": "whole numbers",
+    "u": "whole numbers of at least 0",
+    "O": "text",
+}
 _ALLOWED = {"f": "iuf", "i": "iu", "u": "iu", "b": "b", "c": "iufc", "O": "OSU"}
 
 
@@ -28,6 +35,8 @@ def as_array(argument: str, value: Any) -> np.ndarray:
 def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.ndarray:
     """The array in the dtype of a model; a float32 model gets float64 numbers rounded.
 
+    Among real numbers in a list None becomes NaN: many programs write "not observed" so.
+
     Args:
         argument: its name, for messages.
         array: what was passed.
@@ -37,7 +46,13 @@ def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.nda
         ValueError: for numbers of a kind that would lose their meaning, and whole numbers that do
             not fit.
     """
-    if dtype is None or array.dtype == dtype:
+    if dtype is None:
+        return array
+    if array.dtype.kind == "O" and dtype.kind == "O":
+        _check_text(argument, array)
+    if array.dtype.kind == "O" and dtype.kind == "f":
+        array = _nan_for_none(array)
+    if array.dtype == dtype:
         return array
     if array.dtype.kind not in _ALLOWED.get(dtype.kind, dtype.kind):
         kinds = _KINDS.get(dtype.kind, f"{dtype.name} values")
@@ -137,6 +152,23 @@ def named_inputs(
     if signature.by_rows:
         _check_rows(inputs)
     return inputs
+
+
+def _check_text(argument: str, array: np.ndarray) -> None:
+    for entry in array.ravel().tolist():
+        if not isinstance(entry, (str, bytes)):
+            raise ValueError(f"{argument} must hold text as str or bytes, got {entry!r}.")
+
+
+def _nan_for_none(array: np.ndarray) -> np.ndarray:
+    """The numbers of a list as an array of numbers; anything else stays as it is."""
+    entries = array.ravel().tolist()
+    numeric = all(entry is None or isinstance(entry, numbers.Real) for entry in entries)
+    # A lone None is a value that is missing, not one that was not observed.
+    if array.ndim == 0 or not numeric:
+        return array
+    filled = [math.nan if entry is None else entry for entry in entries]
+    return np.asarray(filled).reshape(array.shape)
 
 
 def _check_names(what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]) -> None:

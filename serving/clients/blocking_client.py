@@ -40,7 +40,8 @@ class BlockingClient(ClientBase, abc.ABC):
         for a row does not depend on the others, nor on how the rows are divided into requests.
 
         Args:
-            targets: `[B, m]`, the observed levels; NaN where a level was not observed.
+            targets: `[B, m]`, the observed levels; NaN where a level was not observed, or None in
+                a list.
             initial: `[B, p]`, where to start; NaN entries, and None, leave it to the solver.
             weights: `[B, m]`, 1 / sigma of each level; NaN and None mean 1.
             tolerance: one number or `[B]`; NaN and None mean the default of the model.

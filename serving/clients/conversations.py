@@ -155,8 +155,8 @@ class Conversations:
     def _pieces(
         self, name: str, signature: SignatureInfo, inputs: Mapping[str, np.ndarray]
     ) -> Conversation[list[Prediction]]:
-        most = self._most_rows if signature.by_rows else None
-        pieces = split(inputs, most)
+        # Without rows there is nothing to divide: inputs may be scalars, differ in length, or none.
+        pieces = split(inputs, self._most_rows) if signature.by_rows else [dict(inputs)]
         answers = yield [Call("predict", name, piece, signature) for piece in pieces]
         done: list[Prediction] = []
         for piece, answer in zip(pieces, answers, strict=True):

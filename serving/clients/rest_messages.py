@@ -52,13 +52,14 @@ class RestMessages:
         """The request for a call.
 
         Raises:
-            ServingError: UNIMPLEMENTED for values that REST cannot carry.
+            ServingError: UNIMPLEMENTED for values that REST cannot carry, and without inputs.
         """
         if call.kind == "status":
             return HttpRequest("GET", self._model + self._version, None)
         chosen = self._model + self._version + self._label
         if call.kind == "metadata":
             return HttpRequest("GET", f"{chosen}/metadata", None)
+        self._check_inputs(call)
         self._check_numbers(call)
         inputs = {name: array.tolist() for name, array in call.inputs.items()}
         # `json` writes the shortest text that gives the same double back, and NaN and Infinity in
@@ -85,19 +86,30 @@ class RestMessages:
             code = grpc.StatusCode.INTERNAL
             raise ServingError(code, text, call.signature, self._where) from error
 
+    def _check_inputs(self, call: Call) -> None:
+        if call.offered is not None and not call.offered.inputs:
+            raise self._unimplemented(
+                call,
+                "REST cannot ask a signature without inputs; TensorFlow Serving refuses such "
+                "requests. Use GrpcClient.",
+            )
+
     def _check_numbers(self, call: Call) -> None:
         offered = call.offered
         tensors = {} if offered is None else {**offered.inputs, **offered.outputs}
         for name, info in tensors.items():
             dtype = info.dtype
             if dtype is None or dtype.kind not in _NUMBERS or dtype.name == "float16":
-                message = (
+                raise self._unimplemented(
+                    call,
                     f"REST cannot carry {name!r}, which is {info}; the REST interface of "
                     "TensorFlow Serving knows no complex and half-precision numbers, and this "
-                    "client no text. Use GrpcClient."
+                    "client no text. Use GrpcClient.",
                 )
-                code = grpc.StatusCode.UNIMPLEMENTED
-                raise ServingError(code, message, call.signature, self._where)
+
+    def _unimplemented(self, call: Call, message: str) -> ServingError:
+        code = grpc.StatusCode.UNIMPLEMENTED
+        return ServingError(code, message, call.signature, self._where)
 
 
 def _prediction(call: Call, content: Any) -> Prediction:

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 
 from . import protos
-from .codes import Code, ServingError
+from .codes import Code, ServingError, invalid_argument
 from .core import ServerCore
 from .grpc_services import ModelService, PredictionService
 from .grpc_unreadable import RefuseUnreadable
@@ -59,8 +59,7 @@ class GrpcServer:
         address = f"{_in_brackets(options.host)}:{options.port}"
         try:
             if options.ssl_config_file:
-                credentials = _credentials(options.ssl_config_file)
-                port = self._server.add_secure_port(address, credentials)
+                port = self._listen_with_tls(address, options.ssl_config_file)
             else:
                 port = self._server.add_insecure_port(address)
             if options.grpc_socket_path:
@@ -69,9 +68,33 @@ class GrpcServer:
             raise ServingError(Code.UNAVAILABLE, f"Cannot listen on {address}: {error}") from None
         return port
 
+    def _listen_with_tls(self, address: str, file: str) -> int:
+        credentials = _credentials(file)
+        try:
+            return self._server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            # gRPC raises the same for both reasons; only its log tells them apart.
+            raise ServingError(
+                Code.UNAVAILABLE,
+                f"Cannot listen on {address} with TLS: the address is taken, or the certificate or "
+                f"key in ssl_config_file {file} could not be used. server_key, server_cert and "
+                "custom_ca must be PEM, with \\n for the ends of lines, and server_key the private "
+                f"key of server_cert. gRPC says: {error}",
+            ) from None
+
 
 def _credentials(file: str) -> grpc.ServerCredentials:
     config = parse_text("SSLConfig", read_text(file))
+    for name in ("server_key", "server_cert"):
+        if not getattr(config, name):
+            raise invalid_argument(
+                f"ssl_config_file {file} has no {name}; TLS needs a certificate and its key, in PEM"
+            )
+    if config.client_verify and not config.custom_ca:
+        raise invalid_argument(
+            f"ssl_config_file {file} has client_verify but no custom_ca; give the certificate of "
+            "the authority that signed those of the clients, in PEM"
+        )
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,

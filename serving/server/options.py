@@ -9,12 +9,14 @@ import dataclasses
 class ServerOptions:
     """The flags, under the names that `tensorflow_model_server` gives them.
 
+    `start_server` refuses numbers that are out of range.
+
     Attributes:
         model_base_path: the directory whose numbered directories are versions of the one model.
             Not used with `model_config_file`.
         model_name: the name of that model.
         model_config_file: a ModelServerConfig in text form, for several models.
-        model_config_file_poll_wait_seconds: how often to read that file again; 0: never.
+        model_config_file_poll_wait_seconds: how often to read that file again; 0 or less: never.
         port: gRPC; 0: any free port.
         rest_api_port: REST; None: no REST. On the command line 0 means no REST, as
             `tensorflow_model_server` has it; here 0 means any free port.
@@ -28,15 +30,17 @@ class ServerOptions:
         enable_per_model_batching_parameters: read them from `batching_params.pbtxt` in the version
             directory instead; a version without this file is not batched. The threads are shared
             and stay as `batching_parameters_file` has them.
-        file_system_poll_wait_seconds: how often to look for new versions; 0: only at the start.
+        file_system_poll_wait_seconds: how often to look for new versions; 0 or less: only at the
+            start.
         monitoring_config_file: a MonitoringConfig in text form; switches on the Prometheus page.
         ssl_config_file: an SSLConfig in text form; gRPC then speaks TLS only.
         enable_grpc_healthcheck_service: answer grpc.health.v1.
-        max_num_load_retries: how often to try again to load a version.
-        load_retry_interval_micros: how long to wait before that.
+        max_num_load_retries: how often to try again to load a version; 0: one attempt.
+        load_retry_interval_micros: how long to wait before that; 0 or less: not at all.
         tensorflow_intra_op_parallelism: threads within an operation; 0: chosen by TensorFlow.
             As in TensorFlow, the first session of a process decides for all.
-        tensorflow_inter_op_parallelism: operations at a time; the same holds.
+        tensorflow_inter_op_parallelism: operations at a time; the same holds. Less than 0: one, in
+            the thread of the request.
         tensorflow_session_parallelism: both, if neither of the two is given. All three are an
             error.
         saved_model_tags: of the graph to load, separated by commas.

@@ -18,6 +18,7 @@ from .loading import make_loader
 from .manager import ModelManager
 from .metrics import ServerMetrics
 from .model_config import ModelSettings, parse_config, settings_of
+from .option_ranges import check_ranges
 from .options import ServerOptions
 from .rest_handler import RestHandler
 from .rest_server import RestServer
@@ -102,6 +103,7 @@ def start_server(options: ServerOptions) -> RunningServer:
         >>> with start_server(options) as server:  # doctest: +SKIP
         ...     channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
     """
+    check_ranges(options)
     settings = _initial_settings(options)
     batcher = _batcher(options)
     metrics = ServerMetrics()

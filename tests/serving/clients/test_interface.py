@@ -62,6 +62,21 @@ def test_anything_more_asks_fit_with_neutral_values_for_the_rest(kind):
 
 
 @every_client
+def test_none_in_lists_is_nan(kind):
+    model = pretended()
+    targets = [[1, None, 3.5], [None, None, None]]
+    with client_of(kind, model) as client:
+        client.fit(targets)
+        client.fit(targets, targets, tolerance=[None, 1e-6])
+    with_nan = [[1.0, np.nan, 3.5], [np.nan] * 3]
+    (_, first), (_, second) = model.requests
+    for array in (first["targets"], second["targets"], second["initial"]):
+        assert array.dtype == np.float64
+        np.testing.assert_array_equal(array, with_nan)
+    np.testing.assert_array_equal(second["tolerance"], [np.nan, 1e-6])
+
+
+@every_client
 def test_spectrum_and_predict(kind):
     model = pretended()
     with client_of(kind, model) as client:

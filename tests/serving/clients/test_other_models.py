@@ -3,6 +3,7 @@
 import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from eigenfit.serving import ServingError
 
@@ -42,6 +43,69 @@ def test_half_plus_two_is_no_model_of_eigenfit(kind):
         np.testing.assert_array_equal(
             client.predict("serving_default", {"x": [2.0, 4.0]})["y"], [3.0, 4.0]
         )
+
+
+def without_rows():
+    """Signatures whose inputs have no rows in common: those of eigenfit are not like that."""
+    number, numbers, any_rank = ([], np.float64), ([-1], np.float64), (None, np.float64)
+    definitions = {
+        "nothing": definition({}, {"y": numbers}),
+        "scalar": definition({"x": number}, {"y": number}),
+        "any": definition({"x": any_rank}, {"y": any_rank}),
+        "scaled": definition({"alpha": number, "x": numbers}, {"y": numbers}),
+        "outer": definition({"a": any_rank, "b": numbers}, {"y": any_rank}),
+        "text": definition({"x": ([-1], tf.string)}, {"y": numbers}),
+    }
+
+    def compute(signature, inputs):
+        if signature == "nothing":
+            return {"y": np.array([1.0, 2.0])}
+        if signature == "outer":
+            return {"y": np.multiply.outer(inputs["a"], inputs["b"])}
+        return {"y": np.asarray(inputs.get("alpha", 2.0) * inputs["x"])}
+
+    return FakeModel(definitions, compute)
+
+
+@every_client
+def test_signatures_without_rows_are_asked_whole(kind):
+    model = without_rows()
+    with client_of(kind, model, max_batch_rows=1) as client:
+        for signature, inputs, expected in [
+            ("scalar", {"x": 2.5}, 5.0),
+            ("any", {"x": 2.5}, 5.0),
+            ("any", {"x": [1.0, 2.0]}, [2.0, 4.0]),
+            ("scaled", {"alpha": 3.0, "x": [1.0, 2.0]}, [3.0, 6.0]),
+            ("scaled", {"x": [1.0, 2.0], "alpha": 3.0}, [3.0, 6.0]),
+            ("outer", {"a": [2.0], "b": [1.0, 2.0, 3.0]}, [[2.0, 4.0, 6.0]]),
+            ("outer", {"a": 2.0, "b": [1.0, 2.0]}, [2.0, 4.0]),
+        ]:
+            answer = client.predict(signature, inputs)["y"]
+            assert answer.shape == np.shape(expected)
+            np.testing.assert_array_equal(answer, expected)
+    assert len(model.requests) == 7
+
+
+@every_client
+def test_signatures_without_inputs(kind):
+    model = without_rows()
+    with client_of(kind, model) as client:
+        if "grpc" in kind:
+            np.testing.assert_array_equal(client.predict("nothing", {})["y"], [1.0, 2.0])
+            return
+        with pytest.raises(ServingError, match="REST cannot ask a signature without") as caught:
+            client.predict("nothing", {})
+    assert caught.value.code is grpc.StatusCode.UNIMPLEMENTED
+    assert model.requests == []
+
+
+@every_client
+def test_what_is_neither_a_number_nor_text(kind):
+    with client_of(kind, without_rows()) as client:
+        with pytest.raises(ValueError, match="x must hold real numbers, got dtype object"):
+            client.predict("scalar", {"x": None})
+        with pytest.raises(ValueError, match="x must hold text as str or bytes, got None"):
+            client.predict("text", {"x": ["a", None]})
 
 
 @every_client

@@ -98,6 +98,13 @@ def test_every_method(kind, model, solver, targets, rng):
             client.covariance(good, weights[:2], targets[:2]),
             solver.covariance(good, weights[:2], targets[:2]),
         )
+        assert np.isnan(targets[1, 2])
+        with_none = [targets[0].tolist(), [*targets[1, :2].tolist(), None]]
+        assert_same(
+            kind,
+            client.covariance(good, weights[:2], with_none),
+            solver.covariance(good, weights[:2], targets[:2]),
+        )
         matrix = client.predict("matrix", {"parameters": good})["matrix"]
         np.testing.assert_array_equal(matrix, np.asarray(solver.matrix(good)))
         empty = client.covariance(np.zeros((0, 3)))

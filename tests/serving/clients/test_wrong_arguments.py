@@ -26,6 +26,14 @@ CALLS = {
         lambda client: client.fit([["a", "b", "c"]]),
         "targets must hold real numbers, got dtype <U1.",
     ),
+    "none among text": (
+        lambda client: client.fit([["a", None, "c"]]),
+        "targets must hold real numbers, got dtype object.",
+    ),
+    "none among whole numbers": (
+        lambda client: client.fit(GOOD, max_steps=[1, None]),
+        "max_steps must hold whole numbers, got dtype object.",
+    ),
     "bool": (lambda client: client.fit(GOOD > 0), "targets must hold real numbers, got dtype bool"),
     "initial": (
         lambda client: client.fit(GOOD, initial=np.ones((2, 4))),

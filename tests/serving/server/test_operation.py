@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from typing import Any
 
 import grpc
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from eigenfit.serving.server import ServerOptions, ServingError, start_server
 from eigenfit.serving.server.command import main
 from eigenfit.serving.server.flags import parse_flags
+from eigenfit.serving.server.grpc_server import GrpcServer
 from eigenfit.serving.server.protos import prediction_service
 from tests.serving.certificate import CERTIFICATE, KEY
 
@@ -189,6 +191,39 @@ def test_wrong_ssl_config(many_path, tmp_path, monkeypatch, caplog, content, tol
     (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
     assert told in record.getMessage()
     assert record.exc_info is None
+
+
+JUNK = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "certificate", "more", "told"),
+    [
+        (KEY, JUNK, "", "the certificate or key in ssl_config_file .* could not be used"),
+        ("x", CERTIFICATE, "", "the certificate or key in ssl_config_file .* could not be used"),
+        (KEY, CERTIFICATE, 'custom_ca: "x"', "server_cert and custom_ca must be PEM"),
+        ("", CERTIFICATE, "", "ssl_config_file .* has no server_key"),
+        (KEY, "", "", "ssl_config_file .* has no server_cert"),
+        (KEY, CERTIFICATE, "client_verify: true", "has client_verify but no custom_ca"),
+    ],
+)
+def test_wrong_certificates(tmp_path, key, certificate, more, told):
+    file = tmp_path / "ssl"
+    text = f'server_key: "{key}" server_cert: "{certificate}" {more}'
+    file.write_text(text.replace("\n", "\\n"))
+    core: Any = None  # is not asked before a port is open
+    with pytest.raises(ServingError, match=told):
+        GrpcServer(core, ServerOptions(port=0, ssl_config_file=str(file)))
+
+
+def test_port_in_use_with_tls(tmp_path):
+    file = tmp_path / "ssl"
+    file.write_text(f'server_key: "{KEY}" server_cert: "{CERTIFICATE}"'.replace("\n", "\\n"))
+    core: Any = None  # is not asked before a port is open
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = ServerOptions(port=taken.getsockname()[1], ssl_config_file=str(file))
+        with pytest.raises(ServingError, match="with TLS: the address is taken, or"):
+            GrpcServer(core, options)
 
 
 @pytest.mark.parametrize("verify", [False, True])

@@ -27,6 +27,8 @@ def test_routes_to_a_version(client, path):
         ("POST", MANY, 400, f"Malformed request: POST {MANY}"),
         ("POST", MANY + ":predict?x=1", 400, f"Malformed request: POST {MANY}:predict?x=1"),
         ("GET", MANY + "/versions/1?x=1", 400, f"Malformed request: GET {MANY}/versions/1?x=1"),
+        # A query string is part of the path, and so of the name of the model.
+        ("GET", MANY + "?x=1", 404, "Could not find any versions of model many?x=1"),
         ("GET", "/v1/models", 400, "Missing model name in request."),
         ("GET", "/v1/models/m", 404, "Could not find any versions of model m"),
         ("GET", MANY + "/versions/7", 404, "Could not find version 7 of model many"),
