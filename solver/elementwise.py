@@ -55,7 +55,7 @@ def in_row_packets(function: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor) 
     count = tf.shape(rows)[0]
     # Copies of a row: any other might be one that the function does not allow.
     copies = tf.repeat(rows[:1], -count % _PACKET, axis=0)
-    # Derivatives of slices have no known shape, which those of tf.linalg.diag and others need. Those
-    # of a reshape have: so there is one before the function and one behind it.
+    # Derivatives of slices have no known shape, which those of tf.linalg.diag and others need.
+    # Those of a reshape have: so there is one before the function and one behind it.
     found = function(tf.reshape(tf.concat([rows, copies], axis=0), [-1, *rows.shape[1:]]))
     return tf.reshape(found, [-1, *found.shape[1:]])[:count]

@@ -163,6 +163,34 @@ def evaluate_curved(
     return point, curvature
 
 
+def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
+    """What the second derivatives are made of, where every matrix is finite.
+
+    Without the `tf.cond` of an evaluation, so that it may stand in one: TensorFlow cannot prepare
+    the derivatives of a `tf.cond` in another in a loop, as it does when a reloaded fit is
+    differentiated.
+
+    Args:
+        model: what is fitted.
+        parameters: `[R, p]`, within the bounds.
+        data: of these rows.
+    """
+    structure, comparison, weights = model.parameterization, model.comparison, data.weights
+    values, vectors, _ = structure.eigensystem(parameters)
+    assignment = comparison.assign(values, data.targets, weights)
+    difference = _difference(model, data, values, assignment)
+    slopes = comparison.observe(_slopes(model, parameters, vectors), assignment)
+    slopes = comparison.centre(slopes, weights)
+    free: Any = ()
+    if data.bounded:
+        force = weights * model.loss.count(weights * difference).force
+        gradient = tf.linalg.matvec(slopes, force, transpose_a=True)
+        if data.has_priors:
+            gradient += data.prior_weight**2 * (data.prior_mean - parameters)
+        free = ~held_by_bounds(parameters, gradient, data)
+    return Curvature(model, data, parameters, values, vectors, assignment, difference, slopes, free)
+
+
 def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
     """`[R, n, p]`, the derivatives of the levels; 0 for those that no target is compared with."""
     structure, used = model.parameterization, model.comparison.used

@@ -163,11 +163,14 @@ def _differentiable(
         stopped = [tf.stop_gradient(tensor) for tensor in tensors]
         given = data._replace(**dict(zip(moving, stopped, strict=True)))
         batch = take_in(settings, given, request.initial, request.tolerance, request.max_steps)
-        result = solve(settings, batch)
+        # All that the derivative captures is stopped here, not in it: where TensorFlow prepares the
+        # derivatives of what is captured, it finds no way into the loop.
+        result, known = tf.nest.map_structure(
+            tf.stop_gradient, (solve(settings, batch), batch.data)
+        )
 
         def gradient(*upstream: tf.Tensor, variables: list[tf.Variable] | None = None) -> Any:
-            ended, known = tf.nest.map_structure(tf.stop_gradient, (result, batch.data))
-            found = pull_back(settings, ended, known, FitResult(*upstream))
+            found = pull_back(settings, result, known, FitResult(*upstream))
             by_data = tuple(getattr(found, name) for name in moving)
             # Derivatives by variables inside a matrix function are not provided.
             return by_data if variables is None else (by_data, [None] * len(variables))

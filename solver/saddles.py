@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from .eigen import guarded_eigh
 from .elementwise import over_root
-from .evaluation import evaluate, evaluate_loss, known_effects, select
+from .evaluation import curvature_at, evaluate_loss, known_effects
 from .model import Data
 from .packing import gather_rows
 from .rows import Pool
@@ -22,7 +22,7 @@ from .settings import Settings
 from .status import Status
 
 # How far to go, in units of the root of the loss: so far that the levels might match, and nearer.
-_DISTANCES = np.outer([1.0, -1.0], 4.0 ** np.arange(2, -7, -1)).ravel()
+_DISTANCES = np.outer([1.0, -1.0], [4.0, 1.0, 0.25, 0.0625, 0.004]).ravel()
 # A loss lower by less than this share is not worth a new start.
 _LEAST_FALL = 1e-6
 
@@ -62,6 +62,7 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         that is out of steps does not, and has the status MAX_STEPS.
     """
     task, state, status = pool
+    point = state.point
     nowhere = (tf.zeros_like(status, tf.bool), task.initial)
     if settings.model.few is not None:
         return pool, nowhere[0]
@@ -73,18 +74,19 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
 
     def search() -> tuple[tf.Tensor, tf.Tensor]:
         rows = tf.where(asked)
-        data, parameters = gather_rows((task.data, state.point.parameters), rows[:, 0])
-        point = evaluate(settings.model, parameters, data, with_hessian=True)
-        effect = tf.maximum(known_effects(settings.model, data), point.column_norms)
-        saddle, direction = lowest_curvature(point.hessian, effect)
+        wanted = (task.data, point.parameters, point.column_norms, point.loss, point.noise)
+        data, parameters, norms, loss, noise = gather_rows(wanted, rows[:, 0])
+        hessian = curvature_at(settings.model, parameters, data).hessian()
+        effect = tf.maximum(known_effects(settings.model, data), norms)
+        saddle, direction = lowest_curvature(hessian, effect)
         some = tf.where(saddle)[:, 0]
-        data, parameters, loss, noise, direction = gather_rows(
-            (data, parameters, point.loss, point.noise, direction), some
+        wanted = (data, parameters, loss, noise, direction, rows)
+        data, parameters, loss, noise, direction, rows = tf.nest.map_structure(
+            lambda tensor: tf.gather(tensor, some), wanted
         )
         least, there = _lowest_along(settings, data, parameters, loss, direction)
         fell = least < (1.0 - _LEAST_FALL) * loss - noise
         update = tf.tensor_scatter_nd_update
-        rows = tf.gather(rows, some)
         return update(nowhere[0], rows, fell), update(nowhere[1], rows, there)
 
     falls, initial = tf.cond(tf.reduce_any(asked), search, lambda: nowhere)
@@ -102,24 +104,17 @@ def _lowest_along(
     direction: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The lowest of some points on both sides: its loss, `[R]`, and its parameters, `[R, p]`."""
-    distances = tf.constant(_DISTANCES, loss.dtype)
+    count = len(_DISTANCES)
     step = tf.sqrt(loss)[:, None] * direction
-    count = tf.where(tf.size(loss) > 0, len(_DISTANCES), 0)
-
-    def go_on(number: tf.Tensor, least: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-        del least, there
-        return number < count
-
-    def look(
-        number: tf.Tensor, least: tf.Tensor, there: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        moved = parameters + distances[number] * step
-        if data.bounded:
-            moved = tf.maximum(tf.minimum(moved, data.upper), data.lower)
-        found = evaluate_loss(settings.model, moved, data)
-        better = found < least
-        return number + 1, tf.where(better, found, least), select(better, moved, there)
-
-    start = (tf.constant(0), loss, parameters)
-    _, least, there = tf.while_loop(go_on, look, start, parallel_iterations=1)
-    return least, there
+    # All at once, for no loop may stand in a `tf.cond`: see `curvature_at`.
+    points = (
+        parameters[:, None, :] + tf.constant(_DISTANCES[:, None], loss.dtype) * step[:, None, :]
+    )
+    points = tf.reshape(points, [-1, parameters.shape[1]])
+    data = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)
+    if data.bounded:
+        points = tf.maximum(tf.minimum(points, data.upper), data.lower)
+    losses = tf.reshape(evaluate_loss(settings.model, points, data), [-1, count])
+    best = tf.argmin(losses, axis=-1)
+    points = tf.reshape(points, [-1, count, parameters.shape[1]])
+    return tf.reduce_min(losses, axis=-1), tf.gather(points, best, batch_dims=1)

@@ -73,7 +73,6 @@ def derivatives(name: str) -> dict[str, dict[str, np.ndarray]]:
     rows = {key: tf.constant(array[None]) for key, array in data_of(name).items()}
     found = {}
     for field in FIELDS:
-        # Not one persistent tape: TensorFlow prepares derivatives of every order for it.
         with tf.GradientTape() as tape:
             tape.watch(rows)
             value = scalars(fit_rows(name, **rows), field)
@@ -137,6 +136,20 @@ def test_a_fit_in_another_graph_has_the_same_derivatives():
     for found in (gradients(rows), tape.gradient(outside, rows)):
         for by, expected in derivatives("gap")["parameters"].items():
             np.testing.assert_allclose(found[by][0], expected, rtol=1e-12, atol=1e-13)
+
+
+def test_a_persistent_tape_has_the_same_derivatives():
+    solver, start, targets = case("residual")
+    watched = tf.constant(targets[None])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(watched)
+        fit = solver.fit(watched, start[None], tolerance=1e-14)
+        parts = tf.unstack(fit.parameters[0])
+    for number, part in enumerate(parts):
+        with tf.GradientTape() as one:
+            one.watch(watched)
+            again = solver.fit(watched, start[None], tolerance=1e-14).parameters[0, number]
+        np.testing.assert_array_equal(tape.gradient(part, watched), one.gradient(again, watched))
 
 
 def test_bad_rows_pass_no_gradient_on_and_harm_no_other():

@@ -113,7 +113,7 @@ def test_a_step_decomposes_once():
 def test_operations_around_the_steps():
     # Some 50 are the question whether a row has ended on a saddle.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 586
+    assert around <= 589
 
 
 @pytest.mark.parametrize("rows", [64, 700])

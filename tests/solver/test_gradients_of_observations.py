@@ -234,7 +234,6 @@ def gradients(name: str) -> dict[tuple[str, str], np.ndarray]:
     targets, weights = tf.constant(chosen.targets[None]), tf.constant(chosen.weights[None])
     found = {}
     for field in FIELDS:
-        # Not one persistent tape: TensorFlow then traces derivatives of higher order as well.
         with tf.GradientTape() as tape:
             tape.watch([targets, weights])
             fit = chosen.solver.fit(targets, chosen.start[None], weights, tolerance=1e-14)
