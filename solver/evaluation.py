@@ -130,7 +130,7 @@ def evaluate_curved(
     column_norms = tf.sqrt(sum_over_second(jacobian * jacobian))
     # A sum is finite if all that it sums is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
-    moves = _has_effect(model, column_norms, largest_weight)
+    moves = _has_effect(model, parameters, column_norms, largest_weight)
     if data.has_priors:
         moves |= data.prior_weight > 0
     free = usable[:, None]
@@ -165,10 +165,6 @@ def evaluate_curved(
 
 def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
     """What the second derivatives are made of, where every matrix is finite.
-
-    Without the `tf.cond` of an evaluation, so that it may stand in one: TensorFlow cannot prepare
-    the derivatives of a `tf.cond` in another in a loop, as it does when a reloaded fit is
-    differentiated.
 
     Args:
         model: what is fitted.
@@ -307,18 +303,51 @@ def select(mask: tf.Tensor, yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
 
 
 def known_effects(model: Model, data: Data) -> tf.Tensor:
-    """`[R, p]`, how much each parameter moves the levels, weighted, as far as is known, else 0."""
+    """`[R, p]`, how much each parameter moves the levels, weighted, as far as is known, else 0.
+
+    The squares of the derivatives of all levels add up to those of the matrix at most. Of a part of
+    the levels nothing is known: the lowest states of a rotor have a small part of its matrix.
+    """
     structure = model.parameterization
-    # The squares of the derivatives of all levels add up to those of the matrix at most.
     share = min(1.0, model.comparison.num_targets / structure.size)
-    scales = tf.constant(np.sqrt(share) * structure.parameter_scales, data.weights.dtype)
-    return scales * tf.reduce_max(data.weights, axis=-1, keepdims=True)
+    scales = np.sqrt(share) * structure.parameter_scales
+    if not _compares_all(model):
+        scales = np.zeros_like(scales)
+    largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
+    return tf.constant(scales, largest.dtype) * largest
 
 
-def _has_effect(model: Model, column_norms: tf.Tensor, largest_weight: tf.Tensor) -> tf.Tensor:
+def _compares_all(model: Model) -> bool:
+    return len(model.comparison.used) == model.parameterization.size
+
+
+def _has_effect(
+    model: Model, parameters: tf.Tensor, column_norms: tf.Tensor, largest_weight: tf.Tensor
+) -> tf.Tensor:
     """`[R, p]` bool: a parameter without any effect has but rounding noise for its column."""
     structure = model.parameterization
     epsilon = np.finfo(column_norms.dtype.as_numpy_dtype).eps
-    relative = 8.0 * epsilon * structure.size * structure.parameter_scales
-    noise = tf.constant(relative, column_norms.dtype)
-    return column_norms > noise * largest_weight[:, None]
+    scales = tf.constant(structure.parameter_scales, column_norms.dtype)
+    relative = tf.constant(8.0 * epsilon * structure.size, column_norms.dtype)
+    noise = relative * scales * largest_weight[:, None]
+    if not _compares_all(model) and len(structure.level_counts) == 1:
+        # Noise is a share of what the parameter does to the states that are compared, which may be
+        # far less than what it does to the others. Where that matters, it is computed.
+        doubtful = (column_norms > 0) & (column_norms <= noise)
+        noise = tf.cond(
+            tf.reduce_any(doubtful),
+            lambda: relative * _on_compared_states(model, parameters) * largest_weight[:, None],
+            lambda: noise,
+        )
+    return column_norms > noise
+
+
+def _on_compared_states(model: Model, parameters: tf.Tensor) -> tf.Tensor:
+    """`[R, p]`, the norm of `dA/dx_j V`, with the eigenvectors V of the compared levels."""
+    structure = model.parameterization
+    matrix, _ = structure.finite_matrix(parameters)
+    vectors = tf.linalg.eigh(matrix)[1]
+    chosen = tf.gather(vectors, tf.constant(model.comparison.used, tf.int32), axis=2)
+    products = tf.matmul(structure.derivatives(parameters), chosen[:, None])
+    squares = tf.math.real(products * tf.math.conj(products))
+    return tf.sqrt(tf.reduce_sum(squares, axis=[2, 3]))

@@ -106,7 +106,6 @@ def _lowest_along(
     """The lowest of some points on both sides: its loss, `[R]`, and its parameters, `[R, p]`."""
     count = len(_DISTANCES)
     step = tf.sqrt(loss)[:, None] * direction
-    # All at once, for no loop may stand in a `tf.cond`: see `curvature_at`.
     points = (
         parameters[:, None, :] + tf.constant(_DISTANCES[:, None], loss.dtype) * step[:, None, :]
     )

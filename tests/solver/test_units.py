@@ -131,3 +131,26 @@ def test_parameters_of_very_different_size_need_no_scaling():
     np.testing.assert_array_equal(uneven.status, even.status)
     np.testing.assert_array_equal(uneven.steps, even.steps)
     np.testing.assert_allclose(uneven.parameters * units, even.parameters, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("power", "constant"), [(2, 1e-4), (3, 1e-6), (4, 1e-9), (5, 1e-11)])
+def test_states_that_are_not_compared_set_no_scale(power: int, constant: float):
+    """The lowest levels of a rotor: those of J = 100 move 1e6 to 1e14 times as much."""
+    j = np.arange(101.0) * np.arange(1.0, 102.0)
+    rotor = Affine(None, [np.diag(j), np.diag(j**power)], parameter_names=["B", "D"])
+    solver = SpectralSolver(rotor, observation=Levels(lowest=5), initial=[1.9, 0.0])
+    levels = 2.0 * j[:5] + constant * j[:5] ** power
+    fit = solver.fit(levels[None])
+    assert fit.status.numpy().tolist() == [Status.CONVERGED]
+    np.testing.assert_allclose(fit.parameters[0], [2.0, constant], rtol=1e-4)
+    assert np.isfinite(fit.standard_errors).all()
+
+
+def test_states_that_are_not_compared_in_single_precision():
+    j = np.arange(101.0) * np.arange(1.0, 102.0)
+    rotor = Affine(None, [np.diag(j), np.diag(j**2)], parameter_names=["B", "D"])
+    solver = SpectralSolver(rotor, observation=Levels(lowest=5), dtype=tf.float32)
+    fit = solver.fit((2.0 * j[:5] + 1e-4 * j[:5] ** 2)[None])
+    assert fit.status.numpy().tolist() == [Status.CONVERGED]
+    np.testing.assert_allclose(fit.parameters[0], [2.0, 1e-4], rtol=0.1)
+    assert np.isfinite(fit.standard_errors).all()
