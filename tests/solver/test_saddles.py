@@ -95,7 +95,6 @@ CASES: dict[str, tuple[Parameterization, list[float], dict[str, Any]]] = {
     [
         *((case, LevenbergMarquardt) for case in CASES),
         *(("hollow chain", method) for method in (GaussNewton, Newton, LBFGS)),
-        ("complex", GaussNewton),
     ],
 )
 def test_couplings_that_begin_at_zero_are_found(case, method):
@@ -126,11 +125,10 @@ def curvature_by_differences(solver: SpectralSolver, x: np.ndarray, targets: Any
     ) / (4 * step**2)
 
 
-@pytest.mark.parametrize("method", [LevenbergMarquardt, GaussNewton])
-def test_stationary_ends_are_minima(method):
+def test_stationary_ends_are_minima():
     """Spectra that no member has, from zero couplings."""
     generator = np.random.default_rng(1)
-    solver = SpectralSolver(sites(4), method())
+    solver = SpectralSolver(sites(4))
     targets = np.arange(4.0) + generator.normal(size=(30, 4))
     targets.sort(axis=1)
     fit = solver.fit(targets, initial=np.zeros((30, 3)))

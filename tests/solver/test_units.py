@@ -133,9 +133,9 @@ def test_parameters_of_very_different_size_need_no_scaling():
     np.testing.assert_allclose(uneven.parameters * units, even.parameters, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("power", "constant"), [(2, 1e-4), (3, 1e-6), (4, 1e-9), (5, 1e-11)])
+@pytest.mark.parametrize(("power", "constant"), [(3, 1e-6), (5, 1e-11)])
 def test_states_that_are_not_compared_set_no_scale(power: int, constant: float):
-    """The lowest levels of a rotor: those of J = 100 move 1e6 to 1e14 times as much."""
+    """The lowest levels of a rotor: those of J = 100 move 1e8 to 3e13 times as much."""
     j = np.arange(101.0) * np.arange(1.0, 102.0)
     rotor = Affine(None, [np.diag(j), np.diag(j**power)], parameter_names=["B", "D"])
     solver = SpectralSolver(rotor, observation=Levels(lowest=5), initial=[1.9, 0.0])
