@@ -20,6 +20,9 @@ class MethodState(Protocol):
 
     A method that needs the Hessian has one field more, `saddle`: `[R]`, bool, whether the loss
     falls along a direction of negative curvature, so that the point is no minimum, flat as it is.
+
+    A method that has second derivatives of some rows may have the field `curves_up`: `[R]`, bool,
+    whether the loss is known to curve upwards at the accepted point. The loop then need not look.
     """
 
     point: Point

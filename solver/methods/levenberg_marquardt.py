@@ -236,9 +236,12 @@ class LevenbergMarquardt:
             def with_curvature() -> tuple[tf.Tensor, ...]:
                 with tf.name_scope("curved"):
                     new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
-                old = (scaled, predicted, curves_up)
                 update = tf.tensor_scatter_nd_update
-                return tuple(update(*pair) for pair in zip(old, (rows,) * 3, new, strict=True))
+                return (
+                    update(scaled, rows, new[0]),
+                    update(predicted, rows, new[1]),
+                    update(curves_up, rows, new[2]),
+                )
 
             scaled, predicted, curves_up = tf.cond(
                 tf.reduce_any(slow), with_curvature, lambda: (scaled, predicted, curves_up)

@@ -36,10 +36,9 @@ from tests.problems.given_matrices import random_hermitian
 from .helpers import assert_same, take
 
 
-def sites(n: int, **fixed: float) -> Parameterization:
+def sites(n: int) -> Parameterization:
     """A chain with sites at 0, 1, 2, ... and free couplings."""
-    names = {f"a{k}{k}": float(k) for k in range(n)}
-    return Tridiagonal(n).with_fixed({**names, **fixed})
+    return Tridiagonal(n).with_fixed({f"a{k}{k}": float(k) for k in range(n)})
 
 
 def exponential(x: tf.Tensor) -> tf.Tensor:
