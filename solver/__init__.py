@@ -31,7 +31,7 @@ from .result import FitResult, Trace
 from .spectral_solver import SpectralSolver
 from .spin import Spin, embed, heisenberg
 from .statistics import Covariance
-from .status import Status
+from .status import Cause, Status
 
 __all__ = [
     "LBFGS",
@@ -40,6 +40,7 @@ __all__ = [
     "Affine",
     "Banded",
     "BlockDiagonal",
+    "Cause",
     "Covariance",
     "Family",
     "FitResult",

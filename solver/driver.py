@@ -45,8 +45,8 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     Returns:
         A `FitResult`; rows that are not valid have the status INVALID_INPUT.
     """
-    queue = row_numbers(batch.valid)
-    fields = batch._replace(valid=())
+    queue = row_numbers(batch.cause == 0)
+    fields = batch._replace(cause=())
     batch_layout = Layout(fields)
     batch_tables = batch_layout.pack(fields)
     specs = pool_specs(settings, fields)

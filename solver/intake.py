@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,6 +11,7 @@ from .model import Data
 from .request import largest_square_root
 from .rows import Batch
 from .settings import Settings
+from .status import Cause
 
 
 def take_in(
@@ -42,9 +45,14 @@ def take_in(
     )
     searching = tf.reduce_any(tf.math.is_nan(initial), axis=-1)
     default_steps = tf.where(searching, settings.steps_of_a_search, settings.steps_from_one_start)
-    faults = _faults(targets, weights, observed, initial, tolerance)
-    faults += [(max_steps < 0)[:, None], *_faults_of_knowledge(data)]
-    valid = ~tf.reduce_any(tf.concat(faults, axis=1), axis=1)
+    cause = _cause(
+        [
+            ([Cause.STEP_LIMIT], (max_steps < 0)[:, None]),
+            *_faults(targets, weights, observed, initial, tolerance),
+            *_faults_of_knowledge(data),
+        ]
+    )
+    valid = cause == 0
     if data.has_priors:
         # An impossible prior must not get into the derivatives.
         usable = valid[:, None]
@@ -62,10 +70,21 @@ def take_in(
         initial=initial,
         tolerance=tolerance,
         max_steps=tf.where(max_steps > 0, max_steps, default_steps),
-        valid=valid,
+        cause=cause,
         offset=tf.zeros_like(max_steps),
         single=tf.zeros_like(max_steps),
     )
+
+
+def _cause(faults: list[tuple[Sequence[Cause], tf.Tensor]]) -> tf.Tensor:
+    """The largest code among the faults of each row, `[B]` int32; 0 where there are none.
+
+    Args:
+        faults: bool tensors `[B, k]`, each with the code of each of its k columns.
+    """
+    codes = [int(code) for some, _ in faults for code in some]
+    found = tf.concat([found for _, found in faults], axis=1)
+    return tf.reduce_max(tf.where(found, tf.constant(codes, tf.int32), 0), axis=1)
 
 
 def _faults(
@@ -74,8 +93,8 @@ def _faults(
     observed: tf.Tensor,
     initial: tf.Tensor,
     tolerance: tf.Tensor,
-) -> list[tf.Tensor]:
-    """What makes it impossible to fit a row: bool, `[B, *]` each, in few operations.
+) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+    """What makes it impossible to fit a row, for `_cause`, in few operations.
 
     Args:
         targets: `[B, m]`, 0 where not observed.
@@ -92,21 +111,29 @@ def _faults(
     no_sign = tf.concat([weights, tolerance[:, None]], axis=1)
     counting = tf.where(observed, weights, tf.zeros_like(weights))
     largest = tf.reduce_max(tf.abs(tf.stack([targets, counting], axis=1)), axis=-1)
-    # Targets may all be 0. The weights of observed levels may not: then there is no such level.
-    too_small = (largest <= least) & ((largest > 0) | tf.constant([False, True]))
-    return [tf.abs(any_sign) >= most, no_sign < 0, no_sign >= most, too_small]
+    levels = targets.shape[1]
+    by_any_sign = [Cause.TARGET] * levels + [Cause.START] * initial.shape[1]
+    by_no_sign = [Cause.WEIGHT] * levels + [Cause.TOLERANCE]
+    return [
+        (by_any_sign, tf.abs(any_sign) >= most),
+        (by_no_sign, (no_sign < 0) | (no_sign >= most)),
+        ([Cause.TARGET, Cause.WEIGHT], (largest > 0) & (largest <= least)),
+        # Targets may all be 0. The weights of observed levels may not: then there is no such level.
+        ([Cause.NONE, Cause.NO_LEVEL], tf.equal(largest, 0)),
+    ]
 
 
-def _faults_of_knowledge(data: Data) -> list[tf.Tensor]:
+def _faults_of_knowledge(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
     """The same of bounds and priors."""
     most = largest_square_root(data.targets.dtype)
     faults = []
     if data.bounded:
         # Written so that a bound that is NaN is a fault.
         possible = (data.lower <= data.upper) & (data.lower < most) & (data.upper > -most)
-        faults.append(~possible)
+        faults.append(([Cause.BOUNDS] * possible.shape[1], ~possible))
     if data.has_priors:
         # A weight that is NaN comes from a sigma that is none.
         usable = (data.prior_weight >= 0) & (data.prior_weight < most)
-        faults += [tf.abs(data.prior_mean) >= most, ~usable]
+        wrong = (tf.abs(data.prior_mean) >= most) | ~usable
+        faults.append(([Cause.PRIOR] * wrong.shape[1], wrong))
     return faults

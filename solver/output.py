@@ -17,7 +17,7 @@ from .status import Status
 
 
 class Output(NamedTuple):
-    """The answers so far, packed: `reals` `[B, 2p + n + m + 2]` and `integers` `[B, 2]`."""
+    """The answers so far, packed: `reals` `[B, 2p + n + m + 2]` and `integers` `[B, 5]`."""
 
     reals: tf.Tensor
     integers: tf.Tensor
@@ -29,8 +29,10 @@ def empty_output(settings: Settings, batch: Batch) -> Output:
     rows = tf.shape(targets)[0]
     width = sum(_widths(settings, targets.shape[1]))
     nan = tf.constant(np.nan, targets.dtype)
-    invalid = tf.constant([0, Status.INVALID_INPUT], tf.int32)
-    return Output(tf.fill([rows, width], nan), tf.tile(invalid[None], [rows, 1]))
+    none = tf.zeros_like(batch.cause)
+    invalid = tf.fill([rows], int(Status.INVALID_INPUT))
+    integers = tf.stack([none, invalid, batch.cause, none, none], axis=1)
+    return Output(tf.fill([rows, width], nan), integers)
 
 
 def write(settings: Settings, output: Output, ended: Ended) -> Output:
@@ -67,7 +69,11 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
     return Output(
         tf.tensor_scatter_nd_update(output.reals, places, reals),
         tf.tensor_scatter_nd_update(
-            output.integers, places, tf.stack([task.steps, status], axis=-1)
+            output.integers,
+            places,
+            tf.stack(
+                [task.steps, status, tf.zeros_like(status), task.started, task.agreeing], axis=-1
+            ),
         ),
     )
 
@@ -87,6 +93,9 @@ def unpack(settings: Settings, output: Output) -> FitResult:
         standard_errors=errors,
         steps=output.integers[:, 0],
         status=output.integers[:, 1],
+        cause=output.integers[:, 2],
+        starts=output.integers[:, 3],
+        agreeing=output.integers[:, 4],
     )
 
 

@@ -42,6 +42,9 @@ class _Fields(NamedTuple):
     standard_errors: tf.Tensor
     steps: tf.Tensor
     status: tf.Tensor
+    cause: tf.Tensor
+    starts: tf.Tensor
+    agreeing: tf.Tensor
 
 
 class FitResult(_Fields):
@@ -61,6 +64,10 @@ class FitResult(_Fields):
             that the data do not determine, NaN for one at a bound.
         steps: `[B]`, int32, how many steps the row took, over all its starts.
         status: `[B]`, int32, see `Status`.
+        cause: `[B]`, int32, what the status does not say, see `Cause`; 0 where there is nothing
+            to add.
+        starts: `[B]`, int32, how many starting points were tried.
+        agreeing: `[B]`, int32, how many of them ended in the answer.
     """
 
     _context: Context | None = None

@@ -20,7 +20,7 @@ class Batch(NamedTuple):
         initial: `[B, p]`, NaN where the solver is to choose.
         tolerance: `[B]`.
         max_steps: `[B]`, int32.
-        valid: `[B]`, bool, whether the row can be fitted at all.
+        cause: `[B]`, int32, why the row cannot be fitted at all, see `Cause`; 0 where it can.
         offset: `[B]`, int32, the number of the first start that the solver chooses.
         single: `[B]`, int32, 1 for a row that has this start only.
     """
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
     initial: tf.Tensor
     tolerance: tf.Tensor
     max_steps: tf.Tensor
-    valid: tf.Tensor
+    cause: tf.Tensor
     offset: tf.Tensor
     single: tf.Tensor
 
@@ -64,6 +64,7 @@ class Task(NamedTuple):
         limit: `[R]`, int32, the value of `steps` that ends this start.
         cosine: `[R]`, the cosine between the residual and each column of the Jacobian at which this
             start is at a minimum.
+        started: `[R]`, int32, how many starts the row has made.
         agreeing: `[R]`, int32, how many starts ended at the best loss.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
         best: the best of the finished starts; () when there is only one start.
@@ -79,6 +80,7 @@ class Task(NamedTuple):
     offset: tf.Tensor
     limit: tf.Tensor
     cosine: tf.Tensor
+    started: tf.Tensor
     agreeing: tf.Tensor
     scale: tf.Tensor
     best: Any
@@ -117,6 +119,7 @@ def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
         offset=rows.offset,
         limit=integers,
         cosine=tf.zeros_like(data.targets[:, 0]),
+        started=integers + 1,
         agreeing=integers,
         scale=tf.zeros_like(data.targets[:, 0]),
         best=_no_end(initial) if several else (),

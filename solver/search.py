@@ -136,5 +136,7 @@ def next_starts(settings: Settings, task: Task) -> Task:
     attempt = tf.where(refining | settled | spent, settings.starts, task.attempt + 1)
     refine = ~refining & (attempt == settings.starts)
     return task._replace(
-        attempt=attempt, initial=tf.where(refine[:, None], task.best.parameters, task.initial)
+        attempt=attempt,
+        started=task.started + tf.cast(~refine & ~refining, tf.int32),
+        initial=tf.where(refine[:, None], task.best.parameters, task.initial),
     )

@@ -37,13 +37,47 @@ _MESSAGES = {
     Status.STATIONARY: "a least-squares minimum with residual left: the gradient vanishes",
     Status.STALLED: "no further progress is possible, but neither residual nor gradient vanishes",
     Status.MAX_STEPS: "the limit on the number of steps was reached first",
-    Status.INVALID_INPUT: (
-        "the row cannot be fitted as given: no observed level, a value that is infinite or whose "
-        "square the dtype cannot hold, a negative weight, tolerance or step limit, bounds or a "
-        "prior that cannot be"
-    ),
+    Status.INVALID_INPUT: ("the row cannot be fitted as given; its cause says why"),
     Status.NON_FINITE: "the matrix or its eigenvalues became NaN or infinite on the way",
     Status.NO_OTHER: "no further distinct solution was found; only where several are asked for",
+}
+
+
+class Cause(enum.IntEnum):
+    """What the status of a row does not say: which input was wrong, or what limits the answer.
+
+    Example:
+        >>> Cause(4).name, Cause.WEIGHT.message
+        ('WEIGHT', 'a weight is negative, infinite or too large or small to be squared')
+    """
+
+    NONE = 0
+    # With INVALID_INPUT. A row with several faults has the largest of its codes.
+    STEP_LIMIT = 1
+    TOLERANCE = 2
+    START = 3
+    WEIGHT = 4
+    BOUNDS = 5
+    PRIOR = 6
+    TARGET = 7
+    NO_LEVEL = 8
+
+    @property
+    def message(self) -> str:
+        """One sentence that says what the code means."""
+        return _CAUSES[self]
+
+
+_CAUSES = {
+    Cause.NONE: "nothing to add to the status",
+    Cause.STEP_LIMIT: "max_steps is negative",
+    Cause.TOLERANCE: "the tolerance is negative, infinite or too large to be squared",
+    Cause.START: "a starting value is infinite or too large to be squared",
+    Cause.WEIGHT: "a weight is negative, infinite or too large or small to be squared",
+    Cause.BOUNDS: "a lower bound is above its upper bound, or no finite value lies between them",
+    Cause.PRIOR: "a prior has no finite mean, or a sigma that is not positive or cannot be squared",
+    Cause.TARGET: "a target is infinite or too large or small to be squared",
+    Cause.NO_LEVEL: "no level was observed: every target is NaN or has the weight 0",
 }
 
 # Not a result: the row is still in the loop.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .status import Status
+from .status import Cause, Status
 
 
 def bracketed(value: float, error: float) -> str:
@@ -76,8 +76,10 @@ def summarize(
         return "\n\n".join(parts)
     status = Status(int(numbers["status"]))
     lines = [f"{status.name}: {status.message}"]
+    if numbers["cause"]:
+        lines.append(f"cause: {Cause(int(numbers['cause'])).message}")
     if status < 0:
-        return lines[0]
+        return "\n".join(lines)
     lines.append(f"{int(numbers['steps'])} steps, loss {numbers['loss']:.6g}")
     parameters = numbers["parameters"]
     names = [f"x{place}" for place in range(len(parameters))] if names is None else names

@@ -29,7 +29,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     # The first start, with all steps to itself.
     task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
     pool = begin(settings, task)
-    pool = pool._replace(status=tf.where(batch.valid, RUNNING, int(Status.INVALID_INPUT)))
+    pool = pool._replace(status=tf.where(batch.cause == 0, RUNNING, int(Status.INVALID_INPUT)))
     kept = pool.state.point
 
     def history(tensor: tf.Tensor) -> tf.TensorArray:

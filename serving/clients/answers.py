@@ -27,6 +27,9 @@ class FitResult(NamedTuple):
         standard_errors: `[B, p]`.
         steps: `[B]`, int32.
         status: `[B]`, int32, see `eigenfit.solver.Status`.
+        cause: `[B]`, int32, see `eigenfit.solver.Cause`.
+        starts: `[B]`, int32.
+        agreeing: `[B]`, int32.
     """
 
     parameters: np.ndarray
@@ -37,6 +40,9 @@ class FitResult(NamedTuple):
     standard_errors: np.ndarray
     steps: np.ndarray
     status: np.ndarray
+    cause: np.ndarray
+    starts: np.ndarray
+    agreeing: np.ndarray
 
     def summary(self, row: int = 0) -> str:
         """One row for people, as `eigenfit.solver.FitResult.summary`; imports TensorFlow.

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver import Affine, FitResult, Matched, SpectralSolver, Status, Transitions
+from eigenfit.solver import (
+    Affine,
+    Cause,
+    FitResult,
+    Matched,
+    SpectralSolver,
+    Status,
+    Transitions,
+)
 from eigenfit.solver.summary import bracketed
 
 INF, NAN = np.inf, np.nan
@@ -151,8 +159,9 @@ def test_what_is_not_determined_and_what_is_at_its_bound():
     assert text.splitlines()[-2].split() == ["1", "23.000", "22.000", "1"]
 
 
-def test_a_bad_row_is_one_line():
-    assert fitted().summary(2) == f"INVALID_INPUT: {Status.INVALID_INPUT.message}"
+def test_a_bad_row_is_its_status_and_its_cause():
+    text = f"INVALID_INPUT: {Status.INVALID_INPUT.message}\ncause: {Cause.TARGET.message}"
+    assert fitted().summary(2) == text
 
 
 def test_rows_from_the_end_and_rows_that_are_not_there():

@@ -22,6 +22,9 @@ FIT_OUTPUTS = {
     "standard_errors": ([-1, 3], np.float64),
     "steps": ([-1], np.int32),
     "status": ([-1], np.int32),
+    "cause": ([-1], np.int32),
+    "starts": ([-1], np.int32),
+    "agreeing": ([-1], np.int32),
 }
 TARGETS = {"targets": ([-1, 3], np.float64)}
 FIT_INPUTS = TARGETS | {
@@ -187,6 +190,9 @@ def pretend(signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarr
         "standard_errors": np.full_like(targets, np.nan),
         "steps": np.isfinite(targets).sum(axis=1).astype(np.int32),
         "status": np.ones(len(targets), np.int32),
+        "cause": np.zeros(len(targets), np.int32),
+        "starts": np.ones(len(targets), np.int32),
+        "agreeing": np.ones(len(targets), np.int32),
     }
 
 
