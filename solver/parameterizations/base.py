@@ -65,7 +65,7 @@ class Parameterization(tf.Module):
                 )
         self.size = int(size)
         self.num_parameters = int(num_parameters)
-        self.parameter_names = _check_names(type(self).__name__, parameter_names, num_parameters)
+        self.parameter_names = check_names(type(self).__name__, parameter_names, num_parameters)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters.
@@ -316,9 +316,15 @@ class Parameterization(tf.Module):
     __rmul__ = __mul__
 
 
-def _check_names(owner: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+def check_names(owner: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """One name for each parameter; `x0, x1, ...` when None."""
     if names is None:
         return tuple(f"x{index}" for index in range(count))
+    if isinstance(names, (str, bytes)) or not np.iterable(names):
+        raise ValueError(
+            f"{owner}: parameter_names must be a list of {count} different names, such as "
+            f'["a", "b"], got {names!r}.'
+        )
     names = tuple(str(name) for name in names)
     if len(names) != count or len(set(names)) != count:
         raise ValueError(

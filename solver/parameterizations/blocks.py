@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ..eigen import eigenvalues, guarded_eigh
 from .affine import Affine, affine_of
-from .base import Parameterization
+from .base import Parameterization, check_names
 from .composition import Reduced
 from .dense_form import DenseForm
 from .meeting import Meeting
@@ -36,11 +36,22 @@ class Blocks(Parameterization):
     #: What a member is called in the arguments of the subclass.
     _argument = "members"
 
-    def __init__(self, members: Sequence[Parameterization], name: str | None = None):
-        """Take the members; the parameters are those of all of them, in order of appearance."""
+    def __init__(
+        self,
+        members: Sequence[Parameterization],
+        name: str | None = None,
+        parameter_names: Sequence[str] | None = None,
+    ):
+        """Take the members; the parameters are those of all of them.
+
+        Their order is that of `parameter_names`, which holds them all; when None, that in which
+        they appear, member by member.
+        """
         _check_members(type(self).__name__, self._argument, members)
         every = [names for member in members for names in member.parameter_names]
         names = tuple(dict.fromkeys(every))
+        if parameter_names is not None:
+            names = _in_this_order(type(self).__name__, parameter_names, names)
         super().__init__(sum(member.size for member in members), len(names), names, name)
         affine = all(isinstance(member, Affine) for member in members)
         self.members = tuple(_with_names(member, names, affine) for member in members)
@@ -193,6 +204,17 @@ class Blocks(Parameterization):
     def _block(self, place: int, matrix: tf.Tensor) -> tf.Tensor:
         span = slice(self._first[place], self._first[place + 1])
         return matrix[:, span, span]
+
+
+def _in_this_order(owner: str, wanted: Sequence[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in the wanted order."""
+    order = check_names(owner, wanted, len(names))
+    if set(order) != set(names):
+        raise ValueError(
+            f"{owner}: parameter_names must be the names of the members' parameters in the order "
+            f"that you want, {', '.join(names)}; got {', '.join(order)}."
+        )
+    return order
 
 
 def _check_members(owner: str, argument: str, members: Any) -> None:

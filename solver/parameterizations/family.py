@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from .affine import affine_of, as_matrices
-from .base import Parameterization
+from .base import Parameterization, check_names
 from .blocks import Blocks
 from .dense_form import DenseForm
 from .meeting import Meeting
@@ -18,7 +18,9 @@ class Family(Blocks):
     """Matrices of one parameter vector: k-points, magnetic fields, J blocks, a submatrix.
 
     The spectrum is that of the first member, then that of the second, and so on, each ascending.
-    The members' parameters are joined by name: a name in several members is one parameter.
+    The members' parameters are joined by name: a name in several members is one parameter. Their
+    order is that in which the names appear, member by member, unless `parameter_names` gives it; a
+    first member that lacks a parameter moves it to the back. Dicts by name do not depend on it.
 
     Example:
         >>> spin_up = Affine([[0.5]], [[[1.0]]], parameter_names=["shift"])
@@ -30,17 +32,25 @@ class Family(Blocks):
         [[1.5, -2.0, 4.0]]
     """
 
-    def __init__(self, members: Sequence[Parameterization], name: str | None = None):
+    def __init__(
+        self,
+        members: Sequence[Parameterization],
+        name: str | None = None,
+        *,
+        parameter_names: Sequence[str] | None = None,
+    ):
         """Take the members.
 
         Args:
             members: the parameterizations, of equal or different sizes.
             name: name of the module.
+            parameter_names: the names of all parameters in the order wanted; when None, in order of
+                appearance.
 
         Raises:
             ValueError: for anything else.
         """
-        super().__init__(members, name)
+        super().__init__(members, name, parameter_names)
 
     @classmethod
     def affine(
@@ -91,10 +101,7 @@ class Family(Blocks):
                 f"Family: constants must have one matrix or None for each of the {len(checked)} "
                 f"members in bases, got {len(constants)}."
             )
-        given = (
-            [f"x{index}" for index in range(count)] if parameter_names is None else parameter_names
-        )
-        names = tuple(str(name) for name in given)
+        names = check_names(cls.__name__, parameter_names, count)
         members = []
         for constant, basis in zip(constants, checked, strict=True):
             start = np.zeros(basis.shape[1:]) if constant is None else constant

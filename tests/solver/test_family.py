@@ -209,6 +209,21 @@ def test_names_are_joined_in_order_of_appearance():
     assert family.num_parameters == 3
 
 
+def test_the_order_of_the_names_can_be_given():
+    """A first member that lacks `b` would put it last; the given order holds for the matrices."""
+    members = [affine(REAL, "a", "g"), affine(SMALL, "b", "a")]
+    assert Family(members).parameter_names == ("a", "g", "b")
+    family = Family(members, parameter_names=["a", "b", "g"])
+    assert family.parameter_names == ("a", "b", "g")
+    a, b, g = 0.3, -0.7, 1.1
+    expected = [
+        *np.linalg.eigvalsh(REAL[0] + a * REAL[1] + g * REAL[2]),
+        *np.linalg.eigvalsh(SMALL[0] + b * SMALL[1] + a * SMALL[2]),
+    ]
+    found = family.spectrum(tf.constant([[a, b, g]], tf.float64))[0]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 def test_affine_is_the_family_of_its_members():
     """A parameter may act in one member only; a member may be complex, and have no constant."""
     zero = np.zeros((2, 2))
@@ -329,6 +344,18 @@ ONE = np.ones((1, 1, 1))
         (lambda: Family.affine([None], [ONE, ONE]), "Family: constants"),
         (lambda: Family.affine([None] * 3, [ONE, ONE]), "Family: constants"),
         (lambda: Family.affine(None, [ONE], ["a", "b"]), "parameter_names must be 1 different"),
+        (
+            lambda: Family.affine(None, [[np.eye(2)] * 2], anything("ab")),
+            "must be a list of 2 diff",
+        ),
+        (
+            lambda: Symmetric(1, parameter_names=anything("a")),
+            "parameter_names must be a list of 1",
+        ),
+        (
+            lambda: Family([Symmetric(1, ["a"]), Symmetric(1, ["b"])], parameter_names=["b", "c"]),
+            "in the order that you want, a, b; got b, c",
+        ),
         (lambda: 2 * Family([Symmetric(2), Symmetric(3)]), "of a Family is not defined"),
         (lambda: Family([Symmetric(2)] * 2) + Symmetric(4), "of a Family is not defined"),
         (lambda: Family([Symmetric(2)] * 2).with_fixed({"b": 1.0}), "no parameter 'b'"),
