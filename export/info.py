@@ -15,11 +15,20 @@ import numpy as np
 import tensorflow as tf
 
 from ..solver import SpectralSolver
+from .digest import digest_model
 from .signatures import Signature
 
 #: The description inside a version directory.
 INFO_FILE = "assets.extra/eigenfit.json"
 _FORMAT = 1
+# What programs rely on, and of what kind it is.
+_FIELDS = {
+    "graph_sha256": str,
+    "model_sha256": str,
+    "parameter_names": list,
+    "num_targets": int,
+    "signatures": dict,
+}
 
 
 def describe(
@@ -43,7 +52,8 @@ def describe(
         "eigenfit_version": _version(),
         "tensorflow_version": tf.__version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "graph_sha256": digest(directory),
+        "graph_sha256": _digest_graph(directory),
+        "model_sha256": digest_model(directory),
         "parameterization": type(structure).__name__,
         "parameter_names": list(structure.parameter_names),
         "parameter_units": {name: units.get(name) for name in structure.parameter_names},
@@ -71,11 +81,13 @@ def load_solver_info(version_dir: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns:
         Names and units of the parameters, the observation, the method, tolerances, the inputs of
-        every signature, versions and a digest of the graph.
+        every signature, versions, and digests of the graph alone (`graph_sha256`) and with its
+        variables and assets (`model_sha256`).
 
     Raises:
         FileNotFoundError: if there is no such file: the model is not one of eigenfit.
-        ValueError: if the file was written by a newer eigenfit, or for another graph.
+        ValueError: if the file is damaged, was written by a newer eigenfit, or describes another
+            graph or other variables than those beside it.
 
     Example:
         >>> import tempfile
@@ -89,30 +101,72 @@ def load_solver_info(version_dir: str | os.PathLike[str]) -> dict[str, Any]:
             f"load_solver_info: {path} does not exist; pass the version directory that "
             "export_saved_model returned, such as models/name/1."
         )
-    info = json.loads(path.read_text())
-    if info["format"] > _FORMAT:
+    info = _read_info(path)
+    for name, kind, found in (
+        ("graph_sha256", "another graph", _digest_graph(Path(version_dir))),
+        ("model_sha256", "other variables or assets", digest_model(version_dir)),
+    ):
+        if info[name] != found:
+            raise ValueError(
+                f"load_solver_info: {path} describes {kind} than what stands beside it; a file of "
+                "the model was changed, exchanged, added or removed after the export. Export again."
+            )
+    return info
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    """The description in a file, with every field that programs rely on.
+
+    Raises:
+        ValueError: if it is no such description.
+    """
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"load_solver_info: {path} has format {info['format']}, this eigenfit knows up to "
-            f"{_FORMAT}; it was written by eigenfit {info['eigenfit_version']}. Update eigenfit."
+            f"load_solver_info: {path} cannot be read ({type(error).__name__}: {error}); it is "
+            "damaged. Export again."
+        ) from error
+    if not isinstance(info, dict):
+        raise ValueError(
+            f"load_solver_info: {path} must hold a JSON object, got a {type(info).__name__}; it is "
+            "damaged. Export again."
         )
-    if info["graph_sha256"] != digest(Path(version_dir)):
+    number = info.get("format")
+    if isinstance(number, int) and number > _FORMAT:
         raise ValueError(
-            f"load_solver_info: {path} describes another graph than the one beside it; the "
-            "saved_model.pb was changed or exchanged after the export. Export again."
+            f"load_solver_info: {path} has format {number}, this eigenfit knows up to {_FORMAT}; "
+            f"it was written by eigenfit {info.get('eigenfit_version')}. Update eigenfit."
+        )
+    wrong = [name for name, kind in _FIELDS.items() if not isinstance(info.get(name), kind)]
+    if isinstance(number, bool) or number != _FORMAT:
+        wrong.insert(0, "format")
+    if not wrong and not _are_names(info["parameter_names"]):
+        wrong.append("parameter_names")
+    if wrong:
+        raise ValueError(
+            f"load_solver_info: {path} lacks {', '.join(wrong)}, or has something else there; it "
+            "is damaged, or older than this eigenfit. Export again."
         )
     return info
+
+
+def _are_names(names: list[Any]) -> bool:
+    """Whether they are different strings, at least one."""
+    return bool(names) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
 
 
 def write_json(directory: Path, name: str, data: Mapping[str, Any]) -> None:
     """Write data into a version directory, with infinity and NaN as strings."""
     path = directory / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(_plain(data), indent=2, allow_nan=False) + "\n")
+    path.write_text(json.dumps(_plain(data), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def digest(directory: Path) -> str:
-    """The SHA-256 of the graph in a version directory."""
-    return hashlib.sha256((directory / "saved_model.pb").read_bytes()).hexdigest()
+def _digest_graph(directory: Path) -> str:
+    """The SHA-256 of the graph alone; of nothing where there is none."""
+    path = directory / "saved_model.pb"
+    return hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()
 
 
 def _plain(value: Any) -> Any:

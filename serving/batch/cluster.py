@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import ray
 import ray.cloudpickle
 
+from ...export import digest
 from . import model, npy, parquet, partition, worker
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def connected(address: str | None, workers: int | None, threads: int) -> Iterato
 @contextlib.contextmanager
 def sent_by_value() -> Iterator[None]:
     """While this lasts, workers get our code itself, not the name of a module to import."""
-    modules = (model, npy, parquet, partition, worker)
+    modules = (digest, model, npy, parquet, partition, worker)
     for module in modules:
         ray.cloudpickle.register_pickle_by_value(module)
     try:

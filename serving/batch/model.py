@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from ...export import load_solver_info
+from ...export.digest import digest_model
 
 SIGNATURE = "serving_default"
 
@@ -28,20 +31,6 @@ class ModelInput(NamedTuple):
     dtype: np.dtype
 
 
-def digest_model(directory: str | os.PathLike[str]) -> str:
-    """The SHA-256 of the graph and of everything it reads: variables and assets."""
-    root = Path(directory)
-    files = [root / "saved_model.pb"]
-    for folder in ("variables", "assets"):
-        files += sorted(path for path in (root / folder).glob("**/*") if path.is_file())
-    total = hashlib.sha256()
-    for path in files:
-        total.update(path.relative_to(root).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
-
-
 def read_model_input(model_dir: str | os.PathLike[str]) -> ModelInput:
     """Read from the file, without loading the graph, what a model takes.
 
@@ -50,7 +39,8 @@ def read_model_input(model_dir: str | os.PathLike[str]) -> ModelInput:
 
     Raises:
         FileNotFoundError: if there is no SavedModel.
-        ValueError: if `serving_default` is not a fit of targets alone.
+        ValueError: if `serving_default` is not a fit of targets alone, or the model is not the one
+            that the description beside it is about.
     """
     from tensorflow import as_dtype
     from tensorflow.core.protobuf import saved_model_pb2
@@ -65,6 +55,8 @@ def read_model_input(model_dir: str | os.PathLike[str]) -> ModelInput:
             f"fit_dataset: {directory} is not the version directory of an exported model, such as "
             f"models/name/1.{hint}"
         )
+    with contextlib.suppress(FileNotFoundError):  # a model without a description
+        load_solver_info(directory)
     graph = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs[0]
     signature = graph.signature_def[SIGNATURE]
     inputs = signature.inputs

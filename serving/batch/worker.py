@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .model import SIGNATURE, digest_model
+from ...export.digest import digest_model
+from .model import SIGNATURE
 from .npy import read_npy
 from .parquet import read_parquet
 from .partition import write_partition

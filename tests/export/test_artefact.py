@@ -14,8 +14,10 @@ import pytest
 import tensorflow as tf
 
 from eigenfit.export import export_saved_model, load_solver_info, warmup
+from eigenfit.export.digest import digest_model
+from eigenfit.export.info import INFO_FILE
 from eigenfit.export.signatures import signatures_of
-from eigenfit.solver import Affine, SpectralSolver, Status, Symmetric
+from eigenfit.solver import Affine, Nonlinear, SpectralSolver, Status, Symmetric
 
 
 def report_of(version_dir):
@@ -115,6 +117,122 @@ def test_description_of_another_graph_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="describes another graph"):
         load_solver_info(copy)
     with pytest.raises(FileNotFoundError, match=r"eigenfit\.json does not exist"):
+        load_solver_info(tmp_path)
+
+
+def scaled_model(base_dir, factor):
+    """The export of [[x0, x1], [x1, -x0]] times a variable."""
+    variable = tf.Variable(factor, trainable=False, dtype=tf.float64)
+
+    def matrix(x):
+        x = variable * x
+        return tf.stack([tf.stack([x[:, 0], x[:, 1]], -1), tf.stack([x[:, 1], -x[:, 0]], -1)], -2)
+
+    solver = SpectralSolver(Nonlinear(matrix, n=2, p=2))
+    return Path(export_saved_model(solver, base_dir, measure_latency=False))
+
+
+@pytest.mark.usefixtures("only_spectrum")
+def test_exchanged_variables_are_refused(tmp_path):
+    one, other = (scaled_model(tmp_path / str(factor), factor) for factor in (1.0, 3.0))
+    assert load_solver_info(one)["parameter_names"] == ["x0", "x1"]
+    rows = tf.constant([[3.0, 4.0]], tf.float64)
+    for path in (other / "variables").iterdir():
+        shutil.copy(path, one / "variables")
+    spectrum = tf.saved_model.load(str(one)).signatures["spectrum"](parameters=rows)
+    np.testing.assert_allclose(spectrum["eigenvalues"], [[-15.0, 15.0]])  # TensorFlow takes it
+    with pytest.raises(ValueError, match=r"describes other variables or assets than .*exchanged"):
+        load_solver_info(one)
+
+
+def test_every_file_that_tensorflow_reads_counts(model, tmp_path):
+    source = Path(model("float32").version_dir)
+    assert load_solver_info(source)["model_sha256"] == digest_model(source)
+    index = "variables/variables.index"
+
+    def changed(name, change):
+        copy = tmp_path / name
+        shutil.copytree(source, copy)
+        change(copy)
+        return copy
+
+    def write(name, content=b"more"):
+        return lambda copy: (
+            (copy / name).parent.mkdir(exist_ok=True) or (copy / name).write_bytes(content)
+        )
+
+    for name, change in {
+        "missing": lambda copy: (copy / index).unlink(),
+        "gone": lambda copy: shutil.rmtree(copy / "variables"),
+        "renamed": lambda copy: (copy / index).rename(copy / "variables/variables.other"),
+        "extra": write("variables/variables.data-00001-of-00002"),
+        "deep": lambda copy: shutil.copytree(copy / "variables", copy / "variables" / "old"),
+        "asset": write("assets/table.txt"),
+        "other graph": write("saved_model.cpb"),  # TensorFlow Serving would read this instead
+    }.items():
+        with pytest.raises(ValueError, match="describes other variables or assets than"):
+            load_solver_info(changed(name, change))
+    with pytest.raises(ValueError, match="describes another graph than"):
+        load_solver_info(changed("no graph", lambda copy: (copy / "saved_model.pb").unlink()))
+
+    def link(copy):
+        shutil.move(copy / "variables", copy / "elsewhere")
+        (copy / "variables").symlink_to(copy / "elsewhere")
+        (copy / index).rename(tmp_path / "stored")
+        (copy / index).symlink_to(tmp_path / "stored")
+
+    for name, change in {
+        "notes": write("assets.extra/notes.txt"),
+        "fingerprint": write("fingerprint.pb"),
+        "links": link,
+    }.items():
+        assert load_solver_info(changed(name, change))["num_targets"] == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"cannot be read \(JSONDecodeError.*damaged\. Export again"),
+        ("[" * 100_000, r"cannot be read \(RecursionError"),
+        ("\xff", r"cannot be read \(UnicodeDecodeError"),
+        ("1" * 5000, r"cannot be read \(ValueError"),
+        ("[1, 2]", "must hold a JSON object, got a list"),
+        ("null", "must hold a JSON object, got a NoneType"),
+        ("{}", "lacks format, graph_sha256, model_sha256, parameter_names, num_targets, sign"),
+        ('{"format": 2}', "has format 2, this eigenfit knows up to 1"),
+    ],
+)
+def test_what_is_no_description_is_one_clear_error(tmp_path, text, message):
+    path = tmp_path / "assets.extra" / "eigenfit.json"
+    path.parent.mkdir()
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=message):
+        load_solver_info(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("format", True),
+        ("format", 0),
+        ("format", "1"),
+        ("format", None),
+        ("graph_sha256", None),
+        ("model_sha256", 3),
+        ("num_targets", "5"),
+        ("parameter_names", None),
+        ("parameter_names", {}),
+        ("parameter_names", []),
+        ("parameter_names", ["a", 1]),
+        ("parameter_names", ["a", "a"]),
+        ("signatures", []),
+    ],
+)
+def test_a_damaged_field_is_named(model, tmp_path, name, value):
+    info = json.loads((Path(model("toeplitz").version_dir) / INFO_FILE).read_text())
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / INFO_FILE).write_text(json.dumps({**info, name: value}))
+    with pytest.raises(ValueError, match=f"eigenfit.json lacks {name}, or has something else"):
         load_solver_info(tmp_path)
 
 

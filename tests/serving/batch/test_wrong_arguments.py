@@ -1,6 +1,7 @@
 """What is wrong is named before a cluster is started."""
 
 import importlib
+import shutil
 import subprocess
 import sys
 
@@ -102,6 +103,11 @@ def test_model(model_dir, tmp_path):
     np.save(tmp_path / "levels.npy", np.ones([1, 3]))
     message = rf"Did you mean {model_dir}\?"
     refuse(model_dir.parent, tmp_path / "levels.npy", tmp_path, message, FileNotFoundError)
+    changed = tmp_path / "changed"
+    shutil.copytree(model_dir, changed)
+    with (changed / "variables" / "variables.index").open("ab") as file:
+        file.write(b"of another model")
+    refuse(changed, tmp_path / "levels.npy", tmp_path, "describes other variables or assets than")
 
 
 @pytest.mark.parametrize("name", ["batch_rows", "fragment_rows", "workers", "threads"])
