@@ -106,6 +106,11 @@ def check_same_rows(**tensors: tf.Tensor) -> None:
         raise ValueError(f"All arguments must have the same number of rows, but {listed}.")
 
 
+def is_complete(tensor: tf.Tensor) -> bool:
+    """Whether the tensor is known now, outside a graph, and has no NaN."""
+    return tf.executing_eagerly() and not np.isnan(tensor.numpy()).any()
+
+
 def is_number(value: Any) -> bool:
     """Whether the value is one real number (and not a bool)."""
     kinds = (int, float, np.integer, np.floating)

@@ -29,13 +29,15 @@ _SAME_LOSS = 1e-3
 
 def begin(settings: Settings, task: Task) -> Pool:
     """Put rows at their starting points."""
-    wanted = tf.math.is_nan(task.initial)
-
-    def chosen() -> tf.Tensor:
-        return tf.where(wanted, default_starts(settings, task), task.initial)
-
     empty = empty_point(settings, task.data)
-    start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
+    start = task.initial
+    if not settings.given:
+        wanted = tf.math.is_nan(task.initial)
+
+        def chosen() -> tf.Tensor:
+            return tf.where(wanted, default_starts(settings, task), task.initial)
+
+        start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
     if task.data.bounded:
         start = into_bounds(task.data.lower, task.data.upper, start)
     scales = known_effects(settings.model, task.data)

@@ -56,6 +56,7 @@ class Settings:
         solutions: how many distinct answers a row has.
         pool_rows: the most rows in the pool.
         compaction: False makes every row wait for the slowest one; for measurements only.
+        given: whether every row brings its complete starting point, so that none is proposed.
     """
 
     model: Model
@@ -77,6 +78,7 @@ class Settings:
     solutions: int
     pool_rows: int
     compaction: bool
+    given: bool = False
 
     @property
     def parameterization(self) -> Parameterization:

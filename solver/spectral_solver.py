@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from .observations import Observation
 from .parameterizations import Parameterization
 from .request import BASIC, BOUNDS, PRIORS, request_shapes
 from .result import Context, FitResult, Trace
-from .settings import make_settings
+from .settings import Settings, make_settings
 from .statistics import Covariance
 
 
@@ -156,7 +157,9 @@ class SpectralSolver(tf.Module):
 
         shapes = request_shapes(settings)
 
-        def compiled(function: Callable, *names: str, **options: Any) -> Any:
+        def compiled(
+            function: Callable, *names: str, settings: Settings = settings, **options: Any
+        ) -> Any:
             signature = [
                 tf.TensorSpec(shapes[name], tf.int32 if name == "max_steps" else self.dtype, name)
                 for name in names
@@ -164,15 +167,21 @@ class SpectralSolver(tf.Module):
             bound = functools.partial(function, settings, **options)
             return tf.function(bound, input_signature=signature, autograph=False)
 
-        def by_arguments(function: Callable, *basic: str) -> dict[tuple[bool, bool], Any]:
+        def by_arguments(
+            function: Callable, *basic: str, settings: Settings = settings
+        ) -> dict[tuple[bool, bool], Any]:
             found = {}
             for bounds, priors in ((False, False), (True, False), (False, True), (True, True)):
                 names = (*basic, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
-                found[bounds, priors] = compiled(function, *names, names=names)
+                found[bounds, priors] = compiled(function, *names, settings=settings, names=names)
             return found
 
         self._fit = by_arguments(graphs.fit, *BASIC)
         self._trace = by_arguments(graphs.trace, *BASIC)
+        # Where every row brings its starting point, the graph has no search, and builds no starts.
+        given = dataclasses.replace(settings, given=True)
+        self._fit_given = by_arguments(graphs.fit, *BASIC, settings=given)
+        self._trace_given = by_arguments(graphs.trace, *BASIC, settings=given)
         self._fit_targets = compiled(graphs.fit_targets, "targets")
         self._spectrum = compiled(graphs.spectrum, "parameters")
         self._matrix = compiled(graphs.matrix, "parameters")
@@ -224,7 +233,9 @@ class SpectralSolver(tf.Module):
         else:
             known, key = self._arguments.knowledge(targets, bounds, priors)
             rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
-            result, weights = self._fit[key](targets, *rest), rest[1]
+            given = self._settings.solutions == 1 and checks.is_complete(rest[0])
+            compiled = self._fit_given if given else self._fit
+            result, weights = compiled[key](targets, *rest), rest[1]
         return result.with_context(self._context(targets, weights))
 
     def trace(
@@ -263,7 +274,8 @@ class SpectralSolver(tf.Module):
         targets = self._arguments.levels("targets", targets)
         known, key = self._arguments.knowledge(targets, bounds, priors)
         rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
-        return self._trace[key](targets, *rest)
+        compiled = self._trace_given if checks.is_complete(rest[0]) else self._trace
+        return compiled[key](targets, *rest)
 
     def covariance(
         self,

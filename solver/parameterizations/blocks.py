@@ -16,7 +16,7 @@ from .base import Parameterization, check_names
 from .composition import Reduced
 from .dense_form import DenseForm
 from .meeting import Meeting
-from .projected_starts import projected_starts
+from .projected_starts import projected_starts, shared_between
 from .squares_form import SquaresForm
 
 # A member is written out with a matrix for every parameter of the family up to this size.
@@ -186,7 +186,8 @@ class Blocks(Parameterization):
         total, count = 0.0, np.zeros(self.num_parameters)
         for place, member in enumerate(self.members):
             part = levels[:, self._first[place] : self._first[place + 1]]
-            proposed = member.starting_points(part, attempt, attempts)
+            with shared_between(len(self.members)):
+                proposed = member.starting_points(part, attempt, attempts)
             known = np.ones(self.num_parameters)
             if isinstance(member, Reduced):  # it has only some of the parameters
                 known = (member.map != 0).any(axis=0).astype(float)

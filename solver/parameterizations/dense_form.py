@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -23,9 +24,38 @@ class DenseForm:
     basis: np.ndarray
 
     @property
+    def size(self) -> int:
+        """`n`, the number of rows."""
+        return len(self.constant)
+
+    @functools.cached_property
     def norms(self) -> np.ndarray:
         """`[p]`, the Frobenius norms of the B_j."""
-        return np.linalg.norm(self.basis, axis=(1, 2))
+        return np.sqrt(np.einsum("ij,ij->i", self._flat, self._flat))
+
+    @functools.cached_property
+    def traces(self) -> np.ndarray:
+        """`[p]`, the traces of the B_j."""
+        return np.real(np.einsum("jaa->j", self.basis))
+
+    @functools.cached_property
+    def gram(self) -> np.ndarray:
+        """`[p, p]`, the inner products `Re tr(B_i^H B_j)`."""
+        return self._flat @ self._flat.T
+
+    def overlaps(self, matrix: np.ndarray) -> np.ndarray:
+        """`[p]`, `Re tr(B_j^H M)` for a matrix of the same dtype."""
+        return self._flat @ _flat_reals(matrix)[0]
+
+    @property
+    def _flat(self) -> np.ndarray:
+        """`[p, n * n]`, or `[p, 2 n * n]` with real and imaginary parts."""
+        return _flat_reals(self.basis)
+
+    @property
+    def cost_of_expectations(self) -> float:
+        """Roughly, in operations of a decomposition."""
+        return 0.2 * self.basis.size * self.size
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
         """`sum x_j B_j` in NumPy, `[..., n, n]`."""
@@ -39,10 +69,8 @@ class DenseForm:
     def project(self, overlaps: np.ndarray) -> np.ndarray:
         """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
         # In units of the norms, so that small basis matrices are not taken for zero.
-        norms = self.norms
-        flat = (self.basis / norms[:, None, None]).reshape(len(norms), -1)
-        inverse = np.linalg.pinv(np.real(flat.conj() @ flat.T), hermitian=True)
-        return np.tensordot(inverse / np.outer(norms, norms), overlaps, 1)
+        units = np.outer(self.norms, self.norms)
+        return np.tensordot(np.linalg.pinv(self.gram / units, hermitian=True) / units, overlaps, 1)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
@@ -71,6 +99,15 @@ class DenseForm:
         products = matmul_shared(by_level, basis.transpose(1, 2, 0).reshape(size, size * count))
         products = tf.reshape(products, [-1, by_level.shape[1], size, count])
         return sum_of_rows(by_level, products)
+
+
+def _flat_reals(matrices: np.ndarray) -> np.ndarray:
+    """`[k, N]`, a view of matrices `[k, n, n]`, or of one, with their parts side by side."""
+    return (
+        np.ascontiguousarray(matrices)
+        .view(float)
+        .reshape(-1, matrices.shape[-1] ** 2 * (2 if np.iscomplexobj(matrices) else 1))
+    )
 
 
 def combine(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:

@@ -57,6 +57,31 @@ class EntryForm:
         return basis
 
     @property
+    def size(self) -> int:
+        """`n`, the number of rows."""
+        return len(self.constant)
+
+    @property
+    def traces(self) -> np.ndarray:
+        """`[p]`, the traces of the B_j."""
+        return np.where(self.rows == self.columns, np.real(self.factors), 0.0)
+
+    @property
+    def gram(self) -> np.ndarray:
+        """`[p, p]`, the inner products `Re tr(B_i^H B_j)`."""
+        return np.diag(self.norms**2)
+
+    def overlaps(self, matrix: np.ndarray) -> np.ndarray:
+        """`[p]`, `Re tr(B_j^H M)` for a matrix of the same dtype."""
+        twice = np.where(self.rows == self.columns, 1.0, 2.0)
+        return twice * np.real(self.factors.conj() * matrix[self.rows, self.columns])
+
+    @property
+    def cost_of_expectations(self) -> float:
+        """Roughly, in operations of a decomposition."""
+        return 1.0 * len(self.rows) * self.size
+
+    @property
     def norms(self) -> np.ndarray:
         """`[p]`, the Frobenius norms of the B_j."""
         return np.abs(self.factors) * np.where(self.rows == self.columns, 1.0, np.sqrt(2.0))

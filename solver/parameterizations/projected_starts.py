@@ -10,11 +10,19 @@ together. So where there are fewer parameters than levels, what differs from the
 stretched until the levels have the variance that they have in the data. (From starts like
 these 99 % of the spectra of six random matrices of size 16 are matched, from projections as they
 are 86 %.)
+
+Eigenvectors of large matrices, or of many, are dear. So there is a limit to what is spent on them,
+about a tenth of a second; further starts are random members with the trace and the variance of the
+data.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,19 +31,34 @@ from ..seed import SEED
 from .dense_form import DenseForm
 from .entry_form import EntryForm
 
-# Different starts cost p * n numbers of graph and n^3 operations at construction each; where that
-# would be too dear they repeat.
+Forms = tuple[EntryForm | DenseForm, ...]
+
+# What different starts may cost: numbers that the graph holds, and operations of NumPy when it is
+# built, some nanoseconds each.
 _MOST_NUMBERS = 2_000_000
-_MOST_OPERATIONS = 1e9
+_MOST_OPERATIONS = 1e7
+# A decomposition of an n x n matrix costs n^2 (n + this) operations, in measured times.
+_SMALL_SIZES = 40
 # NumPy decomposes a stack of matrices quicker than one after the other.
 _NUMBERS_AT_ONCE = 100_000
 
+# How many structures share the operations: see `shared_between`.
+_sharing = 1
+
+
+@contextlib.contextmanager
+def shared_between(structures: int) -> Iterator[None]:
+    """While several structures propose parts of the same starts, each may spend its share."""
+    global _sharing
+    before, _sharing = _sharing, _sharing * structures
+    try:
+        yield
+    finally:
+        _sharing = before
+
 
 def projected_starts(
-    forms: tuple[EntryForm | DenseForm, ...],
-    levels: tf.Tensor,
-    attempt: tf.Tensor,
-    attempts: int,
+    forms: Forms, levels: tf.Tensor, attempt: tf.Tensor, attempts: int
 ) -> tf.Tensor:
     """Members whose spectrum is near the levels.
 
@@ -48,43 +71,84 @@ def projected_starts(
     Returns:
         `[B, p]`.
     """
-    maps, offsets = _start_maps(forms, attempts)
-    chosen = tf.gather(tf.constant(maps, levels.dtype), attempt % len(maps))
-    constant = tf.constant(offsets, levels.dtype)
-    start = tf.linalg.matvec(chosen, levels) + constant
-    if len(offsets) >= levels.shape[1]:
+    plan = _plan(forms, attempts, _sharing)
+    dtype, projected, others = levels.dtype, len(plan.maps), len(plan.directions)
+    means, deviations = _in_blocks(forms, levels)
+    middle = _affine(plan.middle, means, plan.offsets)
+    number = attempt % (projected + others)
+    start = middle
+    if projected:
+        chosen = tf.gather(tf.constant(plan.maps, dtype), number % projected)
+        start = _affine(chosen, levels, plan.offsets)
+    if others:
+        direction = tf.gather(tf.constant(plan.directions, dtype), (number - projected) % others)
+        random = middle + tf.norm(deviations, axis=-1, keepdims=True) * direction
+        start = tf.where((number < projected)[:, None], start, random)
+    if plan.gram is None:
         return start
-    middle = tf.linalg.matvec(chosen, _means(forms, levels)) + constant
-    return middle + _stretch(forms, middle, start, levels)[:, None] * (start - middle)
+    return middle + _stretch(plan, middle, start, deviations)[:, None] * (start - middle)
 
 
-def _means(forms: tuple[EntryForm | DenseForm, ...], levels: tf.Tensor) -> tf.Tensor:
-    """The mean level of each block in the place of its levels, `[B, n]`."""
-    blocks = tf.split(levels, [len(form.constant) for form in forms], axis=1)
-    mean = [tf.reduce_mean(block, axis=1, keepdims=True) + tf.zeros_like(block) for block in blocks]
-    return tf.concat(mean, axis=1)
+class _Plan(NamedTuple):
+    """What starts are made of, for the levels t of all blocks.
+
+    Attributes:
+        maps: `[K, p, n]`; start k is `maps[k] @ t + offsets`.
+        middle: `[p, F]`, what takes the place of a map for the mean levels of the F blocks.
+        offsets: `[p]`.
+        directions: `[D, p]`, random members, for further starts.
+        scales: `[p]`, the norms of the B_j.
+        gram: `[1 + p, 1 + p]`, inner products of A0 and the B_j in units of their norms, without
+            their traces; None where starts are not stretched.
+    """
+
+    maps: np.ndarray
+    middle: np.ndarray
+    offsets: np.ndarray
+    directions: np.ndarray
+    scales: np.ndarray
+    gram: np.ndarray | None
 
 
-def _stretch(
-    forms: tuple[EntryForm | DenseForm, ...], middle: tf.Tensor, start: tf.Tensor, levels: tf.Tensor
-) -> tf.Tensor:
+def _affine(map_: tf.Tensor | np.ndarray, vectors: tf.Tensor, offsets: np.ndarray) -> tf.Tensor:
+    return tf.linalg.matvec(tf.cast(map_, vectors.dtype), vectors) + tf.constant(
+        offsets, vectors.dtype
+    )
+
+
+def _in_blocks(forms: Forms, levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The mean level of each block, `[B, F]`, and what the levels differ from it, `[B, n]`."""
+    runs = [(size, len(list(run))) for size, run in itertools.groupby(form.size for form in forms)]
+    means, deviations = [], []
+    for (size, count), part in zip(
+        runs, tf.split(levels, [size * count for size, count in runs], axis=1), strict=True
+    ):
+        blocks = tf.reshape(part, [-1, count, size])
+        mean = tf.reduce_mean(blocks, axis=2)
+        means.append(mean)
+        deviations.append(tf.reshape(blocks - mean[:, :, None], [-1, count * size]))
+    return tf.concat(means, axis=1), tf.concat(deviations, axis=1)
+
+
+def _stretch(plan: _Plan, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Tensor) -> tf.Tensor:
     """`[B]`, the number c that gives `A(middle + c (start - middle))` the variance of the levels.
 
     The squared Frobenius norm of a matrix is the sum of the squares of its levels; without its
     trace, of their deviations from the mean. 1 where the middle has more than that already, or the
     start is no other than the middle.
     """
-    deviations = levels - _means(forms, levels)
-    square, product, rest = 0.0, 0.0, tf.reduce_sum(deviations * deviations, axis=-1)
-    for form in forms:
-        at_middle, at_start = _traceless(form.matrix(middle)), _traceless(form.matrix(start))
-        change = at_start - at_middle
-        square += _inner(change, change)
-        product += _inner(at_middle, change)
-        rest -= _inner(at_middle, at_middle)
+    dtype = middle.dtype
+    gram, scales = tf.constant(plan.gram, dtype), tf.constant(plan.scales, dtype)
+    at_middle = tf.pad(scales * middle, [[0, 0], [1, 0]], constant_values=1)
+    change = tf.pad(scales * (start - middle), [[0, 0], [1, 0]])
+    along = tf.linalg.matvec(gram, change)
+    square = tf.reduce_sum(change * along, axis=-1)
+    product = tf.reduce_sum(at_middle * along, axis=-1)
+    rest = tf.reduce_sum(deviations * deviations, axis=-1)
+    rest -= tf.reduce_sum(at_middle * tf.linalg.matvec(gram, at_middle), axis=-1)
     # square c^2 + 2 product c = rest has one positive root. Divided by the rest, so that fourth
     # powers of large levels do not overflow.
-    epsilon = np.finfo(levels.dtype.as_numpy_dtype).eps
+    epsilon = np.finfo(dtype.as_numpy_dtype).eps
     usable = (rest > 0) & (square > epsilon * rest)
     square, product = square / tf.where(usable, rest, 1.0), product / tf.where(usable, rest, 1.0)
     root = tf.sqrt(product * product + square)
@@ -94,45 +158,54 @@ def _stretch(
     return tf.where(usable, tf.where(product > 0, plus, minus), 1.0)
 
 
-def _traceless(matrix: tf.Tensor) -> tf.Tensor:
-    """The matrices `[B, n, n]` less the mean of their levels."""
-    diagonal = tf.linalg.diag_part(matrix)
-    return tf.linalg.set_diag(matrix, diagonal - tf.reduce_mean(diagonal, axis=-1, keepdims=True))
-
-
-def _inner(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """`Re tr(A^H B)` of each row."""
-    return tf.math.real(tf.reduce_sum(tf.math.conj(one) * other, axis=[1, 2]))
-
-
 @functools.lru_cache(maxsize=16)
-def _start_maps(
-    forms: tuple[EntryForm | DenseForm, ...], attempts: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The projection as constant matrices that act on the levels.
-
-    Args:
-        forms: the affine maps of the same parameters, one for each block; most often one.
-        attempts: how many different starts there shall be.
-
-    Returns:
-        `[K, p, n]` and `[p]`: start k from the levels t of all blocks is `maps[k] @ t + offsets`;
-        K is at least 1 and at most `attempts`.
-    """
-    sizes = [len(form.constant) for form in forms]
-    count = len(forms[0].norms)
-    affordable = min(
-        _MOST_NUMBERS / (count * sum(sizes)), _MOST_OPERATIONS / sum(n**3 for n in sizes)
-    )
-    different = int(np.clip(affordable, 1, attempts))
-    generator = np.random.default_rng(SEED)
+def _plan(forms: Forms, attempts: int, sharing: int) -> _Plan:
+    """See `_Plan`; with `attempts` different starts, or as many as the limits allow."""
+    sizes = [form.size for form in forms]
+    count, total = len(forms[0].norms), sum(sizes)
+    operations = sum(n * n * (n + _SMALL_SIZES) for n in sizes)
+    operations += sum(form.cost_of_expectations for form in forms)
+    affordable = min(_MOST_NUMBERS / (count * total), _MOST_OPERATIONS / (operations * sharing))
+    projected = min(attempts, int(affordable))
     scales = np.sqrt(sum(form.norms**2 for form in forms))
+    stretched = count < total
+    gram = _gram(forms, scales) if stretched or len(forms) > 1 else None
+
+    def project(overlaps: np.ndarray) -> np.ndarray:
+        """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
+        if len(forms) == 1:
+            return forms[0].project(overlaps)
+        inverse = np.linalg.pinv(gram[1:, 1:], hermitian=True)
+        return np.tensordot(inverse / np.outer(scales, scales), overlaps, 1)
+
+    generator = np.random.default_rng(SEED)
+    overlaps = _overlaps(forms, scales, projected, generator)
+    by_constant = sum(form.overlaps(form.constant) for form in forms)
+    traces = np.stack([form.traces for form in forms], axis=1)
+    further = min(attempts - projected, max(1, _MOST_NUMBERS // (2 * count)))
+    directions = generator.normal(size=(further, count))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True) * scales
+    return _Plan(
+        maps=project(overlaps).transpose(1, 0, 2),
+        middle=project(traces),
+        offsets=project(-by_constant),
+        directions=directions,
+        scales=scales,
+        gram=_without_traces(gram, forms, scales) if stretched else None,
+    )
+
+
+def _overlaps(
+    forms: Forms, scales: np.ndarray, starts: int, generator: np.random.Generator
+) -> np.ndarray:
+    """`v_k^H B_j v_k` for the eigenvectors of so many random members, `[p, starts, n]`."""
+    sizes, count = [form.size for form in forms], len(scales)
     # Without a constant part the eigenvectors do not depend on the size of the member.
     norm = np.sqrt(sum(np.linalg.norm(form.constant) ** 2 for form in forms)) or 1.0
     at_once = max(1, _NUMBERS_AT_ONCE // (count * max(sizes) ** 2))
-    overlaps = []
-    for first in range(0, different, at_once):
-        stacked = min(at_once, different - first)
+    found = np.zeros((count, starts, sum(sizes)))
+    for first in range(0, starts, at_once):
+        stacked = min(at_once, starts - first)
         parameters = generator.normal(size=(stacked, count)) / scales
         members = [form.member(parameters) for form in forms]
         square = sum(np.sum(np.abs(member) ** 2, axis=(1, 2)) for member in members)
@@ -141,25 +214,27 @@ def _start_maps(
             form.expectations(np.linalg.eigh(form.constant + factor * member)[1])
             for form, member in zip(forms, members, strict=True)
         ]
-        overlaps.append(np.concatenate(some, axis=-1))
-    offsets = np.zeros(count)
-    for form in forms:
-        if form.constant.any():
-            flat = form.basis.reshape(count, -1)
-            offsets = offsets - np.real(flat.conj() @ form.constant.reshape(-1))
-    by_parameter = np.concatenate(overlaps).transpose(1, 0, 2)
-    return _project(forms, by_parameter).transpose(1, 0, 2), _project(forms, offsets)
+        found[:, first : first + stacked] = np.concatenate(some, axis=-1).swapaxes(0, 1)
+    return found
 
 
-def _project(forms: tuple[EntryForm | DenseForm, ...], overlaps: np.ndarray) -> np.ndarray:
-    """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
-    if len(forms) == 1:
-        return forms[0].project(overlaps)
-    norms = np.sqrt(sum(form.norms**2 for form in forms))
-    gram = np.zeros((len(norms), len(norms)))
+def _gram(forms: Forms, scales: np.ndarray) -> np.ndarray:
+    """`[1 + p, 1 + p]`, `Re tr(B_i^H B_j)` with A0 for B_0, in units of the norms.
+
+    So small basis matrices are not taken for zero.
+    """
+    gram = np.zeros((1 + len(scales), 1 + len(scales)))
     for form in forms:
-        # In units of the norms, so that small basis matrices are not taken for zero.
-        flat = (form.basis / norms[:, None, None]).reshape(len(norms), -1)
-        gram += np.real(flat.conj() @ flat.T)
-    inverse = np.linalg.pinv(gram, hermitian=True)
-    return np.tensordot(inverse / np.outer(norms, norms), overlaps, 1)
+        gram[0, 0] += np.linalg.norm(form.constant) ** 2
+        gram[0, 1:] += form.overlaps(form.constant) / scales
+        gram[1:, 1:] += form.gram / np.outer(scales, scales)
+    gram[1:, 0] = gram[0, 1:]
+    return gram
+
+
+def _without_traces(gram: np.ndarray, forms: Forms, scales: np.ndarray) -> np.ndarray:
+    """The inner products of the same matrices without their traces."""
+    for form in forms:
+        traces = np.append(np.trace(form.constant).real, form.traces / scales)
+        gram = gram - np.outer(traces, traces) / form.size
+    return gram

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -35,6 +36,22 @@ class SquaresForm(DenseForm):
     def of(cls, vectors: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> SquaresForm:
         """The form without a constant; `basis` `[p, n, n]` is what the others add up to."""
         return cls(np.zeros(basis.shape[1:]), basis, vectors, coefficients)
+
+    @functools.cached_property
+    def gram(self) -> np.ndarray:
+        """`[p, p]`, the inner products `tr(B_i B_j)`: squares of those of the vectors."""
+        inner = self.vectors.T @ self.vectors
+        return self.coefficients.T @ (inner * inner) @ self.coefficients
+
+    def expectations(self, vectors: np.ndarray) -> np.ndarray:
+        """`v_k^T B_j v_k` in NumPy for real eigenvectors in columns, `[..., p, n]`."""
+        overlaps = self.vectors.T @ vectors
+        return self.coefficients.T @ (overlaps * overlaps)
+
+    @property
+    def cost_of_expectations(self) -> float:
+        """Roughly, in operations of a decomposition."""
+        return 0.2 * self.size * (self.vectors.size + self.coefficients.size)
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> SquaresForm:
         """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
