@@ -17,9 +17,12 @@ from .codes import Code, ServingError, invalid_argument
 class Task:
     """One request that waits for its answer.
 
-    Attributes:
+    Args:
         feeds: its arrays by tensor name.
         rows: how many rows they have.
+        timeout: seconds from now; None for no limit.
+
+    Attributes:
         deadline: by `time.monotonic()`; None for no limit.
     """
 
@@ -44,18 +47,37 @@ class Task:
             if self._missing == 0:
                 self._done.set()
 
+    def wait(self) -> bool:
+        """Wait for the whole answer, or an error; False if the deadline comes first."""
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        return self._done.wait(left)
+
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and self.deadline <= time.monotonic()
+
     def result(self) -> list[np.ndarray]:
-        """Wait for the whole answer: one array for each fetch; raises what went wrong."""
-        self._done.wait()
-        if self._error is not None:
+        """What was delivered: one array for each fetch; raises what went wrong."""
+        with self._lock:
+            error, missing = self._error, self._missing
+        if error is not None:
             # Each request raises an exception of its own: they get different tracebacks.
-            raise ServingError(self._error.code, self._error.message)
+            raise ServingError(error.code, error.message)
+        if missing:  # some rows are being computed, for others that have more time
+            raise ServingError(Code.DEADLINE_EXCEEDED, "Timed out waiting for notification")
         parts = [self._answers[start] for start in sorted(self._answers)]
         return (
             parts[0]
             if len(parts) == 1
             else [np.concatenate(each) for each in zip(*parts, strict=True)]
         )
+
+
+def late_in_queue() -> ServingError:
+    """What a request is told whose time was over before it ran."""
+    return ServingError(
+        Code.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
+    )
 
 
 class Part:
@@ -99,6 +121,13 @@ class Batch:
             self.opened = time.monotonic()
         self.parts.append(part)
         self.rows += part.rows
+
+    def remove(self, task: Task) -> list[Part]:
+        """Take the parts of a request out."""
+        removed = [part for part in self.parts if part.task is task]
+        self.parts = [part for part in self.parts if part.task is not task]
+        self.rows -= sum(part.rows for part in removed)
+        return removed
 
     def alike(self) -> list[list[Part]]:
         """The parts, those that can run as one together."""
@@ -144,9 +173,15 @@ class BatchQueue:
             self._batches.append(Batch())
         self._batches[-1].add(Part(task, 0, task.rows))
 
-    def __len__(self) -> int:
-        """How many batches there are, the one that is being filled included."""
-        return len(self._batches)
+    def withdraw(self, task: Task) -> list[Part]:
+        """Take out what still waits of a request; what is being computed does not wait."""
+        removed = [part for batch in self._batches for part in batch.remove(task)]
+        self._batches = deque([batch for batch in self._batches if batch.parts] or [Batch()])
+        return removed
+
+    def has_only(self, task: Task) -> bool:
+        """Whether nothing but this request waits, and that in one batch."""
+        return len(self._batches) == 1 and self._batches[0].rows == task.rows
 
     def take(self, now: float) -> Batch | None:
         """Remove the first batch if it is full, or has waited long enough."""

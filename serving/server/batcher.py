@@ -4,8 +4,9 @@ TensorFlow has an op for this, `BatchFunction`. It does not fit here: it wraps a
 server runs the graph of the SavedModel as it is, in a session, with any set of fetches; it knows no
 deadlines in its queue; and its errors are not those of TensorFlow Serving's batching session.
 
-In one thing this differs from that session on purpose: there, the error of one request is the
-answer to all that run with it.
+In two things this differs from that session on purpose. There, the error of one request is the
+answer to all that run with it; and a request that runs with others has their time, however little
+it has itself.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .batch_merge import check_outputs, merge, rows_of
-from .batch_queue import Batch, BatchQueue, Part, Task
+from .batch_queue import Batch, BatchQueue, Part, Task, late_in_queue
 from .batching_parameters import BatchingParameters
 from .codes import Code, ServingError, as_serving_error
 from .session_model import Runner
@@ -69,18 +70,26 @@ class Batcher:
         """Put a request into its queue; raises ServingError if it does not fit.
 
         If it can run at once, the calling thread runs it: two changes of threads less, which is
-        much of the time of a single row. What it runs then is all that waited in this queue.
+        much of the time of a single row. Only if nothing else waits in its queue: a run with others
+        may go on when its own time is over.
         """
         with self._changed:
             queue = runner.queues.setdefault(key, BatchQueue(runner.parameters))
             queue.add(task)
-            idle = len(queue) == 1 and not self._is_busy()
-            batch = queue.take(time.monotonic()) if idle else None
+            alone = queue.has_only(task) and not self._is_busy()
+            batch = queue.take(time.monotonic()) if alone else None
             if batch is None:
                 self._changed.notify()
                 return
             self._running += 1
         self._run(runner, key[1], batch)
+
+    def withdraw(self, runner: BatchingRunner, key: _Key, task: Task) -> None:
+        """Take a request whose time is over out of its queue."""
+        with self._changed:
+            waiting = runner.queues[key].withdraw(task)
+        for part in waiting:
+            task.deliver(part, late_in_queue())
 
     def _work(self) -> None:
         while True:
@@ -151,18 +160,27 @@ class BatchingRunner:
             return self._inner.run(feeds, fetches, timeout)
         names = tuple(sorted(set(fetches)))
         task = Task(feeds, rows, timeout)
-        self._batcher.enqueue(self, (tuple(sorted(feeds)), names), task)
+        key = (tuple(sorted(feeds)), names)
+        self._batcher.enqueue(self, key, task)
+        if not task.wait():
+            self._batcher.withdraw(self, key, task)
         answers = dict(zip(names, task.result(), strict=True))
         return [answers[name] for name in fetches]
 
     def run_batch(self, batch: Batch, fetches: tuple[str, ...]) -> None:
         """Run a batch and deliver the answers.
 
-        Requests of different shapes or dtypes run apart. If a run fails, each of its requests runs
-        by itself, so that the error is the answer only to who caused it; but not when the time was
-        up.
+        Requests of different shapes or dtypes run apart, and those without time left not at all. If
+        a run fails, each of its requests runs by itself, so that the error is the answer only to
+        who caused it; but not when the time was up.
         """
-        for parts in batch.alike():
+        for each in batch.alike():
+            late = [part for part in each if part.task.is_late()]
+            for part in late:
+                part.task.deliver(part, late_in_queue())
+            parts = [part for part in each if part not in late]
+            if not parts:
+                continue
             problem = self._run(parts, fetches)
             if problem is None:
                 continue
@@ -216,7 +234,5 @@ def _time_left(parts: Sequence[Part]) -> float | None:
         return None
     left = max(known) - time.monotonic()
     if left <= 0:
-        raise ServingError(
-            Code.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
-        )
+        raise late_in_queue()
     return left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from google.protobuf import json_format
@@ -45,20 +46,21 @@ class RestHandler:
 
     Args:
         core: has the models.
-        timeout: seconds that a request may take.
+        timeout: seconds that a request may take, from its arrival.
     """
 
     def __init__(self, core: ServerCore, timeout: float):
         self._core = core
         self._timeout = timeout
 
-    def handle(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+    def handle(self, method: str, path: str, body: bytes, arrived: float) -> tuple[int, bytes]:
         """Answer one request.
 
         Args:
             method: of HTTP.
             path: as sent, with the query string.
             body: uncompressed.
+            arrived: when all of it was there, by `time.monotonic()`.
 
         Returns:
             The HTTP status and the JSON.
@@ -69,29 +71,29 @@ class RestHandler:
                 raise invalid_argument(f"Malformed request: {method} {path}")
             if not route.model:
                 raise invalid_argument("Missing model name in request.")
-            return 200, self._answer(route, body)
+            return 200, self._answer(route, body, arrived + self._timeout)
         except VersionTooLargeError:
             return 400, b""
         except Exception as error:
             return _refusal(error)
 
-    def _answer(self, route: Route, body: bytes) -> bytes:
+    def _answer(self, route: Route, body: bytes, deadline: float) -> bytes:
         if route.method == "status":
             return self._status(route)
         if route.method == "metadata":
             return self._metadata(route)
         document = parse_object(body)
         if route.method == "predict":
-            return self._predict(route, document)
+            return self._predict(route, document, deadline)
         if route.method == "classify":
+            request = protos.ClassificationRequest()
             return classification_json(
-                self._examples(route, document, protos.ClassificationRequest(), "classify_log")
+                self._examples(route, document, request, "classify_log", deadline)
             )
-        return regression_json(
-            self._examples(route, document, protos.RegressionRequest(), "regress_log")
-        )
+        request = protos.RegressionRequest()
+        return regression_json(self._examples(route, document, request, "regress_log", deadline))
 
-    def _predict(self, route: Route, document: dict[str, Any]) -> bytes:
+    def _predict(self, route: Route, document: dict[str, Any], deadline: float) -> bytes:
         name = signature_name_of(document)
         spec = protos.PredictRequest().model_spec
         route.fill(spec)
@@ -104,12 +106,16 @@ class RestHandler:
             outputs = predict(loaded.signatures, loaded.runner, name, inputs, (), timeout, check)
             return predict_json(outputs, form)
 
-        return self._core.answer(answer, "predict_log", spec, document, self._timeout, "REST")
+        left = deadline - time.monotonic()
+        return self._core.answer(answer, "predict_log", spec, document, left, "REST")
 
-    def _examples(self, route: Route, document: dict[str, Any], request: Any, kind: str) -> Any:
+    def _examples(
+        self, route: Route, document: dict[str, Any], request: Any, kind: str, deadline: float
+    ) -> Any:
         fill_examples(document, request)
         route.fill(request.model_spec)
-        return self._core.infer(kind, request, self._timeout, "REST").result
+        left = deadline - time.monotonic()
+        return self._core.infer(kind, request, left, "REST").result
 
     def _status(self, route: Route) -> bytes:
         request = protos.GetModelStatusRequest()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import threading
+import time
 from concurrent import futures
 from typing import Any
 
@@ -125,12 +126,19 @@ class RestServer:
             return _json_response(400, error_json(message))
         self._under_way += 1
         try:
-            status, answer = await self._loop.run_in_executor(
-                self._workers, self._handler.handle, request.method, path, body
-            )
-            return _json_response(status, answer)
+            return _json_response(*await self._handled(request.method, path, body))
         finally:
             self._under_way -= 1
+
+    async def _handled(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """The answer of a worker; or, if none begins in time, that the time is over."""
+        work = self._workers.submit(self._handler.handle, method, path, body, time.monotonic())
+        answer = asyncio.wrap_future(work)
+        await asyncio.wait([answer], timeout=self._options.rest_api_timeout_in_ms / 1e3)
+        if work.running() or work.done():  # a worker looks after the time itself
+            return await answer
+        # It stays in line: the worker that comes to it finds no time left, and counts it.
+        return 504, error_json("Timed out waiting for a thread (rest_api_num_threads)")
 
     async def _body(self, request: web.Request) -> bytes:
         """The body, uncompressed."""

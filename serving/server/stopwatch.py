@@ -1,4 +1,4 @@
-"""How long the graph itself took, apart from reading requests and writing answers."""
+"""The time of a request: how much the graph took of it, and how much is left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .codes import Code, ServingError
 from .served_version import Loaded
 from .session_model import Runner
 
@@ -27,12 +28,23 @@ class Stopwatch:
         self.rules = loaded.rules
         self.seconds = 0.0
         self._loaded = loaded
+        self._made = time.perf_counter()
 
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout: float | None
     ) -> list[np.ndarray]:
-        """See `Runner.run`."""
+        """See `Runner.run`; the timeout began when the request did.
+
+        Raises:
+            ServingError: DEADLINE_EXCEEDED if reading the request took all the time.
+        """
         started = time.perf_counter()
+        if timeout is not None:
+            timeout -= started - self._made
+            if timeout <= 0:
+                raise ServingError(
+                    Code.DEADLINE_EXCEEDED, "The time of the request was over before it could run"
+                )
         try:
             return self._loaded.runner.run(feeds, fetches, timeout)
         finally:
