@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from .calls import AsyncTransport, Call, Conversation
 from .deadline import Deadline, RetryPolicy
-from .errors import ServingError, row_limit
+from .errors import ServingError, is_busy, row_limit
 
 _T = TypeVar("_T")
 
@@ -25,7 +25,7 @@ async def converse(
     places = asyncio.Semaphore(max_concurrency)
 
     async def send(call: Call) -> Any:
-        attempt = 1
+        attempt = in_line = 0
         while True:
             try:
                 async with places:
@@ -33,9 +33,10 @@ async def converse(
             except ServingError as error:
                 if row_limit(error) is not None:
                     return error
-                pause = policy.pause(error, attempt, deadline)
+                attempt += 1
+                in_line += is_busy(error.code, error.message)
+                pause = policy.pause(error, attempt, deadline, in_line)
             await asyncio.sleep(pause)
-            attempt += 1
 
     try:
         calls = next(conversation)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from .calls import Call, Conversation, Transport
 from .deadline import Deadline, RetryPolicy
-from .errors import ServingError, row_limit
+from .errors import ServingError, is_busy, row_limit
 
 _T = TypeVar("_T")
 
@@ -40,16 +40,17 @@ def converse(
     """
 
     def send(call: Call) -> Any:
-        attempt = 1
+        attempt = in_line = 0
         while True:
             try:
                 return transport.send(call, deadline.left_for(call, where))
             except ServingError as error:
                 if row_limit(error) is not None:
                     return error
-                pause = policy.pause(error, attempt, deadline)
+                attempt += 1
+                in_line += is_busy(error.code, error.message)
+                pause = policy.pause(error, attempt, deadline, in_line)
             time.sleep(pause)
-            attempt += 1
 
     try:
         calls = next(conversation)

@@ -46,7 +46,9 @@ class RetryPolicy:
     """When to try again.
 
     Attributes:
-        retries: how often at most, after the first attempt.
+        retries: how often at most, after the first attempt. A server without a free thread refuses
+            at once and without a look at the request: to ask again is to wait in line, which does
+            not count, unless nothing is to be tried again at all (0).
         backoff: seconds before the first retry. It doubles each time, up to `longest`, and each
             pause is a random part of it, between a half and the whole, so that many clients do not
             come back to a restarted server in the same moment.
@@ -57,13 +59,16 @@ class RetryPolicy:
     backoff: float
     longest: float = 5.0
 
-    def pause(self, error: ServingError, attempt: int, deadline: Deadline) -> float:
+    def pause(
+        self, error: ServingError, attempt: int, deadline: Deadline, in_line: int = 0
+    ) -> float:
         """How long to wait before the next attempt.
 
         Args:
             error: what the last attempt ended with.
             attempt: its number, from 1.
             deadline: of the whole call.
+            in_line: how many of the attempts so far found no free thread.
 
         Returns:
             Seconds.
@@ -74,7 +79,7 @@ class RetryPolicy:
         """
         if not error.retryable:
             raise error
-        if attempt > self.retries:
+        if self.retries == 0 or attempt - in_line > self.retries:
             raise _after(error, attempt, "")
         whole = min(self.backoff * 2.0 ** (attempt - 1), self.longest)
         pause = random.uniform(0.5, 1.0) * whole

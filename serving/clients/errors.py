@@ -10,6 +10,11 @@ import grpc
 _TOO_MANY_ROWS = re.compile(r"Task size \d+ is larger than maximum (?:input )?batch size (\d+)")
 
 
+# What gRPC itself answers when every thread of a server has a request: in C++, which is
+# `tensorflow_model_server`, and in Python.
+_NO_THREAD = re.compile("Server Threadpool Exhausted|Concurrent RPC limit exceeded")
+
+
 class ServingError(Exception):
     """A server could not be reached, or refused, or is not serving a model of eigenfit.
 
@@ -45,6 +50,22 @@ class ServingError(Exception):
         signature = "" if self.signature is None else f"signature {self.signature!r}"
         origin = ", ".join(part for part in (signature, self.where) if part)
         return f"{self.code.name}{f' ({origin})' if origin else ''}: {self.message}"
+
+
+def is_busy(code: grpc.StatusCode, message: str) -> bool:
+    """Whether a server had no thread for a request, which may succeed a little later as it is.
+
+    RESOURCE_EXHAUSTED alone does not tell: a message that is too large gets it too.
+
+    Example:
+        >>> is_busy(grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+        True
+        >>> is_busy(
+        ...     grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (9 vs. 4)"
+        ... )
+        False
+    """
+    return code is grpc.StatusCode.RESOURCE_EXHAUSTED and bool(_NO_THREAD.search(message))
 
 
 def row_limit(error: ServingError) -> int | None:

@@ -27,7 +27,9 @@ class GrpcClient(GrpcBase, BlockingClient):
         label: the name of a version, for example "stable".
         timeout: seconds for one call of a method, all its requests and retries; None for no limit.
         retries: how often a request is sent again that found no server or a server that was not
-            ready (UNAVAILABLE). No other error is retried, and nothing after the timeout.
+            ready (UNAVAILABLE). A server without a free thread (RESOURCE_EXHAUSTED "Server
+            Threadpool Exhausted") is asked until the timeout, unless this is 0. No other error is
+            retried, and nothing after the timeout.
         backoff: seconds before the first retry. It doubles each time up to 5 s, and each pause is
             a random part of it between a half and the whole.
         max_batch_rows: the most rows in one request; larger batches are divided, in order. 1000 is

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from .calls import Call, Prediction
 from .dtypes import numpy_dtype
-from .errors import ServingError
+from .errors import ServingError, is_busy
 from .metadata import ModelMetadata, SignatureInfo, TensorInfo, VersionStatus
 from .settings import Settings
 
@@ -91,8 +91,8 @@ class GrpcMessages:
     def error(self, call: Call, error: Any) -> ServingError:
         """What a failed call says."""
         code = error.code() or grpc.StatusCode.UNKNOWN
-        retryable = code is grpc.StatusCode.UNAVAILABLE
         message = error.details() or "the server gave no reason"
+        retryable = code is grpc.StatusCode.UNAVAILABLE or is_busy(code, message)
         return ServingError(code, message, call.signature, self._where, retryable)
 
 

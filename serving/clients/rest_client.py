@@ -22,7 +22,8 @@ class RestClient(RestBase, BlockingClient):
         label: the name of a version, for example "stable".
         timeout: seconds for one call of a method, all its requests and retries; None for no limit.
         retries: how often a request is sent again that could make no connection, or that the
-            server answered with 503. No other error is retried, and nothing after the timeout.
+            server answered with 503, or with 429 and a `Retry-After`. No other error is retried,
+            and nothing after the timeout.
         backoff: see `GrpcClient`.
         max_batch_rows: see `GrpcClient`.
         max_concurrency: see `GrpcClient`.

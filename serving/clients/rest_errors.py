@@ -49,7 +49,9 @@ def from_status(call: Call, status: int, headers: Any, body: bytes, where: str) 
     if "Location" in headers:
         message += f" (redirected to {headers['Location']}; give RestClient that address)"
     code = _CODES.get(status, _Code.UNKNOWN)
-    return ServingError(code, message, call.signature, where, retryable=status == 503)
+    # 429 of TensorFlow Serving will not get better. A proxy that wants fewer requests says when.
+    retryable = status == 503 or (status == 429 and "Retry-After" in headers)
+    return ServingError(code, message, call.signature, where, retryable)
 
 
 def from_exception(call: Call, error: requests.RequestException, where: str) -> ServingError:

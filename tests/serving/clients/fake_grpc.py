@@ -32,8 +32,8 @@ def write_tensor(array: np.ndarray) -> Any:
     return proto
 
 
-def start_fake_grpc(model, credentials=None, port=0, address="127.0.0.1:{}"):
-    """Starts; returns (server, port)."""
+def start_fake_grpc(model, credentials=None, port=0, address="127.0.0.1:{}", most=None):
+    """Starts; returns (server, port). More than `most` requests at a time are refused."""
     predictions = module("prediction_service_pb2_grpc")
     models = module("model_service_pb2_grpc")
     predict = module("predict_pb2")
@@ -100,7 +100,8 @@ def start_fake_grpc(model, credentials=None, port=0, address="127.0.0.1:{}"):
         "Status", (models.ModelServiceServicer,), {"GetModelStatus": guarded(answer_status)}
     )
     limits = [("grpc.max_receive_message_length", -1)]  # as TensorFlow Serving
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(8), options=limits)
+    pool = concurrent.futures.ThreadPoolExecutor(8)
+    server = grpc.server(pool, options=limits, maximum_concurrent_rpcs=most)
     predictions.add_PredictionServiceServicer_to_server(prediction(), server)
     models.add_ModelServiceServicer_to_server(model_status(), server)
     address = address.format(port)

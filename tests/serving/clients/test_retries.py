@@ -1,5 +1,6 @@
 """Trying again: when, how often, and never after the deadline."""
 
+import concurrent.futures
 import socket
 import threading
 import time
@@ -73,6 +74,99 @@ def test_other_errors_are_not_tried_again(kind, code):
         assert caught.value.signature == "fit"
         assert not caught.value.retryable
         client.fit(TARGETS)  # the client goes on
+
+
+BUSY = "Server Threadpool Exhausted"  # TensorFlow Serving, by gRPC for C++
+
+
+@pytest.mark.parametrize("kind", ["grpc", "async grpc"])
+@pytest.mark.parametrize(
+    ("message", "attempts"),
+    [
+        (BUSY, 4),
+        ("SERVER: Received message larger than max (9000 vs. 4096)", 1),
+        ("Sent message larger than max (9000 vs. 4096)", 1),
+        ("OOM when allocating tensor with shape[1000,512,512]", 1),
+        ("Run() timeout exceeded while waiting in batching queue", 1),
+    ],
+)
+def test_only_a_busy_server_is_asked_again(kind, message, attempts):
+    model = pretended()
+    model.faults = [Fault(grpc.StatusCode.RESOURCE_EXHAUSTED, message)] * 3
+    with client_of(kind, model) as client:
+        if attempts > 1:
+            assert client.fit(TARGETS).status.tolist() == [1]
+        else:
+            with pytest.raises(ServingError, match=r"larger|OOM|timeout") as caught:
+                client.fit(TARGETS)
+            assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert len(model.requests) == attempts
+
+
+def test_a_busy_server_is_asked_no_longer_than_there_is_time():
+    model = pretended()
+    model.faults = [Fault(grpc.StatusCode.RESOURCE_EXHAUSTED, BUSY)] * 1000
+    start = time.monotonic()
+    with client_of("grpc", model, timeout=0.5, retries=1, backoff=0.05) as client:
+        with pytest.raises(ServingError, match="leaves no time for another attempt") as caught:
+            client.fit(TARGETS)
+        assert time.monotonic() - start < 5.0
+        assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert 3 <= len(model.requests) <= 12
+    model.requests.clear()
+    with (
+        client_of("grpc", model, retries=0) as client,
+        pytest.raises(ServingError, match=r"usted$"),
+    ):
+        client.fit(TARGETS)
+    assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["grpc", "async grpc"])
+def test_a_place_in_line_is_no_retry(kind):
+    """A server that is busy, then restarts, then is gone for longer than there are retries."""
+    busy = Fault(grpc.StatusCode.RESOURCE_EXHAUSTED, BUSY)
+    model = pretended()
+    with client_of(kind, model, retries=2, backoff=0.001) as client:
+        model.faults = [busy] * 6 + [UNAVAILABLE] * 2 + [busy]
+        assert client.fit(TARGETS).status.tolist() == [1]
+        assert len(model.requests) == 10
+        model.faults = [busy] * 3 + [UNAVAILABLE] * 3
+        with pytest.raises(ServingError, match=r"full \(tried 6 times\)"):
+            client.fit(TARGETS)
+
+
+def test_more_clients_than_the_server_has_threads():
+    """Sixteen clients, and a server that refuses what is more than two at a time."""
+    model = pretended()
+    model.delay = 0.005
+    server, port = start_fake_grpc(model, most=2)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+
+            def work(number):
+                with connect("grpc", port, backoff=0.05, retries=1) as client:
+                    return [client.fit(TARGETS + number).parameters for _ in range(4)]
+
+            for number, answers in enumerate(pool.map(work, range(16))):
+                for answer in answers:
+                    np.testing.assert_array_equal(answer, 2 * (TARGETS + number))
+    finally:
+        server.stop(None).wait()
+    assert model.most_at_a_time <= 2
+
+
+def test_a_proxy_that_wants_fewer_requests():
+    """RFC 6585: 429 with the header that says when to come again."""
+    answers = [{"Retry-After": "1"}, {}, {}]
+
+    def answer(handler):
+        send(handler, 429, b"Too Many Requests", **answers.pop(0))
+
+    with rest_client_of(answer) as (client, asked):
+        with pytest.raises(ServingError, match="HTTP status 429: Too Many Requests"):
+            client.metadata()
+        assert len(asked) == 2  # the second told nothing
 
 
 @every_client

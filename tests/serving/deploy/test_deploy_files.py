@@ -291,6 +291,16 @@ def test_threads_are_the_cores(flags):
     }
 
 
+@every_start
+def test_threads_for_requests_that_wait(flags):
+    """More than TensorFlow Serving has by itself for four cores, which many clients use up."""
+    options = parse_flags(flags())
+    assert options.grpc_max_threads >= 4 * 4 * 4
+    assert options.rest_api_num_threads >= 4 * 4 * 4
+    batching = parse_batching_parameters(read("batching.config"))
+    assert options.grpc_max_threads > batching.max_enqueued_batches + batching.num_batch_threads
+
+
 def test_compose_mounts_what_the_flags_name():
     mounted = dict(volume.rsplit(":", 2)[:2] for volume in compose_service()["volumes"])
     assert mounted.pop("${EIGENFIT_MODELS:?set it to the folder of the models}") == "/models"
