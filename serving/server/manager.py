@@ -60,7 +60,9 @@ class ModelManager:
         timeout: float | None = None,
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Serve these models and no others; return when each new one has a version available.
+        """Serve these models and no others; return when each new one is there.
+
+        That is when it has a version available and the others were tried too.
 
         The models are served also when the wait for them ends early. The labels are then the old
         ones.

@@ -42,11 +42,16 @@ class Model:
                 del self.present[version]
 
     def is_settled(self) -> bool:
-        """Whether one version is available, or all were tried in vain."""
-        states = [served.state for served in self.present.values()]
-        return State.AVAILABLE in states or (
-            bool(states) and all(state is State.END for state in states)
-        )
+        """Whether one version is available and each wanted one was tried; or all were in vain.
+
+        TensorFlow Serving is content with the first version. But then the labels of the others
+        would point to nothing when the ports open. Further attempts at one that failed are not
+        waited for: they are a minute apart.
+        """
+        versions = self.present.values()
+        if any(served.state is State.AVAILABLE for served in versions):
+            return all(served.tried for served in versions if served.wanted)
+        return bool(versions) and all(served.state is State.END for served in versions)
 
     def failures(self) -> list[str]:
         """Why no version is available; empty if one is."""

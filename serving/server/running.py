@@ -85,8 +85,9 @@ class RunningServer:
 def start_server(options: ServerOptions) -> RunningServer:
     """Load the models and answer requests, in threads of this process.
 
-    As with `tensorflow_model_server`, ports open when each model has a version available. A model
-    without any version directory is waited for; `start_timeout_seconds` limits that.
+    Ports open when each model has a version available and an attempt to load each of its others
+    has ended. A model without any version directory is waited for; `start_timeout_seconds` limits
+    that.
 
     Args:
         options: see `ServerOptions`. With `port=0` and `rest_api_port=0` the server takes free

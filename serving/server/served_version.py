@@ -47,6 +47,7 @@ class ServedVersion:
         state: see `State`.
         error: why it could not be loaded; None otherwise.
         wanted: cleared to stop further attempts to load it.
+        tried: whether an attempt to load it has ended, well or not.
     """
 
     def __init__(self, name: str, version: int, directory: str, changed: threading.Condition):
@@ -56,6 +57,7 @@ class ServedVersion:
         self.state = State.START
         self.error: ServingError | None = None
         self.wanted = True
+        self.tried = False
         self._changed = changed
         self._loaded: Loaded | None = None
         self._users = 0
@@ -116,8 +118,12 @@ class ServedVersion:
                 _log.warning(
                     "%s version %d, attempt %d: %s", self.name, self.version, attempt + 1, error
                 )
+                with self._changed:
+                    self.tried = True
+                    self._changed.notify_all()
                 continue
             with self._changed:
+                self.tried = True
                 self._loaded = loaded
                 self._set(State.AVAILABLE)
             return

@@ -113,6 +113,9 @@ def test_models_with_labels():
     (model,) = models.values()
     assert set(model.labels.values()) <= set(model.policy.specific)
     assert model.name in model_names()
+    # Where the file can be put in the place of models.config, the server would not start without.
+    for start in ("compose", "kubernetes"):
+        assert parse_flags(FLAGS[start]()).allow_version_labels_for_unavailable_models
 
 
 def test_batching():

@@ -21,9 +21,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from eigenfit.export import export_saved_model
 from eigenfit.serving import GrpcClient
-from eigenfit.serving.server import RunningServer, start_server
+from eigenfit.serving.server import RunningServer, ServerOptions, start_server
 from eigenfit.serving.server.flags import parse_flags
 from eigenfit.solver import SpectralSolver, Toeplitz
+from tests.serving.server.models import publish_plus
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "serving" / "deploy"
@@ -45,14 +46,17 @@ def server(solver, tmp_path_factory) -> Iterator[RunningServer]:
     """Started with the flags of the Deployment; the two folders of the container are elsewhere."""
     models = tmp_path_factory.mktemp("models")
     export_saved_model(solver, models / NAME)
-    config = tmp_path_factory.mktemp("config")
+    with start_server(deployed(models, tmp_path_factory.mktemp("config"))) as running:
+        yield running
+
+
+def deployed(models: Path, config: Path, which: str = "models.config") -> ServerOptions:
+    """The options of the Deployment, with a file of serving/deploy as its `models.config`."""
     for name in ("models.config", "batching.config", "monitoring.config"):
-        text = (DEPLOY / name).read_text()
+        text = (DEPLOY / (which if name == "models.config" else name)).read_text()
         (config / name).write_text(text.replace('"/models/', f'"{models}/'))
     flags = [flag.replace("=/config/", f"={config}/") for flag in container()["args"]]
-    options = dataclasses.replace(parse_flags(flags), port=0, rest_api_port=0)
-    with start_server(options) as running:
-        yield running
+    return dataclasses.replace(parse_flags(flags), port=0, rest_api_port=0)
 
 
 def get(server: RunningServer, path: str) -> tuple[int, str]:
@@ -90,6 +94,16 @@ def test_probes_of_kubernetes(server):
 def test_health_check_of_compose(server):
     assert health_check(f"/v1/models/{NAME}/metadata", server) == 0
     assert health_check("/v1/models/nothing/metadata", server) != 0
+
+
+def test_two_versions_as_first_configuration(tmp_path):
+    for version in (1, 2):
+        publish_plus(tmp_path / NAME, version, 10.0 * version)
+    options = deployed(tmp_path, tmp_path, "models-two-versions.config.example")
+    with start_server(options) as server:
+        for label, answer in (("stable", 11.0), ("canary", 21.0)):
+            with GrpcClient(f"127.0.0.1:{server.port}", NAME, label=label) as client:
+                assert client.predict("serving_default", {"x": [1.0]})["y"] == answer
 
 
 def test_divided_requests_answer_as_the_solver(server, solver, rng):

@@ -9,8 +9,8 @@ from eigenfit.serving.server.model_config import parse_config
 from eigenfit.serving.server.protos import _module as module
 
 from .clients import Client, predict_request, refusal
-from .models import publish_broken, publish_plus
-from .test_versions import AVAILABLE, END, states, wait_for
+from .models import predict_log, publish_broken, publish_plus
+from .test_versions import AVAILABLE, END, LOADING, states, wait_for
 
 ReloadConfigRequest = module("tensorflow_serving.apis.model_management_pb2").ReloadConfigRequest
 ONE = np.array([1.0], np.float32)
@@ -49,8 +49,7 @@ def two(base, serve, tmp_path):
     client = serve(
         model_config_file=str(file), model_config_file_poll_wait_seconds=0.05, rest_api_port=0
     )
-    # The start waits for one version only.
-    wait_for(lambda: states(client, "a") == {1: AVAILABLE, 2: AVAILABLE})
+    assert states(client, "a") == {1: AVAILABLE, 2: AVAILABLE}
     return client, file
 
 
@@ -278,3 +277,51 @@ def test_label_without_its_version_at_start(base, tmp_path):
     assert caught.value.code is Code.FAILED_PRECONDITION
     allowed = ServerOptions(**options, allow_version_labels_for_unavailable_models=True)
     start_server(allowed).stop()
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_ports_open_when_all_labelled_versions_are_there(base, tmp_path, allow):
+    """The second takes much longer: its warm-up has a thousand requests."""
+    path = tmp_path / "m"
+    path.mkdir()
+    (path / "1").symlink_to(base / "a" / "1")
+    publish_plus(path, 2, 2.0, [predict_log(predict_request("any", x=ONE))] * 1000)
+    file = tmp_path / "config"
+    labels = ALL + label("stable", 1) + label("canary", 2)
+    file.write_text(listed(entry(path, labels), entry(base / "b")))
+    options = ServerOptions(
+        model_config_file=str(file), port=0, allow_version_labels_for_unavailable_models=allow
+    )
+    with start_server(options) as server:
+        client = Client(server)
+        request = predict_request("m", x=ONE)
+        for name, answer in (("stable", 2.0), ("canary", 3.0)):
+            request.model_spec.version_label = name
+            assert client.predict(request)["y"] == answer
+        client.close()
+
+
+def test_ports_do_not_wait_for_further_attempts(base, tmp_path):
+    """A version that fails is tried again ten minutes later; the others serve meanwhile."""
+    path = tmp_path / "m"
+    path.mkdir()
+    (path / "1").symlink_to(base / "a" / "1")
+    publish_broken(path, 2)
+    file = tmp_path / "config"
+    file.write_text(listed(entry(path, ALL + label("stable", 1) + label("canary", 2))))
+    options = ServerOptions(
+        model_config_file=str(file),
+        port=0,
+        load_retry_interval_micros=600_000_000,
+        start_timeout_seconds=60,
+        allow_version_labels_for_unavailable_models=True,
+    )
+    with start_server(options) as server:
+        client = Client(server)
+        assert states(client, "m") == {1: AVAILABLE, 2: LOADING}
+        request = predict_request("m", x=ONE)
+        request.model_spec.version_label = "stable"
+        assert client.predict(request)["y"] == 2.0
+        request.model_spec.version_label = "canary"
+        assert refusal(client.predict, request)[0] == "NOT_FOUND"
+        client.close()
