@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
 import tensorflow as tf
+
+
+def in_each_member(
+    function: Callable[[tf.Tensor], tf.Tensor], levels: tf.Tensor, counts: Sequence[int]
+) -> tf.Tensor:
+    """A function of the levels of one matrix, for each member of a family.
+
+    Members with equally many levels are rows of one batch, so that the graph does not grow with
+    their number.
+
+    Args:
+        function: of levels `[R, k]`, which treats each row alone; returns `[R, k]`.
+        levels: `[B, n]`, member after member.
+        counts: how many levels each member has.
+
+    Returns:
+        `[B, n]`.
+    """
+    ends = np.cumsum(counts)
+    found, places = [], []
+    for size in sorted(set(counts)):
+        inside = [np.arange(end - size, end) for end in ends[np.equal(counts, size)]]
+        place = np.concatenate(inside)
+        together = tf.gather(levels, tf.constant(place, tf.int32), axis=1)
+        each = function(tf.reshape(together, [-1, size]))
+        found.append(tf.reshape(each, [-1, len(place)]))
+        places.append(place)
+    order = np.argsort(np.concatenate(places))
+    return tf.gather(tf.concat(found, axis=1), tf.constant(order, tf.int32), axis=1)
 
 
 def fill_gaps(targets: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ..checks import check_count
 from .base import Observation
 from .comparison import Comparison
-from .guesses import fill_gaps
+from .guesses import fill_gaps, in_each_member
 
 
 class Levels(Observation):
@@ -131,18 +131,17 @@ class Levels(Observation):
         source = np.full(comparison.num_levels, comparison.num_targets)
         source[comparison.upper] = np.arange(comparison.num_targets)
         levels = tf.gather(padded, tf.constant(source, tf.int32), axis=1)
-        filled = []
-        for member in tf.split(levels, list(counts), axis=1):
-            if self.relative_to == "lowest":
-                ground = tf.zeros_like(member[:, :1])  # by definition, observed or not
-                member = fill_gaps(tf.concat([ground, member[:, 1:]], axis=1))
-                filled.append(member - tf.reduce_mean(member, axis=-1, keepdims=True))
-            else:
-                filled.append(fill_gaps(member))
-        whole = tf.concat(filled, axis=1)
+        fill = _fill_relative if self.relative_to == "lowest" else fill_gaps
+        whole = in_each_member(fill, levels, counts)
         if self.relative_to == "mean":
             whole -= tf.reduce_mean(whole, axis=-1, keepdims=True)
         return whole
+
+
+def _fill_relative(levels: tf.Tensor) -> tf.Tensor:
+    """A spectrum around zero from levels `[B, n]` measured from the lowest, observed or not."""
+    filled = fill_gaps(tf.pad(levels[:, 1:], [[0, 0], [1, 0]]))
+    return filled - tf.reduce_mean(filled, axis=-1, keepdims=True)
 
 
 def _check_indices(indices: Sequence[int]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..linear import solve_symmetric
 from .base import Observation
 from .comparison import Comparison
+from .guesses import in_each_member
 
 
 class Transitions(Observation):
@@ -80,8 +81,7 @@ class Transitions(Observation):
         normal = tf.matmul(kept, kept, transpose_a=True)
         right = tf.linalg.matvec(kept, known, transpose_a=True)
         levels = solve_symmetric(normal, tf.ones_like(right), right)
-        members = tf.split(levels, list(counts), axis=1)
-        return tf.concat([tf.sort(member, axis=1) for member in members], axis=1)
+        return in_each_member(lambda member: tf.sort(member, axis=1), levels, counts)
 
 
 def _check_pair(place: int, pair: Any) -> tuple[tuple[int, int], tuple[int, int]]:

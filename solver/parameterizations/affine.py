@@ -139,17 +139,7 @@ class Affine(Parameterization):
         return self.matrix(safe), finite
 
     def _finite_parameters(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Zeros for parameters `[B, p]` of a matrix that is not finite; and `[B]`, where it is.
-
-        Where all parameters are of reasonable size the matrix is finite, and they are far fewer
-        than its entries.
-        """
-        dtype = parameters.dtype
-        scales = self.parameter_scales  # 0 for a parameter without effect in one of several blocks
-        most = largest_entry(dtype) / self.num_parameters
-        limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
-        finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
-        return tf.where(finite[:, None], parameters, 0.0), finite
+        return finite_parameters(parameters, self.parameter_scales)
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices B_j, `[1, p, n, n]`, the same for every row."""
@@ -168,7 +158,7 @@ class Affine(Parameterization):
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_jacobian(eigenvectors)
         vectors: Any = eigenvectors
-        return self._form.level_jacobian(vectors)
+        return self._form.slopes(tf.linalg.matrix_transpose(vectors))
 
     def level_curvature(
         self,
@@ -190,6 +180,23 @@ class Affine(Parameterization):
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Members whose spectrum is near the levels; see `projected_starts`."""
         return projected_starts((self._form,), levels, attempt, attempts)
+
+
+def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Zeros for parameters `[B, p]` of a matrix that is not finite; and `[B]`, where it is.
+
+    Where all parameters are of reasonable size the matrix is finite, and they are far fewer than
+    its entries.
+
+    Args:
+        parameters: `[B, p]`.
+        scales: `[p]`, the norms of the B_j; 0 for a parameter without effect.
+    """
+    dtype = parameters.dtype
+    most = largest_entry(dtype) / len(scales)
+    limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
+    finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
+    return tf.where(finite[:, None], parameters, 0.0), finite
 
 
 def affine_of(form: EntryForm | DenseForm, names: Sequence[str]) -> Affine:

@@ -1,8 +1,9 @@
-"""Several small affine matrices of one size, one batch of matrices for each row."""
+"""Affine matrices of one size and the same parameters, one batch of matrices for each row."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -10,32 +11,36 @@ import tensorflow as tf
 
 from ..eigen import hermitian_transpose
 from ..products import sum_of_rows, sum_over_second
+from .common_terms import CommonTerms
 from .dense_form import DenseForm, as_real, combine, real_parts
+from .entry_form import EntryForm
 from .level_curvature import coupled_curvature, curvature_of_couplings
 from .meeting import Meeting
 from .squares_form import SquaresForm
 from .symmetry import first_images
 
-# Larger matrices have one product for all rows, each by itself.
+# Larger matrices have one product for all rows, each by itself, if there are few of them.
 _LARGEST_TOGETHER = 8
+_FEW = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AffineStack:
     """`k` matrices `A0 + sum_j x_j B_j` of the same parameters, all real or all complex.
 
-    Matrices with the same levels (the two of Kramers pairs) are decomposed once.
+    Matrices with the same levels (the two of Kramers pairs) are decomposed once. Where the matrices
+    have common B_j up to factors, there are products with these alone: see `CommonTerms`.
 
     Attributes:
         forms: the u different ones, all of one size m.
         copies: `[k]`, for each matrix the number of its form.
     """
 
-    forms: tuple[DenseForm, ...]
+    forms: tuple[DenseForm | EntryForm, ...]
     copies: tuple[int, ...]
 
     @classmethod
-    def of(cls, forms: Iterable[DenseForm]) -> AffineStack:
+    def of(cls, forms: Iterable[DenseForm | EntryForm]) -> AffineStack:
         """The stack of these matrices, all of one size."""
         forms = tuple(forms)
         matrices = [np.concatenate([form.constant[None], form.basis]) for form in forms]
@@ -57,42 +62,61 @@ class AffineStack:
         Args:
             parameters: `[B, p]`, with which the matrices are finite.
         """
-        matrix = self._matrix(parameters)
+        matrix = self.matrix(parameters)
         if matrix.shape[-1] == 1:
             values, vectors = matrix[..., 0], tf.ones_like(matrix)
         else:
             values, vectors = tf.linalg.eigh(matrix)
-        return self._for_each(tf.math.real(values)), vectors
+        return self.for_each(tf.math.real(values)), vectors
 
     def levels(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of `eigensystem` alone."""
-        matrix = self._matrix(parameters)
+        matrix = self.matrix(parameters)
         values = matrix[..., 0] if matrix.shape[-1] == 1 else tf.linalg.eigvalsh(matrix)
-        return self._for_each(tf.math.real(values))
+        return self.for_each(tf.math.real(values))
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The different matrices, `[B, u, m, m]`."""
+        constants = np.stack([form.constant for form in self.forms])
+        if self._common is None:
+            return combine(parameters, constants, self._bases.swapaxes(0, 1))
+        matrix = self._common.matrix(parameters)
+        if constants.any():
+            return matrix + tf.constant(constants, matrix.dtype)
+        missing = len(self.forms) - matrix.shape[1]  # all are the same
+        return tf.repeat(matrix, 1 + missing, axis=1) if missing else matrix
+
+    def for_each(self, found: tf.Tensor, *trailing: int) -> tf.Tensor:
+        """`[B, k m, ...]` for all matrices from `[B, u, m, ...]` for the different ones."""
+        if self._has_copies:
+            found = tf.gather(found, self.copies, axis=1)
+        return tf.reshape(found, [-1, self.size, *trailing])
 
     def level_jacobian(self, vectors: tf.Tensor) -> tf.Tensor:
         """The derivatives of the levels, `[B, k m, p]`, for eigenvectors `[B, u, m, m]`."""
-        slopes, count = self._slopes(vectors), len(self.forms[0].basis)
+        slopes, count = self._slopes(vectors), len(self.forms[0].norms)
         slopes = tf.reshape(slopes, [-1, len(self.forms), vectors.shape[-1], count])
-        return self._for_each(slopes, count)
+        return self.for_each(slopes, count)
 
     def _slopes(self, vectors: tf.Tensor) -> tf.Tensor:
         """Those of the different matrices, one after the other."""
-        if not _is_small(self.forms):
-            slopes = [
-                form.level_jacobian(vectors[:, place]) for place, form in enumerate(self.forms)
-            ]
+        length = vectors.shape[-1]
+        by_level, levels = tf.linalg.matrix_transpose(vectors), len(self.forms) * length
+        if self._common is not None:
+            return self._common.slopes(tf.reshape(by_level, [-1, levels, length]))
+        if not _are_multiplied_together(self.forms, length):
+            slopes = [form.slopes(by_level[:, place]) for place, form in enumerate(self.forms)]
             return tf.concat(slopes, axis=1)
         squares = [form for form in self.forms if isinstance(form, SquaresForm)]
         if len(squares) == len(self.forms):
             waves = _padded([form.vectors for form in squares])
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
-            overlaps = tf.matmul(vectors, tf.constant(waves, vectors.dtype), transpose_a=True)
+            overlaps = tf.matmul(by_level, tf.constant(waves, vectors.dtype))
             return tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
-        by_level, bases = tf.linalg.matrix_transpose(real_parts(vectors)), _bases(self.forms)
+        by_level, bases = real_parts(by_level), self._bases
         if vectors.dtype.is_complex:
             bases = np.stack([as_real(basis) for basis in bases])
-        levels, length = len(self.forms) * by_level.shape[-2], by_level.shape[-1]
+            length *= 2
         side_by_side = bases.transpose(0, 2, 3, 1).reshape(len(bases), length, -1)
         products = tf.matmul(by_level, tf.constant(side_by_side, by_level.dtype))
         products = tf.reshape(products, [-1, levels, length, bases.shape[1]])
@@ -110,15 +134,14 @@ class AffineStack:
             meeting: of all these levels, or None.
         """
         size = vectors.shape[-1]
-        forms = [self.forms[number] for number in self.copies]
         vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
-        if not _is_small(forms):
+        if self._common is None and not _are_multiplied_together(self.copies, size):
             parts = []
-            for place, form in enumerate(forms):
+            for place, number in enumerate(self.copies):
                 span = slice(place * size, (place + 1) * size)
                 parts.append(
                     coupled_curvature(
-                        tf.constant(form.basis, vectors.dtype)[None],
+                        tf.constant(self.forms[number].basis, vectors.dtype)[None],
                         values[:, span],
                         vectors[:, place],
                         weights[:, span],
@@ -126,9 +149,8 @@ class AffineStack:
                     )
                 )
             return tf.add_n(parts)
-        count = len(forms[0].basis)
-        side_by_side = tf.constant(_side_by_side(_bases(forms)), vectors.dtype)
-        half = tf.matmul(hermitian_transpose(vectors), side_by_side)
+        half = self._half_couplings(hermitian_transpose(vectors))
+        count = half.shape[-2]
 
         def apart(field: tf.Tensor) -> tf.Tensor:
             """Each matrix as a row of its own."""
@@ -141,42 +163,39 @@ class AffineStack:
             apart(weights),
             None if meeting is None else Meeting(*map(apart, meeting)),
         )
-        total = sum_over_second(tf.reshape(each, [-1, len(forms), count * count]))
+        total = sum_over_second(tf.reshape(each, [-1, len(self.copies), count * count]))
         return tf.reshape(total, [-1, count, count])
+
+    def _half_couplings(self, adjoint: tf.Tensor) -> tf.Tensor:
+        """`v^H B_j`, `[B, k, m, p, m]`, for eigenvectors in rows, conjugate: `[B, k, m, m]`."""
+        number, size = len(self.copies), adjoint.shape[-1]
+        if self._common is not None:
+            return self._common.half_couplings(adjoint, np.array(self.copies))
+        bases = self._bases[list(self.copies)]
+        side_by_side = bases.transpose(0, 2, 1, 3).reshape(number, size, -1)
+        half = tf.matmul(adjoint, tf.constant(side_by_side, adjoint.dtype))
+        return tf.reshape(half, [-1, number, size, bases.shape[1], size])
 
     @property
     def _has_copies(self) -> bool:
         return len(self.copies) > len(self.forms)
 
-    def _matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[B, u, m, m]`."""
-        constants = np.stack([form.constant for form in self.forms])
-        return combine(parameters, constants, _bases(self.forms).swapaxes(0, 1))
+    @functools.cached_property
+    def _common(self) -> CommonTerms | None:
+        return CommonTerms.of(self.forms)
 
-    def _for_each(self, found: tf.Tensor, *trailing: int) -> tf.Tensor:
-        """`[B, k m, ...]` for all matrices from `[B, u, m, ...]` for the different ones."""
-        if self._has_copies:
-            found = tf.gather(found, self.copies, axis=1)
-        return tf.reshape(found, [-1, self.size, *trailing])
+    @property
+    def _bases(self) -> np.ndarray:
+        """`[u, p, m, m]`."""
+        return np.stack([form.basis for form in self.forms])
 
 
-def _is_small(forms: Sequence[DenseForm]) -> bool:
-    """Whether they are multiplied together.
+def _are_multiplied_together(matrices: Sequence, size: int) -> bool:
+    """Whether there is one batch of products for all matrices.
 
-    One alone is not: in a batch of one row, TensorFlow would round it in another way.
+    One alone is not in it: in a batch of one row, TensorFlow would round it in another way.
     """
-    return len(forms[0].constant) <= _LARGEST_TOGETHER and len(forms) > 1
-
-
-def _bases(forms: Sequence[DenseForm]) -> np.ndarray:
-    """`[k, p, m, m]`."""
-    return np.stack([form.basis for form in forms])
-
-
-def _side_by_side(bases: np.ndarray) -> np.ndarray:
-    """Matrices `[k, p, m, m]` side by side, `[k, m, p m]`."""
-    blocks, count, size, _ = bases.shape
-    return bases.transpose(0, 2, 1, 3).reshape(blocks, size, count * size)
+    return len(matrices) > (1 if size <= _LARGEST_TOGETHER else _FEW)
 
 
 def _padded(matrices: list[np.ndarray]) -> np.ndarray:

@@ -56,8 +56,8 @@ class BlockDiagonal(Blocks):
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
         """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""
         values, vectors, finite = self._decompose(parameters)
-        levels, order = ascending(tf.concat(values, axis=1))
-        return levels, SortedVectors(tuple(vectors), order), finite
+        levels, order = ascending(values)
+        return levels, SortedVectors(vectors, order), finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of all blocks, ascending; see `Parameterization.spectrum`."""

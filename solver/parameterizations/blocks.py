@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import eigenvalues, guarded_eigh
 from .affine import Affine, affine_of
+from .affine_members import AffineMembers
 from .base import Parameterization, check_names
 from .composition import Reduced
 from .dense_form import DenseForm
 from .meeting import Meeting
+from .other_members import OtherMembers
 from .projected_starts import projected_starts, shared_between
 from .squares_form import SquaresForm
 
@@ -57,10 +58,20 @@ class Blocks(Parameterization):
         self.members = tuple(_with_names(member, names, affine) for member in members)
         self._first = [0, *itertools.accumulate(member.size for member in self.members)]
 
+    @functools.cached_property
+    def _parts(self) -> tuple[AffineMembers | OtherMembers, ...]:
+        """The members in groups that are computed together."""
+        affine = [pair for pair in enumerate(self.members) if isinstance(pair[1], Affine)]
+        others = [pair for pair in enumerate(self.members) if not isinstance(pair[1], Affine)]
+        parts: list[AffineMembers | OtherMembers] = list(AffineMembers.of(affine))
+        if others:
+            parts.append(OtherMembers(*zip(*others, strict=True)))
+        return tuple(parts)
+
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The block-diagonal matrices `[B, n, n]` of all members."""
-        blocks = _same_dtype([member.matrix(parameters) for member in self.members])
-        return _total([self._placed(place, block) for place, block in enumerate(blocks)])
+        blocks = [block for part in self._parts for block in part.matrices(parameters)]
+        return self._placed(_same_dtype(blocks))
 
     @property
     def parameter_scales(self) -> np.ndarray:
@@ -69,16 +80,23 @@ class Blocks(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of the block-diagonal matrix; see `Parameterization.derivatives`."""
-        blocks = _same_dtype([member.derivatives(parameters) for member in self.members])
-        return _total([self._placed(place, block) for place, block in enumerate(blocks)])
+        blocks = [block for part in self._parts for block in part.derivatives(parameters)]
+        rows = functools.reduce(tf.maximum, [tf.shape(block)[0] for block in blocks])
+        each = [
+            tf.reshape(tf.broadcast_to(block, [rows, *block.shape[1:]]), [-1, *block.shape[2:]])
+            for block in _same_dtype(blocks)
+        ]
+        return tf.reshape(self._placed(each), [rows, self.num_parameters, self.size, self.size])
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The sum over the members; see `Parameterization.curvature`."""
-        parts = [
+        bent = [
             member.curvature(parameters, self._block(place, density))
             for place, member in enumerate(self.members)
+            if not isinstance(member, Affine)
         ]
-        return _sum_of(parts)
+        known = [part for part in bent if part is not None]
+        return tf.add_n(known) if known else None
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The levels of `eigensystem` alone; see `Parameterization.levels`."""
@@ -94,86 +112,64 @@ class Blocks(Parameterization):
         """For vectors of the whole matrix; see `Parameterization.expectation_slopes`."""
         return Parameterization.level_jacobian(self, parameters, vectors)
 
-    def _decompose(self, parameters: tf.Tensor) -> tuple[list[tf.Tensor], list, tf.Tensor]:
-        """Levels, eigenvectors and finiteness, member by member (the last for all together)."""
-        values: list[Any] = [None] * len(self.members)
-        vectors: list[Any] = [None] * len(self.members)
-        finite = tf.ones_like(parameters[:, 0], tf.bool)
-        for place, member in enumerate(self.members):
-            if not member.is_one_block:
-                values[place], vectors[place], there = member.eigensystem(parameters)
-                finite &= there
-        for group, stacked in self._stacks(parameters):
-            size = stacked.shape[-1]
-            found = guarded_eigh(tf.reshape(stacked, [-1, size, size]))
-            levels = tf.reshape(found[0], [-1, len(group), size])
-            columns = tf.reshape(found[1], [-1, len(group), size, size])
-            finite &= tf.reduce_all(tf.reshape(found[2], [-1, len(group)]), axis=1)
-            for index, place in enumerate(group):
-                values[place] = levels[:, index]
-                vectors[place] = columns[:, index]
-        return values, vectors, finite
+    def _decompose(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tuple[Any, ...], tf.Tensor]:
+        """Levels, member after member, eigenvectors, and whether all matrices are finite."""
+        found = [part.eigensystem(parameters) for part in self._parts]
+        values, vectors, finite = zip(*found, strict=True)
+        all_finite = functools.reduce(tf.logical_and, finite)
+        return self._by_member(values), vectors, all_finite
 
     def _levels(self, parameters: tf.Tensor) -> tf.Tensor:
         """The twice differentiable levels, member after member: `[B, n]`.
 
         NaN in a whole row if one of its members is not finite.
         """
-        values: list[Any] = [
-            None if member.is_one_block else member.spectrum(parameters) for member in self.members
-        ]
-        for group, stacked in self._stacks(parameters):
-            size = stacked.shape[-1]
-            levels = eigenvalues(tf.reshape(stacked, [-1, size, size]))
-            levels = tf.reshape(levels, [-1, len(group), size])
-            for index, place in enumerate(group):
-                values[place] = levels[:, index]
-        every = tf.concat(values, axis=1)
+        every = self._by_member([part.spectrum(parameters) for part in self._parts])
         bad = tf.reduce_any(tf.math.is_nan(every), axis=1, keepdims=True)
         return tf.where(bad, tf.constant(np.nan, every.dtype), every)
 
-    def _stacks(self, parameters: tf.Tensor) -> list[tuple[list[int], tf.Tensor]]:
-        """The matrices of members that are one block, by size and dtype: `[B, k, n, n]` each."""
-        matrices = {
-            place: member.matrix(parameters)
-            for place, member in enumerate(self.members)
-            if member.is_one_block
-        }
-        groups: dict[Any, list[int]] = {}
-        for place, matrix in matrices.items():
-            groups.setdefault((matrix.shape[-1], matrix.dtype), []).append(place)
-        return [
-            (group, tf.stack([matrices[place] for place in group], axis=1))
-            for group in groups.values()
-        ]
-
-    def _jacobian(self, parameters: tf.Tensor, vectors: Sequence[tf.Tensor]) -> tf.Tensor:
+    def _jacobian(self, parameters: tf.Tensor, vectors: Sequence[Any]) -> tf.Tensor:
         """The derivatives of the levels, member after member: `[B, n, p]`."""
-        slopes = [
-            member.level_jacobian(parameters, columns)
-            for member, columns in zip(self.members, vectors, strict=True)
-        ]
-        return tf.concat(slopes, axis=1)
+        return self._by_member(
+            [
+                part.level_jacobian(parameters, columns)
+                for part, columns in zip(self._parts, vectors, strict=True)
+            ]
+        )
 
     def _curved(
         self,
         parameters: tf.Tensor,
         values: tf.Tensor,
-        vectors: Sequence[tf.Tensor],
+        vectors: Sequence[Any],
         weights: tf.Tensor,
         meeting: Meeting | None,
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k`, for levels member after member: `[B, p, p]`."""
-        parts = []
-        for place, member in enumerate(self.members):
-            span = slice(self._first[place], self._first[place + 1])
+        by_part = functools.partial(_in_order, order=self._part_order)
+        values, weights = by_part(values), by_part(weights)
+        meeting = None if meeting is None else Meeting(*map(by_part, meeting))
+        curved, first = [], 0
+        for part, columns in zip(self._parts, vectors, strict=True):
+            span = slice(first, first + sum(self.members[place].size for place in part.places))
+            first = span.stop
             inside = None if meeting is None else meeting.part(span)
-            parts.append(
-                member.level_curvature(
-                    parameters, values[:, span], vectors[place], weights[:, span], inside
-                )
+            curved.append(
+                part.level_curvature(parameters, values[:, span], columns, weights[:, span], inside)
             )
-        return _total(parts)
+        return tf.add_n(curved)
+
+    def _by_member(self, of_parts: Sequence[tf.Tensor]) -> tf.Tensor:
+        """What belongs to the levels of each part, `[B, k, ...]`, member after member."""
+        together = tf.concat(of_parts, axis=1) if len(of_parts) > 1 else of_parts[0]
+        return _in_order(together, np.argsort(self._part_order))
+
+    @functools.cached_property
+    def _part_order(self) -> np.ndarray:
+        """`[n]`, the number of each level, when they stand part after part."""
+        places = [place for part in self._parts for place in part.places]
+        spans = [np.arange(self._first[place], self._first[place + 1]) for place in places]
+        return np.concatenate(spans)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Parameters whose members come near the levels, see `projected_starts`.
@@ -195,12 +191,19 @@ class Blocks(Parameterization):
             count += known
         return total / tf.constant(count, levels.dtype)
 
-    def _placed(self, place: int, block: tf.Tensor) -> tf.Tensor:
-        """A block `[..., k, k]` at its place in zeros `[..., n, n]`."""
-        before = self._first[place]
-        after = self.size - self._first[place + 1]
-        leading = [[0, 0]] * (block.shape.rank - 2)
-        return tf.pad(block, [*leading, [before, after], [before, after]])
+    def _placed(self, blocks: list[tf.Tensor]) -> tf.Tensor:
+        """Matrices `[B, k, m, m]` of the members, part after part, along the diagonal of zeros."""
+        entries = tf.concat([tf.reshape(block, [-1, _numbers(block)]) for block in blocks], axis=1)
+        source = np.full((self.size, self.size), entries.shape[1], np.int32)
+        count = 0
+        for place in (place for part in self._parts for place in part.places):
+            span = slice(self._first[place], self._first[place + 1])
+            number = self.members[place].size ** 2
+            source[span, span] = np.arange(count, count + number).reshape(source[span, span].shape)
+            count += number
+        with_zero = tf.pad(entries, [[0, 0], [0, 1]])
+        flat = tf.gather(with_zero, tf.constant(source.reshape(-1)), axis=1)
+        return tf.reshape(flat, [-1, self.size, self.size])
 
     def _block(self, place: int, matrix: tf.Tensor) -> tf.Tensor:
         span = slice(self._first[place], self._first[place + 1])
@@ -261,11 +264,13 @@ def _same_dtype(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     return [tf.cast(tensor, dtype) for tensor in tensors]
 
 
-def _sum_of(parts: list[tf.Tensor | None]) -> tf.Tensor | None:
-    known = [part for part in parts if part is not None]
-    return _total(known) if known else None
+def _numbers(block: tf.Tensor) -> int:
+    """How many numbers `[B, k, m, m]` has in a row."""
+    return int(np.prod(block.shape[1:]))
 
 
-def _total(parts: list[tf.Tensor]) -> tf.Tensor:
-    """The sum; unlike `tf.add_n` it lets one row stand for all."""
-    return functools.reduce(tf.add, parts)
+def _in_order(tensor: tf.Tensor, order: np.ndarray) -> tf.Tensor:
+    """What belongs to the levels, `[B, n, ...]`, in this order."""
+    if np.array_equal(order, np.arange(len(order))):
+        return tensor
+    return tf.gather(tensor, tf.constant(order, tf.int32), axis=1)

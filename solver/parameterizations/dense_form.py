@@ -87,14 +87,14 @@ class DenseForm:
         constant = columns.T @ self.constant @ columns / units
         return DenseForm(constant, columns.T @ self.basis @ columns / units)
 
-    def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """`v_k^H B_j v_k` for eigenvectors `[B, n, c]`, as `[B, c, p]`.
+    def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
+        """`v_k^H B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`.
 
         One product `[B * c, n] @ [n, n * p]` gives `v_k^H B_j` for every level and parameter; a
         second one, level by level, contracts with `v_k`.
         """
-        basis = as_real(self.basis) if eigenvectors.dtype.is_complex else self.basis
-        by_level = tf.linalg.matrix_transpose(real_parts(eigenvectors))
+        basis = as_real(self.basis) if by_level.dtype.is_complex else self.basis
+        by_level = real_parts(by_level)
         count, size, _ = basis.shape
         products = matmul_shared(by_level, basis.transpose(1, 2, 0).reshape(size, size * count))
         products = tf.reshape(products, [-1, by_level.shape[1], size, count])
@@ -136,19 +136,19 @@ def _combine_real(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray
 
 
 def real_parts(vectors: tf.Tensor) -> tf.Tensor:
-    """Vectors in columns, their imaginary parts below the real ones.
+    """Vectors in rows, their imaginary parts behind the real ones.
 
     Products of real numbers are twice as quick as complex ones.
 
     Args:
-        vectors: `[..., n, c]`, real or complex.
+        vectors: `[..., c, n]`, real or complex.
 
     Returns:
-        `[..., 2 n, c]`; real ones as they are.
+        `[..., c, 2 n]`; real ones as they are.
     """
     if not vectors.dtype.is_complex:
         return vectors
-    return tf.concat([tf.math.real(vectors), tf.math.imag(vectors)], axis=-2)
+    return tf.concat([tf.math.real(vectors), tf.math.imag(vectors)], axis=-1)
 
 
 def as_real(matrices: np.ndarray) -> np.ndarray:

@@ -146,12 +146,11 @@ class EntryForm:
             entries += tf.constant(constant.reshape(-1), parameters.dtype)
         return entries
 
-    def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """`d lambda_k / dx_j` for eigenvectors `[B, n, c]`, as `[B, c, p]`."""
-        by_level = tf.linalg.matrix_transpose(eigenvectors)
+    def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
+        """`d lambda_k / dx_j` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`."""
         twice = np.where(self.rows == self.columns, 1.0, 2.0)
         left = pick_columns(by_level, self.rows, twice)
         right = pick_columns(by_level, self.columns, self.factors)
-        if not eigenvectors.dtype.is_complex:
+        if not by_level.dtype.is_complex:
             return left * right
         return tf.math.real(tf.math.conj(left) * right)

@@ -123,8 +123,7 @@ class Family(Blocks):
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tuple, tf.Tensor]:
         """The levels member after member; see `Parameterization.eigensystem`."""
-        values, vectors, finite = self._decompose(parameters)
-        return tf.concat(values, axis=1), tuple(vectors), finite
+        return self._decompose(parameters)
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels member after member; see `Parameterization.spectrum`."""

@@ -10,10 +10,10 @@ from .meeting import Meeting
 
 
 class SortedVectors(NamedTuple):
-    """Eigenvectors of blocks, and the order `[B, n]` that makes all levels ascend."""
+    """Eigenvectors of blocks, and the order `[B, n]` that makes all levels ascend; () for none."""
 
     blocks: tuple[Any, ...]
-    order: tf.Tensor
+    order: Any
 
 
 def ascending(levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

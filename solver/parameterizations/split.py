@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from .affine_stack import AffineStack
@@ -28,44 +28,54 @@ _MOST_NUMBERS = 2_000_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """The blocks, those of one size together.
+    """The blocks of affine matrices of one size, those of one size together.
+
+    Most often there is one matrix. Several members of a family are split into blocks of the same
+    sizes, and each has its levels in an order of its own.
 
     Attributes:
-        stacks: of the blocks, the smallest first.
+        stacks: of the blocks, the smallest first; those of the first member come first.
+        members: how many matrices there are.
     """
 
     stacks: tuple[AffineStack, ...]
+    members: int = 1
 
     @classmethod
     def of(cls, form: DenseForm | EntryForm) -> Split | None:
         """The blocks of an affine structure; None where splitting it would gain little."""
-        size = len(form.constant)
-        if size < _SMALLEST:
-            return None
-        if isinstance(form, EntryForm):
-            if len(form.norms) * size**2 > _MOST_NUMBERS:
-                return None
-            form = DenseForm(form.constant, form.basis)
-        subspaces = uncoupled_subspaces(form.constant, form.basis)
-        sizes = [columns.shape[1] for columns in subspaces]
-        if sum(part**2 for part in sizes) > _LARGEST_SHARE * size**2 or sizes[-1] > _LARGEST_BLOCK:
-            return None
-        blocks = [form.restricted(columns) for columns in subspaces]
-        grouped = itertools.groupby(blocks, key=lambda block: len(block.constant))
-        return cls(tuple(AffineStack.of(group) for _, group in grouped))
+        blocks = blocks_of(form)
+        return cls.of_members([blocks]) if len(blocks) > 1 else None
+
+    @classmethod
+    def of_members(cls, members: Sequence[Sequence[DenseForm | EntryForm]]) -> Split:
+        """Of the blocks of each member, the smallest first."""
+        stacks = []
+        for size in sorted({len(block.constant) for block in members[0]}):
+            alike = [block for blocks in members for block in blocks if len(block.constant) == size]
+            stacks.append(AffineStack.of(alike))
+        return cls(tuple(stacks), len(members))
+
+    @property
+    def is_split(self) -> bool:
+        """Whether there is more than one block in each matrix."""
+        return sum(len(stack.copies) for stack in self.stacks) > self.members
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors]:
-        """Ascending levels `[B, n]` and the eigenvectors, for `[B, p]` with finite matrices."""
+        """Levels `[B, n]`, in each matrix ascending, and the eigenvectors.
+
+        Args:
+            parameters: `[B, p]`, with which the matrices are finite.
+        """
         values, vectors = zip(
             *(stack.eigensystem(parameters) for stack in self.stacks), strict=True
         )
-        levels, order = ascending(tf.concat(values, axis=1))
+        levels, order = self._ascending(values)
         return levels, SortedVectors(vectors, order)
 
     def levels(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of `eigensystem` alone."""
-        values = [stack.levels(parameters) for stack in self.stacks]
-        return ascending(tf.concat(values, axis=1))[0]
+        return self._ascending([stack.levels(parameters) for stack in self.stacks])[0]
 
     def level_jacobian(self, vectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels, `[B, n, p]`."""
@@ -73,7 +83,10 @@ class Split:
             stack.level_jacobian(columns)
             for stack, columns in zip(self.stacks, vectors.blocks, strict=True)
         ]
-        return in_order(tf.concat(slopes, axis=1), vectors.order)
+        if not self.is_split:
+            return slopes[0]
+        each = tf.concat([self._apart(part) for part in slopes], axis=1)
+        return self._together(in_order(each, self._apart(vectors.order)))
 
     def level_curvature(
         self,
@@ -83,11 +96,56 @@ class Split:
         meeting: Meeting | None,
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
-        values, weights, meeting = back_in_blocks(vectors.order, values, weights, meeting)
-        ends = np.cumsum([stack.size for stack in self.stacks])
-        parts = []
-        for stack, columns, end in zip(self.stacks, vectors.blocks, ends, strict=True):
-            span = slice(end - stack.size, end)
+        if not self.is_split:
+            return self.stacks[0].level_curvature(values, vectors.blocks[0], weights, meeting)
+        meeting = None if meeting is None else Meeting(*map(self._apart, meeting))
+        values, weights, meeting = back_in_blocks(
+            *map(self._apart, (vectors.order, values, weights)), meeting
+        )
+        parts, first = [], 0
+        for stack, columns in zip(self.stacks, vectors.blocks, strict=True):
+            span = slice(first, first + stack.size // self.members)
+            first = span.stop
             inside = None if meeting is None else meeting.part(span)
-            parts.append(stack.level_curvature(values[:, span], columns, weights[:, span], inside))
+            if inside is not None:
+                inside = Meeting(*map(self._together, inside))
+            mine, counting = self._together(values[:, span]), self._together(weights[:, span])
+            parts.append(stack.level_curvature(mine, columns, counting, inside))
         return tf.add_n(parts)
+
+    def _ascending(self, values: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Any]:
+        """Levels `[B, n]` and their order in each matrix, `[B, n]` too; () for their own."""
+        if not self.is_split:
+            return values[0], ()
+        levels, order = ascending(tf.concat([self._apart(part) for part in values], axis=1))
+        return self._together(levels), self._together(order)
+
+    def _apart(self, field: tf.Tensor) -> tf.Tensor:
+        """What belongs to levels, `[B, members k, ...]`, with each matrix as a row of its own."""
+        if self.members == 1:
+            return field
+        return tf.reshape(field, [-1, field.shape[1] // self.members, *field.shape[2:]])
+
+    def _together(self, field: tf.Tensor) -> tf.Tensor:
+        """`_apart`, back."""
+        if self.members == 1:
+            return field
+        return tf.reshape(field, [-1, field.shape[1] * self.members, *field.shape[2:]])
+
+
+def blocks_of(form: DenseForm | EntryForm) -> list[DenseForm | EntryForm]:
+    """The blocks of an affine structure, the smallest first; itself if that would gain little."""
+    size = len(form.constant)
+    if size < _SMALLEST:
+        return [form]
+    if isinstance(form, EntryForm):
+        if len(form.norms) * size**2 > _MOST_NUMBERS:
+            return [form]
+        dense = DenseForm(form.constant, form.basis)
+    else:
+        dense = form
+    subspaces = uncoupled_subspaces(dense.constant, dense.basis)
+    sizes = [columns.shape[1] for columns in subspaces]
+    if sum(part**2 for part in sizes) > _LARGEST_SHARE * size**2 or sizes[-1] > _LARGEST_BLOCK:
+        return [form]
+    return [dense.restricted(columns) for columns in subspaces]

@@ -66,9 +66,8 @@ class SquaresForm(DenseForm):
         kept = np.linalg.norm(vectors, axis=0) > _NOTHING * np.linalg.norm(self.vectors, axis=0)
         return SquaresForm(inside.constant, inside.basis, vectors[:, kept], self.coefficients[kept])
 
-    def level_jacobian(self, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """`v_k^T B_j v_k` for eigenvectors `[B, n, c]`, as `[B, c, p]`."""
-        by_level = tf.linalg.matrix_transpose(eigenvectors)
+    def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
+        """`v_k^T B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`."""
         overlaps = matmul_shared(by_level, self.vectors)
         squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # of a complex sum with others
         return matmul_shared(squares, self.coefficients)

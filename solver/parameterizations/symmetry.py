@@ -8,7 +8,11 @@ that of Toeplitz and persymmetric matrices (Cantoni and Butler, Linear Algebra A
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from ..seed import SEED
 
 # What is smaller, beside the other entries of its row and column, cannot be told from rounding.
 _ROUNDING = np.finfo(float).eps
@@ -40,21 +44,40 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
     return sorted(subspaces, key=lambda columns: columns.shape[1])
 
 
-def first_images(blocks: list[np.ndarray]) -> list[int]:
+def first_images(blocks: Sequence[np.ndarray]) -> list[int]:
     """For each block the number of the first that has the same levels, which may be itself.
 
     Args:
         blocks: `[q, k, k]` each, the matrices A0, B_1, ... within it.
     """
-    # Images have equal norms, which are quickly compared. (Twice the tolerance of the entries.)
-    norms = np.stack([np.linalg.norm(block, axis=(1, 2)) for block in blocks])
-    near = 2.0 * _TOLERANCE * blocks[0].shape[-1] * norms
+    if len(blocks) == 1:
+        return [0]
+    marks, near = _marks(blocks)
     first: list[int] = []
     for place, block in enumerate(blocks):
-        alike = np.flatnonzero((np.abs(norms[:place] - norms[place]) <= near[place]).all(axis=1))
-        known = (int(k) for k in alike if first[k] == k and _are_images(blocks[k], block))
+        alike = (np.abs(marks[:place] - marks[place]) <= near).all(axis=1)
+        candidates = (int(k) for k in np.flatnonzero(alike) if first[k] == k)
+        known = (k for k in candidates if _are_images(blocks[k], block))
         first.append(next(known, place))
     return first
+
+
+def _marks(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What images have in common, `[blocks, r]`, and how near it is to be, `[r]`.
+
+    The norms, and moments of the sizes of all entries of a sum of the matrices with random weights.
+    """
+    weights = np.random.default_rng(SEED).uniform(0.5, 1.0, len(blocks[0]))
+    distance = np.abs(np.subtract.outer(*2 * [np.arange(blocks[0].shape[-1])]))
+    marks = []
+    for block in blocks:
+        norms = np.linalg.norm(block, axis=(1, 2))
+        squares = np.abs(np.tensordot(weights, block, 1)) ** 2
+        total = np.sqrt(squares.sum())
+        moments = [np.sqrt(np.sum(squares**2)), np.sum(distance * squares)]
+        marks.append([*norms, total, *(moment / (total or 1.0) for moment in moments)])
+    marks = np.array(marks)
+    return marks, 1e-9 * blocks[0].shape[-1] * marks.max(axis=0)
 
 
 def _are_images(first: np.ndarray, second: np.ndarray) -> bool:
@@ -67,25 +90,32 @@ def _are_images(first: np.ndarray, second: np.ndarray) -> bool:
         first: `[q, k, k]`, Hermitian.
         second: `[q, k, k]`.
     """
-    allowed = _TOLERANCE * np.stack([_scales(matrix) for matrix in first])
     signs = (-1.0) ** np.arange(first.shape[-1])
-    for turned in (second, second[:, ::-1, ::-1]):
-        for image in (turned, turned * np.outer(signs, signs)):
-            for matrices in (image, image.conj()):
-                if (np.abs(matrices - first) <= allowed).all():
-                    return True
+    for turn in (slice(None), slice(None, None, -1)):
+        for flip in (1.0, np.outer(signs, signs)):
+            image = flip * second[:, turn, turn]
+            if _are_equal(first, image) or _are_equal(first, image.conj()):
+                return True
     return False
+
+
+def _are_equal(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether matrices are the same but for rounding."""
+    return all(
+        (np.abs(other - one) <= _TOLERANCE * scales_of(one)).all()
+        for one, other in zip(first, second, strict=True)
+    )
 
 
 def _couplings(matrices: list[np.ndarray]) -> np.ndarray:
     """`[n, n]` bool, which states any of the matrices couples."""
     coupled = np.zeros(matrices[0].shape, bool)
     for matrix in matrices:
-        coupled |= np.abs(matrix) > _ROUNDING * _scales(matrix)
+        coupled |= np.abs(matrix) > _ROUNDING * scales_of(matrix)
     return coupled
 
 
-def _scales(matrix: np.ndarray) -> np.ndarray:
+def scales_of(matrix: np.ndarray) -> np.ndarray:
     """`[k, k]`, the largest entry in the row or the column of each entry.
 
     Not of the whole matrix: small couplings of states that have no others are no rounding.
@@ -115,7 +145,7 @@ def _is_mirror_symmetric(matrices: list[np.ndarray], states: np.ndarray) -> bool
     for matrix in matrices:
         inside = matrix[np.ix_(states, states)]
         change = np.abs(inside - inside[::-1, ::-1])
-        if (change > _TOLERANCE * _scales(inside)).any():
+        if (change > _TOLERANCE * scales_of(inside)).any():
             return False
     return True
 

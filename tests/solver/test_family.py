@@ -19,9 +19,11 @@ from eigenfit.solver import (
     Nonlinear,
     Parameterization,
     SpectralSolver,
+    Spin,
     Status,
     Symmetric,
     Toeplitz,
+    Transitions,
 )
 from eigenfit.solver.parameterizations import blocks
 from tests.problems.given_matrices import random_hermitian
@@ -36,6 +38,42 @@ POSITIVE = REAL[1] @ REAL[1] + np.eye(3)
 
 def affine(matrices: np.ndarray, *names: str) -> Affine:
     return Affine(matrices[0], matrices[1 : 1 + len(names)], parameter_names=names)
+
+
+SPIN = Spin(1)
+FIELDS = np.random.default_rng(7).normal(size=(7, 3))
+ZERO_FIELD = SPIN.z @ SPIN.z
+MANY = random_hermitian(6 * 3, 10, seed=8).reshape(6, 3, 10, 10)
+MANY_COMPLEX = random_hermitian(5 * 3, 4, seed=9, complex_entries=True).reshape(5, 3, 4, 4)
+PARITY = MANY * np.equal(*(index % 2 for index in np.indices((10, 10))))
+
+
+TURNED = [
+    b * (SPIN.x.real if k % 2 else SPIN.z.real)
+    for k, b in enumerate([0.3, -1.2, 2.0, 0.7, 1.1, -0.4])
+]
+
+
+def in_fields(fields: np.ndarray) -> list[Affine]:
+    """A spin in magnetic fields along x, y and z."""
+    zeeman = (SPIN.x, SPIN.y, SPIN.z)
+    return [
+        Affine(None, [ZERO_FIELD, *(b * s for b, s in zip(field, zeeman, strict=True))])
+        for field in fields
+    ]
+
+
+def in_fields_by_hand(d: float, *g: float) -> list[np.ndarray]:
+    moments = [a * s for a, s in zip(g, (SPIN.x, SPIN.y, SPIN.z), strict=True)]
+    return [d * ZERO_FIELD + np.tensordot(field, moments, 1) for field in FIELDS]
+
+
+def of_each(matrices: np.ndarray, *names: str) -> list[Affine]:
+    return [affine(member, *names) for member in matrices]
+
+
+def of_each_by_hand(matrices: np.ndarray, *x: float) -> list[np.ndarray]:
+    return [member[0] + np.tensordot(x, member[1:], 1) for member in matrices]
 
 
 def bent(x: tf.Tensor) -> tf.Tensor:
@@ -140,7 +178,70 @@ FAMILIES: dict[str, tuple[Any, Any]] = {
         ],
     ),
 }
+FAMILIES |= {
+    "one operator in many fields": (lambda: in_fields(FIELDS), in_fields_by_hand),
+    "many members with matrices of their own": (
+        lambda: of_each(MANY, "a", "b"),
+        lambda *x: of_each_by_hand(MANY, *x),
+    ),
+    "many small complex members": (
+        lambda: of_each(MANY_COMPLEX, "a", "b"),
+        lambda *x: of_each_by_hand(MANY_COMPLEX, *x),
+    ),
+    "two orientations, and constants of their own": (
+        lambda: [
+            Affine(MANY[k, 0, :3, :3], [ZERO_FIELD.real, moment], ["d", "g"])
+            for k, moment in enumerate(TURNED)
+        ],
+        lambda d, g: [
+            MANY[k, 0, :3, :3] + d * ZERO_FIELD.real + g * moment for k, moment in enumerate(TURNED)
+        ],
+    ),
+    "members that symmetry splits, and one that it does not": (
+        lambda: [*of_each(PARITY[:3], "a", "b"), affine(MANY[3], "b", "a")],
+        lambda a, b: [
+            *of_each_by_hand(PARITY[:3], a, b),
+            *of_each_by_hand(MANY[3:4], b, a),
+        ],
+    ),
+    "sizes in turn, some alike": (
+        lambda: [affine(REAL, "a"), affine(MANY[0], "a", "b"), affine(REAL, "a"), *in_two("b")],
+        lambda a, b: [
+            REAL[0] + a * REAL[1],
+            *of_each_by_hand(MANY[:1], a, b),
+            REAL[0] + a * REAL[1],
+            *of_each_by_hand(MANY_COMPLEX[:, ::2, :2, :2][:2], b),
+        ],
+    ),
+    "structures of one kind": (
+        lambda: [
+            Toeplitz(9),
+            Toeplitz(9, parameter_names=["s", *(f"r{k}" for k in range(1, 9))]),
+            Toeplitz(9, parameter_names=["r8", *(f"r{k}" for k in range(8))]),
+        ],
+        lambda *x: [
+            by_diagonals(*x[:9]),
+            by_diagonals(x[9], *x[1:9]),
+            by_diagonals(x[8], *x[:8]),
+        ],
+    ),
+    "entries with constants of their own": (
+        lambda: [Affine(member[0], Symmetric(4).basis) for member in MANY[:, :, :4, :4]],
+        lambda *x: [
+            member[0] + np.tensordot(x, Symmetric(4).basis, 1) for member in MANY[:, :, :4, :4]
+        ],
+    ),
+}
 each = pytest.mark.parametrize("name", FAMILIES)
+
+
+def in_two(name: str) -> list[Affine]:
+    return of_each(MANY_COMPLEX[:, ::2, :2, :2][:2], name)
+
+
+def by_diagonals(*x: float) -> np.ndarray:
+    number = np.arange(len(x))
+    return np.array(x)[np.abs(number[:, None] - number)]
 
 
 def by_entries(a00: float, a11: float, a10: float) -> np.ndarray:
@@ -200,6 +301,61 @@ def test_starting_points_are_finite_and_differ(name: str):
     assert start.shape == (4, family.num_parameters)
     assert np.isfinite(start).all()
     assert len(np.unique(start[:, 0])) == 4
+
+
+FIT_TOGETHER = (
+    "one operator in many fields",
+    "many members with matrices of their own",
+    "many small complex members",
+    "members that symmetry splits, and one that it does not",
+    "sizes in turn, some alike",
+    "structures of one kind",
+)
+
+
+@pytest.mark.parametrize("name", FIT_TOGETHER)
+def test_rows_are_independent(name: str):
+    """To the last bit, in levels, first and second derivatives."""
+    family = Family(FAMILIES[name][0]())
+    x = np.random.default_rng(6).normal(size=(37, family.num_parameters))
+    spec = tf.TensorSpec([None, family.num_parameters], tf.float64)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def everything(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        values, vectors, _ = family.eigensystem(rows)
+        slopes = family.level_jacobian(rows, vectors)
+        weights = tf.reduce_sum(slopes, axis=2)
+        second = family.level_curvature(rows, values, vectors, weights)
+        spectrum = family.spectrum(rows)
+        return values, slopes, second, spectrum, tf.gradients(spectrum, rows)[0]
+
+    together = everything(tf.constant(x))
+    for rows in ([0], [36], [3, 4], list(range(5, 36))):
+        alone = everything(tf.constant(x[rows]))
+        for one, other in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one, other.numpy()[rows])
+
+
+def nodes(family: Family, observation: Any = None) -> int:
+    """Of the graph of a fit, with the functions that it calls."""
+    solver = SpectralSolver(family, observation=observation)
+    graph = solver._fit[False, False].get_concrete_function().graph.as_graph_def()
+    return len(graph.node) + sum(len(inner.node_def) for inner in graph.library.function)
+
+
+@pytest.mark.parametrize(
+    ("members", "observation"),
+    [
+        (lambda k: in_fields(np.random.default_rng(k).normal(size=(k, 3))), lambda k: None),
+        (
+            lambda k: of_each(random_hermitian(3 * k, 10, 8).reshape(k, 3, 10, 10), "a", "b"),
+            lambda k: Transitions([((j, i + 1), (j, i)) for j in range(k) for i in range(2)]),
+        ),
+    ],
+)
+def test_the_graph_does_not_grow_with_the_members(members: Any, observation: Any):
+    few, many = (nodes(Family(members(k)), observation(k)) for k in (2, 200))
+    assert many <= 1.2 * few
 
 
 def test_names_are_joined_in_order_of_appearance():

@@ -1,0 +1,184 @@
+"""Matrices of several members that are the same up to a factor, such as those of many fields."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..products import matmul_shared
+from .dense_form import DenseForm
+from .entry_form import EntryForm
+from .squares_form import SquaresForm
+from .symmetry import scales_of
+
+# The products of a field with an operator differ by the rounding of one multiplication.
+_TOLERANCE = 4.0 * np.finfo(float).eps
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CommonTerms:
+    """`sum_t f_kt x_j(t) C_t` for members k: coefficients times common matrices.
+
+    Most often there is one term for each parameter, as for a spin in many magnetic fields, where
+    each field is a factor of the same Zeeman operators.
+
+    Attributes:
+        form: the C_t, without a constant.
+        owner: `[T]`, the parameter j(t) of each term.
+        factors: `[k, T]`, the f_kt.
+        count: `p`, how many parameters there are.
+    """
+
+    form: EntryForm | DenseForm
+    owner: np.ndarray
+    factors: np.ndarray
+    count: int
+
+    @classmethod
+    def of(cls, forms: Sequence[EntryForm | DenseForm]) -> CommonTerms | None:
+        """The common matrices of several members; None where each member has its own."""
+        if len(forms) == 1:
+            return None
+        found = _of_entries(forms)
+        return _of_matrices(forms) if found is None else found
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`[B, k, n, n]` for parameters `[B, p]`; `[B, 1, n, n]` where members do not differ."""
+        if not self._is_plain:
+            parameters = tf.gather(parameters, tf.constant(self.owner, tf.int32), axis=1)
+        if self._is_same:
+            return self.form.matrix(parameters)[:, None]
+        scaled = parameters[:, None, :] * tf.constant(self.factors, parameters.dtype)
+        each = self.form.matrix(tf.reshape(scaled, [-1, len(self.owner)]))
+        size = each.shape[-1]
+        return tf.reshape(each, [-1, len(self.factors), size, size])
+
+    def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
+        """`v^H B_kj v` for eigenvectors in rows, those of each member in turn.
+
+        Args:
+            by_level: `[B, k n, n]`.
+
+        Returns:
+            `[B, k n, p]`.
+        """
+        slopes = self.form.slopes(by_level)
+        if not self._is_same:
+            size = by_level.shape[-1]
+            slopes *= tf.constant(np.repeat(self.factors, size, axis=0), slopes.dtype)
+        return slopes if self._is_plain else matmul_shared(slopes, self._owners)
+
+    def half_couplings(self, adjoint: tf.Tensor, members: np.ndarray) -> tf.Tensor:
+        """`v^H B_kj` for eigenvectors in rows, conjugate.
+
+        Args:
+            adjoint: `[B, c, n, n]`.
+            members: `[c]`, their numbers.
+
+        Returns:
+            `[B, c, n, p, n]`.
+        """
+        number, size, terms = len(members), adjoint.shape[-1], len(self.owner)
+        side_by_side = tf.constant(
+            self.form.basis.transpose(1, 0, 2).reshape(size, terms * size), adjoint.dtype
+        )
+        half = matmul_shared(tf.reshape(adjoint, [-1, number * size, size]), side_by_side)
+        half = tf.reshape(half, [-1, number, size, terms, size])
+        if not self._is_same:
+            half *= tf.constant(self.factors[members][:, None, :, None], half.dtype)
+        if self._is_plain:
+            return half
+        by_term = tf.reshape(half, [-1, number * size, terms, size])
+        owners = tf.constant(self._owners.T, half.dtype)
+        return tf.reshape(owners @ by_term, [-1, number, size, self.count, size])
+
+    @property
+    def _is_same(self) -> bool:
+        return bool((self.factors == 1.0).all())
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether term j is that of parameter j."""
+        return np.array_equal(self.owner, np.arange(self.count))
+
+    @property
+    def _owners(self) -> np.ndarray:
+        """`[T, p]`."""
+        return np.eye(self.count)[self.owner]
+
+
+def _of_entries(forms: Sequence[EntryForm | DenseForm]) -> CommonTerms | None:
+    """Where each parameter moves the same entry of all members."""
+    entries = [form for form in forms if isinstance(form, EntryForm)]
+    first = entries[0] if len(entries) == len(forms) else None
+    if first is None:
+        return None
+    for form in entries:
+        same = np.array_equal(form.rows, first.rows) and np.array_equal(form.columns, first.columns)
+        if not same or ((np.imag(form.factors) != 0) != (np.imag(first.factors) != 0)).any():
+            return None
+    count = len(first.rows)
+    factors = np.real(np.stack([form.factors for form in entries]) / first.factors)
+    return CommonTerms(_without_constant(first), np.arange(count), factors, count)
+
+
+def _of_matrices(forms: Sequence[EntryForm | DenseForm]) -> CommonTerms | None:
+    """Each parameter has one matrix, or a few, of which those of the members are multiples."""
+    bases = [form.basis for form in forms]
+    count = len(bases[0])
+    # Where there are more terms, products with the own matrices of the members are as quick.
+    most = min(2 * count + 2, len(forms) * count // 2)
+    owner, factors, lenders = [], [], []
+    for parameter in range(count):
+        matrices = np.stack([basis[parameter] for basis in bases])
+        norms = np.linalg.norm(matrices, axis=(1, 2))
+        missing = norms > 0
+        while missing.any():
+            if len(owner) == most:
+                return None
+            lender = int(np.argmax(np.where(missing, norms, 0.0)))
+            ratios, like = _multiples(matrices, matrices[lender])
+            like &= missing
+            missing &= ~like
+            owner.append(parameter)
+            factors.append(np.where(like, ratios, 0.0))
+            lenders.append(lender)
+    number, ratios = np.array(owner, int), np.array(factors).reshape(-1, len(forms)).T
+    if not len(number):
+        return None
+    plain = np.array_equal(number, np.arange(count)) and (ratios == 1.0).all()
+    form = _without_constant(forms[0]) if plain else _lent(forms, bases, number, lenders)
+    return CommonTerms(form, number, ratios, count)
+
+
+def _multiples(matrices: np.ndarray, one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`[k]` factors of the matrix that come nearest, and `[k]`, whether they are exact."""
+    ratios = np.real(np.tensordot(matrices, one.conj(), 2)) / np.linalg.norm(one) ** 2
+    ratios = np.where(np.abs(ratios - 1.0) <= _TOLERANCE, 1.0, ratios)
+    errors = np.abs(matrices - ratios[:, None, None] * one)
+    allowed = _TOLERANCE * np.stack([scales_of(matrix) for matrix in matrices])
+    return ratios, (errors <= allowed).all(axis=(1, 2)) & (ratios != 0)
+
+
+def _lent(
+    forms: Sequence[EntryForm | DenseForm],
+    bases: list[np.ndarray],
+    owner: np.ndarray,
+    lenders: list[int],
+) -> DenseForm:
+    """The form of the matrices that members lend, each that of its parameter."""
+    pairs = list(zip(lenders, owner, strict=True))
+    basis = np.stack([bases[lender][parameter] for lender, parameter in pairs])
+    squares = [form for form in forms if isinstance(form, SquaresForm)]
+    waves = squares[0].vectors if len(squares) == len(forms) else None
+    if waves is None or any(not np.array_equal(form.vectors, waves) for form in squares):
+        return DenseForm(np.zeros_like(bases[0][0]), basis)
+    columns = [squares[lender].coefficients[:, parameter] for lender, parameter in pairs]
+    return SquaresForm.of(waves, np.stack(columns, axis=1), basis)
+
+
+def _without_constant(form: EntryForm | DenseForm) -> EntryForm | DenseForm:
+    return dataclasses.replace(form, constant=np.zeros_like(form.constant))
