@@ -13,10 +13,11 @@ from .settings import Settings
 class ClientBase:
     """Settings, what is known about the model, and whether the client is still open."""
 
-    def _prepare(self, address: str, settings: Settings) -> None:
+    def _prepare(self, address: str, settings: Settings, doubts_zeros: bool = False) -> None:
         self._settings = settings
         self._where = f"model {settings.model_name!r} at {address}"
-        self._conversations = Conversations(self._where, settings.max_batch_rows)
+        most = settings.max_batch_rows
+        self._conversations = Conversations(self._where, most, doubts_zeros)
         self._policy = RetryPolicy(settings.retries, settings.backoff)
         self._closed = False
         self._lock = threading.Lock()  # around opening and closing, not around calls

@@ -20,6 +20,7 @@ from .errors import ServingError, row_limit
 from .metadata import ModelMetadata, SignatureInfo, VersionStatus
 from .pieces import count_rows, empty_outputs, join, split
 from .recognition import eigenfit_signature, find_signature
+from .zeros import KNOWN_SIGNATURE, all_zeros, known_question, lost_numbers
 
 _BASIC = ("targets", "initial", "weights", "tolerance", "max_steps")
 # More changes of version than this during one call are no accident.
@@ -34,10 +35,13 @@ class Conversations:
     Args:
         where: the model and the address, for messages.
         most_rows: rows in a request; None for any number. A server that takes fewer is believed.
+        doubts_zeros: whether an answer of zeros makes the client ask something that it knows.
     """
 
-    def __init__(self, where: str, most_rows: int | None):
+    def __init__(self, where: str, most_rows: int | None, doubts_zeros: bool = False):
         self._where = where
+        self._doubts_zeros = doubts_zeros
+        self._believed: int | None = None  # the version whose zeros are right
         # Both are replaced in one step and never changed, so threads may share them.
         self._metadata: ModelMetadata | None = None
         self._most_rows = most_rows
@@ -139,7 +143,21 @@ class Conversations:
             raise
         if answers[0].version not in (None, metadata.version):
             self._metadata = None
-        return join([answer.outputs for answer in answers])
+        outputs = join([answer.outputs for answer in answers])
+        if self._doubts_zeros and all_zeros(outputs) and self._believed != metadata.version:
+            yield from self._ask_what_is_known(metadata)
+            self._believed = metadata.version
+        return outputs
+
+    def _ask_what_is_known(self, metadata: ModelMetadata) -> Conversation[None]:
+        """Raise if the server answers zeros to a question whose answer is another."""
+        inputs = known_question(metadata)
+        if inputs is None:
+            return
+        signature = metadata.signatures[KNOWN_SIGNATURE]
+        (answer,) = yield from self._one_version(KNOWN_SIGNATURE, signature, inputs)
+        if all_zeros(answer.outputs):
+            raise lost_numbers(self._where)
 
     def _one_version(
         self, name: str, signature: SignatureInfo, inputs: Mapping[str, np.ndarray]

@@ -45,7 +45,7 @@ class RestBase(ClientBase):
         )
         files = TlsFiles(root_certificates, client_key, client_certificate)
         base = _check_url(url, files)
-        self._prepare(base, settings)
+        self._prepare(base, settings, doubts_zeros=True)
         messages = RestMessages(settings, base, self._where)
         self._http = RestTransport(messages, files, settings.headers, self._where)
 

@@ -11,9 +11,11 @@ class RestClient(RestBase, BlockingClient):
     """Fits on a TensorFlow Serving server, over HTTP and JSON, without importing TensorFlow.
 
     Doubles are sent and read back exactly, NaN and infinity included, but `tensorflow_model_server`
-    itself reads them with an error of up to 3 units in the last place; use `GrpcClient` where the
-    last bits matter, for complex matrices, and for large batches. The server has a time limit of
-    its own for REST requests, 30 s unless it was told another.
+    itself reads some of them a few units in the last place off, which a fit amplifies; use
+    `GrpcClient` where that matters, for complex matrices, and for large batches. The server has a
+    time limit of its own for REST requests, 30 s unless it was told another. Started with
+    `--enable_serialization_as_tensor_content`, it answers zeros in the place of all numbers: the
+    client raises `ServingError` if a model of eigenfit does.
 
     Args:
         url: the address and REST port, for example "http://localhost:8501"; https encrypts.

@@ -176,6 +176,7 @@ def test_the_embedded_server(kind, embedded, solver, targets):
         assert client.fit(np.zeros((0, 3))).parameters.shape == (0, 3)
         good = fit.parameters[:2]
         np.testing.assert_array_equal(client.spectrum(good), np.asarray(solver.spectrum(good)))
+        assert not client.spectrum(np.zeros((1, 3))).any()  # zeros that are right
         assert client.metadata().version == 1
         assert [tuple(version) for version in client.status()] == [(1, "AVAILABLE", "OK", "")]
     with (
