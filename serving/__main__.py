@@ -5,9 +5,9 @@ import sys
 try:
     from .server.command import main
 except ModuleNotFoundError as missing:
-    if missing.name not in ("aiohttp", "grpc_health"):
+    if "eigenfit[serve]" not in str(missing):
         raise
-    sys.exit("eigenfit: the server needs the extra `serve`: pip install 'eigenfit[serve]'")
+    sys.exit(f"eigenfit: {missing}")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,7 +7,12 @@ docs/serving.md lists where it differs from `tensorflow_model_server` and what i
 """
 
 from .codes import Code, ServingError
+from .extra import name_extra
 from .options import ServerOptions
-from .running import RunningServer, start_server
+
+try:
+    from .running import RunningServer, start_server
+except ModuleNotFoundError as missing:
+    raise name_extra(missing) from missing
 
 __all__ = ["Code", "RunningServer", "ServerOptions", "ServingError", "start_server"]

@@ -11,6 +11,7 @@ import grpc
 from . import protos
 from .codes import Code, ServingError, invalid_argument
 from .core import ServerCore
+from .extra import name_extra
 from .grpc_services import ModelService, PredictionService
 from .grpc_unreadable import RefuseUnreadable
 from .options import ServerOptions
@@ -124,7 +125,10 @@ def _channel_options(options: ServerOptions) -> list[tuple[str, Any]]:
 
 def _add_health(server: grpc.Server) -> Any:
     # Only who asks for it needs the package.
-    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+    try:
+        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+    except ModuleNotFoundError as missing:
+        raise name_extra(missing) from missing
 
     states: Any = health_pb2
     servicer = health.HealthServicer()
