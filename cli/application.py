@@ -68,6 +68,10 @@ def fit(
 
     The columns are status, steps, loss, the parameters by name and their standard errors, se_ and
     the name; for a model that finds several solutions, a line for each.
+
+    Ends with 0 if every spectrum has an answer, with 1 if some have none (INVALID_INPUT or
+    NON_FINITE; why is said on standard error), with 2 if something is wrong with an argument, the
+    model or the file, and then nothing is fitted.
     """
     import tensorflow as tf  # slow to import: `--help` does without
 
@@ -75,14 +79,23 @@ def fit(
     names = parameter_names(model_dir, serve.structured_outputs["parameters"].shape[-1])
     expected = serve.structured_input_signature[1]["targets"]
     targets = read_targets(targets_file, expected.shape[1])
+    if not len(targets):
+        raise typer.BadParameter(
+            f"{targets_file} holds no spectrum; write {expected.shape[1]} levels a line."
+        )
     # Opened before the fit, so that a wrong path does not cost the answers, and after the targets
     # are read, which may be in the same file.
     with open_output(output) as file:
-        answer = serve(targets=tf.constant(targets, expected.dtype))
-        rows = as_table({name: value.numpy() for name, value in answer.items()}, names)
-        csv.writer(file).writerows(rows)
+        outputs = serve(targets=tf.constant(targets, expected.dtype))
+        answer = {name: value.numpy() for name, value in outputs.items()}
+        csv.writer(file).writerows(as_table(answer, names))
         # Now, not when Python ends: if nobody reads any more (`| head -1`), Typer ends quietly.
         file.flush()
+    missing = without_answer(answer)
+    for line in missing:
+        print(f"eigenfit: {line}", file=sys.stderr)
+    if missing:
+        raise typer.Exit(1)
 
 
 def load_fit(model_dir: Path) -> Any:
@@ -93,14 +106,21 @@ def load_fit(model_dir: Path) -> Any:
     """
     import tensorflow as tf
 
+    from ..export.publishing import newest_model, pattern_characters
+
     if not (model_dir / "saved_model.pb").exists():
-        versions = [path.parent.name for path in model_dir.glob("*/saved_model.pb")]
-        versions.sort(key=lambda name: (name.isdecimal(), int(name) if name.isdecimal() else 0))
-        hint = f" Did you mean {model_dir / versions[-1]}?" if versions else ""
+        newest = newest_model(model_dir)
+        hint = f" Did you mean {newest}?" if newest else ""
         raise typer.BadParameter(f"{model_dir} is not the version directory of a model.{hint}")
+    pattern = pattern_characters(model_dir)
+    if pattern:
+        raise typer.BadParameter(
+            f"TensorFlow cannot load a model from a path with {pattern}, got {model_dir.absolute()}"
+            "; rename or copy it."
+        )
     try:
         signatures = tf.saved_model.load(str(model_dir)).signatures
-    except (OSError, ValueError, tf.errors.OpError) as error:
+    except Exception as error:  # of nearly any kind, if the file is damaged
         raise typer.BadParameter(
             f"the model in {model_dir} cannot be loaded; export it again. {error}"
         ) from None
@@ -126,13 +146,19 @@ def parameter_names(model_dir: Path, count: int) -> list[str]:
     from ..export import load_solver_info  # imports TensorFlow
 
     try:
-        return load_solver_info(model_dir)["parameter_names"]
+        names = load_solver_info(model_dir)["parameter_names"]
     except FileNotFoundError:
         return [f"x{index}" for index in range(count)]
-    except (ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise typer.BadParameter(
             f"the description of the model in {model_dir} cannot be used; export it again. {error}"
         ) from None
+    if len(names) != count:
+        raise typer.BadParameter(
+            f"the description of the model in {model_dir} names {len(names)} parameters "
+            f"({', '.join(names)}), but the model has {count}; export it again."
+        )
+    return names
 
 
 def open_output(path: Path | None) -> contextlib.AbstractContextManager[TextIO]:
@@ -179,4 +205,29 @@ def as_table(answer: dict[str, np.ndarray], names: Sequence[str]) -> list[list[s
         line = [str(number + 1) for number in place] if several else []
         line += [Status(answer["status"][place]).name, str(answer["steps"][place])]
         lines.append([*line, *(repr(float(number)) for number in numbers)])
+    return lines
+
+
+def without_answer(answer: dict[str, np.ndarray]) -> list[str]:
+    """A line for each reason why spectra have no answer; none if all have one.
+
+    Args:
+        answer: the outputs of a model, by name.
+    """
+    from ..solver import Cause, Status  # imports TensorFlow
+
+    # Of several solutions the first is the best: where it is none, there are no others.
+    statuses = answer["status"].reshape(len(answer["status"]), -1)[:, 0]
+    causes = answer.get("cause", np.zeros_like(answer["status"]))
+    causes = causes.reshape(len(statuses), -1)[:, 0]
+    lines = []
+    for status, cause in sorted(
+        set(zip(statuses[statuses < 0], causes[statuses < 0], strict=True))
+    ):
+        which = np.flatnonzero((statuses == status) & (causes == cause))
+        why = Cause(cause).message if cause else Status(status).message
+        lines.append(
+            f"{len(which)} of {len(statuses)} spectra have no answer, the first is number "
+            f"{which[0] + 1}: {Status(status).name}, {why}"
+        )
     return lines

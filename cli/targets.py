@@ -28,19 +28,22 @@ def read_targets(path: Path, levels: int) -> np.ndarray:
 
 def _read_npy(path: Path, levels: int) -> np.ndarray:
     try:
-        with path.open("rb") as file:
-            targets = np.lib.format.read_array(file, allow_pickle=False)
-    except ValueError:  # NumPy's message recommends pickle
+        # Mapped, so that a header that promises more than the file holds is noticed before memory
+        # for it is asked for.
+        targets = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read ({error.strerror}).") from None
+    except Exception:  # of nearly any kind; for some of them NumPy's message recommends pickle
         raise typer.BadParameter(
-            f"{path} is not a NumPy file of numbers; write it with numpy.save, from an array of "
-            f"real numbers of shape (spectra, {levels})."
+            f"{path} is not a whole NumPy file of numbers; write it with numpy.save, from an array "
+            f"of real numbers of shape (spectra, {levels})."
         ) from None
     if targets.dtype.kind not in "iuf" or targets.shape[1:] != (levels,):
         raise typer.BadParameter(
             f"{path} must hold real numbers of shape (spectra, {levels}), got {targets.dtype} "
             f"of shape {targets.shape}."
         )
-    return targets
+    return np.array(targets)  # the answers may take the place of the file
 
 
 def _read_csv(path: Path, levels: int) -> np.ndarray:
@@ -92,8 +95,14 @@ def _is_blank(line: list[str]) -> bool:
 
 def _level(path: Path, number: int, field: str) -> float:
     """One level; an empty field is a level that was not observed."""
+    text = field.strip()
+    if not text:
+        return float("nan")
     try:
-        return float(field) if field.strip() else float("nan")
+        # Python also takes 1_0 for 10, and the digits of other scripts.
+        if "_" in text or not text.isascii():
+            raise ValueError
+        return float(text)
     except ValueError:
         raise typer.BadParameter(
             f"{path}, line {number}: {field!r} is not a number; leave the field empty, or write "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 import uuid
@@ -32,26 +33,66 @@ def check_base_dir(base_dir: Any) -> Path:
     """The base directory as a path.
 
     Raises:
-        ValueError: if it is not a path on a local file system.
+        ValueError: if it is not a path on a local file system that TensorFlow can read.
         NotADirectoryError: if it is a file.
     """
-    if not isinstance(base_dir, (str, os.PathLike)) or not os.fspath(base_dir):
+    text = os.fspath(base_dir) if isinstance(base_dir, (str, os.PathLike)) else None
+    if not isinstance(text, str) or not text or "\0" in text:
         raise ValueError(
             "export_saved_model: base_dir must be the path of a directory such as "
             f'"models/three_level", got {base_dir!r}.'
         )
-    if "://" in str(os.fspath(base_dir)):
+    if is_remote(text):
         raise ValueError(
             f"export_saved_model: base_dir must be on a local file system, got {base_dir!r}: a "
             "version is put in place by renaming its directory, which object stores cannot do in "
             "one step. Export locally and upload the version directory."
         )
-    path = Path(base_dir)
+    path = Path(text)
+    pattern = pattern_characters(path)
+    if pattern:
+        raise ValueError(
+            f"export_saved_model: base_dir must be a path without {pattern}, got {text!r} "
+            f"({path.absolute()}): TensorFlow looks for the variables of a model by a pattern in "
+            "which such characters have a meaning. Choose another directory."
+        )
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(
             f"export_saved_model: base_dir must be a directory, but {path} is a file."
         )
     return path
+
+
+def is_remote(path: str | os.PathLike[str]) -> bool:
+    """Whether it is an address such as `gs://bucket/model` and no path of this machine.
+
+    `Path("gs://bucket/model")` counts too: it is the path `gs:/bucket/model` by then.
+
+    Example:
+        >>> is_remote("s3://bucket/model"), is_remote(Path("gs://b/x")), is_remote("models/a:b/1")
+        (True, True, False)
+    """
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+:(/|$)", os.fspath(path)))
+
+
+def pattern_characters(path: Path) -> str:
+    """Those characters of the absolute path that TensorFlow does not take literally.
+
+    It finds the variables of a SavedModel by a pattern, and says nothing of it when that fails.
+
+    Example:
+        >>> pattern_characters(Path("/models/a[1]/*"))
+        '[ ] *'
+    """
+    found = str(path.absolute())
+    return " ".join(character for character in "[]*?\\" if character in found)
+
+
+def newest_model(base_dir: Path) -> Path | None:
+    """The directory of the highest version that holds a graph, if there is one."""
+    versions = existing_versions(base_dir)
+    models = [base_dir / versions[number] for number in sorted(versions)]
+    return next((path for path in reversed(models) if _is_model(path)), None)
 
 
 def check_version(version: Any, base_dir: Path) -> int | None:

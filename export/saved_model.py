@@ -21,7 +21,7 @@ from .publishing import (
     staging_directory,
 )
 from .report import REPORT_FILE, make_report, measure_latencies
-from .signatures import check_runs_anywhere, signatures_of, trace
+from .signatures import check_repeats, check_runs_anywhere, signatures_of, trace
 from .validation import allowed_difference, validate
 from .warmup import replay_warmup, write_warmup
 
@@ -65,7 +65,8 @@ def export_saved_model(
 
     Raises:
         ValueError: for an argument of the wrong kind, or a matrix function that calls Python, must
-            be compiled by XLA, or reads a resource other than variables, such as a lookup table.
+            be compiled by XLA, reads a resource other than variables, such as a lookup table, reads
+            or writes files, draws random numbers or assigns to variables.
         FileExistsError: if the version exists.
         NotADirectoryError: if `base_dir` is a file.
         RuntimeError: if the reloaded model answers differently. After this and any other error,
@@ -98,6 +99,8 @@ def export_saved_model(
         write_warmup(staged, signatures, solver)
         reloaded = tf.saved_model.load(str(staged))
         differences = validate(reloaded, signatures, solver, relative_tolerance)
+        for name, function in traced.items():  # now, for a difference that was seen says more
+            check_repeats(name, function)
         replayed = replay_warmup(staged, reloaded)
         latencies = measure_latencies(reloaded, signatures, solver) if measure_latency else None
         tolerance = allowed_difference(solver, relative_tolerance)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,16 @@ from ..solver import SpectralSolver
 # They call back into the Python process that wrote them, so they run nowhere else.
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _JIT_COMPILED = "_XlaMustCompile"
+# They read or write files on whatever machine the model runs.
+_FILE_OPS = re.compile(
+    r"File|^(Save|Restore|MergeV2Checkpoints|LoadAndRemap|Reader)|SummaryWriter|^Write\w*Summary"
+    r"|^(TFRecord|TextLine|FixedLength|LMDB|Sql|CSV|Snapshot|Load)\w*(Dataset|Reader)"
+)
+# Their answers are other ones at the next call, or make those of other operations so.
+_CHANGING_OPS = re.compile(
+    r"^(Random|Multinomial|TruncatedNormal|ParameterizedTruncated|Stateful\w*(Random|Normal|Uniform)"
+    r"|Rng|Timestamp|Assign\w*Variable|Resource(Scatter|Apply|Strided))|CandidateSampler"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,12 +194,11 @@ def check_runs_anywhere(name: str, traced: Any) -> None:
     Raises:
         ValueError: if the graph calls Python, or holds a function that must be compiled by XLA
             (`jit_compile=True`), which TensorFlow Serving refuses to run unless told otherwise, or
-            reads a resource that is no variable, which would not be saved with it. All of these
-            can only come from the user's matrix function.
+            reads a resource that is no variable, which would not be saved with it, or reads or
+            writes files. All of these can only come from the user's matrix function.
     """
-    graph = traced.graph.as_graph_def()
-    functions = graph.library.function
-    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    functions = traced.graph.as_graph_def().library.function
+    nodes = list(_nodes(traced))
     python_ops = sorted({node.op for node in nodes} & _PYTHON_OPS)
     if python_ops:
         raise ValueError(
@@ -203,6 +213,14 @@ def check_runs_anywhere(name: str, traced: Any) -> None:
             "jit_compile=True, which TensorFlow Serving does not run by default. Remove "
             "jit_compile=True from the matrix function of the solver."
         )
+    file_ops = sorted({node.op for node in nodes if _touches_files(node)})
+    if file_ops:
+        raise ValueError(
+            f"export_saved_model: the graph of signature {name!r} reads or writes files "
+            f"({', '.join(file_ops)}) at every call, on the machine where it runs. Read the file "
+            "once, outside of the matrix function of the solver, and use its contents as a "
+            "constant."
+        )
     variables = [variable.handle for variable in traced.variables]
     resources = [tensor for tensor in traced.captured_inputs if tensor.dtype == tf.resource]
     if any(all(tensor is not handle for handle in variables) for tensor in resources):
@@ -211,6 +229,40 @@ def check_runs_anywhere(name: str, traced: Any) -> None:
             "variable, such as a lookup table, and only variables are saved with it. In the matrix "
             "function of the solver, use tf.gather on a constant or a tf.Variable instead."
         )
+
+
+def check_repeats(name: str, traced: Any) -> None:
+    """Refuse a graph whose answer may change from call to call, though it did not when compared.
+
+    Args:
+        name: of the signature, for the message.
+        traced: the result of `trace`.
+
+    Raises:
+        ValueError: if the graph draws random numbers, reads the clock or assigns to a variable.
+            All of these can only come from the user's matrix function.
+    """
+    changing = sorted({node.op for node in _nodes(traced) if _CHANGING_OPS.search(node.op)})
+    if changing:
+        raise ValueError(
+            f"export_saved_model: the graph of signature {name!r} holds operations whose result "
+            f"changes from call to call ({', '.join(changing)}), so the same spectrum would not "
+            "always get the same answer. In the matrix function of the solver, use neither random "
+            "numbers (but tf.random.stateless_normal and the like) nor assignments to variables."
+        )
+
+
+def _nodes(traced: Any) -> Iterator[Any]:
+    """Every node of a graph and of the functions in it."""
+    graph = traced.graph.as_graph_def()
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _touches_files(node: Any) -> bool:
+    prints_to_file = node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file:")
+    return prints_to_file or bool(_FILE_OPS.search(node.op))
 
 
 def _assert_same_rows(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...export.publishing import is_remote
 from ...solver import Status
 from .cluster import connected
 from .manifest import Manifest
@@ -26,7 +27,7 @@ class Job:
 
     Raises:
         FileNotFoundError: if there is no model or no source.
-        ValueError: if the source does not suit the model.
+        ValueError: if the source does not suit the model, or `output_dir` is an address.
     """
 
     def __init__(
@@ -40,6 +41,11 @@ class Job:
         workers: int | None,
         threads: int,
     ):
+        if is_remote(output_dir):
+            raise ValueError(
+                f"fit_dataset: output_dir must be on a file system of this machine, got "
+                f"{os.fspath(output_dir)!r}; write there and upload the files."
+            )
         model = read_model_input(model_dir)
         files = find_files(source)
         self._output_dir = Path(output_dir).absolute()

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...export import load_solver_info
 from ...export.digest import digest_model
+from ...export.publishing import newest_model, pattern_characters
 
 SIGNATURE = "serving_default"
 
@@ -48,12 +49,17 @@ def read_model_input(model_dir: str | os.PathLike[str]) -> ModelInput:
     directory = Path(model_dir).absolute()
     file = directory / "saved_model.pb"
     if not file.exists():
-        versions = [path.parent.name for path in directory.glob("*/saved_model.pb")]
-        newest = max((name for name in versions if name.isdigit()), key=int, default=None)
-        hint = "" if newest is None else f" Did you mean {directory / newest}?"
+        newest = newest_model(directory)
+        hint = "" if newest is None else f" Did you mean {newest}?"
         raise FileNotFoundError(
             f"fit_dataset: {directory} is not the version directory of an exported model, such as "
             f"models/name/1.{hint}"
+        )
+    pattern = pattern_characters(directory)
+    if pattern:
+        raise ValueError(
+            f"fit_dataset: TensorFlow cannot load a model from a path with {pattern}, got "
+            f"{directory}; rename or copy it."
         )
     with contextlib.suppress(FileNotFoundError):  # a model without a description
         load_solver_info(directory)

@@ -16,7 +16,9 @@ def open_npy(path: str | Path) -> np.ndarray:
     """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # of nearly any kind, if the header is damaged
         raise ValueError(f"fit_dataset: {path} is no readable .npy file: {error}") from error
 
 

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 from typer.testing import CliRunner
 
-from eigenfit.cli.application import application, as_table
+from eigenfit.cli.application import application, as_table, without_answer
 from eigenfit.export import export_saved_model
-from eigenfit.solver import SpectralSolver, Status, Toeplitz
+from eigenfit.solver import Cause, SpectralSolver, Status, Toeplitz
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,11 @@ def test_fit_of_a_csv_with_a_gap_and_a_bad_line(solver, model_dir, tmp_path):
     levels = tmp_path / "levels.csv"
     levels.write_text("1,2,4\n1,,4\ninf,2,4\n")
     done = run("fit", model_dir, levels)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 1, done.output
+    assert done.stderr == (
+        "eigenfit: 1 of 3 spectra have no answer, the first is number 3: INVALID_INPUT, "
+        "a target is infinite or too large or small to be squared\n"
+    )
     rows = list(csv.DictReader(done.stdout.splitlines()))
     fit = solver.fit([[1, 2, 4], [1, np.nan, 4], [np.inf, 2, 4]])
     assert [row["status"] for row in rows] == [Status(s).name for s in fit.status.numpy()]
@@ -83,6 +87,35 @@ def test_the_base_directory_in_place_of_a_version(model_dir, tmp_path):
     done = run("fit", Path(model_dir).parent, tmp_path / "levels.csv")
     assert done.exit_code == 2
     assert "Did you mean" in done.output
+
+
+def test_the_newest_version_is_proposed(tmp_path, model_dir):
+    for version in ("9", "10", "latest", "11"):
+        (tmp_path / version).mkdir()
+        if version != "11":
+            (tmp_path / version / "saved_model.pb").write_text("model")
+    (tmp_path / "levels.csv").write_text("1,2,3\n")
+    done = run("fit", tmp_path, tmp_path / "levels.csv")
+    assert done.exit_code == 2
+    assert "/10?" in message_of(done).replace(" ", "")
+    moved = tmp_path / "models[1]"
+    shutil.copytree(model_dir, moved)
+    done = run("fit", moved, tmp_path / "levels.csv")
+    assert done.exit_code == 2
+    assert "cannot load a model from a path with [ ]," in message_of(done)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.npy"])
+def test_a_file_without_spectra_is_an_error(model_dir, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    if name == "x.npy":
+        np.save(name, np.ones((0, 3)))
+    else:
+        Path(name).write_text("\n\n")
+    done = run("fit", model_dir, name, "--output", "out.csv")
+    assert done.exit_code == 2
+    assert f"{name} holds no spectrum; write 3 levels a line." in message_of(done)
+    assert not Path("out.csv").exists()
 
 
 def test_wrong_npy_is_one_clear_error(model_dir, tmp_path, monkeypatch):
@@ -158,6 +191,20 @@ def test_the_columns_have_the_names_of_the_parameters(model_dir, tmp_path, monke
         header, line = csv.reader(file)
     assert header[3:] == [*names, *(f"se_{name}" for name in names)]
     assert len(line) == len(header)
+    for text, message in {
+        json.dumps(
+            {**info, "parameter_names": ["J"]}
+        ): "names 1 parameters (J), but the model has 3",
+        json.dumps({**info, "parameter_names": None}): "lacks parameter_names, or has something",
+        json.dumps({**info, "format": 2}): "has format 2",
+        json.dumps([info]): "must hold a JSON object, got a list",
+        "null": "must hold a JSON object",
+        "[" * 100_000: "RecursionError",
+    }.items():
+        description.write_text(text)
+        done = run("fit", "copy", "levels.csv", "--output", "out.csv")
+        assert done.exit_code == 2
+        assert message in message_of(done)
     description.write_text(json.dumps({**info, "graph_sha256": "of another"}))
     done = run("fit", "copy", "levels.csv")
     assert done.exit_code == 2
@@ -197,6 +244,20 @@ def test_version():
 
     done = run("--version")
     assert done.stdout.strip() == f"eigenfit {version('eigenfit')}"
+
+
+def test_what_has_no_answer_is_counted_by_reason():
+    status = np.array([1, -1, -2, 3, -1, -1, 4])
+    cause = np.array([0, 7, 0, 0, 8, 7, 0])
+    lines = without_answer({"status": status, "cause": cause})
+    assert [line.split(" have no answer, the first is ") for line in lines] == [
+        ["1 of 7 spectra", f"number 3: NON_FINITE, {Status.NON_FINITE.message}"],
+        ["2 of 7 spectra", f"number 2: INVALID_INPUT, {Cause.TARGET.message}"],
+        ["1 of 7 spectra", f"number 5: INVALID_INPUT, {Cause.NO_LEVEL.message}"],
+    ]
+    assert without_answer({"status": np.array([[1, -3], [2, 4]])}) == []
+    (line,) = without_answer({"status": np.array([[1, -3], [-2, -3]])})
+    assert line.startswith("1 of 2 spectra have no answer, the first is number 2: NON_FINITE, ")
 
 
 def test_several_solutions_have_a_line_each():

@@ -71,3 +71,23 @@ def test_an_npy_of_objects_is_one_clear_error(tmp_path):
     with pytest.raises(typer.BadParameter, match=r"write it with numpy\.save") as caught:
         read_targets(tmp_path / "x.npy", 2)
     assert "pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "field", ["1_0", "1_000.5", "0x10", "1e", "\uff11", "\u0663", "--1", "1 2"]
+)
+def test_what_python_takes_for_a_number_is_none_in_a_table(tmp_path, field):
+    with pytest.raises(typer.BadParameter, match=r"line 2: '.*' is not a number"):
+        read(tmp_path / "x.csv", f"1,2\n3,{field}\n", 2)
+    np.testing.assert_array_equal(read(tmp_path / "x.csv", "+1.,-.5e+1\n", 2), [[1, -5]])
+
+
+@pytest.mark.parametrize("rows", [3, 733_007_751_850, 2**62, 2**70])
+def test_an_npy_that_is_shorter_than_it_says_is_one_clear_error(tmp_path, rows):
+    """With 733,007,751,850 rows of 3 levels the header claims 16 TiB."""
+    path = tmp_path / "x.npy"
+    np.save(path, np.ones((2, 3)))
+    np.testing.assert_array_equal(read_targets(path, 3), np.ones((2, 3)))
+    path.write_bytes(path.read_bytes().replace(b"(2, 3), }" + b" " * 20, b"(%d, 3), }" % rows))
+    with pytest.raises(typer.BadParameter, match=r"not a whole NumPy file .*numpy\.save"):
+        read_targets(path, 3)

@@ -4,8 +4,10 @@
 # Protobuf makes the message classes when the module is imported; Pyright cannot see them.
 
 import importlib.metadata
+import itertools
 import json
 import shutil
+import types
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.export import export_saved_model, load_solver_info, warmup
+from eigenfit.export import export_saved_model, load_solver_info, report, warmup
 from eigenfit.export.digest import digest_model
 from eigenfit.export.info import INFO_FILE
 from eigenfit.export.signatures import signatures_of
@@ -37,6 +39,10 @@ def test_every_signature_has_warmup_requests_of_every_size(model):
         assert len(rows) == 1
         found.setdefault(name, []).append(rows.pop())
     assert found == {name: list(warmup.WARMUP_ROWS) for name in signatures_of(toeplitz.solver)}
+    # A graph prepared for one row alone would be prepared again for more; a server with batching
+    # refuses requests above its max_batch_size.
+    assert 1 in warmup.WARMUP_ROWS
+    assert 1 < max(warmup.WARMUP_ROWS) <= 8
 
 
 def test_warmup_requests_are_answered_as_the_solver_answers(model):
@@ -237,18 +243,29 @@ def test_a_damaged_field_is_named(model, tmp_path, name, value):
 
 
 def test_report_of_a_validated_model(model):
-    report = report_of(model("toeplitz").version_dir)
-    assert report["tolerance"] == {"relative": 1e4 * 2.0**-52, "integers": 0}
+    written = report_of(model("toeplitz").version_dir)
+    assert written["tolerance"] == {"relative": 1e4 * 2.0**-52, "integers": 0}
     single = report_of(model("float32").version_dir)
     assert single["tolerance"] == {"relative": 1e4 * 2.0**-23, "integers": 0}
-    assert set(report["signatures"]) == set(signatures_of(model("toeplitz").solver))
-    for signature in report["signatures"].values():
+    assert set(written["signatures"]) == set(signatures_of(model("toeplitz").solver))
+    for signature in written["signatures"].values():
         assert 0 <= signature["max_relative_difference"] <= 1e-11
         assert signature["max_absolute_difference"] >= 0
         assert signature["latency_ms"]["1"] > 0
         assert signature["latency_ms"]["1024"] > 0
-    assert report["warmup_requests_replayed"] == 6 * len(warmup.WARMUP_ROWS)
+    assert written["warmup_requests_replayed"] == 6 * len(warmup.WARMUP_ROWS)
     assert report_of(model("hermitian").version_dir)["signatures"]["fit"]["latency_ms"] is None
+
+
+def test_latencies_are_milliseconds(model, monkeypatch):
+    """With a clock that goes on by a quarter of a second whenever it is read."""
+    toeplitz = model("toeplitz")
+    signature = signatures_of(toeplitz.solver)["spectrum"]
+    ticks = itertools.count()
+    clock = types.SimpleNamespace(perf_counter=lambda: 0.25 * next(ticks))
+    monkeypatch.setattr(report, "time", clock)
+    found = report.measure_latencies(toeplitz.reloaded, {"spectrum": signature}, toeplitz.solver)
+    assert found == {"spectrum": {"1": 250.0, "1024": None}}  # 1024 times 250 ms is too long
 
 
 @pytest.mark.usefixtures("only_spectrum")

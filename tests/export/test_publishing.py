@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -94,6 +95,34 @@ def test_only_models_are_counted_and_removed(tmp_path):
     assert next_version(tmp_path) == 2028
 
 
+def test_the_version_just_written_is_not_removed(tmp_path):
+    for name in ("1", "2", "5", "6"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_text("model")
+    assert remove_old_versions(tmp_path, keep=1, newest=2) == [1]
+    assert names(tmp_path) == ["2", "5", "6"]
+
+
+def test_leftovers_are_removed_when_they_are_a_day_old(tmp_path):
+    now = time.time()
+    for name, hours in {
+        "exporting-old": 25,
+        "removing-old": 25,
+        "exporting-new": 23,
+        "removing-new": 0,
+        "1": 1000,
+        "notes-exporting-": 1000,
+    }.items():
+        (tmp_path / name / "variables").mkdir(parents=True)
+        os.utime(tmp_path / name, (now - 3600 * hours,) * 2)
+    (tmp_path / "exporting-log").write_text("a file is no leftover")
+    os.utime(tmp_path / "exporting-log", (now - 90_000,) * 2)
+    with staging_directory(tmp_path) as staged:
+        left = ["1", "exporting-log", "exporting-new", "notes-exporting-", "removing-new"]
+        assert names(tmp_path) == sorted([*left, staged.name])
+    assert names(tmp_path) == left
+
+
 def test_version_may_be_a_numpy_integer(tmp_path):
     assert check_version(np.int64(3), tmp_path) == 3
 
@@ -109,15 +138,29 @@ def test_existing_version_is_refused(tmp_path, name):
     assert names(tmp_path) == sorted([name, staged.name])
 
 
-@pytest.mark.parametrize("base_dir", ["", None, 3, b""])
+@pytest.mark.parametrize("base_dir", ["", None, 3, b"", b"models", "a\0b"])
 def test_base_dir_must_be_a_path(base_dir):
     with pytest.raises(ValueError, match="base_dir must be the path of a directory"):
         check_base_dir(base_dir)
 
 
-def test_base_dir_must_be_local():
-    with pytest.raises(ValueError, match="local file system"):
-        check_base_dir("gs://bucket/model")
+@pytest.mark.parametrize("address", ["gs://bucket/model", "s3://b", "file:///models", "hdfs:/a"])
+def test_base_dir_must_be_local(address):
+    for base_dir in (address, Path(address)):  # pathlib makes gs:/ of gs://
+        with pytest.raises(ValueError, match="local file system"):
+            check_base_dir(base_dir)
+    assert check_base_dir("models/a:b/c:/") == Path("models/a:b/c:")
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a*", "what?", "back\\slash", "a]", "[/model"])
+def test_base_dir_without_the_characters_of_patterns(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir(parents=True)
+    message = r"base_dir must be a path without .*Choose another"
+    with pytest.raises(ValueError, match=message):
+        export_saved_model(SpectralSolver(Symmetric(2)), tmp_path / name)
+    monkeypatch.chdir(tmp_path / name)
+    with pytest.raises(ValueError, match=message):  # the full path counts
+        check_base_dir("models")
 
 
 def test_base_dir_must_not_be_a_file(tmp_path):

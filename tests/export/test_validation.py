@@ -1,5 +1,7 @@
 """A model that answers differently, or could not run elsewhere, is not published."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,6 +114,22 @@ def test_a_changed_solver_is_noticed_by_every_signature(model):
             validate(toeplitz.reloaded, {name: changed}, toeplitz.solver)
 
 
+def test_rows_after_the_first_are_compared(model):
+    """A model that answers one row rightly and the second row with the answer of the first."""
+    toeplitz = model("toeplitz")
+    signature = saved_model.signatures_of(toeplitz.solver)["spectrum"]
+
+    def first_row_again(parameters):
+        levels = toeplitz.reloaded.signatures["spectrum"](parameters=parameters)["eigenvalues"]
+        rows = np.arange(len(levels))
+        rows[1:2] = 0
+        return {"eigenvalues": tf.gather(levels, rows)}
+
+    wrong = types.SimpleNamespace(signatures={"spectrum": first_row_again})
+    with pytest.raises(RuntimeError, match=r"signature 'spectrum' differs .* at 6 rows"):
+        validate(wrong, {"spectrum": signature}, toeplitz.solver)
+
+
 @pytest.mark.usefixtures("only_spectrum")
 def test_nothing_is_left_when_writing_fails(tmp_path, monkeypatch):
     def fail(directory, traced):
@@ -182,6 +200,90 @@ def test_a_matrix_with_a_lookup_table_is_refused(tmp_path):
     with pytest.raises(ValueError, match=message):
         export_saved_model(SpectralSolver(Nonlinear(looked_up, n=2, p=2)), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+def read_slope(path):
+    return tf.strings.to_number(tf.io.read_file(str(path)), tf.float64)
+
+
+def write_log(path):
+    tf.io.write_file(str(path), "called")
+    return tf.constant(1.0, tf.float64)
+
+
+def print_log(path):
+    tf.print("called", output_stream=f"file://{path}")
+    return tf.constant(1.0, tf.float64)
+
+
+def restored(path):
+    return tf.raw_ops.RestoreV2(
+        prefix=str(path), tensor_names=["slope"], shape_and_slices=[""], dtypes=[tf.float64]
+    )[0]
+
+
+def listed(path):
+    return tf.cast(tf.size(tf.io.matching_files(f"{path}*")), tf.float64)
+
+
+@pytest.mark.usefixtures("only_spectrum")
+@pytest.mark.parametrize(
+    ("slope", "operation"),
+    [
+        (read_slope, "ReadFile"),
+        (write_log, "WriteFile"),
+        (print_log, "PrintV2"),
+        (restored, "RestoreV2"),
+        (listed, "MatchingFiles"),
+    ],
+)
+def test_a_matrix_that_touches_files_is_refused(tmp_path, slope, operation):
+    (tmp_path / "slope").write_text("1.0")
+
+    def matrix(parameters):
+        # As little of it as there can be: inside a function that the graph calls.
+        used = tf.function(lambda: slope(tmp_path / "slope"))()
+        return two_by_two(used * parameters[:, 0], parameters[:, 1])
+
+    solver = SpectralSolver(Nonlinear(matrix, n=2, p=2))
+    message = rf"'spectrum' reads or writes files \({operation}\).* once, outside"
+    with pytest.raises(ValueError, match=message):
+        export_saved_model(solver, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.usefixtures("only_spectrum")
+def test_what_changes_between_calls_without_being_seen_is_refused(tmp_path):
+    count = tf.Variable(0.0, trainable=False, dtype=tf.float64)
+
+    def counting(parameters):
+        count.assign_add(1.0)
+        return two_by_two(parameters[:, 0], parameters[:, 1])
+
+    def rarely(parameters):  # a difference too small to be seen when it is compared
+        noise = 1e-20 * tf.random.uniform([], dtype=parameters.dtype)
+        return two_by_two(parameters[:, 0] + noise, parameters[:, 1])
+
+    def timed(parameters):
+        later = tf.cast(tf.timestamp() < 0, parameters.dtype)
+        return two_by_two(parameters[:, 0] + later, parameters[:, 1])
+
+    def stateless(parameters):
+        noise = tf.random.stateless_normal([], seed=[1, 2], dtype=parameters.dtype)
+        tf.print("once more")
+        return two_by_two(parameters[:, 0] + noise, parameters[:, 1])
+
+    for matrix, operation in (
+        (counting, "AssignAddVariableOp"),
+        (rarely, "RandomUniform"),
+        (timed, "Timestamp"),
+    ):
+        solver = SpectralSolver(Nonlinear(matrix, n=2, p=2))
+        with pytest.raises(ValueError, match=rf"changes from call to call \({operation}\)"):
+            export_saved_model(solver, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+    solver = SpectralSolver(Nonlinear(stateless, n=2, p=2))
+    export_saved_model(solver, tmp_path, measure_latency=False)
 
 
 @pytest.mark.usefixtures("only_spectrum")

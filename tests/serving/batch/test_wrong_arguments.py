@@ -4,6 +4,7 @@ import importlib
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -47,10 +48,11 @@ def test_npy(model_dir, tmp_path, array, message):
     refuse(model_dir, tmp_path / "levels.npy", tmp_path, message)
 
 
-def test_npy_that_is_cut_off(model_dir, tmp_path):
+@pytest.mark.parametrize("rows", [5, 2**40, 2**62, 2**70])
+def test_npy_that_is_cut_off(model_dir, tmp_path, rows):
     path = tmp_path / "levels.npy"
     np.save(path, np.ones([4, 3]))
-    path.write_bytes(path.read_bytes()[:-8])
+    path.write_bytes(path.read_bytes().replace(b"(4, 3), }" + b" " * 20, b"(%d, 3), }" % rows))
     refuse(model_dir, path, tmp_path, "no readable .npy file")
 
 
@@ -108,6 +110,18 @@ def test_model(model_dir, tmp_path):
     with (changed / "variables" / "variables.index").open("ab") as file:
         file.write(b"of another model")
     refuse(changed, tmp_path / "levels.npy", tmp_path, "describes other variables or assets than")
+
+
+def test_paths_that_lead_nowhere(model_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("levels.npy", np.ones([1, 3]))
+    for output_dir in ("gs://bucket/out", Path("s3://bucket/out")):
+        with pytest.raises(ValueError, match="output_dir must be on a file system of this machine"):
+            fit_dataset(model_dir, "levels.npy", output_dir)
+    shutil.copytree(model_dir, "models[2]")
+    with pytest.raises(ValueError, match=r"cannot load a model from a path with \[ \], got"):
+        fit_dataset("models[2]", "levels.npy", "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["levels.npy", "models[2]"]
 
 
 @pytest.mark.parametrize("name", ["batch_rows", "fragment_rows", "workers", "threads"])
