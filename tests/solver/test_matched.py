@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
-from eigenfit.solver import Affine, Family, Matched, SpectralSolver, Status
+from eigenfit.solver import Affine, Family, FitResult, Matched, SpectralSolver, Status
 from eigenfit.solver.observations.assignment import assign_in_order
 from tests.problems.given_matrices import random_hermitian
 
@@ -195,8 +195,8 @@ def test_fewer_values_than_parameters_in_a_graph_of_unknown_batch():
         return tuple(solver().fit(values, cold(tf.shape(values)[0])))
 
     one = levels_of(X)[3]
-    fit = answer([[np.nan, one, np.nan, np.nan]])
-    assert fit[-1].numpy().tolist() == [Status.CONVERGED]
+    fit = FitResult(*answer([[np.nan, one, np.nan, np.nan]]))
+    assert fit.status.numpy().tolist() == [Status.CONVERGED]
     levels = levels_of(fit[0].numpy()[0])
     np.testing.assert_allclose(np.abs(levels - one).min(), 0.0, atol=1e-8)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver import Affine, Family, Levels, SpectralSolver, Status, Transitions
+from eigenfit.solver import Affine, Family, FitResult, Levels, SpectralSolver, Status, Transitions
 from tests.problems.given_matrices import random_hermitian
 
 from .helpers import as_numpy, assert_same, finite_differences, take, tape_hessian, tape_jacobian
@@ -118,8 +118,8 @@ def test_a_bad_row_harms_no_other_in_a_graph_of_unknown_batch():
     def answer(lines: tf.Tensor) -> Any:
         return tuple(solver().fit(lines, cold(tf.shape(lines)[0])))
 
-    fit = answer(targets)
-    assert fit[-1].numpy()[1:3].tolist() == [Status.INVALID_INPUT] * 2
+    fit = FitResult(*answer(targets))
+    assert fit.status.numpy()[1:3].tolist() == [Status.INVALID_INPUT] * 2
     alone = answer(targets[[3]])
     for field, single in zip(fit, alone, strict=True):
         np.testing.assert_array_equal(field[3], single[0])
