@@ -26,6 +26,21 @@ class Arguments:
         self._names = settings.parameterization.parameter_names
         self._count = settings.parameterization.num_parameters
         self._num_targets = settings.model.comparison.num_targets
+        # How many targets are the zero of a scale.
+        self._grounds = int(np.sum(~settings.model.comparison.measures))
+
+    def targets(self, value: Any) -> tf.Tensor:
+        """A tensor `[B, m]` of targets."""
+        tensor = checks.as_real("targets", value, self._dtype)
+        missing = self._grounds and tensor.shape.rank == 2
+        if missing and tensor.shape[1] == self._num_targets - self._grounds:
+            where = "first, of each member" if self._grounds > 1 else "first"
+            raise ValueError(
+                f"targets must have shape [rows, {self._num_targets}] (levels), got "
+                f"{checks.show(tensor.shape)}: the lowest level has a column too. Where the others "
+                f"are measured from it, put 0 (or NaN) {where}."
+            )
+        return self.levels("targets", tensor)
 
     def levels(self, argument: str, value: Any) -> tf.Tensor:
         """A tensor `[B, m]` of targets or weights."""

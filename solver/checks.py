@@ -29,9 +29,9 @@ def as_rows(argument: str, value: Any, width: int, meaning: str, dtype: tf.DType
     wanted = f"[rows, {width}] ({meaning})"
     if shape.rank is not None and shape.rank != 2:
         fix = f" For one row, pass {argument}[None, :]." if shape.rank == 1 else ""
-        raise ValueError(f"{argument} must have shape {wanted}, got {_show(shape)}.{fix}")
+        raise ValueError(f"{argument} must have shape {wanted}, got {show(shape)}.{fix}")
     if shape.rank is not None and shape[1] not in (None, width):
-        raise ValueError(f"{argument} must have shape {wanted}, got {_show(shape)}.")
+        raise ValueError(f"{argument} must have shape {wanted}, got {show(shape)}.")
     return tensor
 
 
@@ -41,7 +41,7 @@ def as_column(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
     if tensor.shape.rank not in (None, 0, 1):
         raise ValueError(
             f"{argument} must be one number, or one for each row with shape [rows], "
-            f"got shape {_show(tensor.shape)}."
+            f"got shape {show(tensor.shape)}."
         )
     return tensor
 
@@ -124,5 +124,6 @@ def check_count(owner: str, argument: str, value: Any) -> int:
     return int(value)
 
 
-def _show(shape: tf.TensorShape) -> str:
+def show(shape: tf.TensorShape) -> str:
+    """The shape for messages."""
     return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"

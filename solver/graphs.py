@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from .arrangement import arrange
 from .driver import fit_rows
 from .evaluation import at_bounds, evaluate, select
 from .intake import take_in
@@ -44,6 +45,8 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     """Fit from the first start only and keep every step; the arguments are those of `fit`."""
     request = _request(settings, names, arguments)
     limit = tf.where(request.max_steps == 0, settings.steps_from_one_start, request.max_steps)
+    arranged = arrange(settings.model.comparison, request.targets, request.weights)
+    request = request._replace(targets=arranged.targets, weights=arranged.weights)
     data = complete_data(settings, request)
     batch = take_in(settings, data, request.initial, request.tolerance, limit)
     return trace_rows(settings, batch)
@@ -60,10 +63,10 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
         shaped.pop(name) for name in ("parameters", "weights", "targets")
     )
     model = settings.model
+    targets, weights, *_ = arrange(model.comparison, targets, weights)
     values, _, finite = model.parameterization.eigensystem(parameters)
     given = ~tf.math.is_nan(targets)
     known = tf.where(given, targets, tf.zeros_like(targets))
-    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     weights = tf.where(tf.constant(model.comparison.measures), weights, tf.zeros_like(weights))
     found = model.comparison.assign(values, known, weights)
     own = model.comparison.observe(values, found)
@@ -90,16 +93,21 @@ def assignment(
     parameters, targets, weights = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights
     )
-    values, _, finite = settings.parameterization.eigensystem(parameters)
-    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
-    observed = ~tf.math.is_nan(targets) & (weights > 0) & finite[:, None]
     comparison = settings.model.comparison
+    arranged = arrange(comparison, targets, weights)
+    targets, weights = arranged.targets, arranged.weights
+    if comparison.groups:
+        values, _, finite = settings.parameterization.eigensystem(parameters)
+    else:  # every target has its level, whatever the levels are
+        values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
+    counts = (weights > 0) | tf.constant(~comparison.measures)
+    observed = ~tf.math.is_nan(targets) & counts & finite[:, None]
     found = comparison.assign(
         values,
         tf.where(observed, targets, tf.zeros_like(targets)),
         tf.where(observed, weights, tf.zeros_like(weights)),
     )
-    return tf.where(observed, found, -1)
+    return arranged.in_callers_order(tf.where(observed, found, -1))
 
 
 def spectrum(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
@@ -122,8 +130,8 @@ def loss(
         settings, parameters=parameters, targets=targets, weights=weights
     )
     comparison = settings.model.comparison
+    targets, weights, *_ = arrange(comparison, targets, weights)
     observed = ~tf.math.is_nan(targets) & tf.constant(comparison.measures)
-    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     # Both branches of `where` must be finite, or the gradient is NaN.
     known = tf.where(observed, targets, tf.zeros_like(targets))
     counting = tf.where(observed, weights, tf.zeros_like(weights))
@@ -141,9 +149,11 @@ def loss(
 
 def _fit(settings: Settings, request: Request) -> FitResult:
     """The fit, with the implicit derivative of the answer by targets, weights and priors."""
-    if settings.solutions > 1:
-        return _differentiable(settings, request, fit_solutions)
-    return _differentiable(settings, request, fit_rows)
+    arranged = arrange(settings.model.comparison, request.targets, request.weights)
+    request = request._replace(targets=arranged.targets, weights=arranged.weights)
+    solve = fit_solutions if settings.solutions > 1 else fit_rows
+    result = _differentiable(settings, request, solve)
+    return result._replace(residuals=arranged.in_callers_order(result.residuals))
 
 
 def _differentiable(

@@ -25,7 +25,7 @@ def take_in(
 
     Args:
         settings: the problem, with the defaults.
-        data: targets NaN where not observed, weights NaN for 1 and 0 for a level to leave out;
+        data: targets as arranged, NaN where not observed, weights 0 for a level to leave out;
             bounds and priors without NaN.
         initial: `[B, p]`, NaN where the solver is to choose.
         tolerance: `[B]`, NaN for the default.
@@ -36,7 +36,6 @@ def take_in(
     """
     targets, weights = data.targets, data.weights
     dtype = targets.dtype
-    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
     measures = tf.constant(settings.model.comparison.measures)
     observed = ~tf.math.is_nan(targets) & (weights > 0) & measures
     targets = tf.where(observed, targets, tf.zeros_like(targets))

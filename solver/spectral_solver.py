@@ -203,11 +203,11 @@ class SpectralSolver(tf.Module):
         """Find parameters whose spectrum matches the targets, for every row.
 
         Args:
-            targets: `[B, m]`, the observed levels; target k belongs to the k-th lowest level. NaN
-                where a level was not observed.
+            targets: `[B, m]`, the observed levels, one column for each, NaN where it was not
+                observed. The values of levels are put in order; see the observation.
             initial: `[B, p]`, where to start; NaN entries, and None, leave the choice to the
                 solver. A row with a complete starting point is fitted from there only.
-            weights: `[B, m]`, 1 / sigma of each level; 0 leaves a level out, NaN and None mean 1.
+            weights: `[B, m]`, 1 / sigma of each target; 0 leaves it out, NaN and None mean 1.
             tolerance: one number or `[B]`, see `SpectralSolver`; NaN and None mean the default.
             max_steps: one whole number or `[B]`; 0 and None mean the default.
             bounds: (lower, upper), `[B, p]` each; NaN entries, and None, mean those of the solver.
@@ -227,7 +227,7 @@ class SpectralSolver(tf.Module):
             >>> solver.fit([[1.0, 1.0, 1.0], [1.0, float("nan"), 3.0]]).status.numpy().tolist()
             [1, 1]
         """
-        targets = self._arguments.levels("targets", targets)
+        targets = self._arguments.targets(targets)
         if all(x is None for x in (initial, weights, tolerance, max_steps, bounds, priors)):
             result, weights = self._fit_targets(targets), tf.ones_like(targets)
         else:
@@ -271,7 +271,7 @@ class SpectralSolver(tf.Module):
             >>> trace.eigenvalues.shape[0], trace.eigenvalues.shape[2]
             (1, 2)
         """
-        targets = self._arguments.levels("targets", targets)
+        targets = self._arguments.targets(targets)
         known, key = self._arguments.knowledge(targets, bounds, priors)
         rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
         compiled = self._trace_given if checks.is_complete(rest[0]) else self._trace
@@ -323,7 +323,7 @@ class SpectralSolver(tf.Module):
                 )
             observed = tf.fill([rows, self.num_targets], tf.constant(np.nan, self.dtype))
         else:
-            observed = self._arguments.levels("targets", targets)
+            observed = self._arguments.targets(targets)
         if weights is None:
             weights = tf.ones_like(observed)
         weights = self._arguments.levels("weights", weights)
@@ -354,7 +354,7 @@ class SpectralSolver(tf.Module):
             [[1, 2]]
         """
         parameters = self._arguments.unknowns(parameters)
-        targets = self._arguments.levels("targets", targets)
+        targets = self._arguments.targets(targets)
         weights = (
             tf.ones_like(targets) if weights is None else self._arguments.levels("weights", weights)
         )
@@ -421,7 +421,7 @@ class SpectralSolver(tf.Module):
             [1.0]
         """
         parameters = self._arguments.unknowns(parameters)
-        targets = self._arguments.levels("targets", targets)
+        targets = self._arguments.targets(targets)
         if weights is None:
             weights = tf.ones_like(targets)
         weights = self._arguments.levels("weights", weights)
@@ -447,5 +447,5 @@ class SpectralSolver(tf.Module):
             counts=self.parameterization.level_counts,
             upper=comparison.upper,
             lower=comparison.lower,
-            assign=self.assignment if comparison.groups else None,
+            assign=self.assignment if comparison.groups or comparison.ordered else None,
         )

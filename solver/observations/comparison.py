@@ -22,6 +22,9 @@ class Comparison:
         centred: whether targets are known up to a common offset only.
         groups: targets that are assigned to levels at each point, in order: pairs of target
             numbers and candidate level numbers. Empty where every target has its level.
+        ordered: where the targets of a member are levels that ascend, `[m]` each: the number of the
+            member of each target, ascending, and the number of the first target of that member.
+            Empty where targets are not levels of their own.
     """
 
     num_levels: int
@@ -30,6 +33,7 @@ class Comparison:
     measures: np.ndarray
     centred: bool = False
     groups: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    ordered: tuple[np.ndarray, np.ndarray] | tuple[()] = ()
 
     @property
     def num_targets(self) -> int:
@@ -41,6 +45,12 @@ class Comparison:
         """The numbers of the levels that any target may be compared with, ascending."""
         candidates = [candidates for _, candidates in self.groups]
         return np.unique(np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates]))
+
+    @property
+    def ground_of_target(self) -> np.ndarray:
+        """`[m]`, the number of the target that is the zero of its scale; -1 where there is none."""
+        grounds = {self.upper[place]: place for place in np.flatnonzero(~self.measures)}
+        return np.array([grounds.get(level, -1) for level in self.lower])
 
     def assign(self, levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """The number of the level that each target is compared with.

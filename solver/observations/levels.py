@@ -21,6 +21,10 @@ class Levels(Observation):
     in some row has NaN as its target there. In a `Family` the targets of the first member come
     first, and the choice and the zero of the scale hold for each member by itself.
 
+    Levels ascend, so the order of the values says nothing: the k-th lowest observed value of a
+    member belongs to the k-th of its levels that are observed (where the target is not NaN and the
+    weight not 0). Weights stay with their values; residuals come back in the order of the values.
+
     Example:
         >>> eigenvalues = tf.constant([[1.0, 3.0, 7.0]])
         >>> Levels(relative_to="lowest").of([3]).observe(eigenvalues).numpy().tolist()
@@ -41,12 +45,15 @@ class Levels(Observation):
         """Choose the levels and the zero of the scale; at most one of the three choices.
 
         Args:
-            relative_to: None: targets are eigenvalues. "lowest": targets are measured from the
-                lowest of all levels (excitation energies); a common shift of all eigenvalues then
-                has no effect. The lowest level itself is the zero of the scale and not a datum:
-                its target is 0 or NaN, and is not looked at. "mean": targets have an unknown
-                common offset, in a family the same for all members; spectrum and targets are
-                compared about their means, which for unequal weights are weighted as in the loss.
+            relative_to: None: targets are eigenvalues. "lowest": levels are compared by their
+                distance from the lowest of all (excitation energies); a common shift of all
+                eigenvalues then has no effect. The target of the lowest level is the zero of the
+                scale and not a datum: it is subtracted from the others, so that 0 means excitation
+                energies and its energy absolute ones; NaN means that the others are excitation
+                energies already. Each member of a family has its own. "mean": targets have an
+                unknown common offset, in a family the same for all members; spectrum and targets
+                are compared about their means, which for unequal weights are weighted as in the
+                loss.
             lowest: compare only so many levels from the lowest up.
             highest: compare only so many levels up to the highest.
             indices: compare the levels with these numbers, ascending from 0 for the lowest.
@@ -102,21 +109,23 @@ class Levels(Observation):
 
     def of(self, counts: Sequence[int]) -> Comparison:
         """The comparison for members with so many levels; see `Observation.of`."""
-        upper, lower = [], []
+        upper, lower, member = [], [], []
         first = 0
-        for size in counts:
+        for place, size in enumerate(counts):
             numbers = self.chosen(size)
+            member.append(np.full(len(numbers), place))
             upper.append(first + numbers)
             origin = first if self.relative_to == "lowest" else -1
             lower.append(np.full(len(numbers), origin))
             first += size
-        upper, lower = np.concatenate(upper), np.concatenate(lower)
+        upper, lower, member = (np.concatenate(parts) for parts in (upper, lower, member))
         return Comparison(
             num_levels=first,
             upper=upper,
             lower=lower,
             measures=upper != lower,
             centred=self.relative_to == "mean",
+            ordered=(member, np.searchsorted(member, member)),
         )
 
     def guess_levels(

@@ -39,7 +39,8 @@ class Transitions(Observation):
             name: name of the module.
 
         Raises:
-            ValueError: for anything else, or a line between a level and itself.
+            ValueError: for anything else, a line between a level and itself, or a lower level
+                before an upper one of the same matrix.
         """
         super().__init__(name=name)
         if (
@@ -94,6 +95,12 @@ def _check_pair(place: int, pair: Any) -> tuple[tuple[int, int], tuple[int, int]
         ) from error
     if upper == lower:
         raise ValueError(f"Transitions: pairs[{place}] joins a level with itself: {pair!r}.")
+    if upper[0] == lower[0] and upper[1] < lower[1]:
+        high, low = tuple(pair)
+        raise ValueError(
+            f"Transitions: pairs[{place}] must be (upper, lower), got {pair!r}, whose first level "
+            f"is below the second in the same matrix; write {(low, high)!r}."
+        )
     return upper, lower
 
 

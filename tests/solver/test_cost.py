@@ -112,9 +112,9 @@ def test_a_step_decomposes_once():
 
 def test_operations_around_the_steps():
     # Some 50 are the question whether a row has ended on a saddle, some 20 the causes of its faults
-    # and the counts of its starts.
+    # and the counts of its starts, and 30 the order of the targets.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 611
+    assert around <= 640
 
 
 @pytest.mark.parametrize("rows", [64, 700])
