@@ -115,16 +115,25 @@ class Comparison:
         Returns:
             `[B, n]`.
         """
-        rows = np.eye(self.num_levels)
-        fixed = np.zeros((self.num_targets, self.num_levels))
-        relative = self.lower >= 0
-        fixed[relative] -= rows[self.lower[relative]]
+        relative = np.flatnonzero(self.lower >= 0)
         if assignment is None or not self.groups:
-            fixed += rows[self.upper]
-            return tf.linalg.matvec(tf.constant(fixed.T, weights.dtype), weights)
+            if not len(relative) and np.array_equal(self.upper, np.arange(self.num_levels)):
+                return weights
+            taken = -tf.gather(weights, tf.constant(relative, tf.int32), axis=1)
+            numbers = np.concatenate([self.upper, self.lower[relative]])
+            return self._added_up(tf.concat([weights, taken], axis=1), numbers)
         chosen = tf.one_hot(assignment, self.num_levels, dtype=weights.dtype)
         by_level = tf.linalg.matvec(chosen, weights, transpose_a=True)
-        return by_level + tf.linalg.matvec(tf.constant(fixed.T, weights.dtype), weights)
+        if not len(relative):
+            return by_level
+        taken = tf.gather(weights, tf.constant(relative, tf.int32), axis=1)
+        return by_level - self._added_up(taken, self.lower[relative])
+
+    def _added_up(self, parts: tf.Tensor, numbers: np.ndarray) -> tf.Tensor:
+        """`[B, n]`, for each level the sum of those parts `[B, k]` that have its number."""
+        by_part = tf.transpose(parts)
+        numbers_of = tf.constant(numbers, tf.int32)
+        return tf.transpose(tf.math.unsorted_segment_sum(by_part, numbers_of, self.num_levels))
 
     def centre(self, values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Take the common offset out, where targets are known up to one only.
