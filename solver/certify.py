@@ -1,4 +1,10 @@
-"""When a row is done: the one place that gives out a status."""
+"""When a row is done: the one place that gives out a status.
+
+A minimum is certified in units of its own error: what a Gauss-Newton step could still gain,
+`g^T (J^T J)^+ g`, is at most 1e-6 s^2, with s = 1 where weights are 1 / sigma, else with the
+residual scale `sqrt(loss / (data - parameters))`. The best fit is then less than a thousandth of a
+standard error away, as far as the data determine it.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +13,129 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .evaluation import Point
+from .evaluation import Point, known_effects
+from .graded import UNEVEN, decompose, gain_left
+from .model import Data, count_data
+from .packing import gather_rows
 from .rows import Task
 from .settings import Settings
-from .status import RUNNING, Status
+from .status import RUNNING, Cause, Status
+
+# What may be left to gain at the end, in units of s^2.
+_GAIN = 1e-6
+# A row goes on to here, as a share of the loss, as long as steps succeed.
+_GAIN_AIM = 1e-14
+# The same for a start that is one of several, where derivatives do not tell light data.
+_GAIN_OF_A_SURVEY = 1e-2
 
 
-def certify(settings: Settings, task: Task, state: Any) -> tf.Tensor:
+def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """The status of each row from its accepted point; a small step alone certifies nothing.
 
     Returns:
-        `[R]`, int32, RUNNING where the row must go on.
+        `[R]`, int32, the status, RUNNING where the row must go on; and `[R]`, int32, its cause.
     """
     point: Point = state.point
     dtype = point.loss.dtype
     # The rounding error of eigenvalues bounds how small a gradient can be computed.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
-    largest = tf.maximum(task.scale, point.largest_level) * point.largest_weight
-    rounding = 16.0 * epsilon * np.sqrt(settings.parameterization.size) * largest
-    bound = (task.cosine * tf.sqrt(point.loss) + rounding)[:, None]
+    relative = 16.0 * epsilon * np.sqrt(settings.parameterization.size)
+    rounding = relative * tf.maximum(task.scale, point.largest_level)
+    bound = (task.cosine * tf.sqrt(point.loss) + rounding * point.largest_weight)[:, None]
     if task.data.has_priors:
         # The pull of a prior is known to the rounding error of its parameter.
-        bound += 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
+        pull_error = 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
+        bound += pull_error
     flat = tf.abs(point.gradient) <= point.column_norms * bound
-    status = tf.where(task.steps >= task.limit, int(Status.MAX_STEPS), RUNNING)
-    status = tf.where(state.stalled, int(Status.STALLED), status)
     minimum = tf.reduce_all(flat, axis=-1)
     if settings.method.needs_hessian:
         minimum &= ~state.saddle
-    status = tf.where(minimum, int(Status.STATIONARY), status)
-    matched = point.rms <= task.tolerance * task.scale
+    default = tf.math.is_nan(task.tolerance)
+    tolerance = tf.where(default, tf.constant(settings.tolerance, dtype), task.tolerance)
+    matched = point.rms <= tolerance * task.scale
     if task.data.has_priors:
         # What is known beforehand must be met as well: else the spectrum alone decides nothing.
         pull = point.residual[:, task.data.targets.shape[1] :]
-        matched &= tf.reduce_max(tf.abs(pull), axis=-1) <= task.tolerance
-    status = tf.where(matched, int(Status.CONVERGED), status)
+        matched &= tf.reduce_max(tf.abs(pull), axis=-1) <= tolerance
+    over = task.steps >= task.limit
+    status = tf.where(over, int(Status.MAX_STEPS), RUNNING)
+    status = tf.where(state.stalled, int(Status.STALLED), status)
+    asked = minimum | matched | over | state.stalled
+    cause = tf.zeros_like(status)
+
+    def decided() -> tuple[tf.Tensor, tf.Tensor]:
+        rows = tf.where(asked)
+        least_squares = (point.jacobian, point.residual, point.column_norms, point.loss)
+        wanted = (task.data, least_squares, rounding, minimum, matched, default, status)
+        survey = (task.attempt < settings.starts, point.spread, point.parameters)
+        found = _decide(settings, *gather_rows((*wanted, survey), rows[:, 0]))
+        return tuple(
+            tf.tensor_scatter_nd_update(old, rows, new)
+            for old, new in zip((status, cause), found, strict=True)
+        )
+
+    status, cause = tf.cond(tf.reduce_any(asked), decided, lambda: (status, cause))
     empty = point.loss == dtype.max
-    return tf.where(state.broken | empty, int(Status.NON_FINITE), status)
+    return tf.where(state.broken | empty, int(Status.NON_FINITE), status), cause
+
+
+def _decide(
+    settings: Settings,
+    data: Data,
+    least_squares: tuple[tf.Tensor, ...],
+    rounding: tf.Tensor,
+    flat: tf.Tensor,
+    matched: tf.Tensor,
+    default: tf.Tensor,
+    status: tf.Tensor,
+    others: tuple[tf.Tensor, ...],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Status and cause of rows that may have ended.
+
+    Args:
+        settings: the problem.
+        data: of these rows.
+        least_squares: Jacobian, residual, column norms and loss of a `Point`.
+        rounding: `[R]`, the rounding error of the levels.
+        flat: `[R]` bool, whether derivatives vanish, to the rounding error of the heaviest datum.
+        matched: `[R]` bool, whether the rms residual is within the tolerance.
+        default: `[R]` bool, whether that is the default tolerance.
+        status: `[R]`, int32, of a row that is neither.
+        others: `[R]` bool, whether this start is one of several; the spread of the weights; and
+            the parameters.
+    """
+    jacobian, residual, column_norms, loss = least_squares
+    survey, spread, parameters = others
+    error = rounding[:, None] * data.weights
+    if data.has_priors:
+        epsilon = np.finfo(error.dtype.as_numpy_dtype).eps
+        pull_error = 8.0 * epsilon * data.prior_weight * tf.abs(parameters)
+        error = tf.concat([error, pull_error], axis=-1)
+    units = tf.maximum(known_effects(settings.model, data), column_norms)
+    units = tf.where(units > 0, units, tf.ones_like(units))
+    graded = decompose(jacobian / units[:, None, :], residual, error)
+    gain, certain = gain_left(graded)
+    if settings.absolute_sigma:
+        allowed = tf.zeros_like(gain) + _GAIN
+    else:
+        count = settings.parameterization.num_parameters
+        freedom = tf.maximum(count_data(settings.model, data) - float(count), 1.0)
+        allowed = _GAIN * loss / freedom
+    enough = tf.where(
+        survey,
+        (spread > UNEVEN) | (certain <= _GAIN_OF_A_SURVEY * loss),
+        certain <= tf.minimum(_GAIN_AIM * loss, allowed),
+    )
+    # Where no step succeeds any more, or no step is left, the rule itself decides.
+    ended = (status != RUNNING) & ~survey
+    minimum = (flat & enough) | (ended & (certain <= allowed))
+    # The levels of a matched row have no other scale than their rounding, unless sigma is known.
+    met = (gain <= allowed) | ended
+    met = (certain <= allowed) & (met if settings.absolute_sigma else tf.ones_like(met))
+    matched &= ~default | met
+    limited = (gain > allowed) & (minimum | matched)
+    if not settings.absolute_sigma:
+        limited &= ~matched
+    status = tf.where(minimum, int(Status.STATIONARY), status)
+    status = tf.where(matched, int(Status.CONVERGED), status)
+    return status, tf.where(limited, int(Cause.ROUNDING), int(Cause.NONE))

@@ -143,10 +143,13 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     known = (task.scale > 0) | (trial.loss == trial.loss.dtype.max)
     scale = tf.where(known, task.scale, measured)
     task = task._replace(steps=steps, scale=scale)
-    status = tf.where(active, certify(settings, task, state), pool.status)
+    found, cause = certify(settings, task, state)
+    status = tf.where(active, found, pool.status)
+    task = task._replace(cause=tf.where(active, cause, task.cause))
     if _follows_levels(settings):
         ended = active & (status != RUNNING)
-        state, status = _confirm(settings, task, state, status, ended)
+        state, status, cause = _confirm(settings, task, state, status, ended)
+        task = task._replace(cause=cause)
     return Pool(task, state, status)
 
 
@@ -188,19 +191,20 @@ def _evaluate_trial(settings: Settings, state: Any, data: Data) -> Point:
 
 def _confirm(
     settings: Settings, task: Task, state: Any, status: tf.Tensor, ended: tf.Tensor
-) -> tuple[Any, tf.Tensor]:
+) -> tuple[Any, tf.Tensor, tf.Tensor]:
     """Evaluate where rows ended once more, with all levels, and ask again whether it is the end."""
 
-    def confirmed() -> tuple[Any, tf.Tensor]:
+    def confirmed() -> tuple[Any, tf.Tensor, tf.Tensor]:
         rows = tf.where(ended)
         some = gather_rows((task, state), rows[:, 0])
         point = evaluate(settings.model, some[1].point.parameters, some[0].data)
-        again = certify(settings, some[0], some[1]._replace(point=point))
+        again, cause = certify(settings, some[0], some[1]._replace(point=point))
         update = tf.tensor_scatter_nd_update
         points = tf.nest.map_structure(lambda a, b: update(a, rows, b), state.point, point)
-        return state._replace(point=points), update(status, rows, again)
+        state_then = state._replace(point=points)
+        return state_then, update(status, rows, again), update(task.cause, rows, cause)
 
-    return tf.cond(tf.reduce_any(ended), confirmed, lambda: (state, status))
+    return tf.cond(tf.reduce_any(ended), confirmed, lambda: (state, status, task.cause))
 
 
 def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:

@@ -34,6 +34,7 @@ class Point(NamedTuple):
         rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
         noise: `[R]`, the rounding error of the loss, about.
         largest_weight: `[R]`, of the levels.
+        spread: `[R]`, the smallest weight of an observed level as a share of the largest.
         largest_level: `[R]`, the largest magnitude of the eigenvalues.
         lower: `[R, p]`, the bounds; () without bounds.
         upper: `[R, p]`, the bounds; () without bounds.
@@ -50,6 +51,7 @@ class Point(NamedTuple):
     rms: tf.Tensor
     noise: tf.Tensor
     largest_weight: tf.Tensor
+    spread: tf.Tensor
     largest_level: tf.Tensor
     lower: Any = ()
     upper: Any = ()
@@ -121,7 +123,7 @@ def evaluate_curved(
     rms = root_mean_square(difference, weights)
     largest_weight = tf.reduce_max(weights, axis=-1)
     largest_level = tf.reduce_max(tf.abs(values), axis=-1)
-    noise = _rounding_of_levels(largest_level, values.shape[1], loss, rms)
+    noise = _rounding_of_levels(largest_level, values.shape[1], counted.force, weights)
     if data.has_priors:
         pull = data.prior_weight * (data.prior_mean - parameters)
         residual = tf.concat([residual, pull], axis=-1)
@@ -152,6 +154,7 @@ def evaluate_curved(
         loss=tf.where(usable, loss, loss.dtype.max),
         rms=rms,
         largest_weight=largest_weight,
+        spread=spread_of(weights),
         largest_level=largest_level,
         noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
         lower=data.lower,
@@ -233,16 +236,29 @@ def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(count, 1.0))
 
 
+def spread_of(weights: tf.Tensor) -> tf.Tensor:
+    """The smallest weight above 0 as a share of the largest, `[R]`; 1 where there is none."""
+    largest = tf.reduce_max(weights, axis=-1)
+    observed = tf.where(weights > 0, weights, largest[:, None])
+    return tf.math.divide_no_nan(tf.reduce_min(observed, axis=-1), largest)
+
+
 def _rounding_of_levels(
-    largest: tf.Tensor, size: int, loss: tf.Tensor, rms: tf.Tensor
+    largest: tf.Tensor, size: int, force: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
     """What the rounding of eigenvalues does to the loss of the levels, `[R]`.
 
     Eigenvalues are known to about `size * epsilon * largest`; residuals inherit that.
+
+    Args:
+        largest: `[R]`, the largest level.
+        size: how many levels there are.
+        force: `[R, m]`, half the derivative of the loss by each weighted residual.
+        weights: `[R, m]`.
     """
-    finfo = np.finfo(largest.dtype.as_numpy_dtype)
-    relative = 4.0 * finfo.eps * size * largest / tf.maximum(rms, finfo.tiny)
-    return loss * relative
+    epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
+    error = (2.0 * epsilon * size * largest)[:, None] * weights
+    return tf.reduce_sum(error * (2.0 * tf.abs(force) + error), axis=-1)
 
 
 def held_by_bounds(parameters: tf.Tensor, gradient: tf.Tensor, data: Data) -> tf.Tensor:

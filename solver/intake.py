@@ -39,9 +39,9 @@ def take_in(
     measures = tf.constant(settings.model.comparison.measures)
     observed = ~tf.math.is_nan(targets) & (weights > 0) & measures
     targets = tf.where(observed, targets, tf.zeros_like(targets))
-    tolerance = tf.where(
-        tf.math.is_nan(tolerance), tf.constant(settings.tolerance, dtype), tolerance
-    )
+    if settings.own_tolerance:
+        chosen = tf.constant(settings.tolerance, dtype)
+        tolerance = tf.where(tf.math.is_nan(tolerance), chosen, tolerance)
     searching = tf.reduce_any(tf.math.is_nan(initial), axis=-1)
     default_steps = tf.where(searching, settings.steps_of_a_search, settings.steps_from_one_start)
     cause = _cause(

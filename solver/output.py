@@ -71,9 +71,7 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
         tf.tensor_scatter_nd_update(
             output.integers,
             places,
-            tf.stack(
-                [task.steps, status, tf.zeros_like(status), task.started, task.agreeing], axis=-1
-            ),
+            tf.stack([task.steps, status, task.cause, task.started, task.agreeing], axis=-1),
         ),
     )
 

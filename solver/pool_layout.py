@@ -56,10 +56,11 @@ class PoolLayout:
     def unpack(self, tables: PoolTables) -> Pool:
         """The pool in the tables."""
         task = self._fixed.unpack(tables.fixed)
-        state, status, steps, scale = self._moving.unpack(tables.moving)
-        return Pool(task._replace(steps=steps, scale=scale), state, status)
+        state, status, steps, scale, cause = self._moving.unpack(tables.moving)
+        return Pool(task._replace(steps=steps, scale=scale, cause=cause), state, status)
 
 
 def _parts(pool: Pool) -> tuple[Task, tuple[Any, ...]]:
     task = pool.task
-    return task._replace(steps=(), scale=()), (pool.state, pool.status, task.steps, task.scale)
+    moving = (pool.state, pool.status, task.steps, task.scale, task.cause)
+    return task._replace(steps=(), scale=(), cause=()), moving

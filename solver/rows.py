@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from .evaluation import Point
+from .evaluation import Point, spread_of
 from .model import Data
 from .packing import zeros_like_specs
 from .settings import Settings
@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     Attributes:
         data: targets, weights and what is known beforehand.
         initial: `[B, p]`, NaN where the solver is to choose.
-        tolerance: `[B]`.
+        tolerance: `[B]`, NaN for the default.
         max_steps: `[B]`, int32.
         cause: `[B]`, int32, why the row cannot be fitted at all, see `Cause`; 0 where it can.
         offset: `[B]`, int32, the number of the first start that the solver chooses.
@@ -55,7 +55,7 @@ class Task(NamedTuple):
         place: `[R]`, int32, its place in the batch.
         data: targets, weights and what is known beforehand.
         initial: `[R, p]`.
-        tolerance: `[R]`.
+        tolerance: `[R]`, NaN for the default.
         max_steps: `[R]`, int32.
         steps: `[R]`, int32, evaluations so far, over all starts, without the first of each start.
         attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
@@ -67,6 +67,7 @@ class Task(NamedTuple):
         started: `[R]`, int32, how many starts the row has made.
         agreeing: `[R]`, int32, how many starts ended at the best loss.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
+        cause: `[R]`, int32, what limits the point where the row has ended, see `Cause`.
         best: the best of the finished starts; () when there is only one start.
     """
 
@@ -83,6 +84,7 @@ class Task(NamedTuple):
     started: tf.Tensor
     agreeing: tf.Tensor
     scale: tf.Tensor
+    cause: tf.Tensor
     best: Any
 
 
@@ -122,6 +124,7 @@ def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
         started=integers + 1,
         agreeing=integers,
         scale=tf.zeros_like(data.targets[:, 0]),
+        cause=integers,
         best=_no_end(initial) if several else (),
     )
 
@@ -151,6 +154,7 @@ def point_specs(settings: Settings, data: Data) -> Point:
         rms=spec(),
         noise=spec(),
         largest_weight=spec(),
+        spread=spec(),
         largest_level=spec(),
         lower=bound,
         upper=bound,
@@ -165,6 +169,7 @@ def empty_point(settings: Settings, data: Data) -> Point:
     return zeros._replace(
         loss=zeros.loss + dtype.max,
         largest_weight=tf.reduce_max(data.weights, axis=-1),
+        spread=spread_of(data.weights),
         lower=data.lower,
         upper=data.upper,
     )

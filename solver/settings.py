@@ -41,6 +41,7 @@ class Settings:
         method: makes the steps.
         dtype: of all real numbers.
         tolerance: for CONVERGED, where a row brings none of its own.
+        own_tolerance: whether the user chose it: then it alone decides.
         steps_from_one_start: the step limit of a row with a starting point of its own.
         steps_of_a_search: the step limit of a row without one.
         steps_of_a_start: what each start of a search may take at least.
@@ -64,6 +65,7 @@ class Settings:
     method: Method
     dtype: tf.DType
     tolerance: float
+    own_tolerance: bool
     steps_from_one_start: int
     steps_of_a_search: int
     steps_of_a_start: int
@@ -140,6 +142,7 @@ def make_settings(
     prepare = getattr(method, "for_model", None)
     if callable(prepare):
         method = cast("Method", prepare(model))
+    own_tolerance = tolerance is not None
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:
         raise ValueError(f"{owner}: tolerance must be a number of at least 0, got {tolerance!r}.")
@@ -167,6 +170,7 @@ def make_settings(
         method=method,
         dtype=dtype,
         tolerance=float(tolerance),
+        own_tolerance=own_tolerance,
         steps_from_one_start=one_start,
         steps_of_a_search=search,
         steps_of_a_start=max(1, method.default_max_steps // _SEARCH_SHARE),

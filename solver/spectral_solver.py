@@ -92,8 +92,11 @@ class SpectralSolver(tf.Module):
                 solver chooses those beyond K.
             tolerance: default for `fit`: the rms residual, relative to the spectral scale (the
                 largest magnitude among the targets and the levels at the first start, at most ten
-                times that of the targets), at which a row is CONVERGED. 1e-10 when None, 1e-5 in
-                float32.
+                times that of the targets), at which a row is CONVERGED. When None 1e-10, 1e-5 in
+                float32, and besides the answer must be the best to a thousandth of its error: what
+                a Gauss-Newton step could still gain is at most 1e-6 s^2, with s = 1 for
+                `absolute_sigma`, else the larger of the residual scale and the rounding error of
+                the levels.
             max_steps: default for `fit`: the most steps of a row, over all its starts. When None,
                 `method.default_max_steps` from a given start, and an eighth of that for each
                 possible start of a search.

@@ -61,6 +61,8 @@ class Cause(enum.IntEnum):
     PRIOR = 6
     TARGET = 7
     NO_LEVEL = 8
+    # With a certified answer: what limits it.
+    ROUNDING = 30
 
     @property
     def message(self) -> str:
@@ -78,6 +80,9 @@ _CAUSES = {
     Cause.PRIOR: "a prior has no finite mean, or a sigma that is not positive or cannot be squared",
     Cause.TARGET: "a target is infinite or too large or small to be squared",
     Cause.NO_LEVEL: "no level was observed: every target is NaN or has the weight 0",
+    Cause.ROUNDING: (
+        "the rounding error of the levels, not the data, limits how near this is to the minimum"
+    ),
 }
 
 # Not a result: the row is still in the loop.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
-from ..elementwise import reciprocal
 from ..evaluation import Point, select, within_bounds
+from ..graded import minimum_norm_step
 from ..packing import select_rows
 from .line_search import downhill, falls_enough
 
@@ -32,27 +31,6 @@ class GaussNewtonState(NamedTuple):
     broken: tf.Tensor
     scales: tf.Tensor
     length: tf.Tensor
-
-
-def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
-    """`J^+ r` by the singular value decomposition.
-
-    Björck, Numerical Methods for Least Squares Problems, 1996, section 1.2.5. Singular values below
-    16 units in the last place of the largest, times the larger dimension, count as 0.
-
-    Args:
-        jacobian: `[R, m, p]`, with columns of comparable size.
-        residual: `[R, m]`.
-
-    Returns:
-        `[R, p]`, the shortest of all vectors that make `|J h - r|` least.
-    """
-    epsilon = np.finfo(jacobian.dtype.as_numpy_dtype).eps
-    singular, left, right = tf.linalg.svd(jacobian)
-    known = singular > singular[:, :1] * (16.0 * epsilon * max(jacobian.shape[1:]))
-    inverse = tf.where(known, reciprocal(tf.where(known, singular, tf.ones_like(singular))), 0.0)
-    share = inverse * tf.linalg.matvec(left, residual, transpose_a=True)
-    return tf.linalg.matvec(right, share)
 
 
 class GaussNewton:

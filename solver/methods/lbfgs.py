@@ -10,7 +10,8 @@ import tensorflow as tf
 from ..checks import check_count
 from ..elementwise import reciprocal
 from ..evaluation import Point, select, within_bounds
-from ..packing import select_rows
+from ..graded import UNEVEN, minimum_norm_step
+from ..packing import gather_rows, select_rows
 from .line_search import cauchy_step, downhill, falls_enough
 
 # Wolfe's constant for quasi-Newton methods: the share of the slope that may be left.
@@ -165,6 +166,9 @@ class LBFGS:
     For very many parameters: a step costs `memory * p` operations beside the evaluation, and solves
     no system. With fewer than some hundred parameters `LevenbergMarquardt` takes far fewer steps.
 
+    Rows with weights that differ by more than a thousand take Gauss-Newton directions instead: in
+    gradients light data are lost.
+
     The limited-memory BFGS method of Liu & Nocedal (Math. Program. 45, 1989), in units of the
     parameters' effect, with a backtracking line search of one evaluation in each step.
 
@@ -220,6 +224,15 @@ class LBFGS:
         # A search that failed starts again along the gradient.
         failed = length < epsilon
         direction = two_loops(point.gradient, memory, initial_diagonal(point, memory, units))
+        uneven = point.spread < UNEVEN
+
+        def with_light_data() -> tf.Tensor:
+            rows = tf.where(uneven)
+            some, scale = gather_rows((point, units), rows[:, 0])
+            step = minimum_norm_step(some.jacobian / scale[:, None, :], some.residual) / scale
+            return tf.tensor_scatter_nd_update(direction, rows, step)
+
+        direction = tf.cond(tf.reduce_any(uneven), with_light_data, lambda: direction)
         direction, kept = downhill(point, direction, units)
         forget = failed | ~kept
         alone = failed & (tf.reduce_max(memory.weights, axis=-1) == 0)

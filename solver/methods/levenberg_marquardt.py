@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..evaluation import Point, select, within_bounds
+from ..graded import UNEVEN
 from ..hessian import Curvature
-from ..packing import select_rows
+from ..packing import gather_rows, select_rows
 from ..products import matmul_rows
 from .curved_steps import curved_steps, residual_stays
+from .uneven_step import uneven_step
 
 # A step that fails is damped at least so much the next time, relative to the squared scale of the
 # parameters: as long as steps succeed there is hardly any damping, so that it must not grow from
@@ -149,9 +151,12 @@ class LevenbergMarquardt:
     so parameters of very different size need no scaling by the user. The first step is hardly
     damped; the damping follows Nielsen's gain ratio from the first step that fails.
 
+    Rows whose weights differ by more than a thousand are solved by singular values, which keep
+    what light data say, and damped by as much as these allow.
+
     A row whose loss hardly falls any more has a residual that stays. It goes on with Newton's
     steps, from the exact second derivatives, and so its end converges quadratically too. (Not
-    where there are more parameters than data.)
+    where there are more parameters than data, or such weights.)
 
     Example:
         >>> LevenbergMarquardt(initial_damping=1e-2).initial_damping
@@ -212,8 +217,8 @@ class LevenbergMarquardt:
         # Where rounding hides the gain, a gain of one half leaves the damping as it is.
         gain = tf.where(even, tf.constant(0.5, gain.dtype), gain)
         shrinkage = tf.sqrt(trial.loss / state.point.loss)
-        damping, growth = next_damping(state.damping, state.growth, gain, accepted)
-        damping = follow_residual(damping, state.damping, gain, accepted, shrinkage)
+        raised, growth = next_damping(state.damping, state.growth, gain, accepted)
+        damping = follow_residual(raised, state.damping, gain, accepted, shrinkage)
         floor = tf.constant(16.0 * epsilon, damping.dtype)
         damping = tf.maximum(tf.where(first, state.damping, damping), floor)
         growth = tf.where(first, state.growth, growth)
@@ -228,24 +233,40 @@ class LevenbergMarquardt:
         scaled = damped_step(jacobian, point.residual, gradient, damping)
         predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
         curves_up = state.curves_up & ~accepted
+        uneven = point.spread < UNEVEN
+        slow = tf.zeros_like(uneven)
         if curvature is not None:
-            slow = ~first & residual_stays(state.point, trial, accepted)
+            slow = ~first & ~uneven & residual_stays(state.point, trial, accepted)
             slow = slow if curved is None else slow & curved
+        usual = (scaled, predicted, damping, curves_up)
+
+        def with_light_data() -> tuple[tf.Tensor, ...]:
+            rows = tf.where(uneven)
+            quick = tf.where(gain > _GOOD_GAIN, state.damping * shrinkage, raised)
+            least = tf.where(accepted, tf.minimum(raised, quick), raised)
+            moved = (state.trial - state.point.parameters) * units
+            last = (state.damping, state.predicted, moved, accepted, first)
+            wanted = (jacobian, point.residual, point.spread, least, *last)
+            new = uneven_step(*gather_rows(wanted, rows[:, 0]))
+            return (*_updated(usual[:3], rows, new), curves_up)
+
+        def with_curvature(others: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
             rows = tf.where(slow)
+            with tf.name_scope("curved"):
+                new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
+            step, gains, mu, curves = others
+            step, gains, curves = _updated((step, gains, curves), rows, new)
+            return step, gains, mu, curves
 
-            def with_curvature() -> tuple[tf.Tensor, ...]:
-                with tf.name_scope("curved"):
-                    new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
-                update = tf.tensor_scatter_nd_update
-                return (
-                    update(scaled, rows, new[0]),
-                    update(predicted, rows, new[1]),
-                    update(curves_up, rows, new[2]),
-                )
+        def unusual() -> tuple[tf.Tensor, ...]:
+            found = tf.cond(tf.reduce_any(uneven), with_light_data, lambda: usual)
+            if curvature is None:
+                return found
+            return tf.cond(tf.reduce_any(slow), lambda: with_curvature(found), lambda: found)
 
-            scaled, predicted, curves_up = tf.cond(
-                tf.reduce_any(slow), with_curvature, lambda: (scaled, predicted, curves_up)
-            )
+        scaled, predicted, damping, curves_up = tf.cond(
+            tf.reduce_any(uneven | slow), unusual, lambda: usual
+        )
         next_trial = point.parameters + scaled / units
         usable = tf.math.is_finite(predicted)
         if point.bounded:
@@ -264,3 +285,12 @@ class LevenbergMarquardt:
             predicted=tf.maximum(predicted, np.finfo(predicted.dtype.as_numpy_dtype).tiny),
             curves_up=curves_up,
         )
+
+
+def _updated(
+    old: tuple[tf.Tensor, ...], rows: tf.Tensor, new: tuple[tf.Tensor, ...]
+) -> tuple[tf.Tensor, ...]:
+    """The tensors with new values in some rows `[S, 1]`."""
+    return tuple(
+        tf.tensor_scatter_nd_update(one, rows, some) for one, some in zip(old, new, strict=True)
+    )

@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..evaluation import Point, select, within_bounds
-from ..packing import select_rows
+from ..graded import UNEVEN
+from ..packing import gather_rows, select_rows
 from .levenberg_marquardt import compare, next_damping
 from .modified_step import modified_step
+from .uneven_step import uneven_step
 
 
 class NewtonState(NamedTuple):
@@ -57,6 +59,9 @@ class Newton:
     have the terms of method I of Friedland, Nocedal & Overton (SIAM J. Numer. Anal. 24, 1987) for
     multiple eigenvalues. Saddles are left along their negative curvature. A step costs more: the
     second derivatives, `n^2 p^2` operations, and a decomposition of the Hessian, `p^3`.
+
+    Rows with weights that differ by more than a thousand take the damped Gauss-Newton steps of
+    `LevenbergMarquardt`: in second derivatives of the loss light data are lost.
 
     The step is regularized Newton (Li, Fukushima, Qi & Yamashita, Comput. Optim. Appl. 28, 2004):
     the damping is proportional to the gradient, and its factor follows Nielsen's gain ratio.
@@ -114,9 +119,9 @@ class Newton:
         gain = (state.point.loss - trial.loss) / state.predicted
         # Where rounding hides the gain, a gain of one half leaves the damping as it is.
         gain = tf.where(even, tf.constant(0.5, gain.dtype), gain)
-        damping, growth = next_damping(state.damping, state.growth, gain, accepted)
-        floor = tf.constant(16.0 * epsilon, damping.dtype)
-        damping = tf.maximum(tf.where(first, state.damping, damping), floor)
+        raised, growth = next_damping(state.damping, state.growth, gain, accepted)
+        floor = tf.constant(16.0 * epsilon, raised.dtype)
+        damping = tf.maximum(tf.where(first, state.damping, raised), floor)
         growth = tf.where(first, state.growth, growth)
         point = select_rows(accepted, trial, state.point)
         scales = tf.where(
@@ -136,6 +141,25 @@ class Newton:
         )
         next_trial = within_bounds(point, point.parameters + found.step / units)
         predicted = predicted_decrease(point, next_trial - point.parameters)
+        uneven = point.spread < UNEVEN
+
+        def with_light_data() -> tuple[tf.Tensor, ...]:
+            rows = tf.where(uneven)
+            moved = (state.trial - state.point.parameters) * units
+            last = (state.damping, state.predicted, moved, accepted, first)
+            jacobian = point.jacobian / units[:, None, :]
+            wanted = (jacobian, point.residual, point.spread, raised, *last)
+            some, scale, wanted = gather_rows((point, units, wanted), rows[:, 0])
+            step, gains, mu = uneven_step(*wanted)
+            there = within_bounds(some, some.parameters + step / scale)
+            update = tf.tensor_scatter_nd_update
+            found = (there, gains, mu)
+            old = (next_trial, predicted, damping)
+            return tuple(update(a, rows, b) for a, b in zip(old, found, strict=True))
+
+        next_trial, predicted, damping = tf.cond(
+            tf.reduce_any(uneven), with_light_data, lambda: (next_trial, predicted, damping)
+        )
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return NewtonState(

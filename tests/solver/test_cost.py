@@ -97,12 +97,14 @@ def of_a_step(field: str) -> float:
 
 def test_operations_of_a_step():
     # Some 40 of them are the way past Newton's steps, which take two thirds of all steps away from
-    # rows whose residual stays, and tell at the end whether it is a minimum.
-    assert of_a_step("operations") <= 328
+    # rows whose residual stays, and tell at the end whether it is a minimum. Some 50 are the way
+    # past the singular values, by which rows with very light data are solved and ends certified;
+    # 30 of these only pass a tensor by.
+    assert of_a_step("operations") <= 381
 
 
 def test_allocations_of_a_step():
-    assert 0 < of_a_step("allocations") <= 115
+    assert 0 < of_a_step("allocations") <= 123
 
 
 def test_a_step_decomposes_once():
@@ -112,9 +114,10 @@ def test_a_step_decomposes_once():
 
 def test_operations_around_the_steps():
     # Some 50 are the question whether a row has ended on a saddle, some 20 the causes of its faults
-    # and the counts of its starts, and 30 the order of the targets.
+    # and the counts of its starts, 30 the order of the targets, and some 150 what a Gauss-Newton step
+    # could still gain at its end.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 640
+    assert around <= 786
 
 
 @pytest.mark.parametrize("rows", [64, 700])

@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 
 from eigenfit.solver import Affine, GaussNewton, SpectralSolver, Status, Symmetric, Toeplitz
 from eigenfit.solver.evaluation import Point
-from eigenfit.solver.methods.gauss_newton import minimum_norm_step
+from eigenfit.solver.graded import minimum_norm_step
 from eigenfit.solver.methods.line_search import downhill
 from tests.problems import additive as p1
 from tests.problems.given_matrices import random_hermitian
