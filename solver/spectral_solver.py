@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from . import checks, graphs
+from . import checks
 from .arguments import Arguments
+from .compiled import Compiled
 from .description import describe
 from .methods import Method
 from .observations import Observation
 from .parameterizations import Parameterization
-from .request import BASIC, BOUNDS, PRIORS, request_shapes
+from .portable import PortableModule
 from .result import Context, FitResult, Trace
-from .settings import Settings, make_settings
+from .settings import make_settings
 from .statistics import Covariance
 
 
-class SpectralSolver(tf.Module):
+class SpectralSolver(PortableModule):
     """Fits the parameters of a structured matrix to observed levels, many spectra at a time.
 
     Given `x -> A(x)` and targets `t`, finds `x` so that the eigenvalues of `A(x)` match `t`: the
@@ -157,40 +155,7 @@ class SpectralSolver(tf.Module):
         self.covariance_needs_targets = robust or bool(self.comparison.groups)
         self.tolerance = settings.tolerance
         self.max_steps = settings.steps_of_a_search
-
-        shapes = request_shapes(settings)
-
-        def compiled(
-            function: Callable, *names: str, settings: Settings = settings, **options: Any
-        ) -> Any:
-            signature = [
-                tf.TensorSpec(shapes[name], tf.int32 if name == "max_steps" else self.dtype, name)
-                for name in names
-            ]
-            bound = functools.partial(function, settings, **options)
-            return tf.function(bound, input_signature=signature, autograph=False)
-
-        def by_arguments(
-            function: Callable, *basic: str, settings: Settings = settings
-        ) -> dict[tuple[bool, bool], Any]:
-            found = {}
-            for bounds, priors in ((False, False), (True, False), (False, True), (True, True)):
-                names = (*basic, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
-                found[bounds, priors] = compiled(function, *names, settings=settings, names=names)
-            return found
-
-        self._fit = by_arguments(graphs.fit, *BASIC)
-        self._trace = by_arguments(graphs.trace, *BASIC)
-        # Where every row brings its starting point, the graph has no search, and builds no starts.
-        given = dataclasses.replace(settings, given=True)
-        self._fit_given = by_arguments(graphs.fit, *BASIC, settings=given)
-        self._trace_given = by_arguments(graphs.trace, *BASIC, settings=given)
-        self._fit_targets = compiled(graphs.fit_targets, "targets")
-        self._spectrum = compiled(graphs.spectrum, "parameters")
-        self._matrix = compiled(graphs.matrix, "parameters")
-        self._loss = compiled(graphs.loss, "parameters", "targets", "weights")
-        self._covariance = by_arguments(graphs.covariance, "parameters", "weights", "targets")
-        self._assignment = compiled(graphs.assignment, "parameters", "targets", "weights")
+        self._compiled = Compiled(settings)
 
     def fit(
         self,
@@ -232,12 +197,13 @@ class SpectralSolver(tf.Module):
         """
         targets = self._arguments.targets(targets)
         if all(x is None for x in (initial, weights, tolerance, max_steps, bounds, priors)):
-            result, weights = self._fit_targets(targets), tf.ones_like(targets)
+            result, weights = self._compiled.fit_targets(targets), tf.ones_like(targets)
         else:
             known, key = self._arguments.knowledge(targets, bounds, priors)
             rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
+            # Where every row brings its starting point, the graph has no search, and no starts.
             given = self._settings.solutions == 1 and checks.is_complete(rest[0])
-            compiled = self._fit_given if given else self._fit
+            compiled = self._compiled.fit_given if given else self._compiled.fit
             result, weights = compiled[key](targets, *rest), rest[1]
         return result.with_context(self._context(targets, weights))
 
@@ -277,7 +243,8 @@ class SpectralSolver(tf.Module):
         targets = self._arguments.targets(targets)
         known, key = self._arguments.knowledge(targets, bounds, priors)
         rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
-        compiled = self._trace_given if checks.is_complete(rest[0]) else self._trace
+        given = checks.is_complete(rest[0])
+        compiled = self._compiled.trace_given if given else self._compiled.trace
         return compiled[key](targets, *rest)
 
     def covariance(
@@ -334,7 +301,7 @@ class SpectralSolver(tf.Module):
         if targets is not None:
             weights = tf.where(tf.math.is_nan(observed), tf.zeros_like(weights), weights)
         known, key = self._arguments.knowledge(observed, bounds, priors)
-        return self._covariance[key](parameters, weights, observed, *known)
+        return self._compiled.covariance[key](parameters, weights, observed, *known)
 
     def assignment(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
         """Which level each target is compared with.
@@ -362,7 +329,7 @@ class SpectralSolver(tf.Module):
             tf.ones_like(targets) if weights is None else self._arguments.levels("weights", weights)
         )
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        return self._assignment(parameters, targets, weights)
+        return self._compiled.assignment(parameters, targets, weights)
 
     def spectrum(self, parameters: Any) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
@@ -380,7 +347,7 @@ class SpectralSolver(tf.Module):
             >>> SpectralSolver(Symmetric(2)).spectrum([[0.0, 0.0, 1.0]]).numpy().round(9).tolist()
             [[-1.0, 1.0]]
         """
-        return self._spectrum(self._arguments.unknowns(parameters))
+        return self._compiled.spectrum(self._arguments.unknowns(parameters))
 
     def matrix(self, parameters: Any) -> tf.Tensor:
         """The matrix `A(x)`.
@@ -398,7 +365,7 @@ class SpectralSolver(tf.Module):
             >>> SpectralSolver(Toeplitz(2)).matrix([[3.0, 1.0]]).numpy().tolist()
             [[[3.0, 1.0], [1.0, 3.0]]]
         """
-        return self._matrix(self._arguments.unknowns(parameters))
+        return self._compiled.matrix(self._arguments.unknowns(parameters))
 
     def loss(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
         """The sum of the squared weighted residuals; twice differentiable.
@@ -429,7 +396,7 @@ class SpectralSolver(tf.Module):
             weights = tf.ones_like(targets)
         weights = self._arguments.levels("weights", weights)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        return self._loss(parameters, targets, weights)
+        return self._compiled.loss(parameters, targets, weights)
 
     def describe(self) -> dict[str, Any]:
         """What the solver is set to, as plain data: observation, method, tolerances and so on.

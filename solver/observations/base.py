@@ -7,10 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..portable import PortableModule
 from .comparison import Comparison
 
 
-class Observation(tf.Module):
+class Observation(PortableModule):
     """Which function of the eigenvalues is compared with the measured values."""
 
     def of(self, counts: Sequence[int]) -> Comparison:

@@ -9,13 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
+from ..portable import PortableModule
 from ..products import matmul_rows
 from ..seed import SEED
 from .level_curvature import coupled_curvature, density_of
 from .meeting import Meeting
 
 
-class Parameterization(tf.Module):
+class Parameterization(PortableModule):
     """A structured matrix `x -> A(x)`: real symmetric or complex Hermitian, `p` real parameters.
 
     To describe a structure of your own, subclass and write `matrix`; the derivatives then come

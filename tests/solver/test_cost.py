@@ -46,7 +46,7 @@ def solver() -> SpectralSolver:
 @functools.cache
 def session() -> tuple[tf.compat.v1.Session, list[str], dict[str, str]]:
     """The graph of a fit in a session, which tells what it runs; inputs, and outputs by field."""
-    compiled = solver()._fit[False, False].get_concrete_function()
+    compiled = solver()._compiled.fit[False, False].get_concrete_function()
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(compiled.graph.as_graph_def(), name="")
