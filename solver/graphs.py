@@ -10,7 +10,9 @@ import tensorflow as tf
 from .arrangement import arrange
 from .driver import fit_rows
 from .evaluation import at_bounds, evaluate, select
+from .implicit import is_certified, keep_rows
 from .intake import take_in
+from .once_only import once_only
 from .request import Request, complete_data, request_shapes
 from .result import FitResult, Trace
 from .rows import Batch
@@ -160,10 +162,10 @@ def _differentiable(
     settings: Settings, request: Request, solve: Callable[[Settings, Batch], FitResult]
 ) -> FitResult:
     data = complete_data(settings, request)
-    # Derivatives by bounds are not provided.
     moving = (
         "targets",
         "weights",
+        *(("lower", "upper") if data.bounded else ()),
         *(("prior_mean", "prior_weight") if data.has_priors else ()),
     )
 
@@ -181,7 +183,13 @@ def _differentiable(
 
         def gradient(*upstream: tf.Tensor, variables: list[tf.Variable] | None = None) -> Any:
             found = pull_back(settings, result, known, FitResult(*upstream))
-            by_data = tuple(getattr(found, name) for name in moving)
+            by_data = [getattr(found, name) for name in moving]
+            certified = tf.reshape(is_certified(result.status), [-1, settings.solutions])
+            # TensorFlow has no gradient, or a whole number, for a field of whole numbers.
+            real = [up for up in upstream if up is not None and up.dtype.is_floating]
+            known_once = once_only(by_data, real, tensors)
+            some = tf.reduce_any(certified, axis=1)
+            by_data = tuple(keep_rows(some, gradient) for gradient in known_once)
             # Derivatives by variables inside a matrix function are not provided.
             return by_data if variables is None else (by_data, [None] * len(variables))
 

@@ -10,7 +10,11 @@ Differentiated along the solution (`s = dpsi/dr`),
     H dx = J^T (w^2 s dt + (psi + s r) dw) + q^2 dmu + 2 q (mu - x) dq,
 
 with the exact Hessian H: so the derivative of the parameters needs one linear system in each row,
-and nothing of the way that the fit took. A parameter at a bound stays there: its derivative is 0.
+and nothing of the way that the fit took. A parameter at a bound h moves with it: then dx = dh, and
+the others answer to that.
+
+The derivative itself is made of the values of the answer; what it would take to differentiate it
+once more (third derivatives of the levels) is not here, and NaN says so.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ from .hessian import Curvature
 from .linear import solve_symmetric
 from .model import Data, Model
 from .observations.comparison import offset_shares
+from .once_only import unprovided
 from .result import FitResult
+from .status import Status
 
 
 def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
@@ -31,10 +37,16 @@ def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
     return select(usable, tensor, tf.zeros_like(tensor))
 
 
+def is_certified(status: tf.Tensor) -> tf.Tensor:
+    """Whether each answer is at a minimum, where the derivative by the data is known."""
+    return (status == Status.CONVERGED) | (status == Status.STATIONARY)
+
+
 def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitResult) -> Data:
     """Gradients by the data for gradients by the fields of the answer.
 
-    Gradients by `gradient_norm` and `standard_errors` are not passed on.
+    `gradient_norm` and `standard_errors` have no derivative here: where something depends on them,
+    all gradients of the row are NaN.
 
     Args:
         model: what is fitted.
@@ -43,12 +55,11 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         upstream: for each field its gradient.
 
     Returns:
-        Gradients by targets, weights and priors; 0 where not observed, and in rows without a
-        usable answer. For rows that ended STALLED or at MAX_STEPS they are those of a stationary
-        point there, which is not quite what the row is. Bounds have none.
+        Gradients by targets, weights, bounds and priors; 0 where not observed, and in rows that
+        did not end at a certified minimum.
     """
     structure, comparison = model.parameterization, model.comparison
-    usable = result.status > 0
+    usable = is_certified(result.status)
     upstream = upstream._replace(
         parameters=keep_rows(usable, upstream.parameters),
         eigenvalues=keep_rows(usable, upstream.eigenvalues),
@@ -90,6 +101,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         pull = keep_rows(usable, data.prior_mean - parameters)
         squared = data.prior_weight * data.prior_weight
         by_x -= 2.0 * upstream.loss[:, None] * squared * pull
+    whole, by_every_x = hessian, by_x
     if data.bounded:
         free = (parameters > data.lower) & (parameters < data.upper)
         by_x = tf.where(free, by_x, tf.zeros_like(by_x))
@@ -105,16 +117,29 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     if comparison.centred:
         squares = tf.reduce_sum(weights * weights, axis=-1, keepdims=True)
         by_weights -= 2.0 * counted.force * total / tf.where(squares > 0, squares, 1.0)
-    gradients = data._replace(
-        targets=by_targets, weights=tf.where(observed, by_weights, tf.zeros_like(by_weights))
-    )
+    gradients = data._replace(targets=by_targets, weights=by_weights)
     if data.has_priors:
         with_loss = multipliers + upstream.loss[:, None] * pull
         gradients = gradients._replace(
             prior_mean=squared * (multipliers + 2.0 * upstream.loss[:, None] * pull),
             prior_weight=2.0 * data.prior_weight * pull * with_loss,
         )
-    return gradients
+    if data.bounded:
+        low, high = parameters <= data.lower, parameters >= data.upper
+        by_bound = by_every_x - tf.linalg.matvec(whole, multipliers)
+        # Of a parameter whose bounds are equal, each moves it half the way.
+        by_bound *= tf.where(low & high, tf.constant(0.5, by_bound.dtype), 1.0)
+        gradients = gradients._replace(
+            lower=tf.where(low, by_bound, 0.0), upper=tf.where(high, by_bound, 0.0)
+        )
+    lost = unprovided((upstream.standard_errors, upstream.gradient_norm[:, None]))[:, None]
+    gradients = tf.nest.map_structure(
+        lambda gradient: keep_rows(usable, gradient + lost), gradients
+    )
+    return gradients._replace(
+        targets=tf.where(observed, gradients.targets, 0.0),
+        weights=tf.where(observed, gradients.weights, 0.0),
+    )
 
 
 def _units(model: Model, data: Data, squares: tf.Tensor, hessian: tf.Tensor) -> tf.Tensor:

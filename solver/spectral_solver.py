@@ -27,8 +27,8 @@ class SpectralSolver(PortableModule):
     inverse eigenvalue problem in its exact, partial and least-squares forms (Chu & Golub 2005).
     The whole fit is one TensorFlow graph, and every row of a batch is fitted as if it were alone.
 
-    The answer is differentiable by targets and weights (implicit function theorem), so a fit can
-    stand inside a model that is trained.
+    The answer is differentiable once by targets, weights, bounds and priors (implicit function
+    theorem), so a fit can stand inside a model that is trained.
 
     Attributes:
         parameterization: makes the matrix.

@@ -134,3 +134,20 @@ def test_spectrum_differentiates_twice(model):
     shift = 1e-6 * direction
     expected = (slope(parameters + shift) - slope(parameters - shift)) / 2e-6
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("output", ["parameters", "standard_errors"])
+def test_what_has_no_right_derivative_is_nan_after_reload_too(model, targets, output):
+    """Second derivatives of the answer, and first ones of its errors."""
+    fit = model("toeplitz").reloaded.signatures["serving_default"]
+    watched = tf.constant(targets)
+    with tf.GradientTape() as outer:
+        outer.watch(watched)
+        with tf.GradientTape() as inner:
+            inner.watch(watched)
+            value = tf.reduce_sum(fit(targets=watched)[output][0])
+        slope = inner.gradient(value, watched)
+        first = tf.reduce_sum(slope[0, 1:3])
+    found = slope if output == "standard_errors" else outer.gradient(first, watched)
+    assert np.isnan(found[0]).all()
+    np.testing.assert_array_equal(found[1], 0.0)
