@@ -36,6 +36,15 @@ class _Server(http.server.ThreadingHTTPServer):
         super().__init__(*args)
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.connections: set[int] = set()  # those that are open
+
+    def process_request(self, request, client_address):
+        self.connections.add(id(request))
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.connections.discard(id(request))
+        super().shutdown_request(request)
 
 
 def start_fake_rest(model, tls=None, port=0):

@@ -11,7 +11,7 @@ from eigenfit.serving import GrpcClient, RestClient, ServingError
 from tests.serving.certificate import CERTIFICATE, KEY
 
 from .fake_grpc import module, start_fake_grpc
-from .fake_model import pretended
+from .fake_model import pretended, wait_until
 from .fake_rest import start_fake_rest
 from .harness import KINDS, client_of, connect, serve
 
@@ -70,6 +70,34 @@ def test_encrypted_rest(mutual, certificate):
         ):
             client.fit(ROW)
         assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("kind", ["rest", "async rest"])
+def test_closing_closes_every_connection(kind):
+    """Those that are idle, and that of a request under way when it is done."""
+    model = pretended()
+    model.delay = 0.1
+    server, port = start_fake_rest(model)
+    try:
+        with connect(kind, port, max_batch_rows=1, max_concurrency=4) as client:
+            client.fit(np.ones((4, 3)))  # four at a time
+            assert len(server.connections) > 1
+            if kind == "rest":
+                model.delay = 60.0  # or until it is stopped
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    last = pool.submit(client.fit, ROW)
+                    assert wait_until(lambda: model.at_a_time == 1, 30.0)
+                    client.close()
+                    assert wait_until(lambda: len(server.connections) == 1, 30.0)
+                    model.stopped.set()
+                    assert last.result().status.tolist() == [1]
+                assert wait_until(lambda: not server.connections, 30.0)
+        # The client itself is still there: nothing was left to the garbage collector.
+        assert wait_until(lambda: not server.connections, 30.0)
+        assert client is not None
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_rest_paths_and_headers():

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
 from eigenfit.serving import ServingError, clients
 from eigenfit.solver import Covariance, FitResult
 
-from .fake_model import FIT_OUTPUTS, FakeModel, definition, pretend, pretended
+from .fake_model import FIT_OUTPUTS, FakeModel, Fault, definition, pretend, pretended
 from .harness import KINDS, client_of
 
 TARGETS = np.array([[1.0, 2.0, 3.5], [np.nan, 0.1, -np.inf], [1e300, -0.0, 5e-324]])
@@ -136,6 +137,23 @@ def test_metadata_are_asked_once_and_again_for_another_model(kind):
         assert model.metadata_requests == 2
         with pytest.raises(ValueError, match="prior_mean"):
             client.fit(TARGETS, prior_mean=TARGETS)
+
+
+@every_client
+def test_metadata_are_asked_again_after_an_error(kind):
+    """The model may have been replaced by one that takes less, or answers in another dtype."""
+    model = pretended()
+    with client_of(kind, model) as client:
+        client.spectrum(TARGETS[:1])
+        model.definitions = dict(model.definitions)
+        model.definitions["spectrum"] = definition(
+            {"parameters": ([-1, 3], np.float32)}, {"eigenvalues": ([-1, 3], np.float32)}
+        )
+        model.faults = [Fault(grpc.StatusCode.INTERNAL, "Expects arg[0] to be float")]
+        with pytest.raises(ServingError, match="Expects arg"):
+            client.spectrum(TARGETS[:1])
+        assert client.spectrum(TARGETS[:1]).dtype == np.float32
+    assert model.metadata_requests == 2
 
 
 def test_grpc_notices_that_another_version_answered():

@@ -1,6 +1,7 @@
 """Trying again: when, how often, and never after the deadline."""
 
 import concurrent.futures
+import contextlib
 import socket
 import threading
 import time
@@ -194,6 +195,30 @@ def test_a_server_that_starts_late_is_found(kind):
         else:
             server.shutdown()
             server.server_close()
+
+
+@pytest.mark.parametrize("kind", ["grpc", "async grpc"])
+def test_a_channel_tries_again_soon(kind):
+    """gRPC would let a second pass after the first attempt, and more after each further one."""
+    attempts = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse():
+            nonlocal attempts
+            with contextlib.suppress(OSError):  # when the test is over
+                while True:
+                    listener.accept()[0].close()
+                    attempts += 1
+
+        threading.Thread(target=refuse, daemon=True).start()
+        with connect(kind, listener.getsockname()[1], retries=0) as client:
+            limit = time.monotonic() + 3.0
+            while attempts < 5 and time.monotonic() < limit:
+                with pytest.raises(ServingError):
+                    client.status()
+                time.sleep(0.01)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert attempts >= 5  # by gRPC's own rules it would be three
 
 
 @every_client

@@ -66,6 +66,63 @@ def test_requests_run_together(batched):
         np.testing.assert_array_equal(answer["most"], [8] * len(each))
 
 
+def test_a_full_batch_does_not_wait(batched):
+    """Nor does one that the next request does not fit into. A batch that is not full waits long."""
+    text = "num_batch_threads { value: 2 } max_batch_size { value: 4 } "
+    client = batched(text + "batch_timeout_micros { value: 600000000 }")
+    requests = [predict_request("many", "batch_size", x=ints(each)) for each in range(4)]
+    assert [answer["rows"].tolist() for answer in together(client, requests, 30.0)] == [[4]] * 4
+    three = predict_request("many", "batch_size", x=ints(1, 2, 3))
+    first = client.predictions.Predict.future(three, timeout=30)
+    time.sleep(0.2)  # until it waits
+    assert not first.done()
+    four = predict_request("many", "batch_size", x=ints(1, 2, 3, 4))
+    assert client.predict(four, 30.0)["rows"].tolist() == [4] * 4
+    assert list(first.result().outputs["rows"].int_val) == [3] * 3
+
+
+def test_no_queue_waits_until_another_is_empty(serve, many_path, tmp_path):
+    """Six requests wait for each of two models; then one for another signature of the first."""
+    models = "".join(
+        f'config {{ name: "{name}" base_path: "{many_path}" model_platform: "tensorflow" }}'
+        for name in ("many", "other")
+    )
+    (tmp_path / "models").write_text(f"model_config_list {{ {models} }}")
+    (tmp_path / "batching").write_text("max_batch_size { value: 1 } num_batch_threads { value: 1 }")
+    client = serve(
+        model_config_file=str(tmp_path / "models"),
+        enable_batching=True,
+        batching_parameters_file=str(tmp_path / "batching"),
+    )
+    order: list[str] = []
+    sent = []
+
+    def send(name: str, request: Any) -> None:
+        future = client.predictions.Predict.future(request, timeout=60)
+        future.add_done_callback(lambda _: order.append(name))
+        sent.append(future)
+
+    def steps(model: str, number: int) -> Any:
+        return predict_request(model, "slow", steps=np.array([number]))
+
+    send("first", steps("many", 60_000))
+    time.sleep(0.05)
+    for model in ("many", "other"):
+        for _ in range(6):
+            send(model, steps(model, 10_000))
+        time.sleep(0.05)
+    send("signature", predict_request("many", "batch_size", x=ints(1)))
+    for future in sent:
+        future.result()
+    limit = time.monotonic() + 10
+    while len(order) < len(sent) and time.monotonic() < limit:  # callbacks have their own thread
+        time.sleep(0.01)
+    assert sorted(order) == sorted(["first", "signature", *["many", "other"] * 6])
+    assert order[order.index("signature") :].count("many") >= 3, order
+    for model in ("many", "other"):
+        assert order[:8].count(model) >= 2, order
+
+
 def test_answers_go_to_those_who_asked(batched):
     client = batched(MEET)
     values = [np.array([number, 10 * number], np.float32) for number in range(8)]

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from eigenfit.serving.server import ServerOptions, ServingError, start_server
 from eigenfit.serving.server.command import main
@@ -147,6 +148,35 @@ def test_limits(serve, many_path):
     status, answer = client.post("/v1/models/many:predict", {"instances": [1.0] * 500})
     assert status == 413
     assert "error" in answer
+
+
+def test_health_while_the_server_stops(many_path):
+    """Who watches learns it before the connection ends, so that others can be asked instead."""
+    server = start_server(
+        ServerOptions(
+            model_base_path=str(many_path),
+            model_name="many",
+            port=0,
+            enable_grpc_healthcheck_service=True,
+        )
+    )
+    client = Client(server)
+    health: Any = health_pb2_grpc.HealthStub(client.channel)
+    messages: Any = health_pb2
+    states = messages.HealthCheckResponse
+    watched = [
+        health.Watch(messages.HealthCheckRequest(service=service), timeout=60)
+        for service in ("", "tensorflow.serving.PredictionService", "ModelService")
+    ]
+    for watch in watched:
+        assert next(watch).status == states.SERVING
+    stopping = threading.Thread(target=server.stop, args=(10.0,))
+    stopping.start()
+    for watch in watched:
+        assert next(watch).status == states.NOT_SERVING
+        watch.cancel()
+    stopping.join()
+    client.close()
 
 
 def connects(address, port):

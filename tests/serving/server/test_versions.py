@@ -229,7 +229,9 @@ def test_retries(serve, tmp_path):
     """A version that can be loaded at a later attempt; until then it is LOADING."""
     publish_plus(tmp_path, 1, 1.0)
     client = serve(
-        model_base_path=str(tmp_path), max_num_load_retries=1000, load_retry_interval_micros=100_000
+        model_base_path=str(tmp_path),
+        max_num_load_retries=1000,
+        load_retry_interval_micros=600_000_000,  # which nobody waits for
     )
     publish_broken(tmp_path, 2)
     wait_for(lambda: states(client).get(2) == LOADING)
