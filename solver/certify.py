@@ -51,7 +51,7 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
     if settings.method.needs_hessian:
         minimum &= ~state.saddle
     default = tf.math.is_nan(task.tolerance)
-    tolerance = tf.where(default, tf.constant(settings.tolerance, dtype), task.tolerance)
+    tolerance = tolerance_of(settings, task)
     matched = point.rms <= tolerance * task.scale
     if task.data.has_priors:
         # What is known beforehand must be met as well: else the spectrum alone decides nothing.
@@ -77,6 +77,12 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
     status, cause = tf.cond(tf.reduce_any(asked), decided, lambda: (status, cause))
     empty = point.loss == dtype.max
     return tf.where(state.broken | empty, int(Status.NON_FINITE), status), cause
+
+
+def tolerance_of(settings: Settings, task: Task) -> tf.Tensor:
+    """`[R]`, the tolerance of each row: its own, or the default."""
+    default = tf.constant(settings.tolerance, task.tolerance.dtype)
+    return tf.where(tf.math.is_nan(task.tolerance), default, task.tolerance)
 
 
 def _decide(

@@ -21,6 +21,7 @@ from .model import Data
 from .output import Output, empty_output, unpack, write
 from .packing import Layout, Tables, followed_by, gather_rows
 from .pool_layout import PoolLayout, PoolTables
+from .reach import stop_runaways
 from .result import FitResult
 from .rows import Batch, Ended, Pool, Task, new_tasks, pool_specs, row_numbers
 from .saddles import leave_saddles
@@ -144,6 +145,7 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     scale = tf.where(known, task.scale, measured)
     task = task._replace(steps=steps, scale=scale)
     found, cause = certify(settings, task, state)
+    found = stop_runaways(settings, task, state.point, found)
     status = tf.where(active, found, pool.status)
     task = task._replace(cause=tf.where(active, cause, task.cause))
     if _follows_levels(settings):
@@ -199,6 +201,7 @@ def _confirm(
         some = gather_rows((task, state), rows[:, 0])
         point = evaluate(settings.model, some[1].point.parameters, some[0].data)
         again, cause = certify(settings, some[0], some[1]._replace(point=point))
+        again = stop_runaways(settings, some[0], point, again)
         update = tf.tensor_scatter_nd_update
         points = tf.nest.map_structure(lambda a, b: update(a, rows, b), state.point, point)
         state_then = state._replace(point=points)

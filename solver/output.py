@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from .evaluation import at_bounds
 from .model import count_data
+from .reach import cause_of_failure
 from .result import FitResult
 from .rows import Batch, Ended
 from .settings import Settings
@@ -65,13 +66,15 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
         axis=-1,
     )
     reals = tf.where((status == Status.NON_FINITE)[:, None], nan, reals)
+    failure = cause_of_failure(settings, data, point, status)
+    cause = tf.where(failure > 0, failure, task.cause)
     places = task.place[:, None]
     return Output(
         tf.tensor_scatter_nd_update(output.reals, places, reals),
         tf.tensor_scatter_nd_update(
             output.integers,
             places,
-            tf.stack([task.steps, status, task.cause, task.started, task.agreeing], axis=-1),
+            tf.stack([task.steps, status, cause, task.started, task.agreeing], axis=-1),
         ),
     )
 

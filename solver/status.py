@@ -38,7 +38,7 @@ _MESSAGES = {
     Status.STALLED: "no further progress is possible, but neither residual nor gradient vanishes",
     Status.MAX_STEPS: "the limit on the number of steps was reached first",
     Status.INVALID_INPUT: ("the row cannot be fitted as given; its cause says why"),
-    Status.NON_FINITE: "the matrix or its eigenvalues became NaN or infinite on the way",
+    Status.NON_FINITE: "the matrix or its parameters became NaN or infinite; its cause says why",
     Status.NO_OTHER: "no further distinct solution was found; only where several are asked for",
 }
 
@@ -61,6 +61,10 @@ class Cause(enum.IntEnum):
     PRIOR = 6
     TARGET = 7
     NO_LEVEL = 8
+    # With NON_FINITE; SIGN also with STALLED and MAX_STEPS.
+    SIGN = 20
+    NO_MATRIX = 21
+    LOST = 22
     # With a certified answer: what limits it.
     ROUNDING = 30
 
@@ -80,6 +84,9 @@ _CAUSES = {
     Cause.PRIOR: "a prior has no finite mean, or a sigma that is not positive or cannot be squared",
     Cause.TARGET: "a target is infinite or too large or small to be squared",
     Cause.NO_LEVEL: "no level was observed: every target is NaN or has the weight 0",
+    Cause.SIGN: "a target has a sign that its level cannot have, whatever the parameters",
+    Cause.NO_MATRIX: "no starting point gave a finite matrix (masses and factors are positive)",
+    Cause.LOST: "a step led to where the matrix is not finite",
     Cause.ROUNDING: (
         "the rounding error of the levels, not the data, limits how near this is to the minimum"
     ),

@@ -90,6 +90,11 @@ class Parameterization(PortableModule):
         """How many levels each member has: one number, except for a `Family`."""
         return (self.size,)
 
+    @property
+    def level_signs(self) -> np.ndarray:
+        """`[n]` of -1, 0, 1: the sign of each level whatever the parameters; NaN if they decide."""
+        return np.full(self.size, np.nan)
+
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
         """The levels, and what their derivatives are made of.
 

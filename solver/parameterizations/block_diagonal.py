@@ -53,6 +53,12 @@ class BlockDiagonal(Blocks):
                 "parameter_names to the blocks, or shared=True if they are the same parameters."
             )
 
+    @property
+    def level_signs(self) -> np.ndarray:
+        """`[n]`, those of all blocks, ascending; NaN where some block decides none."""
+        signs = np.sort(super().level_signs)
+        return np.full_like(signs, np.nan) if np.isnan(signs).any() else signs
+
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
         """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""
         values, vectors, finite = self._decompose(parameters)

@@ -78,6 +78,11 @@ class Blocks(Parameterization):
         """`[p]`, the root of the sum of the squares of those of the members."""
         return np.sqrt(sum(member.parameter_scales**2 for member in self.members))
 
+    @property
+    def level_signs(self) -> np.ndarray:
+        """`[n]`, those of the members, one after the other."""
+        return np.concatenate([member.level_signs for member in self.members])
+
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of the block-diagonal matrix; see `Parameterization.derivatives`."""
         blocks = [block for part in self._parts for block in part.derivatives(parameters)]

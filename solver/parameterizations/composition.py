@@ -64,6 +64,11 @@ class Reduced(Parameterization):
         """How many levels each member has."""
         return self.inner.level_counts
 
+    @property
+    def level_signs(self) -> np.ndarray:
+        """`[n]`, those of the inner parameterization."""
+        return self.inner.level_signs
+
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
         """That of the inner parameterization; see `Parameterization.eigensystem`."""
         return self.inner.eigensystem(self.expand(parameters))
@@ -248,6 +253,12 @@ class Multiple(Parameterization):
     def parameter_scales(self) -> np.ndarray:
         """`[p]`, those of A times the magnitude of the factor."""
         return abs(self.factor) * self.inner.parameter_scales
+
+    @property
+    def level_signs(self) -> np.ndarray:
+        """`[n]`, those of A, turned around by a negative factor."""
+        signs = self.inner.level_signs
+        return signs if self.factor > 0 else -signs[::-1]
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of A times the factor; see `Parameterization.derivatives`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ import tensorflow as tf
 from ..eigen import hermitian_transpose
 from ..elementwise import reciprocal
 from ..products import matmul_rows
+from ..seed import SEED
 from .affine import Affine, as_matrices
 from .base import Parameterization
+from .inertia import is_definite, norm_of, signs_of_levels
 
 
 class Generalized(Parameterization):
@@ -21,7 +24,8 @@ class Generalized(Parameterization):
     The matrix is `L^-1 K L^-H` with the Cholesky factor `M = L L^H`; its eigenvalues are the same.
     Their derivatives are `u^H (dK - lambda dM) u` for `u^H M u = 1`. The parameters are those of
     the stiffness, then those of the mass. A row whose mass is not positive definite has no matrix
-    there; the fit steps back from it.
+    there; the fit steps back from it. The stiffness may be semi-definite (a free chain) or
+    indefinite; if it is given, it decides how many levels are positive, zero and negative.
 
     Example:
         >>> masses = Affine(None, [np.diag([1, 0]), np.diag([0, 1])], parameter_names=["m1", "m2"])
@@ -65,15 +69,13 @@ class Generalized(Parameterization):
                 f"Generalized: the parameter names {twice} stand on both sides; pass "
                 "parameter_names to one of them."
             )
-        if isinstance(self.mass, np.ndarray):
-            try:
-                np.linalg.cholesky(self.mass)
-            except np.linalg.LinAlgError as error:
-                lowest = np.linalg.eigvalsh(self.mass)[0]
-                raise ValueError(
-                    "Generalized: mass must be positive definite, but its lowest eigenvalue is "
-                    f"{lowest:.3g}."
-                ) from error
+        if isinstance(self.mass, np.ndarray) and not is_definite(self.mass):
+            lowest = np.linalg.eigvalsh(self.mass)[0]
+            raise ValueError(
+                "Generalized: mass must be positive definite, but its lowest eigenvalue is "
+                f"{lowest:.3g}, not above 0 by more than rounding: a motion without mass has an "
+                "infinite level. Leave its degrees of freedom out (static condensation)."
+            )
         super().__init__(sizes[0], len(names), names, name)
 
     def _split(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -126,21 +128,29 @@ class Generalized(Parameterization):
         """From the derivatives of the matrix; see `Parameterization.expectation_slopes`."""
         return Parameterization.level_jacobian(self, parameters, vectors)
 
+    @functools.cached_property
+    def level_signs(self) -> np.ndarray:
+        """`[n]`, those of the stiffness, which no mass changes."""
+        if isinstance(self.stiffness, Parameterization):
+            return self.stiffness.level_signs
+        return signs_of_levels(self.stiffness)
+
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """By projection where one side is given and the other affine.
 
         With a given mass the matrix is affine in the parameters. With a given positive definite
-        stiffness the matrix of the inverse levels, `K^(-1/2) M K^(-1/2)`, is.
+        stiffness the matrix of the inverse levels, `K^(-1/2) M K^(-1/2)`, is. With any other given
+        stiffness masses are around the one that gives the matrix the size of the levels.
         """
         stiffness, mass = self.stiffness, self.mass
         if isinstance(mass, np.ndarray) and isinstance(stiffness, Affine):
             return _whitened(stiffness, mass).starting_points(levels, attempt, attempts)
-        given = isinstance(stiffness, np.ndarray) and isinstance(mass, Affine)
-        if given and _is_definite(stiffness):
-            safe = tf.where(levels > 0, levels, tf.ones_like(levels))
-            inverse = tf.where(levels > 0, reciprocal(safe), tf.zeros_like(levels))
-            inverse = tf.sort(inverse, axis=-1)
-            return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
+        if isinstance(stiffness, np.ndarray) and isinstance(mass, Parameterization):
+            if isinstance(mass, Affine) and (self.level_signs > 0).all():
+                inverse = tf.sort(_inverse(levels), axis=-1)
+                return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
+            masses = _masses(stiffness, levels, attempt, attempts)
+            return mass.starting_points(masses, attempt, attempts)
         parts = []
         if isinstance(stiffness, Parameterization):
             parts.append(stiffness.starting_points(levels, attempt, attempts))
@@ -174,8 +184,24 @@ def _matrix(side: Parameterization | np.ndarray, parameters: tf.Tensor) -> tf.Te
     return tf.broadcast_to(tf.constant(side, dtype), [rows, size, size])
 
 
-def _is_definite(matrix: Any) -> bool:
-    return bool(np.linalg.eigvalsh(matrix)[0] > 0)
+def _inverse(levels: tf.Tensor) -> tf.Tensor:
+    """The inverse levels; what is no level of a definite matrix counts as its magnitude."""
+    floor = 1e-6 * tf.reduce_max(tf.abs(levels), axis=-1, keepdims=True)
+    floor = tf.where(floor > 0, floor, tf.ones_like(floor))
+    positive = tf.where(levels > 0, levels, tf.maximum(tf.abs(levels), floor))
+    return reciprocal(positive)
+
+
+def _masses(
+    stiffness: np.ndarray, levels: tf.Tensor, attempt: tf.Tensor, attempts: int
+) -> tf.Tensor:
+    """Eigenvalues for the mass `[B, n]`, around |K| / |lambda|, wider from start to start."""
+    table = np.random.default_rng(SEED).normal(size=(attempts, len(stiffness)))
+    spread = np.sort(np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None]), axis=1)
+    size = norm_of(levels)
+    size = tf.where(size > 0, size, tf.ones_like(size))
+    mean = (np.linalg.norm(stiffness) or 1.0) * reciprocal(size)
+    return mean * tf.gather(tf.constant(spread, levels.dtype), attempt % attempts)
 
 
 def _whitened(side: Any, other: Any) -> Affine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..products import matmul_rows
 from ..seed import SEED
 from .affine import as_matrices
 from .base import Parameterization
+from .inertia import norm_of, signs_of_levels
 
 
 class Multiplicative(Parameterization):
@@ -52,6 +54,11 @@ class Multiplicative(Parameterization):
             return tf.constant(self.factor, dtype)
         return tf.constant(self.factor, tf.complex64 if dtype == tf.float32 else tf.complex128)
 
+    @functools.cached_property
+    def level_signs(self) -> np.ndarray:
+        """`[n]`, the signs of the eigenvalues of A, in number."""
+        return signs_of_levels(self.factor)
+
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters; NaN where one is not positive."""
         nan = tf.constant(np.nan, parameters.dtype)
@@ -70,10 +77,13 @@ class Multiplicative(Parameterization):
         return tf.linalg.matrix_transpose(products) / parameters[:, None, :]
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """Positive numbers around the one that gives the matrix the trace of the levels."""
+        """Positive numbers around the one that gives the matrix the size of the levels."""
         table = np.random.default_rng(SEED).normal(size=(attempts, self.size))
         spread = np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None])
-        trace = float(np.trace(self.factor).real) or 1.0
-        mean = tf.abs(tf.reduce_sum(levels, axis=-1, keepdims=True)) / abs(trace)
+        if (self.level_signs > 0).all():
+            trace = float(np.trace(self.factor).real)
+            mean = tf.abs(tf.reduce_sum(levels, axis=-1, keepdims=True)) / trace
+        else:  # where levels of both signs may add up to nothing
+            mean = norm_of(levels) / (np.linalg.norm(self.factor) or 1.0)
         mean = tf.where(mean > 0, mean, tf.ones_like(mean))
         return mean * tf.gather(tf.constant(spread, levels.dtype), attempt % attempts)

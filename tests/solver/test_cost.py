@@ -114,10 +114,10 @@ def test_a_step_decomposes_once():
 
 def test_operations_around_the_steps():
     # Some 50 are the question whether a row has ended on a saddle, some 20 the causes of its faults
-    # and the counts of its starts, 30 the order of the targets, and some 150 what a Gauss-Newton step
-    # could still gain at its end.
+    # and the counts of its starts, 30 the order of the targets, some 150 what a Gauss-Newton step
+    # could still gain at its end, and a few the cause of an end that is not finite.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 786
+    assert around <= 793
 
 
 @pytest.mark.parametrize("rows", [64, 700])

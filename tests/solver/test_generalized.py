@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 import tensorflow as tf
 
 from eigenfit.solver import (
     Additive,
     Affine,
+    BlockDiagonal,
+    Cause,
     Family,
     Generalized,
     Multiplicative,
@@ -188,6 +191,7 @@ def test_a_row_without_positive_mass_harms_no_other():
         Status.NON_FINITE,
         Status.NON_FINITE,
     ]
+    assert together.cause.tolist() == [Cause.NONE, Cause.NO_MATRIX, Cause.NO_MATRIX]
     assert np.isnan(together.parameters[1:]).all()
     assert_same(as_numpy(string().fit(targets[:1], start[:1])), take(together, [0]))
 
@@ -236,6 +240,119 @@ def test_masses_of_very_different_size():
     )
 
 
+FREE = np.array([[1.0, -1.0, 0.0], [-1.0, 2.0, -1.0], [0.0, -1.0, 1.0]])
+
+
+def test_masses_of_a_free_chain():
+    """Its stiffness is semi-definite: the chain as a whole moves at level 0."""
+    m = np.random.default_rng(37).uniform(0.5, 2.0, size=(6, 3))
+    targets = np.stack([scipy.linalg.eigh(FREE, np.diag(row), eigvals_only=True) for row in m])
+    targets[:, 0] = 0.0
+    targets[4] = [0.0, 1.0, 3.0]  # equal masses
+    targets[5, 0] = 0.02  # measured with an error, which no mass can follow
+    solver = SpectralSolver(Generalized(FREE, masses(3)), starts=8)
+    fit = as_numpy(solver.fit(targets))
+    assert fit.status.tolist() == [Status.CONVERGED] * 5 + [Status.STATIONARY]
+    assert fit.cause[:5].tolist() == [0] * 5
+    assert (fit.parameters > 0).all()
+    for row, found in enumerate(fit.parameters):
+        levels = scipy.linalg.eigh(FREE, np.diag(found), eigvals_only=True)
+        np.testing.assert_allclose(levels, [0.0, *targets[row, 1:]], atol=1e-8)
+    np.testing.assert_allclose(fit.loss[5], 0.02**2, rtol=1e-9)
+    assert_same(as_numpy(solver.fit(targets[[2]])), take(fit, [2]))
+
+
+def test_levels_that_no_masses_give_have_a_cause():
+    good = string_levels(np.array([[0.9, 1.1, 1.3]]))[0]
+    targets = np.array([[-0.001, 2.0, 3.4], [-3.0, -2.0, -1.0], [0.0, 2.0, 3.4], good])
+    fit = as_numpy(string().fit(targets, cold(4)))
+    assert fit.status.tolist() == [Status.NON_FINITE] * 3 + [Status.CONVERGED]
+    assert fit.cause.tolist() == [Cause.SIGN] * 3 + [Cause.NONE]
+    assert np.isnan(fit.parameters[:3]).all()
+    for row in (0, 3):
+        assert_same(as_numpy(string().fit(targets[[row]], cold(1))), take(fit, [row]))
+    # With few steps nothing is known of the end, but much of the target.
+    short = string().fit(targets[:1], [[1.0, 1.0, 1.0]], max_steps=2)
+    assert (short.status.numpy()[0], short.cause.numpy()[0]) == (Status.MAX_STEPS, Cause.SIGN)
+
+
+def test_within_bounds_a_target_of_the_wrong_sign_is_one_like_any_other():
+    targets, start = [[-0.001, 2.0, 3.4]], [[1.0, 1.0, 1.0]]
+    fit = as_numpy(string().fit(targets, start, bounds=(0.1, 5.0)))
+    expected = scipy.optimize.least_squares(
+        lambda m: string_levels(m[None])[0] - targets[0], start[0], bounds=(0.1, 5.0), xtol=1e-15
+    )
+    assert (fit.status[0], fit.cause[0]) == (Status.STATIONARY, Cause.NONE)
+    np.testing.assert_allclose(fit.loss[0], 2.0 * expected.cost, rtol=1e-6)
+
+
+def test_one_mass_for_all_fits_a_target_of_the_wrong_sign():
+    """Then the other level holds it; (a t1 + b t2) / (a^2 + b^2) is the inverse mass."""
+    soft = Generalized(np.diag([1e-9, 1.0]), Affine(None, [np.eye(2)], ["m"]))
+    solver = SpectralSolver(soft, initial=[1.0])
+    fit = as_numpy(solver.fit([[-1e-10, 3.0], [0.0, 3.0]]))
+    assert (fit.status > 0).all()
+    np.testing.assert_allclose(fit.parameters, 1 / 3, rtol=1e-9)
+
+
+def test_signs_of_levels_are_those_of_the_given_matrix():
+    generator = np.random.default_rng(38)
+    indefinite = random_hermitian(1, 5, seed=39, complex_entries=True)[0]
+    indefinite -= np.linalg.eigvalsh(indefinite)[2] * np.eye(5)  # the third level is 0
+    springs = 10.0 ** np.array([0.0, 6.0, -6.0])
+    stiff = np.diag([springs[0], springs[:2].sum(), springs[1:].sum(), springs[2]])
+    stiff -= np.diag(springs, 1) + np.diag(springs, -1)  # a free chain of very different springs
+    for given, signs in (
+        (indefinite, [-1, -1, 0, 1, 1]),
+        (FREE, [0, 1, 1]),
+        (STRING, [1, 1, 1]),
+        (-STRING, [-1, -1, -1]),
+        (np.diag([1e-20, 1.0, 1e20]), [1, 1, 1]),
+        (stiff, [0, 1, 1, 1]),
+        (np.zeros((2, 2)), [0, 0]),
+    ):
+        size = len(given)
+        assert Generalized(given, masses(size)).level_signs.tolist() == signs
+        assert Multiplicative(given).level_signs.tolist() == signs
+        if np.abs(given).max() > 1e6:
+            continue  # LAPACK does not scale
+        for m in generator.uniform(0.5, 2.0, size=(5, size)):
+            levels = scipy.linalg.eigh(given, np.diag(m), eigvals_only=True)
+            assert np.sign(levels.round(9)).tolist() == signs
+    chain = Generalized(FREE, masses(3))
+    assert (-2.0 * chain).level_signs.tolist() == [-1, -1, 0]
+    assert chain.with_fixed({"m0": 1.0}).level_signs.tolist() == [0, 1, 1]
+    assert Generalized(Multiplicative(FREE, list("abc")), masses(3)).level_signs.tolist() == [
+        0,
+        1,
+        1,
+    ]
+    other = Multiplicative(-STRING)
+    assert Family([chain, other]).level_signs.tolist() == [0, 1, 1, -1, -1, -1]
+    assert BlockDiagonal([chain, other], shared=True).level_signs.tolist() == [-1, -1, -1, 0, 1, 1]
+    undecided = Symmetric(2)
+    assert np.isnan(undecided.level_signs).all()
+    assert np.isnan((chain + Additive(STRING)).level_signs).all()
+    assert np.isnan(BlockDiagonal([undecided, other]).level_signs).all()
+
+
+@pytest.mark.parametrize(
+    "given", [FREE, np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, 1.0]])]
+)
+def test_starts_for_a_stiffness_that_is_not_definite(given: np.ndarray):
+    """Masses are positive, different from each other, and in the unit of stiffness by level."""
+    levels = tf.constant([[0.0, 1.0, 3.0], [-2.0, 0.1, 3.0]], tf.float64)
+    for structure, power in ((Generalized(given, masses(3)), -1), (Multiplicative(given), 1)):
+        starts = [
+            structure.starting_points(factor * levels, tf.constant([1, 2]), 8).numpy()
+            for factor in (1.0, 1e-9)
+        ]
+        assert (starts[0] > 0.01).all()
+        assert (starts[0] < 100).all()
+        assert np.ptp(starts[0], axis=1).min() > 1e-3
+        np.testing.assert_allclose(starts[1], 1e-9**power * starts[0], rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -244,6 +361,7 @@ def test_masses_of_very_different_size():
         (lambda: Generalized(Symmetric(2), Symmetric(2)), "stand on both sides; pass parameter_"),
         (lambda: Generalized(Symmetric(2), np.diag([1.0, 0.0])), "mass must be positive definite"),
         (lambda: Generalized(Symmetric(2), -np.eye(2)), "lowest eigenvalue is -1"),
+        (lambda: Generalized(Symmetric(3), FREE), "not above 0 by more than rounding"),
         (lambda: Generalized(Symmetric(2), [[1.0, 2.0], [0.0, 1.0]]), "mass must be symmetric"),
         (lambda: Generalized(np.eye(2) * np.nan, Symmetric(2)), "stiffness must be finite"),
         (
