@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from . import checks
+from .elementwise import reciprocal
 from .knowledge import check_bounds, check_priors
+from .names import by_name, check_complete, check_known
 from .request import BOUNDS, PRIORS
+from .result import FitResult
 from .settings import Settings
 
 
@@ -40,36 +43,77 @@ class Arguments:
                 f"{checks.show(tensor.shape)}: the lowest level has a column too. Where the others "
                 f"are measured from it, put 0 (or NaN) {where}."
             )
-        return self.levels("targets", tensor)
+        return self._levels("targets", tensor)
 
-    def levels(self, argument: str, value: Any) -> tf.Tensor:
-        """A tensor `[B, m]` of targets or weights."""
-        return checks.as_rows(argument, value, self._num_targets, "levels", self._dtype)
+    def weights(self, like: tf.Tensor, weights: Any, sigma: Any = None) -> tf.Tensor:
+        """A tensor `[B, m]` of weights for the rows of another; NaN for those of the solver."""
+        if sigma is None:
+            if weights is None:
+                return _filled(like, np.nan, self._dtype, self._num_targets)
+            return self._for_all_rows("weights", weights, like, self._num_targets, "levels")
+        if weights is not None:
+            raise ValueError("sigma and weights = 1 / sigma say the same; give one of them.")
+        if not tf.is_tensor(sigma) and np.ndim(sigma) < 2:
+            checks.check_sigma("fit", sigma, self._num_targets)
+        sigma = self._for_all_rows("sigma", sigma, like, self._num_targets, "levels")
+        # One that is not positive makes its row invalid, as a negative weight does.
+        positive = sigma > 0
+        weights = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
+        return tf.where(positive, weights, tf.where(tf.math.is_nan(sigma), sigma, -1.0))
 
-    def unknowns(self, value: Any, argument: str = "parameters") -> tf.Tensor:
-        """A tensor `[B, p]` of parameters."""
-        return checks.as_rows(argument, value, self._count, "parameters", self._dtype)
+    def unknowns(
+        self, value: Any, argument: str = "parameters", rows: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """A tensor `[B, p]` of parameters.
+
+        Args:
+            value: `[B, p]`; or by name, each one number or `[B]`.
+            argument: its name, for messages.
+            rows: has the rows that single numbers by name stand for, `[B, ...]`, and allows names
+                to be missing, which are then NaN; None for one row if all are single numbers.
+        """
+        if isinstance(value, FitResult):
+            raise ValueError(
+                f"{argument} must be numbers, got a FitResult; pass fit.parameters, or for "
+                "standard errors and correlations of a fit call fit.covariance()."
+            )
+        named = by_name(value, self._names)
+        if named is None:
+            return checks.as_rows(argument, value, self._count, "parameters", self._dtype)
+        check = check_complete if rows is None else check_known
+        check("SpectralSolver", argument, named, self._names)
+        return self._columns(argument, named, rows)
 
     def knowledge(
         self, targets: tf.Tensor, bounds: Any, priors: Any
     ) -> tuple[list[tf.Tensor], tuple[bool, bool]]:
         """Bounds and priors of the rows as tensors, and which of them there are."""
         tensors = []
+        nan = (np.nan, np.nan)  # those of the solver
         for argument, names, value, check in (
             ("bounds", BOUNDS, bounds, check_bounds),
             ("priors", PRIORS, priors, check_priors),
         ):
             if value is None:
                 continue
+            if _has_columns(value):
+                check_known("fit", argument, value, self._names)
+                parts = [_parts("fit", argument, names, value, place) for place in (0, 1)]
+                tensors += [
+                    self._columns(f"{argument}: {name}", part, targets)
+                    for name, part in zip(names, parts, strict=True)
+                ]
+                continue
             if not _by_row(value):
-                value = check("fit", value, self._names)
+                value = check("fit", value, self._names, nan)
             if len(value) != 2:
                 raise ValueError(
                     f"fit: {argument} must be ({', '.join(names)}), got {len(value)} parts."
                 )
             for name, part in zip(names, value, strict=True):
+                part = np.nan if part is None else part
                 label = f"{argument}: {name}"
-                tensors.append(self.unknowns(self._for_all_rows(label, part, targets), label))
+                tensors.append(self._for_all_rows(label, part, targets, self._count, "parameters"))
         return tensors, (bounds is not None, priors is not None)
 
     def complete(
@@ -77,6 +121,7 @@ class Arguments:
         targets: tf.Tensor,
         initial: Any,
         weights: Any,
+        sigma: Any,
         tolerance: Any,
         max_steps: Any,
         *known: tf.Tensor,
@@ -85,11 +130,8 @@ class Arguments:
         if initial is None:
             initial = _filled(targets, np.nan, self._dtype, self._count)
         else:
-            initial = self.unknowns(initial, "initial")
-        if weights is None:
-            weights = _filled(targets, 1.0, self._dtype, self._num_targets)
-        else:
-            weights = self.levels("weights", weights)
+            initial = self.unknowns(initial, "initial", targets)
+        weights = self.weights(targets, weights, sigma)
         tolerance = _column("tolerance", tolerance, np.nan, self._dtype, targets)
         max_steps = _column("max_steps", max_steps, 0, tf.int32, targets)
         checks.check_same_rows(
@@ -102,17 +144,48 @@ class Arguments:
         )
         return initial, weights, tolerance, max_steps, *known
 
-    def _for_all_rows(self, label: str, value: Any, targets: tf.Tensor) -> tf.Tensor:
-        """A number, or one for each parameter, as `[B, p]`; `[B, p]` as it is."""
+    def _levels(self, argument: str, value: Any) -> tf.Tensor:
+        """A tensor `[B, m]`."""
+        return checks.as_rows(argument, value, self._num_targets, "levels", self._dtype)
+
+    def _for_all_rows(
+        self, label: str, value: Any, like: tf.Tensor, width: int, meaning: str
+    ) -> tf.Tensor:
+        """A number, or `[width]`, as `[B, width]`; `[B, width]` as it is."""
         tensor = checks.as_real(label, value, self._dtype)
         if tensor.shape.rank not in (0, 1):
-            return tensor
-        if tensor.shape.rank == 1 and tensor.shape[0] not in (None, self._count):
+            return checks.as_rows(label, tensor, width, meaning, self._dtype)
+        if tensor.shape.rank == 1 and tensor.shape[0] not in (None, width):
             raise ValueError(
-                f"{label} must be a number, [{self._count}] (parameters) or "
-                f"[rows, {self._count}], got [{tensor.shape[0]}]."
+                f"{label} must be a number, [{width}] ({meaning}) or "
+                f"[rows, {width}], got [{tensor.shape[0]}]."
             )
-        return tf.broadcast_to(tensor, [tf.shape(targets)[0], self._count])
+        return tf.broadcast_to(tensor, [tf.shape(like)[0], width])
+
+    def _columns(self, label: str, named: Mapping[str, Any], rows: tf.Tensor | None) -> tf.Tensor:
+        """`[B, p]` from one number or `[B]` for each name; NaN where it is missing."""
+        columns = {
+            name: checks.as_column(f"{label}: {name}", value, self._dtype)
+            for name, value in named.items()
+        }
+        longest = [column for column in columns.values() if column.shape.rank != 0]
+        every = {f"{label}: {name}": column for name, column in columns.items()}
+        if rows is not None:
+            every = {"targets": rows, **every}
+        checks.check_same_rows(**every)
+        if rows is not None:
+            size = tf.shape(rows)[:1]
+        else:
+            size = tf.shape(longest[0]) if longest else tf.constant([1])
+        nan = tf.constant(np.nan, self._dtype)
+        in_order = [columns.get(name, nan) for name in self._names]
+        return tf.stack(
+            [
+                tf.broadcast_to(column, size) if column.shape.rank == 0 else column
+                for column in in_order
+            ],
+            axis=1,
+        )
 
 
 def _column(
@@ -136,4 +209,32 @@ def _by_row(value: Any) -> bool:
     """Whether bounds or priors have parts `[B, p]`, or tensors, known only when the graph runs."""
     if not isinstance(value, Sequence):
         return False
-    return any(tf.is_tensor(part) or np.ndim(part) > 1 for part in value)
+    return any(tf.is_tensor(part) or _rank(part) > 1 for part in value)
+
+
+def _has_columns(value: Any) -> bool:
+    """Whether bounds or priors by name hold one number for each row."""
+    if not isinstance(value, Mapping):
+        return False
+    pairs = [pair for pair in value.values() if isinstance(pair, Sequence)]
+    return any(tf.is_tensor(part) or _rank(part) > 0 for pair in pairs for part in pair)
+
+
+def _parts(
+    owner: str, argument: str, names: Sequence[str], value: Mapping[str, Any], place: int
+) -> dict[str, Any]:
+    """One part of every pair by name; NaN for None."""
+    for name, pair in value.items():
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise ValueError(
+                f"{owner}: {argument} must be ({', '.join(names)}) for each name, got {pair!r} for "
+                f"{name!r}."
+            )
+    return {name: np.nan if pair[place] is None else pair[place] for name, pair in value.items()}
+
+
+def _rank(part: Any) -> int:
+    try:
+        return np.ndim(part)
+    except ValueError:  # ragged
+        return 0

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from .observations import Comparison
+from .settings import Settings
 
 
 class Arranged(NamedTuple):
@@ -40,18 +41,19 @@ class Arranged(NamedTuple):
         return tf.gather(values, back, axis=2, batch_dims=2)
 
 
-def arrange(comparison: Comparison, targets: tf.Tensor, weights: tf.Tensor) -> Arranged:
+def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arranged:
     """Put the values of every row in order, with their weights; differentiable by both.
 
     A value that is NaN or has the weight 0 was not observed, and its column stays empty. Equal
     values keep their order.
 
     Args:
-        comparison: of the targets with the levels.
+        settings: the observation, and the default weights of the caller's columns.
         targets: `[B, m]`, NaN where not observed.
-        weights: `[B, m]`, NaN for 1.
+        weights: `[B, m]`, NaN for the default.
     """
-    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
+    comparison = settings.model.comparison
+    weights = fill_weights(settings, weights)
     back = None
     if comparison.ordered:
         # The lowest level takes part whatever its weight: it is the zero of the scale, no datum.
@@ -64,6 +66,13 @@ def arrange(comparison: Comparison, targets: tf.Tensor, weights: tf.Tensor) -> A
         weights = tf.gather(weights, order, axis=1, batch_dims=1)
         back = tf.argsort(order, axis=-1)
     return Arranged(_from_the_lowest(comparison, targets), weights, back)
+
+
+def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
+    """The weights `[B, m]`, those of the solver where they are NaN."""
+    ones = np.ones(settings.model.comparison.num_targets)
+    default = ones if settings.weights is None else settings.weights
+    return tf.where(tf.math.is_nan(weights), tf.constant(default, weights.dtype), weights)
 
 
 def _order(comparison: Comparison, targets: tf.Tensor, there: tf.Tensor) -> tf.Tensor:

@@ -88,10 +88,15 @@ def _without_gaps(value: Any, gap: float) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(value), gap, value.data)
     array = np.asarray(value)
-    if array.dtype == object and all(item is None or is_number(item) for item in array.flat):
-        filled = [gap if item is None else item for item in array.flat]
+    if array.dtype == object and all(_is_gap(item) or is_number(item) for item in array.flat):
+        filled = [gap if _is_gap(item) else item for item in array.flat]
         return np.array(filled).reshape(array.shape)
     return array
+
+
+def _is_gap(item: Any) -> bool:
+    """Whether it is None or the NA of pandas."""
+    return item is None or type(item).__name__ == "NAType"
 
 
 def check_same_rows(**tensors: tf.Tensor) -> None:
@@ -115,6 +120,50 @@ def is_number(value: Any) -> bool:
     """Whether the value is one real number (and not a bool)."""
     kinds = (int, float, np.integer, np.floating)
     return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def check_sigma(owner: str, sigma: Any, count: int) -> np.ndarray:
+    """One sigma for each target, `[m]`, from a number or `[m]`; NaN for None.
+
+    Raises:
+        ValueError: for another shape, and numbers that are not positive.
+    """
+    array = _numbers_of_targets(owner, "sigma", sigma, count)
+    if (array <= 0).any():
+        raise ValueError(
+            f"{owner}: sigma must be positive, got {sigma!r}; to leave a level out, make its "
+            "target NaN or its weight 0."
+        )
+    return array
+
+
+def check_weights(owner: str, weights: Any, count: int) -> np.ndarray:
+    """One weight for each target, `[m]`, from a number or `[m]`; NaN for None.
+
+    Raises:
+        ValueError: for another shape, weights that are negative or infinite, and none above 0.
+    """
+    array = _numbers_of_targets(owner, "weights", weights, count)
+    if not ((array >= 0) & (array < np.inf) | np.isnan(array)).all() or (array == 0).all():
+        raise ValueError(
+            f"{owner}: weights must be finite, at least 0 and not all 0, got {weights!r}."
+        )
+    return array
+
+
+def _numbers_of_targets(owner: str, argument: str, value: Any, count: int) -> np.ndarray:
+    try:
+        array = _without_gaps(value, np.nan)
+    except ValueError:
+        array = np.empty((), object)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{owner}: {argument} must be real numbers, got {value!r}.")
+    if array.shape not in ((), (count,)):
+        raise ValueError(
+            f"{owner}: {argument} must be a number or [{count}], one for each target, got shape "
+            f"{list(array.shape)}."
+        )
+    return np.broadcast_to(array.astype(float), count).copy()
 
 
 def check_count(owner: str, argument: str, value: Any) -> int:

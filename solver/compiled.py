@@ -21,9 +21,13 @@ class Compiled:
     look into a plain object such as this one, so that whatever holds a solver can be saved.
 
     Attributes:
-        fit: by whether rows have bounds and priors of their own; so are trace and covariance.
+        fit: by whether rows have bounds and priors of their own; so are trace and
+            covariance.
         fit_given: the same where every row brings its starting point: a graph without a search.
         trace_given: the same of trace.
+        covariance_of_data: the covariance that follows `absolute_sigma`, for which targets are
+            needed; `covariance` is that for known sigmas.
+        covariance_of_fit: the same with the loss of the fit at hand.
         fit_targets: the fit of targets alone.
 
     Args:
@@ -42,7 +46,12 @@ class Compiled:
         self.spectrum = self._compile(graphs.spectrum, "parameters")
         self.matrix = self._compile(graphs.matrix, "parameters")
         self.loss = self._compile(graphs.loss, "parameters", "targets", "weights")
-        self.covariance = self._by_arguments(graphs.covariance, "parameters", "weights", "targets")
+        of_sigmas = ("parameters", "weights")
+        self.covariance = self._by_arguments(graphs.covariance, *of_sigmas)
+        self.covariance_of_data = self._by_arguments(graphs.covariance, *of_sigmas, "targets")
+        self.covariance_of_fit = self._by_arguments(
+            graphs.covariance, *of_sigmas, "targets", "loss"
+        )
         self.assignment = self._compile(graphs.assignment, "parameters", "targets", "weights")
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         "method": {"kind": type(method).__name__, **options},
         "loss": settings.model.loss.kind,
         "f_scale": settings.model.loss.f_scale,
+        "weights": None if settings.weights is None else settings.weights.tolist(),
         "bounds": None
         if bounds is None
         else {

@@ -7,18 +7,19 @@ from typing import Any
 
 import tensorflow as tf
 
-from .arrangement import arrange
+from .arrangement import arrange, fill_weights
 from .driver import fit_rows
 from .evaluation import at_bounds, evaluate, select
 from .implicit import is_certified, keep_rows
 from .intake import take_in
+from .model import count_data
 from .once_only import once_only
 from .request import Request, complete_data, request_shapes
 from .result import FitResult, Trace
 from .rows import Batch
 from .settings import Settings
 from .solutions import fit_solutions, pull_back
-from .statistics import Covariance
+from .statistics import Covariance, unit_variance, with_variance
 from .statistics import covariance as covariance_of
 from .trace import trace_rows
 
@@ -31,7 +32,7 @@ def fit_targets(settings: Settings, targets: tf.Tensor) -> FitResult:
     request = Request(
         targets=targets,
         initial=tf.fill([rows, settings.parameterization.num_parameters], nan),
-        weights=tf.ones_like(targets),
+        weights=tf.fill(tf.shape(targets), nan),
         tolerance=tf.fill([rows], nan),
         max_steps=tf.zeros([rows], tf.int32),
     )
@@ -47,7 +48,7 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     """Fit from the first start only and keep every step; the arguments are those of `fit`."""
     request = _request(settings, names, arguments)
     limit = tf.where(request.max_steps == 0, settings.steps_from_one_start, request.max_steps)
-    arranged = arrange(settings.model.comparison, request.targets, request.weights)
+    arranged = arrange(settings, request.targets, request.weights)
     request = request._replace(targets=arranged.targets, weights=arranged.weights)
     data = complete_data(settings, request)
     batch = take_in(settings, data, request.initial, request.tolerance, limit)
@@ -55,27 +56,34 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
 
 
 def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Covariance:
-    """The covariance at parameters `[B, p]`, with weights and targets `[B, m]`, bounds and priors.
+    """The covariance at parameters `[B, p]`, with weights `[B, m]`, and bounds and priors if any.
 
-    Where a target is NaN and the weight is not 0, the target is what the parameters give.
+    With targets `[B, m]` it is that of a fit to them: the weights of those that are NaN do not
+    count, and the residual scales it unless the weights are absolute. With the loss `[B]` of the
+    fit as well the scale is that of the fit, even where the loss is but rounding.
     """
     named = dict(zip(names, arguments, strict=True))
     shaped = dict(zip(names, _shaped(settings, **named), strict=True))
-    parameters, weights, targets = (
-        shaped.pop(name) for name in ("parameters", "weights", "targets")
-    )
-    model = settings.model
-    targets, weights, *_ = arrange(model.comparison, targets, weights)
+    parameters, weights = shaped.pop("parameters"), shaped.pop("weights")
+    targets, loss_of_fit = (shaped.pop(name, None) for name in ("targets", "loss"))
+    model, zero = settings.model, tf.zeros_like(weights)
     values, _, finite = model.parameterization.eigensystem(parameters)
-    given = ~tf.math.is_nan(targets)
-    known = tf.where(given, targets, tf.zeros_like(targets))
-    weights = tf.where(tf.constant(model.comparison.measures), weights, tf.zeros_like(weights))
-    found = model.comparison.assign(values, known, weights)
-    own = model.comparison.observe(values, found)
-    request = Request(targets=tf.where(given, targets, own), weights=weights, **shaped)
-    data = complete_data(settings, request)
+    if targets is None:
+        weights = fill_weights(settings, weights)
+        known = model.comparison.observe(values)
+    else:
+        known, weights, *_ = arrange(settings, targets, weights)
+        weights = tf.where(tf.math.is_nan(known), zero, weights)
+        known = tf.where(tf.equal(weights, 0), zero, known)
+    weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
+    data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
     point = evaluate(model, parameters, data)
-    result = covariance_of(point.jacobian, at_bounds(point))
+    held = at_bounds(point)
+    result = covariance_of(point.jacobian, held)
+    if targets is not None and not settings.absolute_sigma:
+        loss = point.loss if loss_of_fit is None else loss_of_fit
+        variance = unit_variance(point.jacobian, held, loss, count_data(model, data))
+        result = with_variance(result, variance)
     usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
     usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
@@ -96,7 +104,7 @@ def assignment(
         settings, parameters=parameters, targets=targets, weights=weights
     )
     comparison = settings.model.comparison
-    arranged = arrange(comparison, targets, weights)
+    arranged = arrange(settings, targets, weights)
     targets, weights = arranged.targets, arranged.weights
     if comparison.groups:
         values, _, finite = settings.parameterization.eigensystem(parameters)
@@ -132,7 +140,7 @@ def loss(
         settings, parameters=parameters, targets=targets, weights=weights
     )
     comparison = settings.model.comparison
-    targets, weights, *_ = arrange(comparison, targets, weights)
+    targets, weights, *_ = arrange(settings, targets, weights)
     observed = ~tf.math.is_nan(targets) & tf.constant(comparison.measures)
     # Both branches of `where` must be finite, or the gradient is NaN.
     known = tf.where(observed, targets, tf.zeros_like(targets))
@@ -151,7 +159,7 @@ def loss(
 
 def _fit(settings: Settings, request: Request) -> FitResult:
     """The fit, with the implicit derivative of the answer by targets, weights and priors."""
-    arranged = arrange(settings.model.comparison, request.targets, request.weights)
+    arranged = arrange(settings, request.targets, request.weights)
     request = request._replace(targets=arranged.targets, weights=arranged.weights)
     solve = fit_solutions if settings.solutions > 1 else fit_rows
     result = _differentiable(settings, request, solve)

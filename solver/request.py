@@ -52,13 +52,13 @@ def largest_square_root(dtype: tf.DType) -> float:
 
 
 def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
-    """The shape of each argument, by name; also of `parameters`."""
+    """The shape of each argument, by name; also of `parameters` and `loss`."""
     count = settings.parameterization.num_parameters
     levels = settings.model.comparison.num_targets
     by_level = {"targets": levels, "weights": levels}
     by_parameter = ("parameters", "initial", *BOUNDS, *PRIORS)
     widths = {**by_level, **dict.fromkeys(by_parameter, count)}
-    shapes: dict[str, list[int | None]] = {"tolerance": [None], "max_steps": [None]}
+    shapes: dict[str, list[int | None]] = {"tolerance": [None], "max_steps": [None], "loss": [None]}
     return shapes | {name: [None, width] for name, width in widths.items()}
 
 

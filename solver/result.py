@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from .statistics import Covariance
 from .summary import level_labels, summarize
 
 
@@ -22,6 +23,8 @@ class Context(NamedTuple):
         upper: `[m]`, the level number of each target.
         lower: `[m]`, the level that it is measured from, or -1.
         assign: the level numbers for parameters, targets and weights, where they are not fixed.
+        covariance: the covariance for parameters `[B, p]` and losses `[B]` of this fit, one or
+            several answers for each row.
     """
 
     parameter_names: tuple[str, ...]
@@ -31,6 +34,7 @@ class Context(NamedTuple):
     upper: np.ndarray
     lower: np.ndarray
     assign: Callable[[Any, Any, Any], Any] | None
+    covariance: Callable[[Any, Any], Covariance]
 
 
 class _Fields(NamedTuple):
@@ -77,6 +81,71 @@ class FitResult(_Fields):
         result = FitResult(*self)
         result._context = context
         return result
+
+    def covariance(self) -> Covariance:
+        """How sure the parameters of every row are, and together with which others.
+
+        That of this fit, with what was observed, its weights, bounds and priors: the roots of its
+        diagonal are `standard_errors`. Computed when it is asked for.
+
+        Returns:
+            A `Covariance`, `[B, ...]` or, for several solutions, `[B, S, ...]`; NaN in a row
+            without an answer.
+
+        Raises:
+            ValueError: for a result that comes out of another graph or from a server, which has
+                lost what was observed.
+
+        Example:
+            >>> line = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones([3, 3]), np.eye(3)])
+            >>> fit = SpectralSolver(line).fit([[0.31, 3.42, 6.52]], initial=[[0.3, 0.0]])
+            >>> fit.covariance().correlation[0].numpy().round(2).tolist()
+            [[1.0, -0.82], [-0.82, 1.0]]
+        """
+        context = self._with_names("covariance", "call solver.covariance(parameters, weights)")
+        if self.loss.shape.rank == 1:
+            return context.covariance(self.parameters, self.loss)
+        several = self.loss.shape[1]
+        flat = tf.reshape(self.parameters, [-1, self.parameters.shape[2]])
+        found = context.covariance(flat, tf.reshape(self.loss, [-1]))
+        return Covariance(*(tf.reshape(part, [-1, several, *part.shape[1:]]) for part in found))
+
+    def by_name(
+        self, field: Literal["parameters", "standard_errors"] = "parameters"
+    ) -> dict[str, tf.Tensor]:
+        """The parameters, or their standard errors, by parameter name.
+
+        Such a dict goes where parameters go: into `solver.spectrum`, or as `initial` into `fit`.
+
+        Args:
+            field: which of the two.
+
+        Returns:
+            For each name `[B]`, or `[B, S]` for several solutions.
+
+        Raises:
+            ValueError: for another field, or a result that has lost the names: one that comes out
+                of another graph or from a server.
+
+        Example:
+            >>> SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0]]).by_name()["r0"].numpy().round(9)
+            array([2.])
+        """
+        if field not in ("parameters", "standard_errors"):
+            raise ValueError(
+                f'by_name: field must be "parameters" or "standard_errors", got {field!r}.'
+            )
+        context = self._with_names("by_name", "its columns are in the order of the model's names")
+        table = getattr(self, field)
+        return {name: table[..., place] for place, name in enumerate(context.parameter_names)}
+
+    def _with_names(self, method: str, instead: str) -> Context:
+        if self._context is None:
+            raise ValueError(
+                f"{method}: this result comes out of another graph or from a server and knows its "
+                f"numbers only; {instead}."
+            )
+        return self._context
 
     def summary(self, row: int = 0) -> str:
         """One row for people: parameters with their errors, observed and fitted, the status.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 
-from .checks import check_count, is_number
+from .checks import as_real, check_count, check_sigma, check_weights, is_number
 from .knowledge import Bounds, Priors, check_bounds, check_priors
 from .methods import LevenbergMarquardt, Method
 from .model import Model
+from .names import by_name, check_complete
 from .observations import Levels, Observation
 from .parameterizations import Parameterization
 from .robust import check_loss
@@ -52,6 +54,7 @@ class Settings:
             of the Jacobian.
         survey_tolerance: the same for a start that is only one of several.
         absolute_sigma: how standard errors are scaled.
+        weights: `[m]`, of every row that brings none of its own; None for 1.
         bounds: of every row that brings none of its own; None where there are no bounds.
         priors: of every row that brings none of its own; None where nothing is known.
         solutions: how many distinct answers a row has.
@@ -75,6 +78,7 @@ class Settings:
     gradient_tolerance: float
     survey_tolerance: float
     absolute_sigma: bool
+    weights: np.ndarray | None
     bounds: Bounds | None
     priors: Priors | None
     solutions: int
@@ -97,6 +101,8 @@ def make_settings(
     tolerance: float | None,
     max_steps: int | None,
     absolute_sigma: bool,
+    weights: Any,
+    sigma: Any,
     bounds: Any,
     priors: Any,
     loss: Any,
@@ -146,7 +152,7 @@ def make_settings(
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:
         raise ValueError(f"{owner}: tolerance must be a number of at least 0, got {tolerance!r}.")
-    points = _starting_points(owner, initial, parameterization.num_parameters)
+    points = _starting_points(owner, initial, parameterization.parameter_names)
     if starts is None:  # several solutions need several starts, whatever the user knows
         search = not len(points) or solutions > 1
         starts = max(len(points), method.default_starts) if search else len(points)
@@ -180,6 +186,7 @@ def make_settings(
         gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
         survey_tolerance=_SURVEY_TOLERANCE,
         absolute_sigma=_check_flag(owner, "absolute_sigma", absolute_sigma),
+        weights=_default_weights(owner, weights, sigma, comparison.num_targets),
         bounds=None if bounds is None else check_bounds(owner, bounds, names),
         priors=None if priors is None else check_priors(owner, priors, names),
         solutions=check_count(owner, "solutions", solutions),
@@ -225,10 +232,34 @@ def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DTyp
         )
 
 
-def _starting_points(owner: str, initial: Any, count: int) -> np.ndarray:
+def _default_weights(owner: str, weights: Any, sigma: Any, count: int) -> np.ndarray | None:
+    """The weights `[m]` of rows that bring none of their own; None for 1."""
+    if weights is not None and sigma is not None:
+        raise ValueError(f"{owner}: sigma and weights = 1 / sigma say the same; give one of them.")
+    if sigma is not None:
+        weights = 1.0 / check_sigma(owner, sigma, count)
+    elif weights is None:
+        return None
+    found = check_weights(owner, weights, count)
+    return np.where(np.isnan(found), 1.0, found)
+
+
+def _starting_points(owner: str, initial: Any, names: Sequence[str]) -> np.ndarray:
     """The user's starting points as `[K, p]`; K is 0 when there are none."""
+    count = len(names)
     if initial is None:
         return np.zeros((0, count))
+    named = by_name(initial, names)
+    if named is not None:
+        check_complete(owner, "initial", named, names)
+        columns = [as_real(f"initial: {name}", named[name], tf.float64).numpy() for name in names]
+        try:
+            initial = np.stack(np.broadcast_arrays(*columns), axis=-1)
+        except ValueError as error:
+            raise ValueError(
+                f"{owner}: initial must hold one number for each name, or K for each, got shapes "
+                f"{', '.join(str(list(column.shape)) for column in columns)}."
+            ) from error
     try:
         points = np.atleast_2d(np.asarray(initial, dtype=float))
     except (TypeError, ValueError) as error:

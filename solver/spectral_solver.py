@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from . import checks
@@ -63,6 +63,8 @@ class SpectralSolver(PortableModule):
         tolerance: float | None = None,
         max_steps: int | None = None,
         absolute_sigma: bool = False,
+        weights: Any = None,
+        sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
         loss: str = "linear",
@@ -81,8 +83,9 @@ class SpectralSolver(PortableModule):
             observation: which function of the levels is compared: `Levels()` when None, or
                 `Transitions`, or `Matched`.
             initial: `[p]` or `[K, p]`, where rows start for which `fit` is given no starting
-                point, such as the parameters of a related compound. None leaves the choice to the
-                solver, which proposes starts from the targets.
+                point, such as the parameters of a related compound; or a dict of all parameters by
+                name, each a number or `[K]`. None leaves the choice to the solver, which proposes
+                starts from the targets.
             starts: the most starting points to try in a row that ends without matching its
                 spectrum; the best end is returned. The search ends early when the spectrum is
                 matched, or when twelve starts agree on the best least-squares minimum. When None,
@@ -100,12 +103,17 @@ class SpectralSolver(PortableModule):
                 possible start of a search.
             absolute_sigma: True if weights are 1 / sigma in the unit of the levels, False if only
                 their ratios mean something; as in `scipy.optimize.curve_fit`.
-            bounds: (lower, upper), each a number or `[p]` as in `scipy.optimize.least_squares`, or
-                a dict of (lower, upper) by parameter name. No step leaves them; a parameter that
-                ends at its bound has NaN for its standard error. A start outside moves to a little
-                inside.
-            priors: (mean, sigma), each a number or `[p]`, or a dict of (mean, sigma) by parameter
-                name: Gaussian knowledge of parameters, which counts as one datum each.
+            weights: default for `fit`: 1 / sigma of each target, a number or `[m]` in the order of
+                the columns, 0 to leave one out, NaN and None for 1. All that the solver computes
+                from targets counts them so, exported too.
+            sigma: the same as weights = 1 / sigma.
+            bounds: a tuple (lower, upper), each a number or `[p]` as in
+                `scipy.optimize.least_squares`; a list of p tuples (lower, upper), one for each
+                parameter; or a dict of such tuples by parameter name. None is no bound. No step
+                leaves them; a parameter that ends at its bound has NaN for its standard error. A
+                start outside moves to a little inside.
+            priors: (mean, sigma), in the same forms: Gaussian knowledge of parameters, which counts
+                as one datum each.
             loss: how weighted residuals count, as in `scipy.optimize.least_squares`: "linear"
                 (least squares), "soft_l1", "huber" or "cauchy", which let outlying levels count
                 less. Priors always count as squares.
@@ -132,6 +140,8 @@ class SpectralSolver(PortableModule):
             tolerance,
             max_steps,
             absolute_sigma,
+            weights,
+            sigma,
             bounds,
             priors,
             loss,
@@ -165,6 +175,7 @@ class SpectralSolver(PortableModule):
         tolerance: Any = None,
         max_steps: Any = None,
         *,
+        sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
     ) -> FitResult:
@@ -174,12 +185,16 @@ class SpectralSolver(PortableModule):
             targets: `[B, m]`, the observed levels, one column for each, NaN where it was not
                 observed. The values of levels are put in order; see the observation.
             initial: `[B, p]`, where to start; NaN entries, and None, leave the choice to the
-                solver. A row with a complete starting point is fitted from there only.
-            weights: `[B, m]`, 1 / sigma of each target; 0 leaves it out, NaN and None mean 1.
+                solver. A row with a complete starting point is fitted from there only. Or a dict by
+                parameter name, each a number or `[B]`, NaN for a name that is missing.
+            weights: `[B, m]`, 1 / sigma of each target, or a number or `[m]` for all rows; 0 leaves
+                it out, NaN and None mean the default of the solver.
             tolerance: one number or `[B]`, see `SpectralSolver`; NaN and None mean the default.
             max_steps: one whole number or `[B]`; 0 and None mean the default.
+            sigma: instead of weights: their inverse, in the same forms. It is positive.
             bounds: (lower, upper), `[B, p]` each; NaN entries, and None, mean those of the solver.
-                A number, `[p]` or a dict by parameter name holds for all rows.
+                The forms that the solver takes hold for all rows; in a dict by parameter name each
+                bound is a number or `[B]`.
             priors: (mean, sigma), `[B, p]` each, in the same forms. The answer is differentiable
                 by both.
 
@@ -196,16 +211,20 @@ class SpectralSolver(PortableModule):
             [1, 1]
         """
         targets = self._arguments.targets(targets)
-        if all(x is None for x in (initial, weights, tolerance, max_steps, bounds, priors)):
-            result, weights = self._compiled.fit_targets(targets), tf.ones_like(targets)
+        others = (initial, weights, tolerance, max_steps, sigma, bounds, priors)
+        known, key = self._arguments.knowledge(targets, bounds, priors)
+        if all(x is None for x in others):
+            weights = self._arguments.weights(targets, None)
+            result = self._compiled.fit_targets(targets)
         else:
-            known, key = self._arguments.knowledge(targets, bounds, priors)
-            rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
+            rest = self._arguments.complete(
+                targets, initial, weights, sigma, tolerance, max_steps, *known
+            )
             # Where every row brings its starting point, the graph has no search, and no starts.
             given = self._settings.solutions == 1 and checks.is_complete(rest[0])
             compiled = self._compiled.fit_given if given else self._compiled.fit
             result, weights = compiled[key](targets, *rest), rest[1]
-        return result.with_context(self._context(targets, weights))
+        return result.with_context(self._context(targets, weights, known, key))
 
     def trace(
         self,
@@ -215,6 +234,7 @@ class SpectralSolver(PortableModule):
         tolerance: Any = None,
         max_steps: Any = None,
         *,
+        sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
     ) -> Trace:
@@ -226,6 +246,7 @@ class SpectralSolver(PortableModule):
             weights: `[B, m]`, see `fit`.
             tolerance: one number or `[B]`, see `fit`.
             max_steps: one whole number or `[B]`, see `fit`.
+            sigma: see `fit`.
             bounds: see `fit`.
             priors: see `fit`.
 
@@ -242,7 +263,9 @@ class SpectralSolver(PortableModule):
         """
         targets = self._arguments.targets(targets)
         known, key = self._arguments.knowledge(targets, bounds, priors)
-        rest = self._arguments.complete(targets, initial, weights, tolerance, max_steps, *known)
+        rest = self._arguments.complete(
+            targets, initial, weights, sigma, tolerance, max_steps, *known
+        )
         given = checks.is_complete(rest[0])
         compiled = self._compiled.trace_given if given else self._compiled.trace
         return compiled[key](targets, *rest)
@@ -253,21 +276,24 @@ class SpectralSolver(PortableModule):
         weights: Any = None,
         targets: Any = None,
         *,
+        sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
     ) -> Covariance:
         """How sure parameters are, from the linearized fit at them.
 
-        Weights are taken as 1 / sigma in the unit of the levels. Where they are not, multiply the
-        covariance by `fit.loss / (data - parameters)`, as the standard errors of a fit with
-        `absolute_sigma=False` are.
+        For a fit that was made, `fit.covariance()` knows what was observed. This is for parameters
+        and data of your own: how sure would they be? With weights alone, these are 1 / sigma in the
+        unit of the levels. With targets it is the covariance of a fit to them that ended here,
+        scaled by its residual unless the solver has `absolute_sigma`.
 
         Args:
-            parameters: `[B, p]`, where a fit ended.
-            weights: `[B, m]`, see `fit`; 0 where no level was observed.
-            targets: `[B, m]`, the observed levels, NaN where there is none. Needed with `Matched`
-                and with a robust loss, where what a level counts depends on its residual; else
-                None.
+            parameters: `[B, p]`, or by name.
+            weights: see `fit`; 0 where no level was observed. In the order of the levels if there
+                are no targets.
+            targets: see `fit`. Needed with `Matched` and with a robust loss, where what a level
+                counts depends on its residual.
+            sigma: see `fit`.
             bounds: those that the fit was given; None for those of the solver.
             priors: those that the fit was given; None for those of the solver.
 
@@ -275,41 +301,46 @@ class SpectralSolver(PortableModule):
             A `Covariance`, NaN in a row that is not finite.
 
         Raises:
-            ValueError: for shapes or dtypes that do not fit, or if targets are needed.
+            ValueError: for shapes or dtypes that do not fit, for parameters alone, or if targets
+                are needed.
 
         Example:
             >>> diagonal = Affine(None, [np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
-            >>> found = SpectralSolver(diagonal).covariance([[1.0, 2.0]], weights=[[10.0, 1.0]])
+            >>> found = SpectralSolver(diagonal).covariance([[1.0, 2.0]], weights=[10.0, 1.0])
             >>> found.standard_errors.numpy().round(6).tolist(), found.rank.numpy().tolist()
             ([[0.1, 1.0]], [2])
         """
         parameters = self._arguments.unknowns(parameters)
-        rows = tf.shape(parameters)[0]
+        if targets is None and self.covariance_needs_targets:
+            raise ValueError(
+                "covariance: pass targets; with Matched, or a loss other than linear, what a "
+                "level counts depends on them. For a fit, fit.covariance() knows them."
+            )
+        if targets is None and weights is None and sigma is None:
+            raise ValueError(
+                "covariance: parameters alone do not say what was observed, and how well. For a "
+                "fit call fit.covariance(); else pass weights (1 / sigma of each level, 0 where "
+                "none is observed), or targets."
+            )
+        weights = self._arguments.weights(parameters, weights, sigma)
+        checks.check_same_rows(parameters=parameters, weights=weights)
+        known, key = self._arguments.knowledge(parameters, bounds, priors)
         if targets is None:
-            if self.covariance_needs_targets:
-                raise ValueError(
-                    "covariance: pass targets; with Matched, or a loss other than linear, what a "
-                    "level counts depends on them."
-                )
-            observed = tf.fill([rows, self.num_targets], tf.constant(np.nan, self.dtype))
-        else:
-            observed = self._arguments.targets(targets)
-        if weights is None:
-            weights = tf.ones_like(observed)
-        weights = self._arguments.levels("weights", weights)
-        checks.check_same_rows(parameters=parameters, weights=weights, targets=observed)
-        if targets is not None:
-            weights = tf.where(tf.math.is_nan(observed), tf.zeros_like(weights), weights)
-        known, key = self._arguments.knowledge(observed, bounds, priors)
-        return self._compiled.covariance[key](parameters, weights, observed, *known)
+            return self._compiled.covariance[key](parameters, weights, *known)
+        targets = self._arguments.targets(targets)
+        checks.check_same_rows(parameters=parameters, targets=targets)
+        return self._compiled.covariance_of_data[key](parameters, weights, targets, *known)
 
-    def assignment(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
+    def assignment(
+        self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
+    ) -> tf.Tensor:
         """Which level each target is compared with.
 
         Args:
-            parameters: `[B, p]`, where a fit ended.
+            parameters: `[B, p]`, or by name: where a fit ended.
             targets: `[B, m]`, see `fit`.
-            weights: `[B, m]`, see `fit`.
+            weights: see `fit`.
+            sigma: see `fit`.
 
         Returns:
             `[B, m]`, int32, numbers from 0 through the levels of all members (with `Transitions`
@@ -325,9 +356,7 @@ class SpectralSolver(PortableModule):
         """
         parameters = self._arguments.unknowns(parameters)
         targets = self._arguments.targets(targets)
-        weights = (
-            tf.ones_like(targets) if weights is None else self._arguments.levels("weights", weights)
-        )
+        weights = self._arguments.weights(targets, weights, sigma)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         return self._compiled.assignment(parameters, targets, weights)
 
@@ -335,7 +364,7 @@ class SpectralSolver(PortableModule):
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
 
         Args:
-            parameters: `[B, p]`.
+            parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
 
         Returns:
             `[B, n]`, ascending; NaN in a row whose matrix is not finite.
@@ -353,7 +382,7 @@ class SpectralSolver(PortableModule):
         """The matrix `A(x)`.
 
         Args:
-            parameters: `[B, p]`.
+            parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
 
         Returns:
             `[B, n, n]`, real symmetric or complex Hermitian.
@@ -367,16 +396,19 @@ class SpectralSolver(PortableModule):
         """
         return self._compiled.matrix(self._arguments.unknowns(parameters))
 
-    def loss(self, parameters: Any, targets: Any, weights: Any = None) -> tf.Tensor:
+    def loss(
+        self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
+    ) -> tf.Tensor:
         """The sum of the squared weighted residuals; twice differentiable.
 
         In second derivatives, couplings inside a degenerate level are left out. (Where its targets
         are equal the loss is smooth in them; `Newton` counts them.)
 
         Args:
-            parameters: `[B, p]`.
+            parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
             targets: `[B, m]`, NaN where not observed.
-            weights: `[B, m]`, see `fit`.
+            weights: see `fit`.
+            sigma: see `fit`.
 
         Returns:
             `[B]`.
@@ -392,9 +424,7 @@ class SpectralSolver(PortableModule):
         """
         parameters = self._arguments.unknowns(parameters)
         targets = self._arguments.targets(targets)
-        if weights is None:
-            weights = tf.ones_like(targets)
-        weights = self._arguments.levels("weights", weights)
+        weights = self._arguments.weights(targets, weights, sigma)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         return self._compiled.loss(parameters, targets, weights)
 
@@ -407,8 +437,10 @@ class SpectralSolver(PortableModule):
         """
         return describe(self._settings)
 
-    def _context(self, targets: tf.Tensor, weights: tf.Tensor) -> Context:
-        """What the summary of a result needs besides its numbers."""
+    def _context(
+        self, targets: tf.Tensor, weights: tf.Tensor, known: list[tf.Tensor], key: tuple[bool, bool]
+    ) -> Context:
+        """What the methods of a result need besides its numbers."""
         comparison = self._settings.model.comparison
         return Context(
             parameter_names=self.parameterization.parameter_names,
@@ -418,4 +450,20 @@ class SpectralSolver(PortableModule):
             upper=comparison.upper,
             lower=comparison.lower,
             assign=self.assignment if comparison.groups or comparison.ordered else None,
+            covariance=functools.partial(self._covariance_at, targets, weights, known, key),
         )
+
+    def _covariance_at(
+        self,
+        targets: tf.Tensor,
+        weights: tf.Tensor,
+        known: list[tf.Tensor],
+        key: tuple[bool, bool],
+        parameters: tf.Tensor,
+        loss: tf.Tensor,
+    ) -> Covariance:
+        """The covariance at the ends `[B * S, p]` of a fit, with the loss `[B * S]` there."""
+        data = [
+            tf.repeat(part, self._settings.solutions, axis=0) for part in (targets, weights, *known)
+        ]
+        return self._compiled.covariance_of_fit[key](parameters, data[1], data[0], loss, *data[2:])

@@ -140,6 +140,28 @@ def covariance(jacobian: tf.Tensor, held: tf.Tensor | None) -> Covariance:
     )
 
 
+def with_variance(found: Covariance, variance: tf.Tensor) -> Covariance:
+    """The covariance for weights that hold up to a common factor.
+
+    Args:
+        found: for absolute weights.
+        variance: `[R]`, of unit weight; inf where it is not known.
+    """
+    infinity = tf.constant(np.inf, variance.dtype)
+    nan = tf.constant(np.nan, variance.dtype)
+    known = tf.math.is_finite(variance)
+    factor = tf.where(known, variance, tf.ones_like(variance))
+    full = tf.where(known[:, None, None], found.covariance * factor[:, None, None], nan)
+    lost = ~(known[:, None] & tf.math.is_finite(found.standard_errors))
+    errors = found.standard_errors * tf.sqrt(factor)[:, None]
+    variances = tf.linalg.diag_part(found.covariance) * factor[:, None]
+    at_bound = tf.math.is_nan(found.standard_errors)
+    variances, errors = (
+        tf.where(at_bound, nan, tf.where(lost, infinity, part)) for part in (variances, errors)
+    )
+    return found._replace(covariance=tf.linalg.set_diag(full, variances), standard_errors=errors)
+
+
 def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Standard errors for absolute weights, and `[R]` whether they can be trusted.
 

@@ -48,7 +48,7 @@ class Cause(enum.IntEnum):
 
     Example:
         >>> Cause(4).name, Cause.WEIGHT.message
-        ('WEIGHT', 'a weight is negative, infinite or too large or small to be squared')
+        ('WEIGHT', 'a weight (1 / sigma) is negative, infinite or too large or small to be squared')
     """
 
     NONE = 0
@@ -79,7 +79,7 @@ _CAUSES = {
     Cause.STEP_LIMIT: "max_steps is negative",
     Cause.TOLERANCE: "the tolerance is negative, infinite or too large to be squared",
     Cause.START: "a starting value is infinite or too large to be squared",
-    Cause.WEIGHT: "a weight is negative, infinite or too large or small to be squared",
+    Cause.WEIGHT: "a weight (1 / sigma) is negative, infinite or too large or small to be squared",
     Cause.BOUNDS: "a lower bound is above its upper bound, or no finite value lies between them",
     Cause.PRIOR: "a prior has no finite mean, or a sigma that is not positive or cannot be squared",
     Cause.TARGET: "a target is infinite or too large or small to be squared",

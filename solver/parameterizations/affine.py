@@ -47,7 +47,8 @@ class Affine(Parameterization):
         Args:
             constant: `[n, n]`, A0; None for zero.
             basis: `[p, n, n]`, the B_j; real symmetric, or complex Hermitian (the parameters are
-                real all the same).
+                real all the same). A list may hold sparse matrices of SciPy and operators of QuTiP:
+                whatever has `toarray()`, `full()` or `__array__`.
             parameter_names: one name for each parameter.
             name: name of the module.
 
@@ -208,7 +209,7 @@ def affine_of(form: EntryForm | DenseForm, names: Sequence[str]) -> Affine:
 
 def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarray:
     """Check that the value is finite, of the rank, square and Hermitian, as float64 or complex."""
-    array = np.asarray(value)
+    array = _dense(owner, argument, value, rank)
     shape = "[p, n, n] with p and n at least 1" if rank == 3 else "[n, n]"
     if array.dtype.kind not in "biufc" or array.ndim != rank or array.shape[-1] != array.shape[-2]:
         raise ValueError(
@@ -233,3 +234,22 @@ def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarr
             f"its conjugate transpose by up to {error:.3g}; symmetrize it as (B + B^H) / 2."
         )
     return (array + array.swapaxes(-1, -2).conj()) / 2
+
+
+def _dense(owner: str, argument: str, value: Any, rank: int) -> np.ndarray:
+    """The matrix, or the list of matrices, as one array; also SciPy's sparse ones and QuTiP's."""
+    if rank == 2 or not isinstance(value, (list, tuple)):
+        convert = getattr(value, "toarray", None) or getattr(value, "full", None)
+        try:
+            return np.asarray(convert() if callable(convert) else value)
+        except ValueError as error:
+            raise ValueError(f"{owner}: {argument} must be numbers, [n, n]: {error}") from error
+    parts = [_dense(owner, argument, part, 2) for part in value]
+    for place, part in enumerate(parts):
+        if part.shape != parts[0].shape:
+            size, other = (" x ".join(map(str, x.shape)) or "one number" for x in (parts[0], part))
+            raise ValueError(
+                f"{owner}: {argument} must hold matrices of one size, but the first is {size} and "
+                f"number {place} (from 0) is {other}."
+            )
+    return np.array(parts)

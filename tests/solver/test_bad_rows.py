@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver import FitResult, Nonlinear, SpectralSolver, Status, Toeplitz
+from eigenfit.solver import Cause, FitResult, Nonlinear, SpectralSolver, Status, Toeplitz
 
 from .helpers import as_numpy, assert_same, take
 
@@ -44,6 +44,44 @@ INVALID: dict[str, dict[str, Any]] = {
     "negative tolerance": {"tolerance": -1e-9},
     "infinite tolerance": {"tolerance": INF},
     "negative number of steps": {"max_steps": -1},
+}
+
+# Why, in the same order.
+CAUSES = dict(
+    zip(
+        INVALID,
+        [
+            Cause.NO_LEVEL,
+            Cause.TARGET,
+            Cause.TARGET,
+            Cause.TARGET,
+            Cause.WEIGHT,
+            Cause.WEIGHT,
+            Cause.WEIGHT,
+            Cause.NO_LEVEL,
+            Cause.NO_LEVEL,
+            Cause.TARGET,
+            Cause.WEIGHT,
+            Cause.WEIGHT,
+            Cause.START,
+            Cause.START,
+            Cause.TOLERANCE,
+            Cause.TOLERANCE,
+            Cause.STEP_LIMIT,
+        ],
+        strict=True,
+    )
+)
+
+# The same of bounds and priors of a row.
+KNOWN: dict[str, tuple[dict[str, Any], Cause]] = {
+    "bounds exchanged": ({"bounds": ([1.0] * 4, [0.0] * 4)}, Cause.BOUNDS),
+    "nothing finite between": ({"bounds": ([INF] * 4, [INF] * 4)}, Cause.BOUNDS),
+    "no lower value is finite": ({"bounds": ([-INF] * 4, [-INF] * 4)}, Cause.BOUNDS),
+    "sigma of zero": ({"priors": ([0.0] * 4, [1.0, 0.0, 1.0, 1.0])}, Cause.PRIOR),
+    "negative sigma": ({"priors": ([0.0] * 4, [1.0, 1.0, 1.0, -1.0])}, Cause.PRIOR),
+    "too small sigma": ({"priors": ([0.0] * 4, [1e-200] * 4)}, Cause.PRIOR),
+    "infinite mean": ({"priors": ([0.0, 0.0, INF, 0.0], [1.0] * 4)}, Cause.PRIOR),
 }
 
 
@@ -100,10 +138,45 @@ def test_good_rows_are_untouched_by_every_bad_row_among_them():
 def test_bad_row_is_invalid(what: str):
     result = fit([INVALID[what], {}])
     assert result.status[0] == Status.INVALID_INPUT
+    assert result.cause.tolist() == [CAUSES[what], 0]
     assert result.steps[0] == 0
     assert result.status[1] == Status.CONVERGED
     for name in FLOATS:
         assert np.isnan(getattr(result, name)[0]).all(), name
+
+
+@pytest.mark.parametrize("what", KNOWN)
+def test_bad_knowledge_is_invalid(what: str):
+    """Beside a row with neither bounds nor priors."""
+    given, cause = KNOWN[what]
+    neutral = {"bounds": ([-INF] * 4, [INF] * 4), "priors": ([0.0] * 4, [INF] * 4)}
+    arguments = {
+        name: tuple(
+            np.array(pair) for pair in zip(given.get(name, neutral[name]), good, strict=True)
+        )
+        for name, good in neutral.items()
+    }
+    result = as_numpy(solver().fit([[1.0, 2.0, 4.0, 7.0]] * 2, **arguments))
+    assert result.status.tolist() == [Status.INVALID_INPUT, Status.CONVERGED]
+    assert result.cause.tolist() == [cause, 0]
+
+
+def test_every_cause_has_a_message_of_its_own_that_the_summary_shows():
+    messages = [cause.message for cause in Cause]
+    assert len(set(messages)) == len(messages)
+    assert {*CAUSES.values(), *(cause for _, cause in KNOWN.values())} == set(list(Cause)[1:9])
+    result = solver().fit(**arguments([INVALID["infinite start"], INVALID["negative weight"]]))
+    for row, cause in enumerate((Cause.START, Cause.WEIGHT)):
+        assert result.summary(row).splitlines() == [
+            f"INVALID_INPUT: {Status.INVALID_INPUT.message}",
+            f"cause: {cause.message}",
+        ]
+
+
+def test_the_largest_of_several_causes():
+    both = {**INVALID["negative tolerance"], **INVALID["infinite weight"]}
+    every = {**both, **INVALID["infinite level"], **INVALID["negative number of steps"]}
+    assert fit([both, every]).cause.tolist() == [Cause.WEIGHT, Cause.TARGET]
 
 
 @pytest.mark.parametrize("what", INVALID)

@@ -35,8 +35,8 @@ def slopes_of(x: np.ndarray, basis: np.ndarray = BASIS) -> np.ndarray:
 
 
 @functools.cache
-def solver() -> SpectralSolver:
-    return SpectralSolver(Affine(CONSTANT, BASIS), starts=1)
+def solver(absolute_sigma: bool = False) -> SpectralSolver:
+    return SpectralSolver(Affine(CONSTANT, BASIS), starts=1, absolute_sigma=absolute_sigma)
 
 
 def diagonal(slopes: np.ndarray, **options) -> SpectralSolver:
@@ -47,8 +47,7 @@ def diagonal(slopes: np.ndarray, **options) -> SpectralSolver:
 
 
 def covariance(of: SpectralSolver, x: list[float], weights: np.ndarray | None = None) -> Covariance:
-    rows = None if weights is None else [weights]
-    return take(of.covariance([x], rows), 0)
+    return take(of.covariance([x], 1.0 if weights is None else weights), 0)
 
 
 def test_against_the_inverse_of_the_normal_matrix():
@@ -94,13 +93,18 @@ def test_against_curve_fit(absolute_sigma: bool):
 
 def test_targets_say_what_was_observed():
     gap = np.where(np.arange(7) == 3, np.nan, TARGETS)
-    with_nan = solver().covariance(POINTS[:1], [WEIGHTS], [gap])
-    with_zero = solver().covariance(POINTS[:1], [WEIGHTS * ~np.isnan(gap)])
-    assert_same(with_nan, with_zero)
-    ones = solver().covariance(POINTS[:1])
-    assert_same(solver().covariance(POINTS[:1], np.full((1, 7), np.nan)), ones)
+    with_nan = solver(True).covariance(POINTS[:1], [WEIGHTS], [gap])
+    with_zero = solver(True).covariance(POINTS[:1], WEIGHTS * ~np.isnan(gap))
+    assert_same(with_nan, with_zero, rtol=1e-12)
+    ones = solver(True).covariance(POINTS[:1], sigma=1.0)
+    assert_same(solver(True).covariance(POINTS[:1], np.full((1, 7), np.nan)), ones)
     # What was observed does not matter otherwise: the model is linearized at the parameters.
-    assert_same(solver().covariance(POINTS[:1], targets=[TARGETS]), ones)
+    assert_same(solver(True).covariance(POINTS[:1], targets=[TARGETS]), ones, rtol=1e-12)
+    # Unless the residual sets the scale.
+    scaled = solver().covariance(POINTS[:1], [WEIGHTS], [gap])
+    variance = np.nansum((WEIGHTS * (gap - levels_of(POINTS[0]))) ** 2) / (6 - 3)
+    np.testing.assert_allclose(scaled.covariance, with_nan.covariance * variance, rtol=1e-9)
+    np.testing.assert_array_equal(scaled.correlation, with_nan.correlation)
 
 
 def test_rows_are_independent_and_bad_ones_are_nan():
@@ -123,15 +127,15 @@ def test_rows_are_independent_and_bad_ones_are_nan():
 
 
 def test_zero_rows_one_row_and_unknown_rows():
-    empty = solver().covariance(np.zeros((0, 3)))
+    empty = solver().covariance(np.zeros((0, 3)), 1.0)
     assert empty.covariance.shape == (0, 3, 3)
     assert empty.rank.shape == (0,)
 
     @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float64)], autograph=False)
     def inside(points: tf.Tensor) -> Covariance:
-        return solver().covariance(points)
+        return solver().covariance(points, 1.0)
 
-    assert_same(as_numpy(inside(tf.constant(POINTS))), as_numpy(solver().covariance(POINTS)))
+    assert_same(as_numpy(inside(tf.constant(POINTS))), as_numpy(solver().covariance(POINTS, 1.0)))
     assert inside(tf.zeros([0, 3], tf.float64)).rank.shape == (0,)
 
 
@@ -215,14 +219,15 @@ def test_exact_data_and_no_datum_to_spare():
     """Absolute errors do not ask how well the fit is; estimated ones need a datum to spare."""
     exact = levels_of(SOLUTION)
     fit = solver().fit([exact], initial=[SOLUTION])
-    found = solver().covariance(fit.parameters)
+    found = solver().covariance(fit.parameters, 1.0)
     jacobian = slopes_of(SOLUTION)
     np.testing.assert_allclose(found.covariance[0], np.linalg.inv(jacobian.T @ jacobian), rtol=1e-6)
     assert (fit.standard_errors.numpy() < 1e-8).all()
     few = np.where(np.arange(7) < 3, exact, np.nan)
     fit = solver().fit([few], initial=[SOLUTION])
     assert np.isinf(fit.standard_errors).all()
-    found = take(solver().covariance(fit.parameters, targets=[few]), 0)
+    assert np.isinf(np.diagonal(fit.covariance().covariance[0])).all()
+    found = take(solver(True).covariance(fit.parameters, targets=[few]), 0)
     expected = np.linalg.inv(jacobian[:3].T @ jacobian[:3])
     np.testing.assert_allclose(found.covariance, expected, rtol=1e-6)
     assert found.rank == 3
@@ -231,7 +236,8 @@ def test_exact_data_and_no_datum_to_spare():
 def test_at_a_bound():
     """NaN for what is at the bound; the others as in a fit in which it is held."""
     bounds = ([-np.inf, -0.4, -np.inf], [0.5, np.inf, np.inf])
-    bounded = SpectralSolver(Affine(CONSTANT, BASIS), starts=1, bounds=bounds)
+    model = Affine(CONSTANT, BASIS)
+    bounded = SpectralSolver(model, starts=1, bounds=bounds, absolute_sigma=True)
     points = np.array([[0.5, -0.3, 0.8], [0.4, -0.3, 0.8], [0.5, -0.4, 0.8]])
     found = as_numpy(bounded.covariance(points, [WEIGHTS] * 3, [TARGETS] * 3))
     for row, held in enumerate(([0], [], [0, 1])):
@@ -273,7 +279,7 @@ def test_priors_are_data():
 def test_matched_levels_need_targets():
     """The level that a value belongs to decides what it says."""
     slopes = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 5.0]])
-    matched = diagonal(slopes, observation=Matched(2))
+    matched = diagonal(slopes, observation=Matched(2), absolute_sigma=True)
     with pytest.raises(ValueError, match="covariance: pass targets"):
         matched.covariance([[1.0, 1.0]])
     targets = [[1.1, 21.2], [1.1, 45.5], [np.nan, 44.0]]
@@ -304,7 +310,8 @@ def test_bounds_and_priors_of_one_call():
     bounds, priors = ([0.5, -9.0], [2.0, 9.0]), ([0.0, 1.0], [np.inf, 0.05])
     targets, start = [[1.33, 4.44, 7.48]], [[0.6, 1.0]]
     fit = own.fit(targets, start, bounds=bounds, priors=priors)
-    found = own.covariance(fit.parameters, bounds=bounds, priors=priors)
+    found = own.covariance(fit.parameters, 1.0, bounds=bounds, priors=priors)
+    assert_same(fit.covariance(), found, rtol=1e-12)
     np.testing.assert_allclose(found.standard_errors, fit.standard_errors, rtol=1e-12)
     assert np.isnan(found.standard_errors[0, 0])
 
@@ -344,6 +351,6 @@ def test_standard_errors_at_any_condition(dtype):
 def test_rows_are_independent_to_the_last_bit():
     solver = SpectralSolver(Toeplitz(4))
     x = np.random.default_rng(3).normal(size=(23, 4))
-    together = as_numpy(solver.covariance(x))
+    together = as_numpy(solver.covariance(x, 1.0))
     for row in range(23):
-        assert_same(as_numpy(solver.covariance(x[row : row + 1])), take(together, [row]))
+        assert_same(as_numpy(solver.covariance(x[row : row + 1], 1.0)), take(together, [row]))
