@@ -44,7 +44,8 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     """The signatures for a solver, by name.
 
     Neither REST nor a signature loaded in Python knows default values, so every input must be
-    given: NaN, or 0 for `max_steps`, stands for the default.
+    given: NaN, or 0 for `max_steps`, stands for the default. The default weights of the solver are
+    those of every signature, also where weights are no input.
 
     Args:
         solver: with `p` parameters, `n` levels and `m` targets.
@@ -63,8 +64,9 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
           the loss by the parameters) and eigenvalues.
         - `covariance`: parameters and weights (0 where no level was observed) to the fields of a
           `Covariance`: covariance and correlation `[rows, p, p]`, standard_errors `[rows, p]`,
-          rank (int32) and condition_number `[rows]`. With `Matched` and with a robust loss also
-          targets, for what a level counts depends on them.
+          rank (int32) and condition_number `[rows]`, for these weights as 1 / sigma. With `Matched`
+          and with a robust loss also targets, for what a level counts depends on them: it is then
+          that of a fit to them, see `SpectralSolver.covariance`.
         - `assignment`, with `Matched` only: parameters, targets and weights to assignment
           `[rows, m]` (int32).
 

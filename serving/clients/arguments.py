@@ -21,11 +21,13 @@ _ALLOWED = {"f": "iuf", "i": "iu", "u": "iu", "b": "b", "c": "iufc", "O": "OSU"}
 
 
 def as_array(argument: str, value: Any) -> np.ndarray:
-    """The argument as an array of whatever it holds.
+    """The argument as an array of whatever it holds, NaN where a masked array is masked.
 
     Raises:
         ValueError: if it is ragged.
     """
+    if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
+        return np.where(np.ma.getmaskarray(value), np.nan, value.data)
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -69,6 +71,24 @@ def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.nda
         return array.astype(dtype)
 
 
+def weights_of(sigma: np.ndarray) -> np.ndarray:
+    """The weights 1 / sigma; NaN stays the default of the model.
+
+    Raises:
+        ValueError: for sigmas of all rows that are not positive. Those of one row make that row
+            invalid, as a negative weight does.
+    """
+    sigma = as_dtype("sigma", sigma, np.dtype("float64"))
+    if sigma.ndim < 2 and (sigma <= 0).any():
+        raise ValueError(
+            f"sigma must be positive, got {sigma.tolist()}; to leave a level out, make its target "
+            "NaN or its weight 0."
+        )
+    positive = sigma > 0
+    weights = 1.0 / np.where(positive, sigma, 1.0)
+    return np.where(positive, weights, np.where(np.isnan(sigma), np.nan, -1.0))
+
+
 def check_shape(argument: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
     """The array, if it has the shape of an input.
 
@@ -99,7 +119,8 @@ def row_inputs(
     Args:
         what: the name of the method, for messages.
         signature: what the model takes; every input is `[rows, ...]`.
-        given: arrays by name, the first with the number of rows. One number stands for a column.
+        given: arrays by name, the first with the number of rows. One number stands for a column;
+            weights may be one number, or one for each target.
 
     Returns:
         Every input of the signature: NaN, or 0 for whole numbers, where it was not given.
@@ -118,7 +139,10 @@ def row_inputs(
             inputs[name] = np.full(shape, 0 if dtype.kind in "iu" else np.nan, dtype)
             continue
         array = as_dtype(name, given[name], dtype)
-        if array.ndim == 0 and len(shape) == 1:
+        # One number stands for a column, and what holds for every row for the weights of all.
+        if (array.ndim == 0 and len(shape) == 1) or (
+            name == "weights" and array.ndim < 2 and array.shape in ((), tuple(shape[1:]))
+        ):
             array = np.full(shape, array)
         inputs[name] = check_shape(name, array, info)
     _check_rows({name: inputs[name] for name in given})
@@ -163,12 +187,17 @@ def _check_text(argument: str, array: np.ndarray) -> None:
 def _nan_for_none(array: np.ndarray) -> np.ndarray:
     """The numbers of a list as an array of numbers; anything else stays as it is."""
     entries = array.ravel().tolist()
-    numeric = all(entry is None or isinstance(entry, numbers.Real) for entry in entries)
+    numeric = all(_is_gap(entry) or isinstance(entry, numbers.Real) for entry in entries)
     # A lone None is a value that is missing, not one that was not observed.
     if array.ndim == 0 or not numeric:
         return array
-    filled = [math.nan if entry is None else entry for entry in entries]
+    filled = [math.nan if _is_gap(entry) else entry for entry in entries]
     return np.asarray(filled).reshape(array.shape)
+
+
+def _is_gap(entry: Any) -> bool:
+    """Whether it is None or the NA of pandas."""
+    return entry is None or type(entry).__name__ == "NAType"
 
 
 def _check_names(what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]) -> None:

@@ -43,13 +43,15 @@ class BlockingClient(ClientBase, abc.ABC):
             targets: `[B, m]`, the observed levels; NaN where a level was not observed, or None in
                 a list.
             initial: `[B, p]`, where to start; NaN entries, and None, leave it to the solver.
-            weights: `[B, m]`, 1 / sigma of each level; NaN and None mean 1.
+            weights: `[B, m]`, 1 / sigma of each target, or one number or `[m]` for all rows; NaN
+                and None mean the default of the model.
             tolerance: one number or `[B]`; NaN and None mean the default of the model.
             max_steps: one whole number or `[B]`; 0 and None mean the default of the model, which
                 is also the most it makes.
-            **more: other inputs of the signature `fit`, `[B, p]` each: `lower` and `upper` if the
-                solver was exported with bounds, `prior_mean` and `prior_sigma` if with priors.
-                NaN entries, and None, mean those of the solver.
+            **more: `sigma`, the inverse of `weights`, instead of them; and other inputs of the
+                signature `fit`, `[B, p]` each: `lower` and `upper` if the solver was exported with
+                bounds, `prior_mean` and `prior_sigma` if with priors. NaN entries, and None, mean
+                those of the solver.
 
         Returns:
             A `FitResult` of NumPy arrays in the dtype of the model. A row that cannot be fitted
@@ -93,9 +95,10 @@ class BlockingClient(ClientBase, abc.ABC):
 
         Args:
             parameters: `[B, p]`, where a fit ended.
-            weights: `[B, m]`, 1 / sigma of each level, 0 where none was observed; None means 1.
-            targets: `[B, m]`, the observed levels, NaN where there is none. Models with `Matched`
-                or a robust loss need them.
+            weights: 1 / sigma of each level, in the forms of `fit`; 0 where none was observed.
+            targets: `[B, m]`, the observed levels, NaN where there is none: those have the weight
+                0. They scale nothing, unless the model needs them (`Matched`, a robust loss): then
+                it answers for a fit to them, as `SpectralSolver.covariance` does.
 
         Returns:
             A `Covariance` of NumPy arrays.

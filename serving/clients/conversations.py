@@ -14,7 +14,7 @@ import grpc
 import numpy as np
 
 from .answers import Covariance, FitResult
-from .arguments import as_array, as_dtype, named_inputs, row_inputs
+from .arguments import as_array, as_dtype, named_inputs, row_inputs, weights_of
 from .calls import Call, Conversation, Prediction
 from .errors import ServingError, row_limit
 from .metadata import ModelMetadata, SignatureInfo, VersionStatus
@@ -51,6 +51,12 @@ class Conversations:
         arrays = {name: as_array(name, value) for name, value in _without_none(given)}
         if "targets" not in arrays:
             raise ValueError("fit: targets must be numbers [rows, levels], got None.")
+        if "sigma" in arrays:
+            if "weights" in arrays:
+                raise ValueError(
+                    "fit: sigma and weights = 1 / sigma say the same; give one of them."
+                )
+            arrays["weights"] = weights_of(arrays.pop("sigma"))
         name = "serving_default" if set(arrays) == {"targets"} else "fit"
 
         def prepare(metadata: ModelMetadata) -> _Prepared:
@@ -220,9 +226,14 @@ def _without_none(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _covariance_inputs(
     signature: SignatureInfo, arrays: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Weights 1 where none are given, and 0 where there is no level."""
+    """The weights of the model where none are given, and 0 where there is no level."""
     arrays = dict(arrays)
     targets = arrays.get("targets")
+    if targets is None and "weights" not in arrays and "targets" not in signature.inputs:
+        raise ValueError(
+            "covariance: parameters alone do not say what was observed, and how well; pass weights "
+            "(1 / sigma of each level, 0 where none was observed), or targets."
+        )
     if "targets" not in signature.inputs:
         arrays.pop("targets", None)
     elif targets is None:
@@ -231,8 +242,6 @@ def _covariance_inputs(
         )
     inputs = row_inputs("covariance", signature, arrays)
     weights = inputs["weights"]
-    if "weights" not in arrays:
-        weights = np.ones_like(weights)
     if targets is not None:
         targets = as_dtype("targets", targets, weights.dtype)
         if targets.shape != weights.shape:

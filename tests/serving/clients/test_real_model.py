@@ -92,23 +92,24 @@ def test_every_method(kind, model, solver, targets, rng):
         )
         good = fit.parameters[:2]
         np.testing.assert_array_equal(client.spectrum(good), np.asarray(solver.spectrum(good)))
-        assert_same(kind, client.covariance(good), solver.covariance(good))
-        assert_same(
-            kind,
-            client.covariance(good, weights[:2], targets[:2]),
-            solver.covariance(good, weights[:2], targets[:2]),
-        )
+        assert_same(kind, client.covariance(good, 2.0), solver.covariance(good, 2.0))
+        # Targets say which levels were observed; the exported signature scales by no residual.
+        seen = np.where(np.isnan(targets[:2]), 0.0, weights[:2])
+        sure = solver.covariance(good, seen)
+        assert_same(kind, client.covariance(good, weights[:2], targets[:2]), sure)
+        by_sigma = client.fit(targets, near, sigma=[0.5, None, 2.0])
+        assert_same(kind, by_sigma, solver.fit(targets, near, sigma=[0.5, None, 2.0]))
         assert np.isnan(targets[1, 2])
         with_none = [targets[0].tolist(), [*targets[1, :2].tolist(), None]]
-        assert_same(
-            kind,
-            client.covariance(good, weights[:2], with_none),
-            solver.covariance(good, weights[:2], targets[:2]),
-        )
+        assert_same(kind, client.covariance(good, weights[:2], with_none), sure)
+        masked = np.ma.masked_invalid(targets[:2])
+        assert_same(kind, client.covariance(good, weights[:2], masked), sure)
         matrix = client.predict("matrix", {"parameters": good})["matrix"]
         np.testing.assert_array_equal(matrix, np.asarray(solver.matrix(good)))
-        empty = client.covariance(np.zeros((0, 3)))
-        assert_same(kind, empty, solver.covariance(np.zeros((0, 3))))
+        with pytest.raises(ValueError, match="parameters alone do not say what was observed"):
+            client.covariance(good)
+        empty = client.covariance(np.zeros((0, 3)), 1.0)
+        assert_same(kind, empty, solver.covariance(np.zeros((0, 3)), 1.0))
         assert_same(kind, client.fit(np.zeros((0, 3))), solver.fit(np.zeros((0, 3))))
 
 

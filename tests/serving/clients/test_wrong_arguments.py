@@ -43,6 +43,18 @@ CALLS = {
         lambda client: client.fit(GOOD, weights=np.ones((1, 3))),
         "All arguments must have the same number of rows, but targets has 2",
     ),
+    "one weight too few": (
+        lambda client: client.fit(GOOD, weights=[1.0, 2.0]),
+        "weights must have shape [rows, 3], got [2].",
+    ),
+    "sigma": (
+        lambda client: client.fit(GOOD, sigma=[0.1, 0.0, 0.1]),
+        "sigma must be positive, got [0.1, 0.0, 0.1]; to leave a level out, make its target NaN",
+    ),
+    "sigma and weights": (
+        lambda client: client.fit(GOOD, sigma=0.1, weights=10.0),
+        "fit: sigma and weights = 1 / sigma say the same; give one of them.",
+    ),
     "tolerance": (
         lambda client: client.fit(GOOD, tolerance=[[1e-3]]),
         "tolerance must have shape [rows], got [1, 1].",
