@@ -1,7 +1,14 @@
-"""Resident memory of another process, as Linux reports it."""
+"""Resident memory of a process, as Linux reports it.
+
+`python -m benchmarks.memory Toeplitz 256 [LBFGS]` prints how much a fit of one row, three steps
+from a given start, adds to a process that has imported everything. `Affine` has three dense
+matrices.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 
@@ -24,3 +31,28 @@ def _status(process: int, key: str) -> float:
     text = Path(f"/proc/{process}/status").read_text()
     line = next(line for line in text.splitlines() if line.startswith(key))
     return int(line.split()[1]) / 1024
+
+
+def growth(kind: str, size: int, method: str = "LevenbergMarquardt") -> float:
+    """Mebibytes that one fit adds to this process, at its peak."""
+    import numpy as np  # the other functions look at processes, and need none of it
+
+    from eigenfit import solver
+
+    mine = os.getpid()
+    before = resident(mine)
+    if kind == "Affine":
+        basis = np.random.default_rng(0).normal(size=(3, size, size))
+        basis += basis.swapaxes(1, 2)
+        structure = solver.Affine(None, basis)
+    else:
+        structure = getattr(solver, kind)(size)
+    fitter = solver.SpectralSolver(structure, getattr(solver, method)())
+    start = np.linspace(0.5, 1.5, structure.num_parameters)[None]
+    targets = np.sort(np.random.default_rng(1).normal(size=(1, size)))
+    fitter.fit(targets, initial=start, max_steps=3)
+    return peak(mine) - before
+
+
+if __name__ == "__main__":
+    print(f"{growth(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]):.0f} MiB")

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from .checks import as_real, check_count, check_sigma, check_weights, is_number
 from .knowledge import Bounds, Priors, check_bounds, check_priors
+from .memory import check_memory
 from .methods import LevenbergMarquardt, Method
 from .model import Model
 from .names import by_name, check_complete
@@ -27,6 +28,8 @@ _SURVEY_TOLERANCE = 1e-3
 _CANDIDATES = 16
 # Where several minima are wanted, more choice leads to fewer of them.
 _CANDIDATES_FOR_SOLUTIONS = 8
+# So many numbers their matrices may have together.
+_NUMBERS_OF_CANDIDATES = 2**23
 # Steps of each start of a search, on average, as a share of those from a given start.
 _SEARCH_SHARE = 8
 # Larger pools are hardly quicker: that of 32 x 32 matrices with 8 parameters has a thousand rows.
@@ -144,6 +147,10 @@ def make_settings(
             f"{', '.join(needed)}, got {method!r}."
         )
     dtype = _real_dtype(owner, dtype)
+    candidates = _CANDIDATES if solutions == 1 else _CANDIDATES_FOR_SOLUTIONS
+    matrices = sum(size**2 for size in parameterization.level_counts)
+    candidates = max(1, min(candidates, _NUMBERS_OF_CANDIDATES // matrices))
+    check_memory(owner, parameterization, comparison.num_targets, candidates, dtype)
     _check_matrix(owner, parameterization, dtype)
     prepare = getattr(method, "for_model", None)
     if callable(prepare):
@@ -182,7 +189,7 @@ def make_settings(
         steps_of_a_start=max(1, method.default_max_steps // _SEARCH_SHARE),
         starts=starts,
         initial=points,
-        candidates=_CANDIDATES if solutions == 1 else _CANDIDATES_FOR_SOLUTIONS,
+        candidates=candidates,
         gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
         survey_tolerance=_SURVEY_TOLERANCE,
         absolute_sigma=_check_flag(owner, "absolute_sigma", absolute_sigma),
@@ -275,7 +282,7 @@ def _starting_points(owner: str, initial: Any, names: Sequence[str]) -> np.ndarr
 
 
 def _pool_rows(parameterization: Parameterization, levels: int) -> int:
-    """How many rows keep the largest tensors of a step within `_POOL_BYTES`."""
+    """How many rows keep the largest tensors of a step within `_POOL_BYTES`; at least one."""
     size, count = parameterization.size, parameterization.num_parameters
-    numbers = size * size * (4 + count) + 4 * levels * count
-    return int(np.clip(_POOL_BYTES // (8 * numbers), 16, 4096))
+    numbers = 4 * size * size + parameterization.numbers_of_slopes + 4 * levels * count
+    return int(np.clip(_POOL_BYTES // (8 * numbers), 1, 4096))

@@ -13,6 +13,7 @@ from ..eigen import largest_entry
 from .base import Parameterization
 from .dense_form import DenseForm
 from .entry_form import EntryForm
+from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors
 from .projected_starts import projected_starts
@@ -80,14 +81,14 @@ class Affine(Parameterization):
         )
 
     def _take_form(
-        self, form: EntryForm | DenseForm, parameter_names: Sequence[str] | None, name: str | None
+        self, form: Form, parameter_names: Sequence[str] | None, name: str | None
     ) -> None:
         """Finish the construction; structured subclasses enter here, without a dense basis."""
         super().__init__(len(form.constant), len(form.norms), parameter_names, name)
         self._form = form
 
     @property
-    def form(self) -> EntryForm | DenseForm:
+    def form(self) -> Form:
         """The matrices in the form that is fastest for them."""
         return self._form
 
@@ -105,6 +106,16 @@ class Affine(Parameterization):
     def parameter_scales(self) -> np.ndarray:
         """`[p]`, the Frobenius norms of the B_j."""
         return self._form.norms
+
+    @property
+    def numbers_of_slopes(self) -> int:
+        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        return self._form.numbers_of_slopes
+
+    @property
+    def held_numbers(self) -> int:
+        """How many numbers its matrices are, which do not depend on the parameters."""
+        return self._form.held_numbers
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""
@@ -144,11 +155,10 @@ class Affine(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices B_j, `[1, p, n, n]`, the same for every row."""
-        basis = self.basis
-        if not np.iscomplexobj(basis):
-            return tf.constant(basis, parameters.dtype)[None]
         single = parameters.dtype == tf.float32
-        return tf.constant(basis, tf.complex64 if single else tf.complex128)[None]
+        complex_dtype = tf.complex64 if single else tf.complex128
+        is_complex = np.iscomplexobj(self.constant)
+        return self._form.derivatives(complex_dtype if is_complex else parameters.dtype)
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """The derivatives of the levels, for vectors of the whole matrix too, `[B, n, c]`.
@@ -172,7 +182,7 @@ class Affine(Parameterization):
         """See `Parameterization.level_curvature`; for vectors of the whole matrix too."""
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_curvature(eigenvalues, eigenvectors, weights, meeting)
-        return super().level_curvature(parameters, eigenvalues, eigenvectors, weights, meeting)
+        return self._form.level_curvature(eigenvalues, eigenvectors, weights, meeting)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
         """None: A(x) is affine."""
@@ -200,7 +210,7 @@ def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Ten
     return tf.where(finite[:, None], parameters, 0.0), finite
 
 
-def affine_of(form: EntryForm | DenseForm, names: Sequence[str]) -> Affine:
+def affine_of(form: Form, names: Sequence[str]) -> Affine:
     """An affine matrix in this form, where parameters may be without effect, unlike in `Affine`."""
     parameterization = Affine.__new__(Affine)
     parameterization._take_form(form, names, None)

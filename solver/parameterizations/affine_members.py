@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import eigenvalues
+from ..held import held
 from .affine import Affine, finite_parameters
 from .affine_stack import AffineStack
-from .dense_form import DenseForm
-from .entry_form import EntryForm
+from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors
 from .split import Split, blocks_of
@@ -33,13 +33,13 @@ class AffineMembers:
     """
 
     places: tuple[int, ...]
-    forms: tuple[DenseForm | EntryForm, ...]
+    forms: tuple[Form, ...]
     split: Split
 
     @classmethod
     def of(cls, members: Sequence[tuple[int, Affine]]) -> list[AffineMembers]:
         """The members, given with their numbers, in groups of what goes together."""
-        groups: dict[object, list[tuple[int, DenseForm | EntryForm, list]]] = {}
+        groups: dict[object, list[tuple[int, Form, list]]] = {}
         for place, member in members:
             blocks = blocks_of(member.form)
             sizes = tuple(len(block.constant) for block in blocks)
@@ -73,11 +73,14 @@ class AffineMembers:
 
     def derivatives(self, parameters: tf.Tensor) -> list[tf.Tensor]:
         """`[1, p, k, n, n]`, the matrices B_j of all members."""
-        bases = np.stack([form.basis for form in self.forms], axis=1)[None]
         dtype = parameters.dtype
-        if np.iscomplexobj(bases):
+        if np.iscomplexobj(self.forms[0].constant):
             dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
-        return [tf.constant(bases, dtype)]
+
+        def bases() -> np.ndarray:
+            return np.stack([form.basis for form in self.forms], axis=1)[None]
+
+        return [held(self, "derivatives", dtype, bases)]
 
     def level_jacobian(self, parameters: tf.Tensor, vectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels, `[B, k n, p]`."""

@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from ..eigen import hermitian_transpose
+from ..held import held, is_large
 from ..products import sum_of_rows, sum_over_second
 from .common_terms import CommonTerms
-from .dense_form import DenseForm, as_real, combine, real_parts
-from .entry_form import EntryForm
-from .level_curvature import coupled_curvature, curvature_of_couplings
+from .dense_form import as_real, combine, real_parts
+from .forms import Form, may_be_written_out
+from .level_curvature import curvature_of_couplings
 from .meeting import Meeting
 from .squares_form import SquaresForm
 from .symmetry import first_images
@@ -22,6 +23,8 @@ from .symmetry import first_images
 # Larger matrices have one product for all rows, each by itself, if there are few of them.
 _LARGEST_TOGETHER = 8
 _FEW = 4
+# So many couplings of one row are held at a time; more are computed level by level.
+_MOST_COUPLINGS = 2**22
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,13 +39,15 @@ class AffineStack:
         copies: `[k]`, for each matrix the number of its form.
     """
 
-    forms: tuple[DenseForm | EntryForm, ...]
+    forms: tuple[Form, ...]
     copies: tuple[int, ...]
 
     @classmethod
-    def of(cls, forms: Iterable[DenseForm | EntryForm]) -> AffineStack:
+    def of(cls, forms: Iterable[Form]) -> AffineStack:
         """The stack of these matrices, all of one size."""
         forms = tuple(forms)
+        if not may_be_written_out(forms):
+            return cls(forms, tuple(range(len(forms))))
         matrices = [np.concatenate([form.constant[None], form.basis]) for form in forms]
         first = first_images(matrices)
         different = sorted(set(first))
@@ -77,12 +82,14 @@ class AffineStack:
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The different matrices, `[B, u, m, m]`."""
+        if self._common is None and not self._together:
+            return tf.stack([form.matrix(parameters) for form in self.forms], axis=1)
         constants = np.stack([form.constant for form in self.forms])
         if self._common is None:
-            return combine(parameters, constants, self._bases.swapaxes(0, 1))
+            return self._combined(parameters, constants)
         matrix = self._common.matrix(parameters)
         if constants.any():
-            return matrix + tf.constant(constants, matrix.dtype)
+            return matrix + held(self, "constants", matrix.dtype, constants)
         missing = len(self.forms) - matrix.shape[1]  # all are the same
         return tf.repeat(matrix, 1 + missing, axis=1) if missing else matrix
 
@@ -104,7 +111,7 @@ class AffineStack:
         by_level, levels = tf.linalg.matrix_transpose(vectors), len(self.forms) * length
         if self._common is not None:
             return self._common.slopes(tf.reshape(by_level, [-1, levels, length]))
-        if not _are_multiplied_together(self.forms, length):
+        if not self._together:
             slopes = [form.slopes(by_level[:, place]) for place, form in enumerate(self.forms)]
             return tf.concat(slopes, axis=1)
         squares = [form for form in self.forms if isinstance(form, SquaresForm)]
@@ -113,13 +120,17 @@ class AffineStack:
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
             overlaps = tf.matmul(by_level, tf.constant(waves, vectors.dtype))
             return tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
-        by_level, bases = real_parts(by_level), self._bases
-        if vectors.dtype.is_complex:
-            bases = np.stack([as_real(basis) for basis in bases])
-            length *= 2
-        side_by_side = bases.transpose(0, 2, 3, 1).reshape(len(bases), length, -1)
-        products = tf.matmul(by_level, tf.constant(side_by_side, by_level.dtype))
-        products = tf.reshape(products, [-1, levels, length, bases.shape[1]])
+        by_level = real_parts(by_level)
+        length, count = by_level.shape[-1], len(self.forms[0].norms)
+
+        def side_by_side() -> np.ndarray:
+            bases = self._bases
+            if vectors.dtype.is_complex:
+                bases = np.stack([as_real(basis) for basis in bases])
+            return bases.transpose(0, 2, 3, 1).reshape(len(bases), length, -1)
+
+        beside = held(self, "of slopes", by_level.dtype, side_by_side)
+        products = tf.reshape(tf.matmul(by_level, beside), [-1, levels, length, count])
         return sum_of_rows(tf.reshape(by_level, [-1, levels, length]), products)
 
     def level_curvature(
@@ -135,13 +146,15 @@ class AffineStack:
         """
         size = vectors.shape[-1]
         vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
-        if self._common is None and not _are_multiplied_together(self.copies, size):
+        count = len(self.forms[0].norms)
+        couplings = len(self.copies) * count * size**2
+        one_by_one = self._common is None and not _are_multiplied_together(self.copies, size)
+        if one_by_one or couplings > _MOST_COUPLINGS or not may_be_written_out(self.forms):
             parts = []
             for place, number in enumerate(self.copies):
                 span = slice(place * size, (place + 1) * size)
                 parts.append(
-                    coupled_curvature(
-                        tf.constant(self.forms[number].basis, vectors.dtype)[None],
+                    self.forms[number].level_curvature(
                         values[:, span],
                         vectors[:, place],
                         weights[:, span],
@@ -150,7 +163,6 @@ class AffineStack:
                 )
             return tf.add_n(parts)
         half = self._half_couplings(hermitian_transpose(vectors))
-        count = half.shape[-2]
 
         def apart(field: tf.Tensor) -> tf.Tensor:
             """Each matrix as a row of its own."""
@@ -171,10 +183,29 @@ class AffineStack:
         number, size = len(self.copies), adjoint.shape[-1]
         if self._common is not None:
             return self._common.half_couplings(adjoint, np.array(self.copies))
-        bases = self._bases[list(self.copies)]
-        side_by_side = bases.transpose(0, 2, 1, 3).reshape(number, size, -1)
-        half = tf.matmul(adjoint, tf.constant(side_by_side, adjoint.dtype))
-        return tf.reshape(half, [-1, number, size, bases.shape[1], size])
+
+        def side_by_side() -> np.ndarray:
+            bases = self._bases[list(self.copies)]
+            return bases.transpose(0, 2, 1, 3).reshape(number, size, -1)
+
+        half = tf.matmul(adjoint, held(self, "of couplings", adjoint.dtype, side_by_side))
+        return tf.reshape(half, [-1, number, size, len(self.forms[0].norms), size])
+
+    def _combined(self, parameters: tf.Tensor, constants: np.ndarray) -> tf.Tensor:
+        """`A0 + sum_j x_j B_j` with the own matrices of each, `[B, u, m, m]`."""
+        bases = self._bases
+        if not is_large(bases.size):
+            return combine(parameters, constants, bases.swapaxes(0, 1))
+        parts = []
+        for name in ("real", "imag")[: 2 if np.iscomplexobj(bases) else 1]:
+            part_of = getattr(np, name)
+            by_entry = np.moveaxis(part_of(bases), 1, -1).reshape(-1, bases.shape[1])
+            # Row by row, as in `combine`.
+            by_entry = held(self, f"entries, {name}", parameters.dtype, by_entry)
+            part = tf.linalg.matvec(by_entry, parameters)
+            part += held(self, f"constants, {name}", part.dtype, part_of(constants).reshape(-1))
+            parts.append(tf.reshape(part, [-1, *constants.shape]))
+        return tf.complex(*parts) if len(parts) == 2 else parts[0]
 
     @property
     def _has_copies(self) -> bool:
@@ -183,6 +214,12 @@ class AffineStack:
     @functools.cached_property
     def _common(self) -> CommonTerms | None:
         return CommonTerms.of(self.forms)
+
+    @property
+    def _together(self) -> bool:
+        """Whether there is one batch of products for the different matrices."""
+        alike = _are_multiplied_together(self.forms, self.forms[0].size)
+        return alike and may_be_written_out(self.forms)
 
     @property
     def _bases(self) -> np.ndarray:

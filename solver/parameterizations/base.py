@@ -86,6 +86,16 @@ class Parameterization(PortableModule):
         return np.zeros(self.num_parameters)
 
     @property
+    def numbers_of_slopes(self) -> int:
+        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        return self.size**2 * self.num_parameters
+
+    @property
+    def held_numbers(self) -> int:
+        """How many numbers its matrices are, which do not depend on the parameters."""
+        return 0
+
+    @property
     def level_counts(self) -> tuple[int, ...]:
         """How many levels each member has: one number, except for a `Family`."""
         return (self.size,)

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..held import held
 from ..products import matmul_shared
 from .dense_form import DenseForm
+from .entries import Entries
 from .entry_form import EntryForm
+from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry import scales_of
 
@@ -32,18 +35,20 @@ class CommonTerms:
         count: `p`, how many parameters there are.
     """
 
-    form: EntryForm | DenseForm
+    form: Form
     owner: np.ndarray
     factors: np.ndarray
     count: int
 
     @classmethod
-    def of(cls, forms: Sequence[EntryForm | DenseForm]) -> CommonTerms | None:
+    def of(cls, forms: Sequence[Form]) -> CommonTerms | None:
         """The common matrices of several members; None where each member has its own."""
         if len(forms) == 1:
             return None
         found = _of_entries(forms)
-        return _of_matrices(forms) if found is None else found
+        if found is not None:
+            return found
+        return _of_matrices(forms) if may_be_written_out(forms) else None
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """`[B, k, n, n]` for parameters `[B, p]`; `[B, 1, n, n]` where members do not differ."""
@@ -82,10 +87,12 @@ class CommonTerms:
             `[B, c, n, p, n]`.
         """
         number, size, terms = len(members), adjoint.shape[-1], len(self.owner)
-        side_by_side = tf.constant(
-            self.form.basis.transpose(1, 0, 2).reshape(size, terms * size), adjoint.dtype
-        )
-        half = matmul_shared(tf.reshape(adjoint, [-1, number * size, size]), side_by_side)
+
+        def side_by_side() -> np.ndarray:
+            return self.form.basis.transpose(1, 0, 2).reshape(size, terms * size)
+
+        beside = held(self, "side by side", adjoint.dtype, side_by_side)
+        half = matmul_shared(tf.reshape(adjoint, [-1, number * size, size]), beside)
         half = tf.reshape(half, [-1, number, size, terms, size])
         if not self._is_same:
             half *= tf.constant(self.factors[members][:, None, :, None], half.dtype)
@@ -110,7 +117,7 @@ class CommonTerms:
         return np.eye(self.count)[self.owner]
 
 
-def _of_entries(forms: Sequence[EntryForm | DenseForm]) -> CommonTerms | None:
+def _of_entries(forms: Sequence[Form]) -> CommonTerms | None:
     """Where each parameter moves the same entry of all members."""
     entries = [form for form in forms if isinstance(form, EntryForm)]
     first = entries[0] if len(entries) == len(forms) else None
@@ -125,7 +132,7 @@ def _of_entries(forms: Sequence[EntryForm | DenseForm]) -> CommonTerms | None:
     return CommonTerms(_without_constant(first), np.arange(count), factors, count)
 
 
-def _of_matrices(forms: Sequence[EntryForm | DenseForm]) -> CommonTerms | None:
+def _of_matrices(forms: Sequence[Form]) -> CommonTerms | None:
     """Each parameter has one matrix, or a few, of which those of the members are multiples."""
     bases = [form.basis for form in forms]
     count = len(bases[0])
@@ -164,11 +171,11 @@ def _multiples(matrices: np.ndarray, one: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _lent(
-    forms: Sequence[EntryForm | DenseForm],
+    forms: Sequence[Form],
     bases: list[np.ndarray],
     owner: np.ndarray,
     lenders: list[int],
-) -> DenseForm:
+) -> DenseForm | SquaresForm:
     """The form of the matrices that members lend, each that of its parameter."""
     pairs = list(zip(lenders, owner, strict=True))
     basis = np.stack([bases[lender][parameter] for lender, parameter in pairs])
@@ -177,8 +184,11 @@ def _lent(
     if waves is None or any(not np.array_equal(form.vectors, waves) for form in squares):
         return DenseForm(np.zeros_like(bases[0][0]), basis)
     columns = [squares[lender].coefficients[:, parameter] for lender, parameter in pairs]
-    return SquaresForm.of(waves, np.stack(columns, axis=1), basis)
+    entries = Entries.of_several(
+        [(squares[lender].entries, parameter) for lender, parameter in pairs]
+    )
+    return SquaresForm(np.zeros_like(bases[0][0]), entries, waves, np.stack(columns, axis=1))
 
 
-def _without_constant(form: EntryForm | DenseForm) -> EntryForm | DenseForm:
+def _without_constant(form: Form) -> Form:
     return dataclasses.replace(form, constant=np.zeros_like(form.constant))

@@ -60,6 +60,16 @@ class Reduced(Parameterization):
         return np.abs(self.map).T @ self.inner.parameter_scales
 
     @property
+    def numbers_of_slopes(self) -> int:
+        """That of the inner parameterization; see `Parameterization.numbers_of_slopes`."""
+        return self.inner.numbers_of_slopes
+
+    @property
+    def held_numbers(self) -> int:
+        """That of the inner parameterization; see `Parameterization.held_numbers`."""
+        return self.inner.held_numbers
+
+    @property
     def level_counts(self) -> tuple[int, ...]:
         """How many levels each member has."""
         return self.inner.level_counts
@@ -335,22 +345,32 @@ def _reduce(
         map_[place[name], column] = 1.0
     for name, (other, factor) in ties.items():
         map_[place[name], keep.index(other)] = factor
-    if isinstance(inner, Affine) and inner.num_parameters * inner.size**2 <= _MOST_NUMBERS:
-        # Affine again, with exact scales and the better starting points of affine structures.
-        written_out = inner.basis
-        constant = inner.constant + np.tensordot(offset, written_out, 1)
-        basis = np.tensordot(map_.T, written_out, 1)
-        for name, matrix in zip(keep, basis, strict=True):
-            if not matrix.any():
-                raise ValueError(
-                    f"with_tied: the ties leave {name!r} without any effect on the matrix; check "
-                    "the factors, or fix it."
-                )
-        reduced = Affine(constant, basis, keep)
-        if isinstance(inner.form, SquaresForm) and isinstance(reduced.form, DenseForm):
-            return affine_of(inner.form.mapped(map_, offset), keep)
-        return reduced
-    return Reduced(inner, map_, offset, tuple(keep))
+    if not isinstance(inner, Affine):
+        return Reduced(inner, map_, offset, tuple(keep))
+    # Affine again, with exact scales and the better starting points of affine structures.
+    if inner.num_parameters * inner.size**2 > _MOST_NUMBERS:
+        if not isinstance(inner.form, SquaresForm):
+            return Reduced(inner, map_, offset, tuple(keep))
+        form = inner.form.mapped(map_, offset)
+        _check_effects(keep, form.norms)
+        return affine_of(form, keep)
+    written_out = inner.basis
+    constant = inner.constant + np.tensordot(offset, written_out, 1)
+    basis = np.tensordot(map_.T, written_out, 1)
+    _check_effects(keep, basis.any(axis=(1, 2)))
+    reduced = Affine(constant, basis, keep)
+    if isinstance(inner.form, SquaresForm) and isinstance(reduced.form, DenseForm):
+        return affine_of(inner.form.mapped(map_, offset), keep)
+    return reduced
+
+
+def _check_effects(names: list[str], effects: np.ndarray) -> None:
+    for name, effect in zip(names, effects, strict=True):
+        if not effect:
+            raise ValueError(
+                f"with_tied: the ties leave {name!r} without any effect on the matrix; check "
+                "the factors, or fix it."
+            )
 
 
 def _check_single(what: str, inner: Parameterization) -> None:

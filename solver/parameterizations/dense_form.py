@@ -8,7 +8,10 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from ..products import matmul_shared, sum_of_rows
+from ..held import held, is_large
+from ..products import matmul_rows, matmul_shared, sum_of_rows
+from .level_curvature import Coupler, curvature_of_form
+from .meeting import Meeting
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,13 +71,57 @@ class DenseForm:
 
     def project(self, overlaps: np.ndarray) -> np.ndarray:
         """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
-        # In units of the norms, so that small basis matrices are not taken for zero.
-        units = np.outer(self.norms, self.norms)
-        return np.tensordot(np.linalg.pinv(self.gram / units, hermitian=True) / units, overlaps, 1)
+        return project_dense(self.gram, self.norms, overlaps)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
-        return combine(parameters, self.constant, self.basis)
+        if not is_large(self.basis.size):
+            return combine(parameters, self.constant, self.basis)
+        dtype, size = parameters.dtype, self.size
+        parts = []
+        # Row by row, as in `combine`.
+        for name, place in (("real", 0), ("imag", size))[: 2 if self.is_complex else 1]:
+            columns = self._side_by_side(dtype)[place : place + size, :size]
+            part = tf.linalg.matvec(tf.reshape(columns, [size * size, -1]), parameters)
+            if self.constant.any():
+                given = getattr(np, name)(self.constant).reshape(-1)
+                part += held(self, f"constant {name}", dtype, given)
+            parts.append(tf.reshape(part, [-1, size, size]))
+        return tf.complex(*parts) if self.is_complex else parts[0]
+
+    def derivatives(self, dtype: tf.DType) -> tf.Tensor:
+        """The B_j, `[1, p, n, n]`, in the dtype of eigenvectors."""
+        if not is_large(self.basis.size):
+            return tf.constant(self.basis, dtype)[None]
+        size = self.size
+        matrices = self._side_by_side(dtype.real_dtype)[:, :size]
+        real = matrices[:size]
+        found = tf.complex(real, matrices[size:]) if self.is_complex else real
+        return tf.cast(tf.transpose(found, [2, 0, 1]), dtype)[None]
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether the matrices are complex."""
+        return np.iscomplexobj(self.basis)
+
+    @property
+    def numbers_of_slopes(self) -> int:
+        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        return self.basis.size * (2 if self.is_complex else 1)
+
+    @property
+    def held_numbers(self) -> int:
+        """How many numbers the matrices are, in NumPy and as they are held for graphs."""
+        return self.basis.size * (6 if self.is_complex else 2)
+
+    def _side_by_side(self, dtype: tf.DType) -> tf.Tensor:
+        """`[n, n, p]`; `[2 n, 2 n, p]` where complex, see `as_real`."""
+
+        def make() -> np.ndarray:
+            basis = as_real(self.basis) if self.is_complex else self.basis
+            return basis.transpose(1, 2, 0)
+
+        return held(self, "side by side", dtype, make)
 
     def restricted(self, columns: np.ndarray) -> DenseForm:
         """The form within a subspace, given by orthogonal columns `[n, k]` of integers."""
@@ -93,12 +140,45 @@ class DenseForm:
         One product `[B * c, n] @ [n, n * p]` gives `v_k^H B_j` for every level and parameter; a
         second one, level by level, contracts with `v_k`.
         """
-        basis = as_real(self.basis) if by_level.dtype.is_complex else self.basis
+        if by_level.dtype.is_complex and not self.is_complex:
+            # Vectors of a sum with complex matrices: of real ones each part counts by itself.
+            return self.slopes(tf.math.real(by_level)) + self.slopes(tf.math.imag(by_level))
         by_level = real_parts(by_level)
-        count, size, _ = basis.shape
-        products = matmul_shared(by_level, basis.transpose(1, 2, 0).reshape(size, size * count))
+        basis = self._side_by_side(by_level.dtype)
+        size, _, count = basis.shape
+        products = matmul_shared(by_level, tf.reshape(basis, [size, size * count]))
         products = tf.reshape(products, [-1, by_level.shape[1], size, count])
         return sum_of_rows(by_level, products)
+
+    def level_curvature(
+        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
+    ) -> tf.Tensor:
+        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `curvature_of_form`."""
+        return curvature_of_form(self, values, vectors, weights, meeting)
+
+    def coupler(self, vectors: tf.Tensor) -> Coupler:
+        """The couplings `v_k^H B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
+        size, count = self.size, len(self.norms)
+        # The matrices one beside the other.
+        beside = tf.reshape(
+            tf.transpose(self.derivatives(vectors.dtype)[0], [1, 0, 2]), [size, count * size]
+        )
+
+        def couplings(by_level: tf.Tensor) -> tf.Tensor:
+            half = tf.reshape(matmul_shared(by_level, beside), [-1, by_level.shape[1], count, size])
+            half = tf.reshape(tf.transpose(half, [0, 2, 1, 3]), [-1, count * half.shape[1], size])
+            return tf.reshape(
+                matmul_rows(half, vectors), [-1, count, by_level.shape[1], vectors.shape[2]]
+            )
+
+        return couplings
+
+
+def project_dense(gram: np.ndarray, norms: np.ndarray, overlaps: np.ndarray) -> np.ndarray:
+    """Coordinates of the nearest member from inner products `[p, p]` and overlaps `[p, ...]`."""
+    # In units of the norms, so that small basis matrices are not taken for zero.
+    units = np.outer(norms, norms)
+    return np.tensordot(np.linalg.pinv(gram / units, hermitian=True) / units, overlaps, 1)
 
 
 def _flat_reals(matrices: np.ndarray) -> np.ndarray:

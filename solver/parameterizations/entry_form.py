@@ -12,7 +12,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ..held import held
 from ..products import pick_columns
+from .level_curvature import Coupler, curvature_of_form
+from .meeting import Meeting
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -133,18 +136,34 @@ class EntryForm:
         size, count = len(constant), len(self.rows)
         source = np.full((size, size), count)
         factor = np.zeros((size, size))
-        for index in np.flatnonzero(chosen):
-            a, b = self.rows[index], self.columns[index]
-            source[a, b] = source[b, a] = index
-            factor[b, a] = mirror_sign * factors[index]
-            factor[a, b] = factors[index]
-        padded = tf.pad(parameters, [[0, 0], [0, 1]])
-        entries = tf.gather(padded, tf.constant(source.reshape(-1), tf.int32), axis=1)
+        index = np.flatnonzero(chosen)
+        a, b = self.rows[index], self.columns[index]
+        source[a, b] = source[b, a] = index
+        factor[b, a] = mirror_sign * factors[index]
+        factor[a, b] = factors[index]
+        padded, dtype = tf.pad(parameters, [[0, 0], [0, 1]]), parameters.dtype
+        part = "imaginary" if mirror_sign < 0 else "real"
+        source_held = held(self, f"{part} source", tf.int32, source.reshape(-1))
+        entries = tf.gather(padded, source_held, axis=1)
         if (factor[source < count] != 1.0).any():
-            entries *= tf.constant(factor.reshape(-1), parameters.dtype)
+            entries *= held(self, f"{part} factor", dtype, factor.reshape(-1))
         if constant.any():
-            entries += tf.constant(constant.reshape(-1), parameters.dtype)
+            entries += held(self, f"{part} constant", dtype, constant.reshape(-1))
         return entries
+
+    def derivatives(self, dtype: tf.DType) -> tf.Tensor:
+        """The B_j, `[1, p, n, n]`."""
+        return held(self, "derivatives", dtype, lambda: self.basis[None])
+
+    @property
+    def numbers_of_slopes(self) -> int:
+        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        return 3 * self.size * len(self.rows)
+
+    @property
+    def held_numbers(self) -> int:
+        """How many numbers the matrices are, in NumPy and as they are held for graphs."""
+        return 4 * self.constant.size
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
         """`d lambda_k / dx_j` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`."""
@@ -154,3 +173,28 @@ class EntryForm:
         if not by_level.dtype.is_complex:
             return left * right
         return tf.math.real(tf.math.conj(left) * right)
+
+    def level_curvature(
+        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
+    ) -> tf.Tensor:
+        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `curvature_of_form`."""
+        return curvature_of_form(self, values, vectors, weights, meeting)
+
+    def coupler(self, vectors: tf.Tensor) -> Coupler:
+        """The couplings `v_k^H B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
+        dtype = vectors.dtype
+        rows, columns = (tf.constant(index, tf.int32) for index in (self.rows, self.columns))
+        # On the diagonal both halves are the same entry.
+        half = np.where(self.rows == self.columns, 0.5, 1.0)
+        above = tf.constant(half * self.factors, dtype)[:, None, None]
+        below = tf.constant(half * self.factors.conj(), dtype)[:, None, None]
+        of_rows = tf.gather(vectors, rows, axis=1)[:, :, None]
+        of_columns = tf.gather(vectors, columns, axis=1)[:, :, None]
+
+        def couplings(by_level: tf.Tensor) -> tf.Tensor:
+            turned = tf.linalg.matrix_transpose(by_level)
+            at_rows = tf.gather(turned, rows, axis=1)[..., None]
+            at_columns = tf.gather(turned, columns, axis=1)[..., None]
+            return above * at_rows * of_columns + below * at_columns * of_rows
+
+        return couplings

@@ -8,6 +8,7 @@ import numpy as np
 
 from .affine import Affine
 from .banded import check_size
+from .entries import Entries
 from .squares_form import SquaresForm
 
 
@@ -59,7 +60,17 @@ class GraphLaplacian(Affine):
         incidence = np.zeros((len(pairs), size))
         incidence[index, pairs[:, 1]] = -1.0
         incidence[index, pairs[:, 0]] = 1.0  # last: a ground edge keeps its one entry
-        basis = incidence[:, :, None] * incidence[:, None, :]
         names = [f"k{i}_{j}" for i, j in pairs]
-        form = SquaresForm.of(incidence.T, np.eye(len(pairs)), basis)
+        inner = pairs[pairs[:, 0] != pairs[:, 1]]
+        owners = index[pairs[:, 0] != pairs[:, 1]]
+        minus = -np.ones(len(inner))
+        entries = Entries.summed(
+            size,
+            len(pairs),
+            np.concatenate([pairs[:, 0], inner[:, 1], inner[:, 0], inner[:, 1]]),
+            np.concatenate([pairs[:, 0], inner[:, 1], inner[:, 1], inner[:, 0]]),
+            np.concatenate([index, owners, owners, owners]),
+            np.concatenate([np.ones(len(pairs)), -minus, minus, minus]),
+        )
+        form = SquaresForm(np.zeros((size, size)), entries, incidence.T, np.eye(len(pairs)))
         self._take_form(form, parameter_names or names, name)

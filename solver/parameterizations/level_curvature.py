@@ -2,11 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
 import tensorflow as tf
 
 from ..eigen import divided_differences, hermitian_transpose
 from ..products import matmul_rows, matmul_shared, sum_over_second
 from .meeting import Meeting
+
+# Second derivatives that take more numbers than this on the way, for one row, are added up from
+# those of a few levels at a time, which take so many.
+_MOST_NUMBERS = 2**21
+_NUMBERS_AT_ONCE = 2**18
+
+#: From vectors in rows, `[B, c, n]`, their couplings with all levels: `[B, p, c, n]`.
+Coupler = Callable[[tf.Tensor], tf.Tensor]
+
+
+class CoupledForm(Protocol):
+    """An affine map that knows the couplings `v_k^H B_j v_l` of levels."""
+
+    @property
+    def norms(self) -> np.ndarray:
+        """`[p]`."""
+        ...
+
+    def derivatives(self, dtype: tf.DType) -> tf.Tensor:
+        """The B_j, `[1, p, n, n]`."""
+        ...
+
+    def coupler(self, vectors: tf.Tensor) -> Coupler:
+        """For eigenvectors in columns, `[B, n, n]`."""
+        ...
+
+
+def curvature_of_form(
+    form: CoupledForm,
+    eigenvalues: tf.Tensor,
+    eigenvectors: tf.Tensor,
+    weights: tf.Tensor,
+    meeting: Meeting | None,
+) -> tf.Tensor:
+    """`coupled_curvature` of an affine map; of a large one without its matrices.
+
+    No tensor of `n^2 p` or `n p^2` numbers is made then.
+    """
+    size, count = eigenvectors.shape[1], len(form.norms)
+    if size * count * max(size, count) <= _MOST_NUMBERS:
+        derivatives = form.derivatives(eigenvectors.dtype)
+        return coupled_curvature(derivatives, eigenvalues, eigenvectors, weights, meeting)
+    limits = None if meeting is None else meeting.limits(weights)
+    quotients = divided_differences(eigenvalues, weights, limits)
+    at_once = max(1, min(size, _NUMBERS_AT_ONCE // (size * count)))
+    # The last levels are filled up with vectors of zeros, which add nothing.
+    filled = [[0, 0], [0, -size % at_once], [0, 0]]
+    by_level = tf.pad(hermitian_transpose(eigenvectors), filled)
+    quotients = tf.pad(quotients, filled)
+    couplings = form.coupler(eigenvectors)
+
+    def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        some = tf.ensure_shape(by_level[:, first : first + at_once], [None, at_once, size])
+        coupling = couplings(some)
+        shares = tf.cast(quotients[:, None, first : first + at_once], coupling.dtype)
+        left = tf.reshape(coupling * shares, [-1, count, at_once * size])
+        right = tf.reshape(coupling, [-1, count, at_once * size])
+        product = tf.math.real(matmul_rows(left, right, adjoint_b=True))
+        return first + at_once, total + product
+
+    nothing = tf.zeros([tf.shape(weights)[0], count, count], weights.dtype)
+    return tf.while_loop(
+        lambda first, total: first < size,
+        add,
+        (tf.constant(0), nothing),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count, count])),
+        parallel_iterations=1,
+    )[1]
 
 
 def coupled_curvature(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 
@@ -38,8 +37,8 @@ class Meeting(NamedTuple):
         distance = tf.abs(targets[:, :, None] - targets[:, None, :])
         alike = distance <= self.rounding[:, :, None]
         mean = 0.5 * (stiffness[:, :, None] + stiffness[:, None, :])
-        number = np.arange(targets.shape[1])
-        order = tf.constant(np.sign(number[:, None] - number[None, :]), forces.dtype)
+        number = tf.range(targets.shape[1])  # its signs are as many numbers as a matrix
+        order = tf.cast(tf.sign(number[:, None] - number[None, :]), forces.dtype)
         apart = order * (forces[:, :, None] - forces[:, None, :]) / self.split[:, :, None]
         # A level does not meet itself.
         return tf.where(alike, -mean * tf.abs(order), apart)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..memory import check_bytes
 from .affine import Affine
 from .banded import check_bandwidth, check_size
 
@@ -41,14 +42,14 @@ class Persymmetric(Affine):
         """
         n = check_size("Persymmetric", "n", n)
         bandwidth = n - 1 if bandwidth is None else check_bandwidth("Persymmetric", bandwidth, n)
-        basis, names = [], []
+        columns = [np.arange((n - k + 1) // 2) for k in range(bandwidth + 1)]
+        rows = np.concatenate([some + k for k, some in enumerate(columns)])
+        columns = np.concatenate(columns)
         separator = "_" if n > 10 else ""
-        for k in range(bandwidth + 1):
-            for column in range((n - k + 1) // 2):
-                row = column + k
-                matrix = np.zeros((n, n))
-                for a, b in ((row, column), (n - 1 - column, n - 1 - row)):
-                    matrix[a, b] = matrix[b, a] = 1.0
-                basis.append(matrix)
-                names.append(f"a{row}{separator}{column}")
-        super().__init__(None, np.stack(basis), parameter_names or names, name)
+        names = [f"a{row}{separator}{column}" for row, column in zip(rows, columns, strict=True)]
+        check_bytes("Persymmetric", f"n = {n} and bandwidth = {bandwidth}", 8 * len(rows) * n * n)
+        basis = np.zeros((len(rows), n, n))
+        index = np.arange(len(rows))
+        for a, b in ((rows, columns), (n - 1 - columns, n - 1 - rows)):
+            basis[index, a, b] = basis[index, b, a] = 1.0
+        super().__init__(None, basis, parameter_names or names, name)

@@ -19,23 +19,23 @@ data.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from ..held import held
 from ..seed import SEED
-from .dense_form import DenseForm
-from .entry_form import EntryForm
+from .forms import Form
 
-Forms = tuple[EntryForm | DenseForm, ...]
+Forms = tuple[Form, ...]
 
 # What different starts may cost: numbers that the graph holds, and operations of NumPy when it is
 # built, some nanoseconds each.
-_MOST_NUMBERS = 2_000_000
+_MOST_NUMBERS = 500_000
 _MOST_OPERATIONS = 1e7
 # A decomposition of an n x n matrix costs n^2 (n + this) operations, in measured times.
 _SMALL_SIZES = 40
@@ -74,14 +74,15 @@ def projected_starts(
     plan = _plan(forms, attempts, _sharing)
     dtype, projected, others = levels.dtype, len(plan.maps), len(plan.directions)
     means, deviations = _in_blocks(forms, levels)
-    middle = _affine(plan.middle, means, plan.offsets)
+    middle = _affine(held(plan, "middle", dtype, plan.middle), means, plan.offsets)
     number = attempt % (projected + others)
     start = middle
     if projected:
-        chosen = tf.gather(tf.constant(plan.maps, dtype), number % projected)
+        chosen = tf.gather(held(plan, "maps", dtype, plan.maps), number % projected)
         start = _affine(chosen, levels, plan.offsets)
     if others:
-        direction = tf.gather(tf.constant(plan.directions, dtype), (number - projected) % others)
+        directions = held(plan, "directions", dtype, plan.directions)
+        direction = tf.gather(directions, (number - projected) % others)
         random = middle + tf.norm(deviations, axis=-1, keepdims=True) * direction
         start = tf.where((number < projected)[:, None], start, random)
     if plan.gram is None:
@@ -89,7 +90,8 @@ def projected_starts(
     return middle + _stretch(plan, middle, start, deviations)[:, None] * (start - middle)
 
 
-class _Plan(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Plan:
     """What starts are made of, for the levels t of all blocks.
 
     Attributes:
@@ -110,10 +112,8 @@ class _Plan(NamedTuple):
     gram: np.ndarray | None
 
 
-def _affine(map_: tf.Tensor | np.ndarray, vectors: tf.Tensor, offsets: np.ndarray) -> tf.Tensor:
-    return tf.linalg.matvec(tf.cast(map_, vectors.dtype), vectors) + tf.constant(
-        offsets, vectors.dtype
-    )
+def _affine(map_: tf.Tensor, vectors: tf.Tensor, offsets: np.ndarray) -> tf.Tensor:
+    return tf.linalg.matvec(map_, vectors) + tf.constant(offsets, vectors.dtype)
 
 
 def _in_blocks(forms: Forms, levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -138,7 +138,7 @@ def _stretch(plan: _Plan, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Te
     start is no other than the middle.
     """
     dtype = middle.dtype
-    gram, scales = tf.constant(plan.gram, dtype), tf.constant(plan.scales, dtype)
+    gram, scales = held(plan, "gram", dtype, plan.gram), tf.constant(plan.scales, dtype)
     at_middle = tf.pad(scales * middle, [[0, 0], [1, 0]], constant_values=1)
     change = tf.pad(scales * (start - middle), [[0, 0], [1, 0]])
     along = tf.linalg.matvec(gram, change)

@@ -11,9 +11,11 @@ import tensorflow as tf
 from .affine_stack import AffineStack
 from .dense_form import DenseForm
 from .entry_form import EntryForm
+from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
-from .symmetry import uncoupled_subspaces
+from .squares_form import SquaresForm
+from .symmetry import subspaces_of_entries, uncoupled_subspaces
 
 # Smaller matrices are decomposed as fast as a whole.
 _SMALLEST = 8
@@ -42,13 +44,13 @@ class Split:
     members: int = 1
 
     @classmethod
-    def of(cls, form: DenseForm | EntryForm) -> Split | None:
+    def of(cls, form: Form) -> Split | None:
         """The blocks of an affine structure; None where splitting it would gain little."""
         blocks = blocks_of(form)
         return cls.of_members([blocks]) if len(blocks) > 1 else None
 
     @classmethod
-    def of_members(cls, members: Sequence[Sequence[DenseForm | EntryForm]]) -> Split:
+    def of_members(cls, members: Sequence[Sequence[Form]]) -> Split:
         """Of the blocks of each member, the smallest first."""
         stacks = []
         for size in sorted({len(block.constant) for block in members[0]}):
@@ -133,7 +135,7 @@ class Split:
         return tf.reshape(field, [-1, field.shape[1] * self.members, *field.shape[2:]])
 
 
-def blocks_of(form: DenseForm | EntryForm) -> list[DenseForm | EntryForm]:
+def blocks_of(form: Form) -> list[Form]:
     """The blocks of an affine structure, the smallest first; itself if that would gain little."""
     size = len(form.constant)
     if size < _SMALLEST:
@@ -144,7 +146,10 @@ def blocks_of(form: DenseForm | EntryForm) -> list[DenseForm | EntryForm]:
         dense = DenseForm(form.constant, form.basis)
     else:
         dense = form
-    subspaces = uncoupled_subspaces(dense.constant, dense.basis)
+    if isinstance(dense, SquaresForm):
+        subspaces = subspaces_of_entries(dense.constant, dense.entries)
+    else:
+        subspaces = uncoupled_subspaces(dense.constant, dense.basis)
     sizes = [columns.shape[1] for columns in subspaces]
     if sum(part**2 for part in sizes) > _LARGEST_SHARE * size**2 or sizes[-1] > _LARGEST_BLOCK:
         return [form]

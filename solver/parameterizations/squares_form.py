@@ -8,8 +8,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from ..products import matmul_shared
-from .dense_form import DenseForm
+from ..held import held
+from ..products import matmul_rows, matmul_shared
+from .dense_form import project_dense
+from .entries import Entries
+from .level_curvature import Coupler, curvature_of_form
+from .meeting import Meeting
 
 # A vector that is left with this part of its norm is orthogonal to a subspace: its square is less
 # than the rounding of the others.
@@ -17,25 +21,44 @@ _NOTHING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SquaresForm(DenseForm):
+class SquaresForm:
     """`A0 + sum_j x_j B_j` with `B_j = sum_f c_fj u_f u_f^T`, all real.
 
     Then `v^T B_j v = sum_f c_fj (u_f^T v)^2`. With F vectors this takes `F (n + p)` products for a
     level instead of `n^2 p`: for Toeplitz matrices, where the vectors are sines and cosines,
-    4 n^2 instead of n^3.
+    4 n^2 instead of n^3. The B_j are never written out.
 
     Attributes:
+        constant: `[n, n]`, A0.
+        entries: of the B_j.
         vectors: `[n, F]`, the u_f in columns.
         coefficients: `[F, p]`, the c_fj.
     """
 
+    constant: np.ndarray
+    entries: Entries
     vectors: np.ndarray
     coefficients: np.ndarray
 
-    @classmethod
-    def of(cls, vectors: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> SquaresForm:
-        """The form without a constant; `basis` `[p, n, n]` is what the others add up to."""
-        return cls(np.zeros(basis.shape[1:]), basis, vectors, coefficients)
+    @property
+    def size(self) -> int:
+        """`n`, the number of rows."""
+        return len(self.constant)
+
+    @property
+    def basis(self) -> np.ndarray:
+        """`[p, n, n]`, the matrices B_j written out."""
+        return self.entries.dense
+
+    @functools.cached_property
+    def norms(self) -> np.ndarray:
+        """`[p]`, the Frobenius norms of the B_j."""
+        return self.entries.norms
+
+    @property
+    def traces(self) -> np.ndarray:
+        """`[p]`, the traces of the B_j."""
+        return self.entries.traces
 
     @functools.cached_property
     def gram(self) -> np.ndarray:
@@ -43,31 +66,97 @@ class SquaresForm(DenseForm):
         inner = self.vectors.T @ self.vectors
         return self.coefficients.T @ (inner * inner) @ self.coefficients
 
-    def expectations(self, vectors: np.ndarray) -> np.ndarray:
-        """`v_k^T B_j v_k` in NumPy for real eigenvectors in columns, `[..., p, n]`."""
-        overlaps = self.vectors.T @ vectors
-        return self.coefficients.T @ (overlaps * overlaps)
+    def overlaps(self, matrix: np.ndarray) -> np.ndarray:
+        """`[p]`, `tr(B_j M)`."""
+        return self.entries.overlaps(matrix)
 
     @property
     def cost_of_expectations(self) -> float:
         """Roughly, in operations of a decomposition."""
         return 0.2 * self.size * (self.vectors.size + self.coefficients.size)
 
+    @property
+    def numbers_of_slopes(self) -> int:
+        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        return self.size * (2 * self.vectors.shape[1] + self.coefficients.shape[1])
+
+    @property
+    def held_numbers(self) -> int:
+        """How many numbers the matrices are, in NumPy and as they are held for graphs."""
+        return 8 * len(self.entries.values) + 2 * (self.vectors.size + self.coefficients.size)
+
+    def member(self, parameters: np.ndarray) -> np.ndarray:
+        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
+        return self.entries.combined(parameters)
+
+    def expectations(self, vectors: np.ndarray) -> np.ndarray:
+        """`v_k^T B_j v_k` in NumPy for real eigenvectors in columns, `[..., p, n]`."""
+        overlaps = self.vectors.T @ vectors
+        return self.coefficients.T @ (overlaps * overlaps)
+
+    def project(self, overlaps: np.ndarray) -> np.ndarray:
+        """Coordinates of the nearest member for overlaps `tr(B_j M)` of shape `[p, ...]`."""
+        return project_dense(self.gram, self.norms, overlaps)
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
+        matrix = self.entries.matrix(parameters)
+        if self.constant.any():
+            matrix += held(self, "constant", parameters.dtype, self.constant)
+        return matrix
+
+    def derivatives(self, dtype: tf.DType) -> tf.Tensor:
+        """The B_j, `[1, p, n, n]`."""
+        return held(self, "derivatives", dtype, lambda: self.basis[None])
+
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> SquaresForm:
         """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
-        constant = self.constant + np.tensordot(offset, self.basis, 1)
-        basis = np.tensordot(map_.T, self.basis, 1)
-        return SquaresForm(constant, basis, self.vectors, self.coefficients @ map_)
+        constant = self.constant + self.entries.combined(offset)
+        coefficients = self.coefficients @ map_
+        return SquaresForm(constant, self.entries.mapped(map_), self.vectors, coefficients)
 
     def restricted(self, columns: np.ndarray) -> SquaresForm:
         """The form within a subspace; see `DenseForm.restricted`."""
-        inside = super().restricted(columns)
-        vectors = (columns / np.linalg.norm(columns, axis=0)).T @ self.vectors
+        units = columns / np.linalg.norm(columns, axis=0)
+        vectors = units.T @ self.vectors
         kept = np.linalg.norm(vectors, axis=0) > _NOTHING * np.linalg.norm(self.vectors, axis=0)
-        return SquaresForm(inside.constant, inside.basis, vectors[:, kept], self.coefficients[kept])
+        return SquaresForm(
+            units.T @ self.constant @ units,
+            self.entries.restricted(columns),
+            vectors[:, kept],
+            self.coefficients[kept],
+        )
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
         """`v_k^T B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`."""
-        overlaps = matmul_shared(by_level, self.vectors)
+        overlaps = matmul_shared(by_level, self._held("vectors", by_level.dtype))
         squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # of a complex sum with others
-        return matmul_shared(squares, self.coefficients)
+        return matmul_shared(squares, self._held("coefficients", squares.dtype))
+
+    def level_curvature(
+        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
+    ) -> tf.Tensor:
+        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `curvature_of_form`."""
+        return curvature_of_form(self, values, vectors, weights, meeting)
+
+    def coupler(self, vectors: tf.Tensor) -> Coupler:
+        """The couplings `v_k^T B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
+        waves = self._held("vectors", vectors.dtype)
+        coefficients = tf.transpose(self._held("coefficients", vectors.dtype))  # [p, F]
+        overlaps = tf.linalg.matrix_transpose(
+            matmul_shared(tf.linalg.matrix_transpose(vectors), waves)
+        )  # [B, F, n]
+        count, width = coefficients.shape
+
+        def couplings(by_level: tf.Tensor) -> tf.Tensor:
+            some = matmul_shared(by_level, waves)
+            left = coefficients[None, :, None, :] * some[:, None, :, :]
+            left = tf.reshape(left, [-1, count * some.shape[1], width])
+            return tf.reshape(
+                matmul_rows(left, overlaps), [-1, count, some.shape[1], vectors.shape[2]]
+            )
+
+        return couplings
+
+    def _held(self, name: str, dtype: tf.DType) -> tf.Tensor:
+        return held(self, name, dtype, getattr(self, name))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..seed import SEED
+from .entries import Entries
 
 # What is smaller, beside the other entries of its row and column, cannot be told from rounding.
 _ROUNDING = np.finfo(float).eps
@@ -42,6 +43,38 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
         else:
             subspaces.append(columns)
     return sorted(subspaces, key=lambda columns: columns.shape[1])
+
+
+def subspaces_of_entries(constant: np.ndarray, entries: Entries) -> list[np.ndarray]:
+    """The same for real matrices B_j given by their entries, without rounding errors."""
+    coupled = _couplings([constant])
+    coupled[entries.rows, entries.columns] = True
+    subspaces = []
+    for states in _connected(coupled):
+        columns = np.eye(len(constant))[:, states]
+        place = np.full(len(constant), -1)
+        place[states] = np.arange(len(states))
+        mirrored = np.arange(len(constant))
+        mirrored[states] = states[::-1]
+        inside = place[entries.rows] >= 0
+        keys, values = _sorted(entries, np.arange(len(constant)), inside)
+        images = _sorted(entries, mirrored, inside)
+        same = np.array_equal(keys, images[0]) and np.array_equal(values, images[1])
+        if len(states) >= _SMALLEST and same and _is_mirror_symmetric([constant], states):
+            subspaces += [columns @ half for half in _halves(len(states))]
+        else:
+            subspaces.append(columns)
+    return sorted(subspaces, key=lambda columns: columns.shape[1])
+
+
+def _sorted(
+    entries: Entries, moved: np.ndarray, chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the chosen entries are when states have moved, and their values, in this order."""
+    rows, columns = moved[entries.rows[chosen]], moved[entries.columns[chosen]]
+    keys = (rows * entries.size + columns) * entries.count + entries.owners[chosen]
+    order = np.argsort(keys)
+    return keys[order], entries.values[chosen][order]
 
 
 def first_images(blocks: Sequence[np.ndarray]) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .affine import Affine
 from .banded import check_size
+from .entries import Entries
 from .squares_form import SquaresForm
 
 
@@ -35,10 +36,10 @@ class Toeplitz(Affine):
             ValueError: for n below 1.
         """
         n = check_size("Toeplitz", "n", n)
-        distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-        basis = np.stack([distance == k for k in range(n)]).astype(float)
+        rows, columns = (index.ravel() for index in np.indices((n, n)))
+        entries = Entries(n, n, rows, columns, np.abs(rows - columns), np.ones(n * n))
         names = [f"r{k}" for k in range(n)]
-        form = SquaresForm.of(*_waves(n), basis)
+        form = SquaresForm(np.zeros((n, n)), entries, *_waves(n))
         self._take_form(form, parameter_names or names, name)
 
 

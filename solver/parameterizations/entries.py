@@ -1,0 +1,194 @@
+"""Basis matrices by their entries: what there is of them, and not the zeros."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..held import held
+
+# A place that more parameters move than this gets a row of its own, with all of them.
+_FEW = 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entries:
+    """Real matrices `B_j`, `[p, n, n]`, of which entry `(rows, columns)` of B_j is the value.
+
+    Attributes:
+        size: n.
+        count: p.
+        rows: `[N]`, the row of each entry, above and below the diagonal.
+        columns: `[N]`, its column.
+        owners: `[N]`, j, which matrix it is in; no place twice in one matrix.
+        values: `[N]`, not 0.
+    """
+
+    size: int
+    count: int
+    rows: np.ndarray
+    columns: np.ndarray
+    owners: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def summed(
+        cls,
+        size: int,
+        count: int,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        owners: np.ndarray,
+        values: np.ndarray,
+    ) -> Entries:
+        """The same, where a place may occur several times in a matrix: its values are added."""
+        keys = (rows * size + columns) * count + owners
+        found, place = np.unique(keys, return_inverse=True)
+        values = np.bincount(place, values, len(found))
+        kept = values != 0
+        places, owners = np.divmod(found[kept], count)
+        rows, columns = np.divmod(places, size)
+        return cls(size, count, rows, columns, owners, values[kept])
+
+    @classmethod
+    def of_several(cls, pairs: Sequence[tuple[Entries, int]]) -> Entries:
+        """One matrix of each of several, given with its number there."""
+        chosen = [entries.owners == number for entries, number in pairs]
+
+        def together(name: str) -> np.ndarray:
+            parts = zip(pairs, chosen, strict=True)
+            return np.concatenate([getattr(entries, name)[own] for (entries, _), own in parts])
+
+        owners = np.repeat(np.arange(len(pairs)), [np.count_nonzero(own) for own in chosen])
+        rows, columns, values = together("rows"), together("columns"), together("values")
+        return cls(pairs[0][0].size, len(pairs), rows, columns, owners, values)
+
+    @property
+    def dense(self) -> np.ndarray:
+        """`[p, n, n]`, written out."""
+        matrices = np.zeros((self.count, self.size, self.size))
+        matrices[self.owners, self.rows, self.columns] = self.values
+        return matrices
+
+    @property
+    def norms(self) -> np.ndarray:
+        """`[p]`, the Frobenius norms."""
+        return np.sqrt(np.bincount(self.owners, self.values**2, self.count))
+
+    @property
+    def traces(self) -> np.ndarray:
+        """`[p]`, the traces."""
+        diagonal = np.where(self.rows == self.columns, self.values, 0.0)
+        return np.bincount(self.owners, diagonal, self.count)
+
+    def overlaps(self, matrix: np.ndarray) -> np.ndarray:
+        """`[p]`, `tr(B_j M)`."""
+        found = self.values * np.real(matrix[self.rows, self.columns])
+        return np.bincount(self.owners, found, self.count)
+
+    def combined(self, parameters: np.ndarray) -> np.ndarray:
+        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
+        lookup = self._lookup
+        extra = parameters @ lookup.crowded.T
+        padded = np.concatenate([parameters, np.zeros_like(parameters[..., :1]), extra], axis=-1)
+        flat = sum(
+            factor * padded[..., source]
+            for source, factor in zip(lookup.sources, lookup.factors, strict=True)
+        )
+        return np.reshape(flat, (*parameters.shape[:-1], self.size, self.size))
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`sum x_j B_j` for parameters `[B, p]`, `[B, n, n]`."""
+        lookup, dtype = self._lookup, parameters.dtype
+        padded = tf.pad(parameters, [[0, 0], [0, 1]])
+        if len(lookup.crowded):
+            # Row by row: one product for the batch rounds differently at different batch sizes.
+            crowded = held(self, "crowded", dtype, lookup.crowded)
+            padded = tf.concat([padded, tf.linalg.matvec(crowded, parameters)], axis=1)
+        total = None
+        for term, (source, factor) in enumerate(zip(lookup.sources, lookup.factors, strict=True)):
+            part = tf.gather(padded, held(self, f"source {term}", tf.int32, source), axis=1)
+            if not np.isin(factor[source != self.count], 1.0).all():
+                part *= held(self, f"factor {term}", dtype, factor)
+            total = part if total is None else total + part
+        return tf.reshape(total, [-1, self.size, self.size])
+
+    @functools.cached_property
+    def _lookup(self) -> _Lookup:
+        places = self.rows * self.size + self.columns
+        order = np.argsort(places, kind="stable")
+        places, owners, values = places[order], self.owners[order], self.values[order]
+        first = np.searchsorted(places, places)
+        rank = np.arange(len(places)) - first
+        many = np.bincount(places, minlength=self.size**2)
+        crowded_places = np.flatnonzero(many > _FEW)
+        terms = min(_FEW, int(many.max(initial=1)))
+        sources = np.full((max(terms, 1), self.size**2), self.count)
+        factors = np.zeros(sources.shape)
+        single = many[places] <= _FEW
+        sources[rank[single], places[single]] = owners[single]
+        factors[rank[single], places[single]] = values[single]
+        crowded = np.zeros((len(crowded_places), self.count))
+        number = np.searchsorted(crowded_places, places[~single])
+        crowded[number, owners[~single]] = values[~single]
+        sources[0, crowded_places] = self.count + 1 + np.arange(len(crowded_places))
+        factors[0, crowded_places] = 1.0
+        return _Lookup(sources, factors, crowded)
+
+    def mapped(self, map_: np.ndarray) -> Entries:
+        """The entries of `sum_j M_jq B_j` for `map_` `[p, q]`."""
+        from_, to = np.nonzero(map_)
+        # The entries that belong to each element of the map that is not 0.
+        order = np.argsort(self.owners, kind="stable")
+        ends = np.cumsum(np.bincount(self.owners, minlength=self.count))
+        chosen = [order[ends[j - 1] if j else 0 : ends[j]] for j in from_]
+        picked = np.concatenate(chosen) if chosen else np.zeros(0, int)
+        repeats = [len(some) for some in chosen]
+        return Entries.summed(
+            self.size,
+            map_.shape[1],
+            self.rows[picked],
+            self.columns[picked],
+            np.repeat(to, repeats),
+            self.values[picked] * np.repeat(map_[from_, to], repeats),
+        )
+
+    def restricted(self, columns: np.ndarray) -> Entries:
+        """Those within a subspace, given by columns `[n, k]` with entries 0, 1 and -1.
+
+        No row has more than one entry that is not 0.
+        """
+        inside = columns.any(axis=1)
+        place = np.abs(columns).argmax(axis=1)
+        sign = columns[np.arange(len(columns)), place]
+        scale = sign / np.linalg.norm(columns, axis=0)[place]
+        kept = inside[self.rows] & inside[self.columns]
+        rows, others = self.rows[kept], self.columns[kept]
+        return Entries.summed(
+            columns.shape[1],
+            self.count,
+            place[rows],
+            place[others],
+            self.owners[kept],
+            self.values[kept] * scale[rows] * scale[others],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Lookup:
+    """Each entry of `sum x_j B_j` as a sum of a few terms, a factor times a parameter each.
+
+    Attributes:
+        sources: `[terms, n * n]`, j; p for none, p + 1 + c for the number c of those that are
+            sums of more.
+        factors: `[terms, n * n]`.
+        crowded: `[C, p]`, the factors of these sums.
+    """
+
+    sources: np.ndarray
+    factors: np.ndarray
+    crowded: np.ndarray
