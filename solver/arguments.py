@@ -34,6 +34,7 @@ class Arguments:
 
     def targets(self, value: Any) -> tf.Tensor:
         """A tensor `[B, m]` of targets."""
+        checks.check_mode("targets")
         tensor = checks.as_real("targets", value, self._dtype)
         missing = self._grounds and tensor.shape.rank == 2
         if missing and tensor.shape[1] == self._num_targets - self._grounds:
@@ -72,6 +73,7 @@ class Arguments:
             rows: has the rows that single numbers by name stand for, `[B, ...]`, and allows names
                 to be missing, which are then NaN; None for one row if all are single numbers.
         """
+        checks.check_mode(argument)
         if isinstance(value, FitResult):
             raise ValueError(
                 f"{argument} must be numbers, got a FitResult; pass fit.parameters, or for "

@@ -35,6 +35,16 @@ def as_rows(argument: str, value: Any, width: int, meaning: str, dtype: tf.DType
     return tensor
 
 
+def check_mode(owner: str) -> None:
+    """Raise in a graph of TensorFlow 1, where `==` of tensors, for one, means something else."""
+    if not tf.compat.v1.executing_eagerly_outside_functions():
+        raise ValueError(
+            f"{owner}: a solver works eagerly and in a tf.function, not in a graph of TensorFlow 1 "
+            "(tf.Graph().as_default(), tf.compat.v1.disable_eager_execution()); export it, and "
+            "load the model there with tf.compat.v1.saved_model.load."
+        )
+
+
 def as_column(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
     """The argument, one number or one for each row, as a tensor `[]` or `[B]`."""
     tensor = as_real(argument, value, dtype)

@@ -9,13 +9,14 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
-from .checks import as_real, check_count, check_sigma, check_weights, is_number
+from .checks import as_real, check_count, check_mode, check_sigma, check_weights, is_number
 from .knowledge import Bounds, Priors, check_bounds, check_priors
 from .memory import check_memory
 from .methods import LevenbergMarquardt, Method
 from .model import Model
 from .names import by_name, check_complete
 from .observations import Levels, Observation
+from .outline import outline
 from .parameterizations import Parameterization
 from .robust import check_loss
 
@@ -121,6 +122,7 @@ def make_settings(
         ValueError: for an argument of the wrong kind or outside its range.
     """
     owner = "SpectralSolver"
+    check_mode(owner)
     if not isinstance(parameterization, Parameterization):
         raise ValueError(
             f"{owner}: parameterization must be a Parameterization such as Symmetric(3), "
@@ -222,15 +224,13 @@ def _real_dtype(owner: str, dtype: Any) -> tf.DType:
 def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DType) -> None:
     """Try the user's matrix in this dtype, before an error in it surfaces deep inside the fit."""
     size, count = parameterization.size, parameterization.num_parameters
-    build = tf.function(parameterization.matrix, autograph=False)
     try:
-        traced = build.get_concrete_function(tf.TensorSpec([None, count], dtype))
+        found = outline(parameterization.matrix, tf.TensorSpec([None, count], dtype))
     except Exception as error:
         raise ValueError(
             f"{owner}: the matrix of {type(parameterization).__name__} cannot be built from "
             f"{dtype.name} parameters [rows, {count}]: {type(error).__name__}: {error}"
         ) from error
-    found = traced.structured_outputs
     if found.dtype.real_dtype != dtype or not found.shape.is_compatible_with([None, size, size]):
         raise ValueError(
             f"{owner}: the matrix of {type(parameterization).__name__} must be [rows, {size}, "

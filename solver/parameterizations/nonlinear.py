@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..elementwise import in_row_packets
+from ..outline import outline
 from .banded import check_size
 from .base import Parameterization
 
@@ -99,8 +100,7 @@ def _takes_batch(function: Callable[[tf.Tensor], tf.Tensor], n: int, p: int) -> 
     for dtype in (tf.float64, tf.float32):  # constants in the function may settle the dtype
         for shape, wanted in (((rows, p), (rows, n, n)), ((p,), (n, n))):
             try:
-                traced = tf.function(function).get_concrete_function(tf.TensorSpec(shape, dtype))
-                got = tuple(traced.structured_outputs.shape)
+                got = tuple(outline(function, tf.TensorSpec(shape, dtype)).shape)
             except Exception as error:
                 # Whatever the user's function raises is reported below, beside the other calls.
                 found.append(f"with {list(shape)} it raised {type(error).__name__}: {error}")

@@ -142,10 +142,10 @@ def test_dense_matrices_are_held_once():
     basis = symmetric(3, 200, 200)
     solver = SpectralSolver(Affine(np.diag(np.arange(200.0)), basis))
     graphs = [
-        solver._fit_targets.get_concrete_function(),
+        solver._compiled.fit_targets.get_concrete_function(),
         solver._compiled.fit_given[False, False].get_concrete_function(),
-        solver._spectrum.get_concrete_function(),
-        solver._loss.get_concrete_function(),
+        solver._compiled.spectrum.get_concrete_function(),
+        solver._compiled.loss.get_concrete_function(),
     ]
     held = {id(tensor): tensor for traced in graphs for tensor in traced.captured_inputs}
     assert [tensor.shape.as_list() for tensor in held.values()].count([200, 200, 3]) == 1
