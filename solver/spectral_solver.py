@@ -14,6 +14,7 @@ from .description import describe
 from .methods import Method
 from .observations import Observation
 from .parameterizations import Parameterization
+from .pieces import Progress, as_progress, in_pieces
 from .portable import PortableModule
 from .result import Context, FitResult, Trace
 from .settings import make_settings
@@ -178,6 +179,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        progress: bool | Progress | None = None,
     ) -> FitResult:
         """Find parameters whose spectrum matches the targets, for every row.
 
@@ -197,6 +199,10 @@ class SpectralSolver(PortableModule):
                 bound is a number or `[B]`.
             priors: (mean, sigma), `[B, p]` each, in the same forms. The answer is differentiable
                 by both.
+            progress: True writes to standard error how many rows are done, about once a second; a
+                function is called with the rows that are done and all rows. A fit of many rows
+                runs in pieces of about a second, with the same answer, and Ctrl-C stops it after
+                any of them.
 
         Returns:
             A `FitResult`. A row that cannot be fitted has a negative status and NaN; it never
@@ -210,12 +216,13 @@ class SpectralSolver(PortableModule):
             >>> solver.fit([[1.0, 1.0, 1.0], [1.0, float("nan"), 3.0]]).status.numpy().tolist()
             [1, 1]
         """
+        tell = as_progress(progress)
         targets = self._arguments.targets(targets)
         others = (initial, weights, tolerance, max_steps, sigma, bounds, priors)
         known, key = self._arguments.knowledge(targets, bounds, priors)
         if all(x is None for x in others):
+            function, rest = self._compiled.fit_targets, ()
             weights = self._arguments.weights(targets, None)
-            result = self._compiled.fit_targets(targets)
         else:
             rest = self._arguments.complete(
                 targets, initial, weights, sigma, tolerance, max_steps, *known
@@ -223,7 +230,11 @@ class SpectralSolver(PortableModule):
             # Where every row brings its starting point, the graph has no search, and no starts.
             given = self._settings.solutions == 1 and checks.is_complete(rest[0])
             compiled = self._compiled.fit_given if given else self._compiled.fit
-            result, weights = compiled[key](targets, *rest), rest[1]
+            function, weights = compiled[key], rest[1]
+        settings = self._settings
+        # A row that is followed from all of its starts is as many in the pool.
+        smallest = settings.pool_rows // (settings.starts if settings.solutions > 1 else 1)
+        result = in_pieces(function, (targets, *rest), max(smallest, 1), tell)
         return result.with_context(self._context(targets, weights, known, key))
 
     def trace(
