@@ -125,7 +125,9 @@ def largest_constant(traced) -> int:
 @pytest.mark.parametrize("structure", [Tridiagonal(256), Toeplitz(256)], ids=["Jacobi", "Toeplitz"])
 def test_no_tensor_of_a_structure_is_larger_than_some_matrices(structure, method):
     """Neither [p, n, n] nor [n, p, p]: these would have 16 to 67 million numbers."""
-    traced = SpectralSolver(structure, method)._compiled.fit_given[False, False].get_concrete_function()
+    traced = (
+        SpectralSolver(structure, method)._compiled.fit_given[False, False].get_concrete_function()
+    )
     every = operations(traced.graph)
     assert len(every) > 1000
     for operation in every:
