@@ -71,7 +71,7 @@ class RestHandler:
                 raise invalid_argument(f"Malformed request: {method} {path}")
             if not route.model:
                 raise invalid_argument("Missing model name in request.")
-            return 200, self._answer(route, body, __import__("time").monotonic() + self._timeout)
+            return 200, self._answer(route, body, arrived + self._timeout)
         except VersionTooLargeError:
             return 400, b""
         except Exception as error:
