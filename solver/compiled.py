@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from . import graphs
+from .apart_from_xla import apart_from_xla
 from .request import BASIC, BOUNDS, PRIORS, request_shapes
 from .settings import Settings
 
@@ -70,7 +71,8 @@ class Compiled:
             tf.TensorSpec(self._shapes[name], tf.int32 if name == "max_steps" else dtype, name)
             for name in names
         ]
-        bound = functools.partial(function, settings or self._settings, **options)
+        made = functools.partial(function, settings or self._settings, **options)
+        bound = apart_from_xla(made)
         return tf.function(bound, input_signature=signature, autograph=False)
 
     def _by_arguments(
