@@ -17,6 +17,7 @@ from eigenfit.serving.server.protos import (
     prediction_service,
 )
 from eigenfit.serving.server.protos import _module as module
+from eigenfit.solver import FitResult
 
 from .clients import predict_request, refusal
 
@@ -61,7 +62,7 @@ def test_eigenfit_does_not_classify(client):
     request = with_examples(ClassificationRequest(), "")
     request.model_spec.name = "toeplitz"
     message = refusal(client.predictions.Classify, request)[1]
-    assert message == "Expected one or two output Tensors, found 8"
+    assert message == f"Expected one or two output Tensors, found {len(FitResult._fields)}"
 
 
 @pytest.mark.parametrize("method", ["Classify", "Regress"])
