@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the process when None.
 
     Returns:
-        The exit status: 0 when every row has its answer, 1 if not, 2 for a wrong argument.
+        The exit status: 0 when every row has its answer, if only a status that says why it has no
+        fit (they are counted in the report), 1 if not, 2 for a wrong argument.
     """
     options = vars(_parser().parse_args(arguments))
     logging.basicConfig(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,7 +127,7 @@ class Generalized(Parameterization):
         """From the derivatives of the matrix; see `Parameterization.expectation_slopes`."""
         return Parameterization.level_jacobian(self, parameters, vectors)
 
-    @functools.cached_property
+    @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, those of the stiffness, which no mass changes."""
         if isinstance(self.stiffness, Parameterization):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,7 +53,7 @@ class Multiplicative(Parameterization):
             return tf.constant(self.factor, dtype)
         return tf.constant(self.factor, tf.complex64 if dtype == tf.float32 else tf.complex128)
 
-    @functools.cached_property
+    @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, the signs of the eigenvalues of A, in number."""
         return signs_of_levels(self.factor)

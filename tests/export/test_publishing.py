@@ -114,9 +114,10 @@ def test_leftovers_are_removed_when_they_are_a_day_old(tmp_path):
         "notes-exporting-": 1000,
     }.items():
         (tmp_path / name / "variables").mkdir(parents=True)
-        os.utime(tmp_path / name, (now - 3600 * hours,) * 2)
+        written = now - 3600 * hours
+        os.utime(tmp_path / name, (written, written))
     (tmp_path / "exporting-log").write_text("a file is no leftover")
-    os.utime(tmp_path / "exporting-log", (now - 90_000,) * 2)
+    os.utime(tmp_path / "exporting-log", (now - 90_000, now - 90_000))
     with staging_directory(tmp_path) as staged:
         left = ["1", "exporting-log", "exporting-new", "notes-exporting-", "removing-new"]
         assert names(tmp_path) == sorted([*left, staged.name])
