@@ -66,6 +66,8 @@ def cause_of_failure(settings: Settings, data: Data, point: Point, status: tf.Te
     cause = tf.where(status == Status.NON_FINITE, cause, int(Cause.NONE))
     wrong = wrong_signs(settings.model, data, point.eigenvalues)
     if wrong is None:
+        wrong = negative_distances(settings.model, data)
+    if wrong is None:
         return cause
     uncertified = (status != Status.CONVERGED) & (status != Status.STATIONARY)
     return tf.where(uncertified & tf.reduce_any(wrong, axis=-1), int(Cause.SIGN), cause)
@@ -92,3 +94,24 @@ def wrong_signs(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor | None
     # Not by their product, which may underflow.
     on_the_side = tf.sign(data.targets) * side > 0
     return (data.weights > 0) & (side != 0) & ~on_the_side
+
+
+def negative_distances(model: Model, data: Data) -> tf.Tensor | None:
+    """Which targets are negative, but compared with the distance of a level from a lower one.
+
+    Args:
+        model: what is fitted.
+        data: of `R` rows.
+
+    Returns:
+        `[R, m]` bool; None where no such distances are compared.
+    """
+    comparison = model.comparison
+    member = np.repeat(
+        np.arange(len(model.parameterization.level_counts)), model.parameterization.level_counts
+    )
+    upper, lower = comparison.upper, np.maximum(comparison.lower, 0)
+    distance = (comparison.lower >= 0) & (upper > lower) & (member[upper] == member[lower])
+    if comparison.centred or not distance.any():
+        return None
+    return (data.weights > 0) & (data.targets < 0) & tf.constant(distance)

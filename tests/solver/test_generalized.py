@@ -23,6 +23,7 @@ from eigenfit.solver import (
     SpectralSolver,
     Status,
     Symmetric,
+    Transitions,
 )
 from tests.problems.given_matrices import random_hermitian
 
@@ -274,6 +275,19 @@ def test_levels_that_no_masses_give_have_a_cause():
     # With few steps nothing is known of the end, but much of the target.
     short = string().fit(targets[:1], [[1.0, 1.0, 1.0]], max_steps=2)
     assert (short.status.numpy()[0], short.cause.numpy()[0]) == (Status.MAX_STEPS, Cause.SIGN)
+
+
+def test_negative_distances_of_levels_have_a_cause():
+    solver = SpectralSolver(
+        Generalized(STRING, masses(3)),
+        observation=Transitions([(1, 0), (2, 0)]),
+        initial=[1.0, 1.1, 1.2],
+        max_steps=40,
+    )
+    fit = as_numpy(solver.fit([[-1.0, 2.0], [1.0, 2.0]]))
+    assert fit.status[0] in (Status.STALLED, Status.MAX_STEPS)
+    assert fit.status[1] == Status.CONVERGED
+    assert fit.cause.tolist() == [Cause.SIGN, Cause.NONE]
 
 
 def test_within_bounds_a_target_of_the_wrong_sign_is_one_like_any_other():
