@@ -14,6 +14,7 @@ from .base import Parameterization
 from .dense_form import DenseForm
 from .entry_form import EntryForm
 from .forms import Form
+from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
 from .projected_starts import projected_starts
@@ -183,6 +184,11 @@ class Affine(Parameterization):
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_curvature(eigenvalues, eigenvectors, weights, meeting)
         return self._form.level_curvature(eigenvalues, eigenvectors, weights, meeting)
+
+    def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+        """See `Parameterization.coupler`; for vectors of other matrices too."""
+        del parameters
+        return self._form.coupler(vectors)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
         """None: A(x) is affine."""

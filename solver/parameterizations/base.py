@@ -12,7 +12,7 @@ from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..products import matmul_rows
 from ..seed import SEED
-from .level_curvature import coupled_curvature, density_of
+from .level_curvature import Coupler, coupler_of, density_of, level_curvature
 from .meeting import Meeting
 
 
@@ -225,11 +225,30 @@ class Parameterization(PortableModule):
         Returns:
             `[B, p, p]`.
         """
-        second = coupled_curvature(
-            self.derivatives(parameters), eigenvalues, eigenvectors, weights, meeting
+        second = level_curvature(
+            lambda: self.derivatives(parameters),
+            lambda: self.coupler(parameters, eigenvectors),
+            self.num_parameters,
+            eigenvalues,
+            eigenvectors,
+            weights,
+            meeting,
         )
         bending = self.curvature(parameters, density_of(eigenvectors, weights))
         return second if bending is None else second + bending
+
+    def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+        """The couplings of levels, for large matrices some levels at a time.
+
+        Args:
+            parameters: `[B, p]`.
+            vectors: `[B, n, n]`, eigenvectors in columns.
+
+        Returns:
+            A function that makes of some `v_k^H` in rows, `[B, c, n]`, the
+            `v_k^H (dA/dx_j) v_l` with all levels l, `[B, p, c, n]`.
+        """
+        return coupler_of(self.derivatives(parameters), vectors)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives of `tr(density A(x))`; None where A(x) is affine.

@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
-from ..products import matmul_shared
+from ..products import matmul_rows, matmul_shared
 from .affine import Affine, affine_of
 from .base import Parameterization
 from .dense_form import DenseForm
+from .level_curvature import Coupler
 from .meeting import Meeting
 from .squares_form import SquaresForm
 
@@ -124,6 +125,21 @@ class Reduced(Parameterization):
         inner = self.inner.level_jacobian(self.expand(parameters), eigenvectors)
         return matmul_shared(inner, self.map)
 
+    def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+        """The couplings by y; see `Parameterization.coupler`."""
+        inner = self.inner.coupler(self.expand(parameters), vectors)
+
+        def couplings(by_level: tf.Tensor) -> tf.Tensor:
+            found = inner(by_level)
+            _, count, levels, size = found.shape
+            map_ = tf.constant(self.map, found.dtype)[None]
+            flat = tf.reshape(found, [-1, count, levels * size])
+            by_place = matmul_rows(flat, map_, transpose_a=True)
+            by_parameter = tf.linalg.matrix_transpose(by_place)
+            return tf.reshape(by_parameter, [-1, self.num_parameters, levels, size])
+
+        return couplings
+
     @property
     def is_one_block(self) -> bool:
         """Whether the inner parameterization is."""
@@ -184,6 +200,16 @@ class Sum(Parameterization):
         return one + other
 
     @property
+    def numbers_of_slopes(self) -> int:
+        """Those of both; see `Parameterization.numbers_of_slopes`."""
+        return self.first.numbers_of_slopes + self.second.numbers_of_slopes
+
+    @property
+    def held_numbers(self) -> int:
+        """Those of both; see `Parameterization.held_numbers`."""
+        return self.first.held_numbers + self.second.held_numbers
+
+    @property
     def parameter_scales(self) -> np.ndarray:
         """`[p]`, the scales of both."""
         return np.concatenate([self.first.parameter_scales, self.second.parameter_scales])
@@ -208,6 +234,12 @@ class Sum(Parameterization):
             for part, values in ((self.first, x), (self.second, y))
         ]
         return tf.concat(parts, axis=-1)
+
+    def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+        """The couplings by both; see `Parameterization.coupler`."""
+        x, y = self._split(parameters)
+        one, other = self.first.coupler(x, vectors), self.second.coupler(y, vectors)
+        return lambda by_level: tf.concat([one(by_level), other(by_level)], axis=1)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """Block by block; see `Parameterization.curvature`."""
@@ -260,6 +292,16 @@ class Multiple(Parameterization):
         return tf.constant(self.factor, inner.dtype) * inner
 
     @property
+    def numbers_of_slopes(self) -> int:
+        """That of A; see `Parameterization.numbers_of_slopes`."""
+        return self.inner.numbers_of_slopes
+
+    @property
+    def held_numbers(self) -> int:
+        """That of A; see `Parameterization.held_numbers`."""
+        return self.inner.held_numbers
+
+    @property
     def parameter_scales(self) -> np.ndarray:
         """`[p]`, those of A times the magnitude of the factor."""
         return abs(self.factor) * self.inner.parameter_scales
@@ -279,6 +321,11 @@ class Multiple(Parameterization):
         """Those of A times the factor; see `Parameterization.level_jacobian`."""
         inner = self.inner.expectation_slopes(parameters, eigenvectors)
         return tf.constant(self.factor, inner.dtype) * inner
+
+    def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+        """Those of A times the factor; see `Parameterization.coupler`."""
+        inner = self.inner.coupler(parameters, vectors)
+        return lambda by_level: tf.cast(self.factor, vectors.dtype) * inner(by_level)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """Those of A times the factor; see `Parameterization.curvature`."""

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..held import held, is_large
-from ..products import matmul_rows, matmul_shared, sum_of_rows
-from .level_curvature import Coupler, curvature_of_form
+from ..products import matmul_shared, sum_of_rows
+from .level_curvature import Coupler, coupler_of, level_curvature
 from .meeting import Meeting
 
 
@@ -153,25 +153,20 @@ class DenseForm:
     def level_curvature(
         self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `curvature_of_form`."""
-        return curvature_of_form(self, values, vectors, weights, meeting)
+        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
+        return level_curvature(
+            lambda: self.derivatives(vectors.dtype),
+            lambda: self.coupler(vectors),
+            len(self.norms),
+            values,
+            vectors,
+            weights,
+            meeting,
+        )
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
         """The couplings `v_k^H B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
-        size, count = self.size, len(self.norms)
-        # The matrices one beside the other.
-        beside = tf.reshape(
-            tf.transpose(self.derivatives(vectors.dtype)[0], [1, 0, 2]), [size, count * size]
-        )
-
-        def couplings(by_level: tf.Tensor) -> tf.Tensor:
-            half = tf.reshape(matmul_shared(by_level, beside), [-1, by_level.shape[1], count, size])
-            half = tf.reshape(tf.transpose(half, [0, 2, 1, 3]), [-1, count * half.shape[1], size])
-            return tf.reshape(
-                matmul_rows(half, vectors), [-1, count, by_level.shape[1], vectors.shape[2]]
-            )
-
-        return couplings
+        return coupler_of(self.derivatives(vectors.dtype), vectors)
 
 
 def project_dense(gram: np.ndarray, norms: np.ndarray, overlaps: np.ndarray) -> np.ndarray:

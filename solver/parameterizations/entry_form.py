@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ..held import held
 from ..products import pick_columns
-from .level_curvature import Coupler, curvature_of_form
+from .level_curvature import Coupler, level_curvature
 from .meeting import Meeting
 
 
@@ -177,8 +177,16 @@ class EntryForm:
     def level_curvature(
         self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `curvature_of_form`."""
-        return curvature_of_form(self, values, vectors, weights, meeting)
+        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
+        return level_curvature(
+            lambda: self.derivatives(vectors.dtype),
+            lambda: self.coupler(vectors),
+            len(self.norms),
+            values,
+            vectors,
+            weights,
+            meeting,
+        )
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
         """The couplings `v_k^H B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-import numpy as np
 import tensorflow as tf
 
 from ..eigen import divided_differences, hermitian_transpose
@@ -21,38 +19,32 @@ _NUMBERS_AT_ONCE = 2**18
 Coupler = Callable[[tf.Tensor], tf.Tensor]
 
 
-class CoupledForm(Protocol):
-    """An affine map that knows the couplings `v_k^H B_j v_l` of levels."""
-
-    @property
-    def norms(self) -> np.ndarray:
-        """`[p]`."""
-        ...
-
-    def derivatives(self, dtype: tf.DType) -> tf.Tensor:
-        """The B_j, `[1, p, n, n]`."""
-        ...
-
-    def coupler(self, vectors: tf.Tensor) -> Coupler:
-        """For eigenvectors in columns, `[B, n, n]`."""
-        ...
-
-
-def curvature_of_form(
-    form: CoupledForm,
+def level_curvature(
+    derivatives: Callable[[], tf.Tensor],
+    coupler: Callable[[], Coupler],
+    count: int,
     eigenvalues: tf.Tensor,
     eigenvectors: tf.Tensor,
     weights: tf.Tensor,
     meeting: Meeting | None,
 ) -> tf.Tensor:
-    """`coupled_curvature` of an affine map; of a large one without its matrices.
+    """`coupled_curvature`, for large matrices without any tensor of `n^2 p` or `n p^2` numbers.
 
-    No tensor of `n^2 p` or `n p^2` numbers is made then.
+    Args:
+        derivatives: makes dA/dx, `[B, p, n, n]` or `[1, p, n, n]`; for small matrices.
+        coupler: makes what makes the couplings; for large ones.
+        count: p.
+        eigenvalues: see `coupled_curvature`.
+        eigenvectors: see `coupled_curvature`.
+        weights: see `coupled_curvature`.
+        meeting: see `coupled_curvature`.
+
+    Returns:
+        `[B, p, p]`.
     """
-    size, count = eigenvectors.shape[1], len(form.norms)
+    size = eigenvectors.shape[1]
     if size * count * max(size, count) <= _MOST_NUMBERS:
-        derivatives = form.derivatives(eigenvectors.dtype)
-        return coupled_curvature(derivatives, eigenvalues, eigenvectors, weights, meeting)
+        return coupled_curvature(derivatives(), eigenvalues, eigenvectors, weights, meeting)
     limits = None if meeting is None else meeting.limits(weights)
     quotients = divided_differences(eigenvalues, weights, limits)
     at_once = max(1, min(size, _NUMBERS_AT_ONCE // (size * count)))
@@ -60,7 +52,7 @@ def curvature_of_form(
     filled = [[0, 0], [0, -size % at_once], [0, 0]]
     by_level = tf.pad(hermitian_transpose(eigenvectors), filled)
     quotients = tf.pad(quotients, filled)
-    couplings = form.coupler(eigenvectors)
+    couplings = coupler()
 
     def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         some = tf.ensure_shape(by_level[:, first : first + at_once], [None, at_once, size])
@@ -111,6 +103,28 @@ def coupled_curvature(
     half = matmul_shared(adjoint, side_by_side[0]) if shared else matmul_rows(adjoint, side_by_side)
     half = tf.reshape(half, [-1, size, count, size])
     return curvature_of_couplings(half, eigenvalues, eigenvectors, weights, meeting)
+
+
+def coupler_of(derivatives: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+    """The couplings `v_k^H dA/dx_j v_l` of some levels k with all.
+
+    Args:
+        derivatives: `[B, p, n, n]` or `[1, p, n, n]`.
+        vectors: `[B, n, n]`, in columns.
+    """
+    count, size = derivatives.shape[1], derivatives.shape[2]
+    side_by_side = tf.reshape(tf.transpose(derivatives, [0, 2, 1, 3]), [-1, size, count * size])
+    shared = derivatives.shape[0] == 1
+
+    def couplings(by_level: tf.Tensor) -> tf.Tensor:
+        multiply = matmul_shared if shared else matmul_rows
+        half = multiply(by_level, side_by_side[0] if shared else side_by_side)
+        half = tf.reshape(half, [-1, by_level.shape[1], count, size])
+        half = tf.reshape(tf.transpose(half, [0, 2, 1, 3]), [-1, count * by_level.shape[1], size])
+        found = matmul_rows(half, vectors)
+        return tf.reshape(found, [-1, count, by_level.shape[1], vectors.shape[2]])
+
+    return couplings
 
 
 def curvature_of_couplings(

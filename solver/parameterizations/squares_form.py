@@ -12,7 +12,7 @@ from ..held import held
 from ..products import matmul_rows, matmul_shared
 from .dense_form import project_dense
 from .entries import Entries
-from .level_curvature import Coupler, curvature_of_form
+from .level_curvature import Coupler, level_curvature
 from .meeting import Meeting
 
 # A vector that is left with this part of its norm is orthogonal to a subspace: its square is less
@@ -136,8 +136,16 @@ class SquaresForm:
     def level_curvature(
         self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `curvature_of_form`."""
-        return curvature_of_form(self, values, vectors, weights, meeting)
+        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
+        return level_curvature(
+            lambda: self.derivatives(vectors.dtype),
+            lambda: self.coupler(vectors),
+            len(self.norms),
+            values,
+            vectors,
+            weights,
+            meeting,
+        )
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
         """The couplings `v_k^T B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""

@@ -28,20 +28,21 @@ def symmetric(*shape: int) -> np.ndarray:
     return matrix + matrix.swapaxes(-1, -2)
 
 
-def hermitian() -> np.ndarray:
-    imaginary = np.triu(symmetric(3, 5, 5), 1)
-    return symmetric(3, 5, 5) + 1j * (imaginary - imaginary.swapaxes(1, 2))
+def hermitian(size: int) -> np.ndarray:
+    imaginary = np.triu(symmetric(3, size, size), 1)
+    return symmetric(3, size, size) + 1j * (imaginary - imaginary.swapaxes(1, 2))
 
 
 STRUCTURES = {
     "tridiagonal": Tridiagonal(5),
     "Hermitian": Hermitian(4),
     "dense": Affine(symmetric(5, 5), symmetric(3, 5, 5)),
-    "dense Hermitian": Affine(None, hermitian()),
+    "dense Hermitian": Affine(None, hermitian(5)),
     "Toeplitz": Toeplitz(6),
     "Toeplitz in two blocks": Toeplitz(9),
     "Laplacian": GraphLaplacian(EDGES),
     "Toeplitz with ties": Toeplitz(6).with_tied({"r5": ("r1", 2.0)}),
+    "a sum": (2.0 * Toeplitz(4)).with_fixed({"r1": 0.5}) + Affine(None, hermitian(4)),
 }
 
 
