@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from .certify import certify
 from .evaluation import Point, evaluate, evaluate_curved
+from .kinks import name_kinks
 from .model import Data
 from .output import Output, empty_output, unpack, write
 from .packing import Layout, Tables, followed_by, gather_rows
@@ -241,4 +242,4 @@ def settle(settings: Settings, done: Pool) -> tuple[Task, Ended]:
     if settings.starts > 1:
         retries = next_starts(settings, retries)
     finished = ended._replace(task=ended.task._replace(best=()))
-    return retries, gather_rows(finished, row_numbers(~again))
+    return retries, name_kinks(settings, gather_rows(finished, row_numbers(~again)))

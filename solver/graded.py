@@ -72,21 +72,23 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     return Graded(singular, right, share, rounding, known)
 
 
-def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """`(J^T J + mu I)^-1 J^T r`, and how much that lowers the loss of the linear model.
+def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`h = (J^T J + mu I)^-1 J^T r`, how much it lowers the loss of the linear model, its effect.
 
     Args:
         graded: the decomposition.
         damping: `[R]`, mu, positive.
 
     Returns:
-        `[R, p]` and `[R]`.
+        `[R, p]`; `[R]`, the decrease `2 g^T h - |J h|^2`; and `[R]`, `|J h|^2 / |h|^2`.
     """
     squares = graded.singular * graded.singular
     kept = squares / (squares + damping[:, None])
     moved = graded.singular / (squares + damping[:, None]) * graded.share
     gains = graded.share * graded.share * kept * (2.0 - kept)
-    return tf.linalg.matvec(graded.right, moved), tf.reduce_sum(gains, axis=-1)
+    length = tf.reduce_sum(moved * moved, axis=-1)
+    effect = tf.math.divide_no_nan(tf.reduce_sum(squares * moved * moved, axis=-1), length)
+    return tf.linalg.matvec(graded.right, moved), tf.reduce_sum(gains, axis=-1), effect
 
 
 def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:

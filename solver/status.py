@@ -65,8 +65,9 @@ class Cause(enum.IntEnum):
     SIGN = 20
     NO_MATRIX = 21
     LOST = 22
-    # With a certified answer: what limits it.
+    # What limits an answer, or keeps it from being certified.
     ROUNDING = 30
+    KINK = 31
 
     @property
     def message(self) -> str:
@@ -89,6 +90,10 @@ _CAUSES = {
     Cause.LOST: "a step led to where the matrix is not finite",
     Cause.ROUNDING: (
         "the rounding error of the levels, not the data, limits how near this is to the minimum"
+    ),
+    Cause.KINK: (
+        "levels that are pulled in different directions meet here: the loss has an edge, where no "
+        "gradient vanishes and errors mean nothing, and may yet fall along it"
     ),
 }
 

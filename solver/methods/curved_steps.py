@@ -37,7 +37,7 @@ def curved_steps(
     gradient: tf.Tensor,
     damping: tf.Tensor,
     point: Point,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Newton's steps of some rows, in scaled parameters.
 
     Args:
@@ -50,8 +50,9 @@ def curved_steps(
             held by its bound, has the norm 0 and stays.
 
     Returns:
-        `[S, p]`; `[S]`, the decrease of the loss that the quadratic model predicts; and `[S]` bool,
-        whether the loss curves upwards in every direction, as far as that is clear.
+        `[S, p]`; `[S]`, the decrease of the loss that the quadratic model predicts; `[S]`, the
+        curvature along the step, by which it is to be damped if it fails; and `[S]` bool, whether
+        the loss curves upwards in every direction, as far as that is clear.
     """
     every = (units, gradient, damping, point.loss, point.column_norms)
     units, gradient, damping, loss, norms = (tf.gather(tensor, rows) for tensor in every)
@@ -61,4 +62,7 @@ def curved_steps(
     bend = tf.linalg.matvec(hessian, step)
     # A parameter without effect to first order may have one to second order.
     curves_up = ~saddle & tf.reduce_all(norms > 0, axis=-1)
-    return step, tf.reduce_sum((2.0 * gradient - bend) * step, axis=-1), curves_up
+    predicted = tf.reduce_sum((2.0 * gradient - bend) * step, axis=-1)
+    length = tf.reduce_sum(step * step, axis=-1)
+    along = tf.math.divide_no_nan(tf.abs(tf.reduce_sum(bend * step, axis=-1)), length)
+    return step, predicted, along, curves_up

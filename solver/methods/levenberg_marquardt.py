@@ -35,6 +35,7 @@ class LevenbergMarquardtState(NamedTuple):
         scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
         damping: `[R]`, mu.
         growth: `[R]`, nu, the factor of mu at the next failure.
+        least: `[R]`, what mu is to be at least if the trial fails.
         predicted: `[R]`, the decrease of the loss that the model predicts for the trial.
         curves_up: `[R]`, bool, whether the loss is known to curve upwards at the accepted point.
     """
@@ -46,6 +47,7 @@ class LevenbergMarquardtState(NamedTuple):
     scales: tf.Tensor
     damping: tf.Tensor
     growth: tf.Tensor
+    least: tf.Tensor
     predicted: tf.Tensor
     curves_up: tf.Tensor
 
@@ -72,12 +74,13 @@ def follow_residual(
     gain: tf.Tensor,
     accepted: tf.Tensor,
     shrinkage: tf.Tensor,
+    least: tf.Tensor | float = _DAMPING_AFTER_FAILURE,
 ) -> tf.Tensor:
     """Two changes to Nielsen's damping, so that it is there where it is needed and only there.
 
     Where the gain is as the linear model says, mu falls at least as fast as the residual, which
     makes the convergence quadratic (Yamashita and Fukushima, Computing Suppl. 15 (2001) 239). After
-    a failure it is not below 3e-2.
+    a failure it is not below a least value.
 
     Args:
         damping: `[R]`, Nielsen's mu.
@@ -85,13 +88,14 @@ def follow_residual(
         gain: `[R]`, the gain ratio of that step.
         accepted: `[R]`, bool, whether it succeeded.
         shrinkage: `[R]`, the norm of the residual after it over the one before.
+        least: `[R]`, that value.
 
     Returns:
         `[R]`, mu.
     """
     quick = tf.minimum(damping, before * shrinkage)
     success = tf.where(gain > _GOOD_GAIN, quick, damping)
-    return tf.where(accepted, success, tf.maximum(damping, _DAMPING_AFTER_FAILURE))
+    return tf.where(accepted, success, tf.maximum(damping, least))
 
 
 def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -196,6 +200,7 @@ class LevenbergMarquardt:
             scales=scales,
             damping=rows + tf.constant(self.initial_damping, rows.dtype),
             growth=rows + 2.0,
+            least=rows,
             predicted=rows + 1.0,
             curves_up=no,
         )
@@ -214,13 +219,13 @@ class LevenbergMarquardt:
         better, even = compare(state.point, trial, state.scales)
         accepted = active & better
         gain = (state.point.loss - trial.loss) / state.predicted
-        # Where rounding hides the gain, a gain of one half leaves the damping as it is.
-        gain = tf.where(even, tf.constant(0.5, gain.dtype), gain)
+        # Where rounding hides the gain, a smaller gradient is as good as all of it.
+        gain = tf.where(even, tf.constant(1.0, gain.dtype), gain)
         shrinkage = tf.sqrt(trial.loss / state.point.loss)
         raised, growth = next_damping(state.damping, state.growth, gain, accepted)
-        damping = follow_residual(raised, state.damping, gain, accepted, shrinkage)
-        floor = tf.constant(16.0 * epsilon, damping.dtype)
-        damping = tf.maximum(tf.where(first, state.damping, damping), floor)
+        followed = follow_residual(raised, state.damping, gain, accepted, shrinkage, state.least)
+        followed = tf.where(first, state.damping, followed)
+        damping = tf.maximum(followed, tf.constant(16.0 * epsilon, followed.dtype))
         growth = tf.where(first, state.growth, growth)
         point = select_rows(accepted, trial, state.point)
         scales = tf.where(
@@ -238,25 +243,24 @@ class LevenbergMarquardt:
         if curvature is not None:
             slow = ~first & ~uneven & residual_stays(state.point, trial, accepted)
             slow = slow if curved is None else slow & curved
-        usual = (scaled, predicted, damping, curves_up)
+        # That of Newton's step that failed holds for the steps after it until one succeeds.
+        usually = tf.constant(_DAMPING_AFTER_FAILURE, damping.dtype)
+        least = tf.where(first | accepted, usually, state.least)
+        usual = (scaled, predicted, damping, least, curves_up)
 
         def with_light_data() -> tuple[tf.Tensor, ...]:
             rows = tf.where(uneven)
-            quick = tf.where(gain > _GOOD_GAIN, state.damping * shrinkage, raised)
-            least = tf.where(accepted, tf.minimum(raised, quick), raised)
-            moved = (state.trial - state.point.parameters) * units
-            last = (state.damping, state.predicted, moved, accepted, first)
-            wanted = (jacobian, point.residual, point.spread, least, *last)
+            wanted = (jacobian, point.residual, point.spread, followed, first)
             new = uneven_step(*gather_rows(wanted, rows[:, 0]))
-            return (*_updated(usual[:3], rows, new), curves_up)
+            return (*_updated(usual[:4], rows, new), curves_up)
 
         def with_curvature(others: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
             rows = tf.where(slow)
             with tf.name_scope("curved"):
                 new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
-            step, gains, mu, curves = others
-            step, gains, curves = _updated((step, gains, curves), rows, new)
-            return step, gains, mu, curves
+            step, gains, mu, lowest, curves = others
+            step, gains, lowest, curves = _updated((step, gains, lowest, curves), rows, new)
+            return step, gains, mu, lowest, curves
 
         def unusual() -> tuple[tf.Tensor, ...]:
             found = tf.cond(tf.reduce_any(uneven), with_light_data, lambda: usual)
@@ -264,7 +268,7 @@ class LevenbergMarquardt:
                 return found
             return tf.cond(tf.reduce_any(slow), lambda: with_curvature(found), lambda: found)
 
-        scaled, predicted, damping, curves_up = tf.cond(
+        scaled, predicted, damping, least, curves_up = tf.cond(
             tf.reduce_any(uneven | slow), unusual, lambda: usual
         )
         next_trial = point.parameters + scaled / units
@@ -282,6 +286,7 @@ class LevenbergMarquardt:
             scales=scales,
             damping=damping,
             growth=growth,
+            least=least,
             predicted=tf.maximum(predicted, np.finfo(predicted.dtype.as_numpy_dtype).tiny),
             curves_up=curves_up,
         )

@@ -29,6 +29,7 @@ class NewtonState(NamedTuple):
         scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
         damping: `[R]`, mu, while the gradient is as large as at the start.
         growth: `[R]`, nu, the factor of mu at the next failure.
+        least: `[R]`, what mu is to be at least if the trial fails.
         predicted: `[R]`, the decrease of the loss that the quadratic model predicts for the trial.
         reference: `[R]`, the norm of the scaled gradient at the start.
     """
@@ -41,6 +42,7 @@ class NewtonState(NamedTuple):
     scales: tf.Tensor
     damping: tf.Tensor
     growth: tf.Tensor
+    least: tf.Tensor
     predicted: tf.Tensor
     reference: tf.Tensor
 
@@ -105,6 +107,7 @@ class Newton:
             scales=scales,
             damping=rows + tf.constant(self.initial_damping, rows.dtype),
             growth=rows + 2.0,
+            least=rows,
             predicted=rows + 1.0,
             reference=rows,
         )
@@ -145,20 +148,21 @@ class Newton:
 
         def with_light_data() -> tuple[tf.Tensor, ...]:
             rows = tf.where(uneven)
-            moved = (state.trial - state.point.parameters) * units
-            last = (state.damping, state.predicted, moved, accepted, first)
             jacobian = point.jacobian / units[:, None, :]
-            wanted = (jacobian, point.residual, point.spread, raised, *last)
+            followed = tf.where(accepted, raised, tf.maximum(raised, state.least))
+            followed = tf.where(first, state.damping, followed)
+            wanted = (jacobian, point.residual, point.spread, followed, first)
             some, scale, wanted = gather_rows((point, units, wanted), rows[:, 0])
-            step, gains, mu = uneven_step(*wanted)
+            step, gains, mu, lowest = uneven_step(*wanted)
             there = within_bounds(some, some.parameters + step / scale)
             update = tf.tensor_scatter_nd_update
-            found = (there, gains, mu)
-            old = (next_trial, predicted, damping)
-            return tuple(update(a, rows, b) for a, b in zip(old, found, strict=True))
+            found = (there, gains, mu, lowest)
+            return tuple(update(a, rows, b) for a, b in zip(usual, found, strict=True))
 
-        next_trial, predicted, damping = tf.cond(
-            tf.reduce_any(uneven), with_light_data, lambda: (next_trial, predicted, damping)
+        least = tf.zeros_like(damping)
+        usual = (next_trial, predicted, damping, least)
+        next_trial, predicted, damping, least = tf.cond(
+            tf.reduce_any(uneven), with_light_data, lambda: usual
         )
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
@@ -171,6 +175,7 @@ class Newton:
             scales=scales,
             damping=damping,
             growth=growth,
+            least=least,
             predicted=tf.maximum(predicted, tiny),
             reference=reference,
         )

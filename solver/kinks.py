@@ -1,0 +1,62 @@
+"""Kinks of the loss: where levels meet that are pulled in different directions.
+
+The k-th level of a matrix is a smooth function of the parameters only as long as it is apart from
+its neighbours. Where two levels cross, the higher of them is the maximum of two smooth functions,
+and the least loss may lie on its edge. There no gradient vanishes, and no row can be certified by
+derivatives (Overton, SIAM J. Matrix Anal. Appl. 9 (1988) 256). It is named instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from .evaluation import curvature_at
+from .graded import minimum_norm_step
+from .packing import gather_rows
+from .rows import Ended
+from .settings import Settings
+from .status import Cause, Status
+
+# Levels meet where a Gauss-Newton step would make them cross after this share of it.
+_AT_ONCE = 0.05
+# Pulls that differ by less than this share of the largest are the same.
+_SAME_PULL = 1e-3
+
+
+def name_kinks(settings: Settings, ended: Ended) -> Ended:
+    """The rows, with the cause KINK for those that could not get to a minimum because of one.
+
+    Large matrices of which few levels are compared are not asked: the others would be needed.
+    """
+    task, point, status = ended
+    if settings.model.few is not None or settings.parameterization.size == 1:
+        return ended
+    asked = (status == Status.STALLED) | (status == Status.MAX_STEPS)
+
+    def named() -> tf.Tensor:
+        rows = tf.where(asked)
+        wanted = (task.data, point.parameters, point.jacobian, point.residual, point.column_norms)
+        data, parameters, jacobian, residual, norms = gather_rows(wanted, rows[:, 0])
+        units = tf.where(norms > 0, norms, tf.ones_like(norms))
+        step = minimum_norm_step(jacobian / units[:, None, :], residual) / units
+        structure, comparison = settings.parameterization, settings.model.comparison
+        values, vectors, _ = structure.eigensystem(parameters)
+        moved = tf.linalg.matvec(structure.level_jacobian(parameters, vectors), step)
+        curvature = curvature_at(settings.model, parameters, data)
+        force = settings.model.loss.count(data.weights * curvature.difference).force
+        pull = comparison.pull_back(data.weights * force, curvature.assignment)
+        largest = tf.reduce_max(tf.abs(pull), axis=-1, keepdims=True)
+        # Levels of different members never meet.
+        inside = np.ones(structure.size - 1, bool)
+        inside[np.cumsum(structure.level_counts)[:-1] - 1] = False
+        gap, change, unlike = (x[:, 1:] - x[:, :-1] for x in (values, moved, pull))
+        meet = inside & (gap <= _AT_ONCE * tf.abs(change)) & (tf.abs(change) > 0)
+        meet &= tf.abs(unlike) > _SAME_PULL * largest
+        kinked = tf.reduce_any(meet, axis=-1)
+        before = tf.gather(task.cause, rows[:, 0])
+        cause = tf.where(kinked, int(Cause.KINK), before)
+        return tf.tensor_scatter_nd_update(task.cause, rows, cause)
+
+    cause = tf.cond(tf.reduce_any(asked), named, lambda: task.cause)
+    return Ended(task._replace(cause=cause), point, status)
