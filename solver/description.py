@@ -41,5 +41,6 @@ def describe(settings: Settings) -> dict[str, Any]:
         "max_steps": settings.steps_of_a_search,
         "starts": settings.starts,
         "solutions": settings.solutions,
+        "end_early": settings.end_early,
         "absolute_sigma": settings.absolute_sigma,
     }

@@ -68,13 +68,15 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
     reals = tf.where((status == Status.NON_FINITE)[:, None], nan, reals)
     failure = cause_of_failure(settings, data, point, status)
     cause = tf.where(failure > 0, failure, task.cause)
+    # The end of one start, even where no start that is counted ended there.
+    agreeing = tf.where(status == Status.NON_FINITE, 0, tf.maximum(task.agreeing, 1))
     places = task.place[:, None]
     return Output(
         tf.tensor_scatter_nd_update(output.reals, places, reals),
         tf.tensor_scatter_nd_update(
             output.integers,
             places,
-            tf.stack([task.steps, status, cause, task.started, task.agreeing], axis=-1),
+            tf.stack([task.steps, status, cause, task.started, agreeing], axis=-1),
         ),
     )
 

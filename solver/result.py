@@ -70,8 +70,9 @@ class FitResult(_Fields):
         status: `[B]`, int32, see `Status`.
         cause: `[B]`, int32, what the status does not say, see `Cause`; 0 where there is nothing
             to add.
-        starts: `[B]`, int32, how many starting points were tried.
-        agreeing: `[B]`, int32, how many of them ended in the answer.
+        starts: `[B]`, int32, how many starting points were tried; 1 for a row that brings its own.
+        agreeing: `[B]`, int32, how many of them ended in the answer, those that began beside it
+            left out. Few of many starts: there may be a better answer.
     """
 
     _context: Context | None = None

@@ -10,6 +10,7 @@ from .evaluation import Point, spread_of
 from .model import Data
 from .packing import zeros_like_specs
 from .settings import Settings
+from .unseen import most_minima
 
 
 class Batch(NamedTuple):
@@ -41,11 +42,16 @@ class Best(NamedTuple):
         parameters: `[R, p]`.
         loss: `[R]`, the largest number before there is one.
         column_norms: `[R, p]`, of the Jacobian there.
+        minima: `[R, K]`, the losses of the distinct minima that were found, then the largest
+            number.
+        arrived: `[R]`, int32, how many starts elsewhere ended in a minimum.
     """
 
     parameters: tf.Tensor
     loss: tf.Tensor
     column_norms: tf.Tensor
+    minima: tf.Tensor
+    arrived: tf.Tensor
 
 
 class Task(NamedTuple):
@@ -65,7 +71,7 @@ class Task(NamedTuple):
         cosine: `[R]`, the cosine between the residual and each column of the Jacobian at which this
             start is at a minimum.
         started: `[R]`, int32, how many starts the row has made.
-        agreeing: `[R]`, int32, how many starts ended at the best loss.
+        agreeing: `[R]`, int32, how many starts ended at the best loss, from elsewhere.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
         cause: `[R]`, int32, what limits the point where the row has ended, see `Cause`.
         best: the best of the finished starts; () when there is only one start.
@@ -125,13 +131,16 @@ def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
         agreeing=integers,
         scale=tf.zeros_like(data.targets[:, 0]),
         cause=integers,
-        best=_no_end(initial) if several else (),
+        best=_no_end(settings, initial) if several else (),
     )
 
 
-def _no_end(initial: tf.Tensor) -> Best:
+def _no_end(settings: Settings, initial: tf.Tensor) -> Best:
     none = tf.zeros_like(initial)
-    return Best(none, none[:, 0] + initial.dtype.max, none)
+    worst = none[:, 0] + initial.dtype.max
+    # One place more than a search may fill that ends early.
+    minima = tf.tile(worst[:, None], [1, most_minima(settings.starts) + 1])
+    return Best(none, worst, none, minima, tf.zeros_like(worst, tf.int32))
 
 
 def point_specs(settings: Settings, data: Data) -> Point:

@@ -62,6 +62,7 @@ class Settings:
         bounds: of every row that brings none of its own; None where there are no bounds.
         priors: of every row that brings none of its own; None where nothing is known.
         solutions: how many distinct answers a row has.
+        end_early: whether a search may end when its starts agree.
         pool_rows: the most rows in the pool.
         compaction: False makes every row wait for the slowest one; for measurements only.
         given: whether every row brings its complete starting point, so that none is proposed.
@@ -86,6 +87,7 @@ class Settings:
     bounds: Bounds | None
     priors: Priors | None
     solutions: int
+    end_early: bool
     pool_rows: int
     compaction: bool
     given: bool = False
@@ -112,6 +114,7 @@ def make_settings(
     loss: Any,
     f_scale: Any,
     solutions: int,
+    end_early: bool,
     dtype: Any,
     pool_rows: int | None,
     compaction: bool,
@@ -199,6 +202,7 @@ def make_settings(
         bounds=None if bounds is None else check_bounds(owner, bounds, names),
         priors=None if priors is None else check_priors(owner, priors, names),
         solutions=check_count(owner, "solutions", solutions),
+        end_early=_check_flag(owner, "end_early", end_early),
         pool_rows=check_count(owner, "pool_rows", pool_rows),
         compaction=_check_flag(owner, "compaction", compaction),
     )

@@ -56,8 +56,11 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
     )
     ends = fit_rows(settings, every)
     ends = FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
-    chosen, found = _distinct(settings, ends, _are_minima(settings, batch.data, ends))
+    chosen, found, agreeing = _distinct(settings, ends, _are_minima(settings, batch.data, ends))
     gathered = FitResult(*(tf.gather(field, chosen, axis=1, batch_dims=1) for field in ends))
+    made = tf.reduce_sum(ends.starts, axis=1, keepdims=True) + tf.zeros_like(gathered.starts)
+    agreeing = tf.maximum(agreeing, gathered.agreeing)
+    gathered = gathered._replace(starts=made, agreeing=agreeing)
     flat = tf.reshape(found, [-1])
 
     def kept(field: tf.Tensor) -> tf.Tensor:
@@ -103,8 +106,13 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
 
 def _distinct(
     settings: Settings, ends: FitResult, minima: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Which ends to keep, best first: numbers `[B, S]`, and bool `[B, S]`, whether there is one."""
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Which ends to keep, best first.
+
+    Returns:
+        `[B, S]`, int32, their numbers; `[B, S]` bool, whether there is one; `[B, S]`, int32, how
+        many ends are the same.
+    """
     dtype = ends.loss.dtype
     scales = settings.parameterization.parameter_scales
     units = tf.constant(np.where(scales > 0, scales, 1.0), dtype)
@@ -123,7 +131,7 @@ def _distinct(
     # The first place is never empty: without a minimum it shows how far the best start came.
     usable = tf.where(ends.status > 0, ends.loss, worst)
     first_choice = tf.where(tf.reduce_any(certified, axis=1, keepdims=True), order, usable)
-    numbers, found = [], []
+    numbers, found, agreeing = [], [], []
     for place in range(settings.solutions):
         key = order if place else first_choice
         best = tf.argmin(key, axis=1, output_type=tf.int32)
@@ -134,8 +142,9 @@ def _distinct(
         length = tf.maximum(lengths, tf.gather(lengths, best, axis=1, batch_dims=1)[:, None])
         same = tf.norm(points - center, axis=-1) <= tf.maximum(SAME * length, smallest)
         same |= tf.range(settings.starts)[None, :] == best[:, None]
+        agreeing.append(tf.reduce_sum(tf.cast(same & certified, tf.int32), axis=1))
         order = tf.where(same, worst, order)
-    return tf.stack(numbers, axis=1), tf.stack(found, axis=1)
+    return tf.stack(numbers, axis=1), tf.stack(found, axis=1), tf.stack(agreeing, axis=1)
 
 
 def pull_back(settings: Settings, result: FitResult, data: Data, upstream: FitResult) -> Data:

@@ -71,6 +71,7 @@ class SpectralSolver(PortableModule):
         loss: str = "linear",
         f_scale: float = 1.0,
         solutions: int = 1,
+        end_early: bool = True,
         dtype: tf.DType = tf.float64,
         pool_rows: int | None = None,
         compaction: bool = True,
@@ -88,10 +89,10 @@ class SpectralSolver(PortableModule):
                 name, each a number or `[K]`. None leaves the choice to the solver, which proposes
                 starts from the targets.
             starts: the most starting points to try in a row that ends without matching its
-                spectrum; the best end is returned. The search ends early when the spectrum is
-                matched, or when twelve starts agree on the best least-squares minimum. When None,
-                that of the method (128 for `LevenbergMarquardt`), or K if `initial` is given; the
-                solver chooses those beyond K.
+                spectrum; the best end is returned, and the result says how many starts were made
+                and how many agreed on it. The search ends when the spectrum is matched, or early,
+                see `end_early`. When None, that of the method (128 for `LevenbergMarquardt`), or K
+                if `initial` is given; the solver chooses those beyond K.
             tolerance: default for `fit`: the rms residual, relative to the spectral scale (the
                 largest magnitude among the targets and the levels at the first start, at most ten
                 times that of the targets), at which a row is CONVERGED. When None 1e-10, 1e-5 in
@@ -122,6 +123,10 @@ class SpectralSolver(PortableModule):
             solutions: how many distinct answers to find. When above 1, every start of a row is
                 followed to its end, and every field of the result has the shape `[B, S, ...]`,
                 best first, with the status NO_OTHER where there are fewer.
+            end_early: whether a search may end before it has made all its starts because twelve of
+                them agree on the best least-squares minimum, and so few distinct minima were found
+                that less than half of one is to be expected besides (Boender & Rinnooy Kan, Math.
+                Program. 37 (1987) 59). False makes it try all, as far as `max_steps` allows.
             dtype: `tf.float64` or `tf.float32`.
             pool_rows: how many rows are fitted side by side; chosen from the sizes when None.
             compaction: False makes every row wait for the slowest one, which only serves to
@@ -148,6 +153,7 @@ class SpectralSolver(PortableModule):
             loss,
             f_scale,
             solutions,
+            end_early,
             dtype,
             pool_rows,
             compaction,

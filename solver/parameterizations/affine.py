@@ -118,6 +118,11 @@ class Affine(Parameterization):
         """How many numbers its matrices are, which do not depend on the parameters."""
         return self._form.held_numbers
 
+    @property
+    def has_constant(self) -> bool:
+        """Whether there is an A0 other than 0."""
+        return bool(self.constant.any())
+
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""
         return self._form.matrix(parameters)

@@ -293,6 +293,27 @@ class Parameterization(PortableModule):
         table *= np.resize([1.0, 1 / 3, 3.0, 0.1, 10.0], attempts)[:, None]
         return tf.gather(tf.constant(table, levels.dtype), attempt % attempts)
 
+    def random_points(self, spread: tf.Tensor, normal: tf.Tensor) -> tf.Tensor | None:
+        """Starts at random around 0, which owe nothing to the levels but their unit.
+
+        Args:
+            spread: `[B]`, about the standard deviation of the levels that the parameters make.
+            normal: `[B, p]`, normal random numbers.
+
+        Returns:
+            `[B, p]`; None where the effect of some parameter is not known beforehand.
+        """
+        scales = self.parameter_scales
+        if not (scales > 0).all():
+            return None
+        effects = tf.constant(np.sqrt(self.size / len(scales)) / scales, normal.dtype)
+        return spread[:, None] * effects * normal
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether A(0) is known to be other than 0, so that starts look at its levels."""
+        return False
+
     def with_fixed(self, values: Mapping[str, float]) -> Parameterization:
         """The same structure with some parameters held at given values.
 

@@ -83,6 +83,11 @@ class Blocks(Parameterization):
         """`[n]`, those of the members, one after the other."""
         return np.concatenate([member.level_signs for member in self.members])
 
+    @property
+    def has_constant(self) -> bool:
+        """Whether any member has one."""
+        return any(member.has_constant for member in self.members)
+
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of the block-diagonal matrix; see `Parameterization.derivatives`."""
         blocks = [block for part in self._parts for block in part.derivatives(parameters)]

@@ -71,6 +71,11 @@ class Reduced(Parameterization):
         return self.inner.held_numbers
 
     @property
+    def has_constant(self) -> bool:
+        """Whether the parameters that are held make one, or x = 0 does."""
+        return bool(self.offset.any()) or self.inner.has_constant
+
+    @property
     def level_counts(self) -> tuple[int, ...]:
         """How many levels each member has."""
         return self.inner.level_counts
@@ -214,6 +219,11 @@ class Sum(Parameterization):
         """`[p]`, the scales of both."""
         return np.concatenate([self.first.parameter_scales, self.second.parameter_scales])
 
+    @property
+    def has_constant(self) -> bool:
+        """Whether one of both has."""
+        return self.first.has_constant or self.second.has_constant
+
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of both; see `Parameterization.derivatives`."""
         x, y = self._split(parameters)
@@ -311,6 +321,11 @@ class Multiple(Parameterization):
         """`[n]`, those of A, turned around by a negative factor."""
         signs = self.inner.level_signs
         return signs if self.factor > 0 else -signs[::-1]
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether A has."""
+        return self.inner.has_constant
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of A times the factor; see `Parameterization.derivatives`."""

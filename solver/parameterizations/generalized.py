@@ -16,6 +16,9 @@ from .affine import Affine, as_matrices
 from .base import Parameterization
 from .inertia import is_definite, norm_of, signs_of_levels
 
+# How far the levels of a random mass are from their mean, about, in units of it.
+_MASS_SPREAD = 0.5
+
 
 class Generalized(Parameterization):
     """`K u = lambda M u` with a positive definite M; either side may have parameters.
@@ -158,6 +161,32 @@ class Generalized(Parameterization):
             parts.append(mass.starting_points(ones, attempt, attempts))
         return tf.concat(parts, axis=-1)
 
+    def random_points(self, spread: tf.Tensor, normal: tf.Tensor) -> tf.Tensor | None:
+        """See `Parameterization.random_points`; masses are near those of equal levels.
+
+        Where the stiffness is given, the levels of `K^(-1/2) M K^(-1/2)` are the inverse ones.
+        """
+        stiffness, mass = self.stiffness, self.mass
+        if isinstance(mass, np.ndarray):
+            affine = isinstance(stiffness, Affine)
+            return _whitened(stiffness, mass).random_points(spread, normal) if affine else None
+        if not isinstance(mass, Affine):
+            return None
+        if isinstance(stiffness, np.ndarray):
+            if not is_definite(stiffness):
+                return None
+            safe = tf.where(spread > 0, spread, tf.ones_like(spread))
+            return _definite_points(_whitened(mass, stiffness), reciprocal(safe), normal)
+        x, y = self._split(normal)
+        one = stiffness.random_points(spread, x)
+        other = _definite_points(mass, tf.ones_like(spread), y)
+        return None if one is None else tf.concat([one, other], axis=1)
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether the stiffness has one."""
+        return isinstance(self.stiffness, np.ndarray) or self.stiffness.has_constant
+
 
 def _side(argument: str, value: Any) -> Parameterization | np.ndarray:
     if isinstance(value, Parameterization):
@@ -201,6 +230,26 @@ def _masses(
     size = tf.where(size > 0, size, tf.ones_like(size))
     mean = (np.linalg.norm(stiffness) or 1.0) * reciprocal(size)
     return mean * tf.gather(tf.constant(spread, levels.dtype), attempt % attempts)
+
+
+def _definite_points(side: Affine, unit: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
+    """Parameters `[B, p]` of random matrices most of which are positive definite.
+
+    They are around a constant part that is so itself, else around `unit` `[B]` times the identity.
+    """
+    size, count = side.size, side.num_parameters
+    if is_definite(side.constant):
+        mean = float(np.trace(side.constant).real) / size
+        unit, center = mean * tf.ones_like(unit), 0.0
+    else:
+        scaled = side.basis.reshape(count, -1) / side.parameter_scales[:, None]
+        wanted = np.stack([np.eye(size).ravel(), side.constant.ravel()])
+        overlaps = np.real(scaled.conj() @ wanted.T)
+        found = np.linalg.pinv(np.real(scaled.conj() @ scaled.T), hermitian=True) @ overlaps
+        identity, offset = (found / side.parameter_scales[:, None]).T
+        center = unit[:, None] * tf.constant(identity, unit.dtype) - tf.constant(offset, unit.dtype)
+    effects = np.sqrt(size / count) / side.parameter_scales
+    return center + _MASS_SPREAD * unit[:, None] * tf.constant(effects, unit.dtype) * normal
 
 
 def _whitened(side: Any, other: Any) -> Affine:

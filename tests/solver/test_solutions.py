@@ -106,6 +106,9 @@ def test_shapes():
         "standard_errors": (S, 3),
         "steps": (S,),
         "status": (S,),
+        "cause": (S,),
+        "starts": (S,),
+        "agreeing": (S,),
     }
     assert all_rows().status.dtype == all_rows().steps.dtype == np.int32
 
@@ -150,7 +153,7 @@ def test_best_first_distinct_and_padded():
             empty = field[count:]
             if name == "status":
                 assert (empty == Status.NO_OTHER).all()
-            elif name == "steps":
+            elif name in ("steps", "cause", "starts", "agreeing"):
                 assert (empty == 0).all()
             else:
                 assert np.isnan(empty).all()
