@@ -32,7 +32,7 @@ class Model:
         """How the compared levels are found without the others; None where all are computed."""
         used = self.comparison.used
         structure = self.parameterization
-        return few_of(structure.size, used) if structure.is_one_block else None
+        return few_of(structure.size, used) if structure.prefers_whole else None
 
 
 class Data(NamedTuple):

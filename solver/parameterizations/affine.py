@@ -18,7 +18,11 @@ from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
 from .projected_starts import projected_starts
-from .split import Split
+from .split import Split, subspaces_of
+from .symmetry import Block, block_of
+
+# The work of a full decomposition, beside that of finding few levels of a large matrix.
+_WHOLE_IS_CHEAPER = 5
 
 
 class Affine(Parameterization):
@@ -28,7 +32,7 @@ class Affine(Parameterization):
     constants, spin and tight-binding Hamiltonians.
 
     Where symmetry splits the matrices into blocks, in the basis in which they are given, a fit
-    decomposes the blocks: see `uncoupled_subspaces`.
+    decomposes the blocks; `blocks` names them.
 
     Example:
         >>> pauli = np.array([[[0, 1], [1, 0]], [[1, 0], [0, -1]]])
@@ -73,7 +77,7 @@ class Affine(Parameterization):
         if empty.size:
             raise ValueError(
                 f"{owner}: basis[{empty[0]}] is the zero matrix, so its parameter has no effect; "
-                "leave it out."
+                "leave it out. (A member of a Family may lack parameters, or be a plain matrix.)"
             )
         if np.iscomplexobj(basis) or np.iscomplexobj(constant):
             basis, constant = basis.astype(complex), constant.astype(complex)
@@ -130,7 +134,22 @@ class Affine(Parameterization):
     @functools.cached_property
     def _split(self) -> Split | None:
         """The matrices in their blocks; None where they are decomposed as a whole."""
-        return Split.of(self._form)
+        return Split.of(self._form, self.subspaces)
+
+    @functools.cached_property
+    def subspaces(self) -> list[np.ndarray]:
+        """What symmetry splits the matrices into; see `uncoupled_subspaces`."""
+        return subspaces_of(self._form)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks that symmetry splits the matrices into; see `Parameterization.blocks`."""
+        return tuple(block_of(columns) for columns in self.subspaces)
+
+    @property
+    def prefers_whole(self) -> bool:
+        """See `Parameterization.prefers_whole`."""
+        return self._split is None or self._split.work > self.size**3 / _WHOLE_IS_CHEAPER
 
     @property
     def is_one_block(self) -> bool:
@@ -225,6 +244,16 @@ def affine_of(form: Form, names: Sequence[str]) -> Affine:
     """An affine matrix in this form, where parameters may be without effect, unlike in `Affine`."""
     parameterization = Affine.__new__(Affine)
     parameterization._take_form(form, names, None)
+    return parameterization
+
+
+def constant_of(matrix: np.ndarray) -> Affine:
+    """A matrix `[n, n]` without parameters, as part of something that has some."""
+    parameterization = Affine.__new__(Affine)
+    tf.Module.__init__(parameterization)
+    parameterization.size, parameterization.num_parameters = len(matrix), 0
+    parameterization.parameter_names = ()
+    parameterization._form = DenseForm(matrix, np.zeros((0, *matrix.shape), matrix.dtype))
     return parameterization
 
 

@@ -41,7 +41,7 @@ class AffineMembers:
         """The members, given with their numbers, in groups of what goes together."""
         groups: dict[object, list[tuple[int, Form, list]]] = {}
         for place, member in members:
-            blocks = blocks_of(member.form)
+            blocks = blocks_of(member.form, member.subspaces)
             sizes = tuple(len(block.constant) for block in blocks)
             key = (member.size, np.iscomplexobj(member.constant), sizes)
             groups.setdefault(key, []).append((place, member.form, blocks))

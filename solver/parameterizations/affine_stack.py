@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -82,11 +82,11 @@ class AffineStack:
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The different matrices, `[B, u, m, m]`."""
-        if self._common is None and not self._together:
-            return tf.stack([form.matrix(parameters) for form in self.forms], axis=1)
         constants = np.stack([form.constant for form in self.forms])
         if self._common is None:
-            return self._combined(parameters, constants)
+            if self._together or not is_large(constants.size * len(self.forms[0].norms)):
+                return self._combined(parameters, constants)
+            return tf.stack([form.matrix(parameters) for form in self.forms], axis=1)
         matrix = self._common.matrix(parameters)
         if constants.any():
             return matrix + held(self, "constants", matrix.dtype, constants)
@@ -148,7 +148,7 @@ class AffineStack:
         vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
         count = len(self.forms[0].norms)
         couplings = len(self.copies) * count * size**2
-        one_by_one = self._common is None and not _are_multiplied_together(self.copies, size)
+        one_by_one = self._common is None and not _is_one_batch(len(self.copies), size)
         if one_by_one or couplings > _MOST_COUPLINGS or not may_be_written_out(self.forms):
             parts = []
             for place, number in enumerate(self.copies):
@@ -218,7 +218,7 @@ class AffineStack:
     @property
     def _together(self) -> bool:
         """Whether there is one batch of products for the different matrices."""
-        alike = _are_multiplied_together(self.forms, self.forms[0].size)
+        alike = _is_one_batch(len(self.forms), self.forms[0].size)
         return alike and may_be_written_out(self.forms)
 
     @property
@@ -227,12 +227,12 @@ class AffineStack:
         return np.stack([form.basis for form in self.forms])
 
 
-def _are_multiplied_together(matrices: Sequence, size: int) -> bool:
-    """Whether there is one batch of products for all matrices.
+def _is_one_batch(matrices: int, size: int) -> bool:
+    """Whether there is one batch of products for so many matrices.
 
     One alone is not in it: in a batch of one row, TensorFlow would round it in another way.
     """
-    return len(matrices) > (1 if size <= _LARGEST_TOGETHER else _FEW)
+    return matrices > (1 if size <= _LARGEST_TOGETHER else _FEW)
 
 
 def _padded(matrices: list[np.ndarray]) -> np.ndarray:

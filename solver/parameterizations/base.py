@@ -14,6 +14,7 @@ from ..products import matmul_rows
 from ..seed import SEED
 from .level_curvature import Coupler, coupler_of, density_of, level_curvature
 from .meeting import Meeting
+from .symmetry import Block
 
 
 class Parameterization(PortableModule):
@@ -192,6 +193,31 @@ class Parameterization(PortableModule):
     def is_one_block(self) -> bool:
         """Whether the levels come from one decomposition of the whole matrix."""
         return True
+
+    @property
+    def prefers_whole(self) -> bool:
+        """Whether few levels are found sooner in the whole matrix than all of them in its blocks.
+
+        Then `level_jacobian` takes eigenvectors of the whole matrix, too.
+        """
+        return self.is_one_block
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of the matrix that nothing couples: how large, and which states they have.
+
+        One with all states where nothing is known to split the matrix, or where it is a function.
+        Affine matrices of fewer than 8 states are decomposed as a whole all the same, and so are
+        those where one block is nearly everything: that takes no longer.
+
+        Example:
+            >>> pairs = [np.kron(np.eye(2), [[0, 1], [1, 0]]), np.diag([1, 0, 2, 0])]
+            >>> [block.states for block in Affine(None, pairs).blocks]
+            [(0, 1), (2, 3)]
+            >>> [(block.size, block.parity) for block in Toeplitz(9).blocks]
+            [(4, -1), (5, 1)]
+        """
+        return (Block(self.size, tuple(range(self.size))),)
 
     def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
         """`v_k^H (dA/dx_j) v_k` for any vectors, such as those of another matrix.

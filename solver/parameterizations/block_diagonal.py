@@ -12,6 +12,7 @@ from .base import Parameterization
 from .blocks import Blocks
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
+from .symmetry import Block
 
 
 class BlockDiagonal(Blocks):
@@ -36,7 +37,8 @@ class BlockDiagonal(Blocks):
         """Take the blocks.
 
         Args:
-            blocks: the parameterizations, from the upper left to the lower right.
+            blocks: the parameterizations, from the upper left to the lower right. A matrix `[n, n]`
+                is a block without parameters.
             shared: whether parameters with the same name in several blocks are one parameter; if
                 not, such a name is an error.
             name: name of the module.
@@ -45,7 +47,8 @@ class BlockDiagonal(Blocks):
             ValueError: for anything else.
         """
         super().__init__(blocks, name)
-        every = [name for block in blocks for name in block.parameter_names]
+        given = [block for block in blocks if isinstance(block, Parameterization)]
+        every = [name for block in given for name in block.parameter_names]
         twice = sorted({name for name in every if every.count(name) > 1})
         if twice and not shared:
             raise ValueError(
@@ -58,6 +61,15 @@ class BlockDiagonal(Blocks):
         """`[n]`, those of all blocks, ascending; NaN where some block decides none."""
         signs = np.sort(super().level_signs)
         return np.full_like(signs, np.nan) if np.isnan(signs).any() else signs
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Those within each block that was given; see `Parameterization.blocks`."""
+        return tuple(
+            block._replace(states=tuple(first + state for state in block.states))
+            for first, member in zip(self._first, self.members, strict=False)
+            for block in member.blocks
+        )
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
         """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""

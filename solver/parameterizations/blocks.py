@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .affine import Affine, affine_of
+from .affine import Affine, affine_of, as_matrices, constant_of
 from .affine_members import AffineMembers
 from .base import Parameterization, check_names
 from .composition import Reduced
@@ -49,6 +49,10 @@ class Blocks(Parameterization):
         they appear, member by member.
         """
         _check_members(type(self).__name__, self._argument, members)
+        members = [
+            _as_member(type(self).__name__, f"{self._argument}[{place}]", member)
+            for place, member in enumerate(members)
+        ]
         every = [names for member in members for names in member.parameter_names]
         names = tuple(dict.fromkeys(every))
         if parameter_names is not None:
@@ -191,6 +195,8 @@ class Blocks(Parameterization):
             return projected_starts(tuple(forms), levels, attempt, attempts)
         total, count = 0.0, np.zeros(self.num_parameters)
         for place, member in enumerate(self.members):
+            if isinstance(member, Affine) and not member.parameter_scales.any():
+                continue  # a constant matrix proposes nothing
             part = levels[:, self._first[place] : self._first[place + 1]]
             with shared_between(len(self.members)):
                 proposed = member.starting_points(part, attempt, attempts)
@@ -237,21 +243,36 @@ def _check_members(owner: str, argument: str, members: Any) -> None:
             f"{owner}: {argument} must be a list of parameterizations, such as [Symmetric(2), "
             f"Symmetric(3)], got {members!r}."
         )
-    for place, member in enumerate(members):
-        if not isinstance(member, Parameterization):
-            raise ValueError(
-                f"{owner}: {argument}[{place}] must be a Parameterization, got {member!r}."
-            )
+    if not any(isinstance(member, Parameterization) for member in members):
+        raise ValueError(
+            f"{owner}: {argument} must hold at least one parameterization, got only {members!r}."
+        )
+
+
+def _as_member(owner: str, argument: str, member: Any) -> Parameterization:
+    """A member; a matrix is one without parameters."""
+    if isinstance(member, Parameterization):
         if len(member.level_counts) > 1:
-            raise ValueError(
-                f"{owner}: {argument}[{place}] is a family itself; give its members instead."
-            )
+            raise ValueError(f"{owner}: {argument} is a family itself; give its members instead.")
+        return member
+    is_matrix = isinstance(member, (list, tuple)) or any(
+        hasattr(member, method) for method in ("__array__", "toarray", "full")
+    )
+    if not is_matrix:
+        raise ValueError(
+            f"{owner}: {argument} must be a Parameterization, or a matrix [n, n] for a member "
+            f"without parameters, got {member!r}."
+        )
+    return constant_of(as_matrices(owner, argument, member, rank=2))
 
 
 def _with_names(member: Parameterization, names: tuple[str, ...], affine: bool) -> Parameterization:
     """The member as a function of all parameters; `affine` if all members are."""
     if member.parameter_names == names:
         return member
+    if isinstance(member, Affine) and not member.parameter_names:
+        zeros = np.zeros((len(names), member.size, member.size), member.constant.dtype)
+        return affine_of(DenseForm(member.constant, zeros), names)
     columns = [names.index(name) for name in member.parameter_names]
     selection = np.zeros((member.num_parameters, len(names)))
     selection[np.arange(len(columns)), columns] = 1.0

@@ -45,9 +45,9 @@ class CommonTerms:
         """The common matrices of several members; None where each member has its own."""
         if len(forms) == 1:
             return None
-        found = _of_entries(forms)
-        if found is not None:
-            return found
+        entries = [form for form in forms if isinstance(form, EntryForm)]
+        if len(entries) == len(forms):
+            return _of_entries(entries)
         return _of_matrices(forms) if may_be_written_out(forms) else None
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
@@ -117,18 +117,18 @@ class CommonTerms:
         return np.eye(self.count)[self.owner]
 
 
-def _of_entries(forms: Sequence[Form]) -> CommonTerms | None:
+def _of_entries(forms: Sequence[EntryForm]) -> CommonTerms | None:
     """Where each parameter moves the same entry of all members."""
-    entries = [form for form in forms if isinstance(form, EntryForm)]
-    first = entries[0] if len(entries) == len(forms) else None
-    if first is None:
-        return None
-    for form in entries:
+    first = forms[0]
+    for form in forms:
         same = np.array_equal(form.rows, first.rows) and np.array_equal(form.columns, first.columns)
-        if not same or ((np.imag(form.factors) != 0) != (np.imag(first.factors) != 0)).any():
+        imaginary = np.imag(form.factors) != 0
+        if not same or (imaginary != (np.imag(first.factors) != 0)).any():
+            return None
+        if (form.factors == 0).any():
             return None
     count = len(first.rows)
-    factors = np.real(np.stack([form.factors for form in entries]) / first.factors)
+    factors = np.real(np.stack([form.factors for form in forms]) / first.factors)
     return CommonTerms(_without_constant(first), np.arange(count), factors, count)
 
 

@@ -16,6 +16,7 @@ from .dense_form import DenseForm
 from .level_curvature import Coupler
 from .meeting import Meeting
 from .squares_form import SquaresForm
+from .symmetry import Block
 
 # An affine structure is written out with all its matrices up to this many numbers.
 _MOST_NUMBERS = 2_000_000
@@ -149,6 +150,16 @@ class Reduced(Parameterization):
     def is_one_block(self) -> bool:
         """Whether the inner parameterization is."""
         return self.inner.is_one_block
+
+    @property
+    def prefers_whole(self) -> bool:
+        """Whether the inner parameterization does."""
+        return self.inner.prefers_whole
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Those of the inner parameterization; see `Parameterization.blocks`."""
+        return self.inner.blocks
 
     def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
         """The slopes by y; see `Parameterization.expectation_slopes`."""

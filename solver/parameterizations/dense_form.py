@@ -124,15 +124,12 @@ class DenseForm:
         return held(self, "side by side", dtype, make)
 
     def restricted(self, columns: np.ndarray) -> DenseForm:
-        """The form within a subspace, given by orthogonal columns `[n, k]` of integers."""
-        if (columns >= 0).all() and (columns.sum(axis=0) == 1).all():  # some of the states
-            states = columns.argmax(axis=0)
-            constant = self.constant[np.ix_(states, states)]
-            return DenseForm(constant, self.basis[:, states][:, :, states])
-        squares = np.sum(columns**2, axis=0)
-        units = np.sqrt(np.outer(squares, squares))
-        constant = columns.T @ self.constant @ columns / units
-        return DenseForm(constant, columns.T @ self.basis @ columns / units)
+        """The form within a subspace.
+
+        Args:
+            columns: `[n, k]`, as from `uncoupled_subspaces`: states, or sums or differences of two.
+        """
+        return DenseForm(*(_within(matrices, columns) for matrices in (self.constant, self.basis)))
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
         """`v_k^H B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`.
@@ -183,6 +180,22 @@ def _flat_reals(matrices: np.ndarray) -> np.ndarray:
         .view(float)
         .reshape(-1, matrices.shape[-1] ** 2 * (2 if np.iscomplexobj(matrices) else 1))
     )
+
+
+def _within(matrices: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Matrices `[..., n, n]` within a subspace, `[..., k, k]`; see `DenseForm.restricted`."""
+    size = len(columns)
+    first = (columns != 0).argmax(axis=0)
+    last = size - 1 - (columns != 0)[::-1].argmax(axis=0)
+    inside = matrices[..., first, :][..., first]
+    if np.array_equal(first, last):
+        return inside
+    signs = np.where(first == last, 0, columns[last, np.arange(columns.shape[1])])
+    inside = inside + signs[:, None] * matrices[..., last, :][..., first]
+    inside += signs * matrices[..., first, :][..., last]
+    inside += np.outer(signs, signs) * matrices[..., last, :][..., last]
+    norms = np.sqrt(1.0 + signs * signs)
+    return inside / np.outer(norms, norms)
 
 
 def combine(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:

@@ -89,6 +89,23 @@ class EntryForm:
         """`[p]`, the Frobenius norms of the B_j."""
         return np.abs(self.factors) * np.where(self.rows == self.columns, 1.0, np.sqrt(2.0))
 
+    def restricted(self, columns: np.ndarray) -> EntryForm:
+        """The form within a subspace of some of the states, given by columns `[n, k]` of 0 and 1.
+
+        Parameters that move no entry within it have a factor of 0.
+        """
+        states = columns.argmax(axis=0)
+        number = np.full(len(columns), -1)
+        number[states] = np.arange(len(states))
+        rows, places = number[self.rows], number[self.columns]
+        inside = (rows >= 0) & (places >= 0)
+        return EntryForm(
+            self.constant[np.ix_(states, states)],
+            np.where(inside, rows, 0),
+            np.where(inside, places, 0),
+            np.where(inside, self.factors, 0.0),
+        )
+
     def member(self, parameters: np.ndarray) -> np.ndarray:
         """`sum x_j B_j` in NumPy, `[..., n, n]`."""
         lead = parameters.shape[:-1]
@@ -136,7 +153,7 @@ class EntryForm:
         size, count = len(constant), len(self.rows)
         source = np.full((size, size), count)
         factor = np.zeros((size, size))
-        index = np.flatnonzero(chosen)
+        index = np.flatnonzero(chosen & (factors != 0))
         a, b = self.rows[index], self.columns[index]
         source[a, b] = source[b, a] = index
         factor[b, a] = mirror_sign * factors[index]

@@ -12,6 +12,7 @@ from .base import Parameterization, check_names
 from .blocks import Blocks
 from .dense_form import DenseForm
 from .meeting import Meeting
+from .symmetry import Block
 
 
 class Family(Blocks):
@@ -42,7 +43,8 @@ class Family(Blocks):
         """Take the members.
 
         Args:
-            members: the parameterizations, of equal or different sizes.
+            members: the parameterizations, of equal or different sizes. A matrix `[n, n]` is a
+                member without parameters, such as a reference level beside lines.
             name: name of the module.
             parameter_names: the names of all parameters in the order wanted; when None, in order of
                 appearance.
@@ -120,6 +122,15 @@ class Family(Blocks):
     def level_counts(self) -> tuple[int, ...]:
         """How many levels each member has."""
         return tuple(member.size for member in self.members)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Those of each member; see `Parameterization.blocks`."""
+        return tuple(
+            block._replace(member=place)
+            for place, member in enumerate(self.members)
+            for block in member.blocks
+        )
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tuple, tf.Tensor]:
         """The levels member after member; see `Parameterization.eigensystem`."""

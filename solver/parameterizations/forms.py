@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..held import is_large
 from .dense_form import DenseForm
 from .entry_form import EntryForm
 from .squares_form import SquaresForm
 
 Form = DenseForm | EntryForm | SquaresForm
 
+# Matrices of few entries are written out up to this many numbers.
+_MOST_NUMBERS = 2_000_000
+
 
 def may_be_written_out(forms: Sequence[Form]) -> bool:
     """Whether several forms of one size are full matrices already, or small as such."""
-    dense = all(isinstance(form, DenseForm) for form in forms)
-    return dense or not is_large(len(forms) * len(forms[0].norms) * forms[0].size ** 2)
+    others = [form for form in forms if not isinstance(form, DenseForm)]
+    return sum(len(form.norms) * form.size**2 for form in others) <= _MOST_NUMBERS

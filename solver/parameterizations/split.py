@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from .affine_stack import AffineStack
@@ -15,16 +16,14 @@ from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
 from .squares_form import SquaresForm
-from .symmetry import subspaces_of_entries, uncoupled_subspaces
+from .symmetry import couplings_of, subspaces_of_entries, uncoupled_states, uncoupled_subspaces
 
 # Smaller matrices are decomposed as fast as a whole.
 _SMALLEST = 8
 # A decomposition takes a time between the second and the third power of the size. What is saved has
 # to pay for the sorting.
 _LARGEST_SHARE = 0.7
-# Few levels of larger blocks are found without the others, if the matrix is not split.
-_LARGEST_BLOCK = 191
-# Splitting writes all basis matrices out.
+# Basis matrices are written out up to this many numbers.
 _MOST_NUMBERS = 2_000_000
 
 
@@ -44,9 +43,9 @@ class Split:
     members: int = 1
 
     @classmethod
-    def of(cls, form: Form) -> Split | None:
+    def of(cls, form: Form, subspaces: Sequence[np.ndarray]) -> Split | None:
         """The blocks of an affine structure; None where splitting it would gain little."""
-        blocks = blocks_of(form)
+        blocks = blocks_of(form, subspaces)
         return cls.of_members([blocks]) if len(blocks) > 1 else None
 
     @classmethod
@@ -62,6 +61,11 @@ class Split:
     def is_split(self) -> bool:
         """Whether there is more than one block in each matrix."""
         return sum(len(stack.copies) for stack in self.stacks) > self.members
+
+    @property
+    def work(self) -> int:
+        """What decomposing all of them takes: the sum of the cubes of the sizes."""
+        return sum(stack.size * len(stack.forms[0].constant) ** 2 for stack in self.stacks)
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors]:
         """Levels `[B, n]`, in each matrix ascending, and the eigenvectors.
@@ -135,22 +139,30 @@ class Split:
         return tf.reshape(field, [-1, field.shape[1] * self.members, *field.shape[2:]])
 
 
-def blocks_of(form: Form) -> list[Form]:
+def subspaces_of(form: Form) -> list[np.ndarray]:
+    """What symmetry splits an affine structure into; see `uncoupled_subspaces`."""
+    if isinstance(form, EntryForm) and len(form.norms) * len(form.constant) ** 2 > _MOST_NUMBERS:
+        # The matrices are not written out, and not looked at for mirror symmetry.
+        coupled = couplings_of(form.constant)
+        coupled[form.rows, form.columns] = coupled[form.columns, form.rows] = True
+        return uncoupled_states(coupled)
+    if isinstance(form, SquaresForm):
+        return subspaces_of_entries(form.constant, form.entries)
+    return uncoupled_subspaces(form.constant, form.basis)
+
+
+def blocks_of(form: Form, subspaces: Sequence[np.ndarray]) -> Sequence[Form]:
     """The blocks of an affine structure, the smallest first; itself if that would gain little."""
-    size = len(form.constant)
-    if size < _SMALLEST:
+    size, sizes = len(form.constant), [columns.shape[1] for columns in subspaces]
+    squares = sum(part**2 for part in sizes)
+    if size < _SMALLEST or squares > _LARGEST_SHARE * size**2:
         return [form]
-    if isinstance(form, EntryForm):
-        if len(form.norms) * size**2 > _MOST_NUMBERS:
-            return [form]
+    if not isinstance(form, EntryForm):
+        return [form.restricted(columns) for columns in subspaces]
+    if any(columns.shape[1] < np.count_nonzero(columns) for columns in subspaces):
         dense = DenseForm(form.constant, form.basis)
-    else:
-        dense = form
-    if isinstance(dense, SquaresForm):
-        subspaces = subspaces_of_entries(dense.constant, dense.entries)
-    else:
-        subspaces = uncoupled_subspaces(dense.constant, dense.basis)
-    sizes = [columns.shape[1] for columns in subspaces]
-    if sum(part**2 for part in sizes) > _LARGEST_SHARE * size**2 or sizes[-1] > _LARGEST_BLOCK:
-        return [form]
-    return [dense.restricted(columns) for columns in subspaces]
+        return [dense.restricted(columns) for columns in subspaces]
+    blocks = [form.restricted(columns) for columns in subspaces]
+    if len(form.norms) * squares > _MOST_NUMBERS:
+        return blocks
+    return [DenseForm(block.constant, block.basis) for block in blocks]

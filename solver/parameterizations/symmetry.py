@@ -9,6 +9,7 @@ that of Toeplitz and persymmetric matrices (Cantoni and Butler, Linear Algebra A
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,36 @@ _ROUNDING = np.finfo(float).eps
 _TOLERANCE = 16.0 * _ROUNDING
 # Smaller matrices are decomposed as fast as their halves.
 _SMALLEST = 8
+# Rows of a matrix that are looked at together.
+_ROWS_AT_ONCE = 256
+
+
+class Block(NamedTuple):
+    """States of a matrix that a conserved quantum number holds together.
+
+    Attributes:
+        size: how many levels the block has.
+        states: the numbers of its basis states, from 0, in the order of the rows of the matrix.
+        parity: 0 where the block is made of these states themselves. Where mirror symmetry splits
+            them further, 1 for the even and -1 for the odd block: vector k of the block is state
+            `states[k]` plus or minus its mirror image `states[-1 - k]`, divided by the square root
+            of 2. (A state in the middle is its own image, and even.)
+        member: in a `Family`, the number of the member, whose states are numbered by themselves.
+    """
+
+    size: int
+    states: tuple[int, ...]
+    parity: int = 0
+    member: int = 0
+
+
+def block_of(columns: np.ndarray) -> Block:
+    """The block of a subspace, as from `uncoupled_subspaces`."""
+    states = np.flatnonzero(columns.any(axis=1))
+    parity = 0
+    if columns.shape[1] < len(states):
+        parity = 1 if columns.min() >= 0 else -1
+    return Block(columns.shape[1], tuple(states.tolist()), parity)
 
 
 def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndarray]:
@@ -31,15 +62,18 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
         basis: `[p, n, n]`, the B_j.
 
     Returns:
-        For each subspace `[n, k]` with entries 0, 1 and -1, the smallest first. Their columns,
+        For each subspace `[n, k]` int8 with entries 0, 1 and -1, the smallest first. Their columns,
         divided by their norms, are an orthonormal basis of the whole space.
     """
     matrices = [constant, *basis]
+    coupled = np.zeros(constant.shape, bool)
+    for matrix in matrices:
+        coupled |= couplings_of(matrix)
     subspaces = []
-    for states in _connected(_couplings(matrices)):
-        columns = np.eye(len(constant))[:, states]
+    for columns in uncoupled_states(coupled):
+        states = columns.argmax(axis=0)
         if len(states) >= _SMALLEST and _is_mirror_symmetric(matrices, states):
-            subspaces += [columns @ half for half in _halves(len(states))]
+            subspaces += _halves(len(constant), states)
         else:
             subspaces.append(columns)
     return sorted(subspaces, key=lambda columns: columns.shape[1])
@@ -47,11 +81,11 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
 
 def subspaces_of_entries(constant: np.ndarray, entries: Entries) -> list[np.ndarray]:
     """The same for real matrices B_j given by their entries, without rounding errors."""
-    coupled = _couplings([constant])
+    coupled = couplings_of(constant)
     coupled[entries.rows, entries.columns] = True
     subspaces = []
-    for states in _connected(coupled):
-        columns = np.eye(len(constant))[:, states]
+    for columns in uncoupled_states(coupled):
+        states = columns.argmax(axis=0)
         place = np.full(len(constant), -1)
         place[states] = np.arange(len(states))
         mirrored = np.arange(len(constant))
@@ -61,7 +95,7 @@ def subspaces_of_entries(constant: np.ndarray, entries: Entries) -> list[np.ndar
         images = _sorted(entries, mirrored, inside)
         same = np.array_equal(keys, images[0]) and np.array_equal(values, images[1])
         if len(states) >= _SMALLEST and same and _is_mirror_symmetric([constant], states):
-            subspaces += [columns @ half for half in _halves(len(states))]
+            subspaces += _halves(len(constant), states)
         else:
             subspaces.append(columns)
     return sorted(subspaces, key=lambda columns: columns.shape[1])
@@ -75,6 +109,13 @@ def _sorted(
     keys = (rows * entries.size + columns) * entries.count + entries.owners[chosen]
     order = np.argsort(keys)
     return keys[order], entries.values[chosen][order]
+
+
+def uncoupled_states(coupled: np.ndarray) -> list[np.ndarray]:
+    """The subspaces of the states that `[n, n]` bool connects, the smallest first."""
+    size = len(coupled)
+    groups = sorted(_connected(coupled), key=len)
+    return [_columns(size, states) for states in groups]
 
 
 def first_images(blocks: Sequence[np.ndarray]) -> list[int]:
@@ -140,11 +181,12 @@ def _are_equal(first: np.ndarray, second: np.ndarray) -> bool:
     )
 
 
-def _couplings(matrices: list[np.ndarray]) -> np.ndarray:
-    """`[n, n]` bool, which states any of the matrices couples."""
-    coupled = np.zeros(matrices[0].shape, bool)
-    for matrix in matrices:
-        coupled |= np.abs(matrix) > _ROUNDING * scales_of(matrix)
+def couplings_of(matrix: np.ndarray) -> np.ndarray:
+    """`[n, n]` bool, which states the matrix couples."""
+    largest = _largest(matrix)
+    coupled = np.empty(matrix.shape, bool)
+    for rows in _slices(len(matrix)):
+        coupled[rows] = np.abs(matrix[rows]) > _ROUNDING * np.maximum(largest[rows, None], largest)
     return coupled
 
 
@@ -153,8 +195,18 @@ def scales_of(matrix: np.ndarray) -> np.ndarray:
 
     Not of the whole matrix: small couplings of states that have no others are no rounding.
     """
-    largest = np.abs(matrix).max(axis=1)
+    largest = _largest(matrix)
     return np.maximum(largest[:, None], largest)
+
+
+def _largest(matrix: np.ndarray) -> np.ndarray:
+    """`[k]`, the largest entry of each row, and so of each column."""
+    return np.concatenate([np.abs(matrix[rows]).max(axis=1) for rows in _slices(len(matrix))])
+
+
+def _slices(size: int) -> list[slice]:
+    """A few rows at a time: large matrices shall not be copied as a whole."""
+    return [slice(first, first + _ROWS_AT_ONCE) for first in range(0, size, _ROWS_AT_ONCE)]
 
 
 def _connected(coupled: np.ndarray) -> list[np.ndarray]:
@@ -176,16 +228,28 @@ def _connected(coupled: np.ndarray) -> list[np.ndarray]:
 def _is_mirror_symmetric(matrices: list[np.ndarray], states: np.ndarray) -> bool:
     """Whether all matrices stay the same when the order of these states is reversed."""
     for matrix in matrices:
-        inside = matrix[np.ix_(states, states)]
-        change = np.abs(inside - inside[::-1, ::-1])
-        if (change > _TOLERANCE * scales_of(inside)).any():
-            return False
+        # States that nothing couples to these have no entries in their rows.
+        largest = _largest(matrix)[states]
+        for rows in _slices((len(states) + 1) // 2):
+            inside = matrix[np.ix_(states[rows], states)]
+            mirrored = matrix[np.ix_(states[::-1][rows], states[::-1])]
+            allowed = _TOLERANCE * np.maximum(largest[rows, None], largest)
+            if (np.abs(inside - mirrored) > allowed).any():
+                return False
     return True
 
 
-def _halves(size: int) -> tuple[np.ndarray, np.ndarray]:
+def _columns(size: int, states: np.ndarray) -> np.ndarray:
+    """`[n, k]`, these states."""
+    columns = np.zeros((size, len(states)), np.int8)
+    columns[states, np.arange(len(states))] = 1
+    return columns
+
+
+def _halves(size: int, states: np.ndarray) -> list[np.ndarray]:
     """The even and the odd combinations of each state with its mirror image, in columns."""
-    first = np.eye(size)[:, : (size + 1) // 2]
-    second = np.eye(size)[:, : size // 2]
-    even = np.maximum(first, first[::-1])  # the middle state is its own image
-    return even, second - second[::-1]
+    first, second = states[: (len(states) + 1) // 2], states[: len(states) // 2]
+    even, odd = _columns(size, first), _columns(size, second)
+    even[states[::-1][: len(first)], np.arange(len(first))] = 1  # the middle is its own image
+    odd[states[::-1][: len(second)], np.arange(len(second))] = -1
+    return [even, odd]

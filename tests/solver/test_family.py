@@ -225,6 +225,19 @@ FAMILIES |= {
             by_diagonals(x[8], *x[:8]),
         ],
     ),
+    "a constant member and one without effect": (
+        lambda: [affine(REAL, "a", "b"), [[2.5]], POSITIVE, affine(REAL[[1, 0, 2]], "b")],
+        lambda a, b: [
+            REAL[0] + a * REAL[1] + b * REAL[2],
+            np.array([[2.5]]),
+            POSITIVE,
+            REAL[1] + b * REAL[0],
+        ],
+    ),
+    "a constant beside functions": (
+        lambda: [Nonlinear(bent, 2, 2, ["u", "v"]), COMPLEX[0]],
+        lambda u, v: [bent_by_hand(u, v), COMPLEX[0]],
+    ),
     "entries with constants of their own": (
         lambda: [Affine(member[0], Symmetric(4).basis) for member in MANY[:, :, :4, :4]],
         lambda *x: [
@@ -398,6 +411,19 @@ def test_affine_is_the_family_of_its_members():
     assert Family.affine(None, [REAL, REAL[::-1]]).parameter_names == ("x0", "x1", "x2")
 
 
+def test_a_constant_reference_level():
+    """Lines measured from a level that no parameter moves."""
+    lines = Transitions([((0, 0), (1, 0)), ((0, 1), (1, 0)), ((0, 2), (1, 0))])
+    members = anything([affine(REAL, "a", "b"), [[-2.5]]])
+    solver = SpectralSolver(Family(members), observation=lines)
+    x = np.array([[0.4, -0.3]])
+    targets = np.linalg.eigvalsh(REAL[0] + np.tensordot(x[0], REAL[1:], 1))[None] + 2.5
+    fit = solver.fit(targets, initial=x + 0.01)
+    np.testing.assert_allclose(fit.parameters, x, atol=1e-8)
+    zero = Family.affine([REAL[0], [[-2.5]]], [REAL[1:], np.zeros((2, 1, 1))], ["a", "b"])
+    np.testing.assert_array_equal(zero.spectrum(tf.constant(x)), solver.spectrum(x))
+
+
 def test_fixed_and_tied():
     whole = Family.affine([REAL[0], None], [REAL, np.append(SMALL, SMALL[:1], axis=0)[:3]])
     reduced = whole.with_fixed({"x1": 0.7}).with_tied({"x2": ("x0", -1.5)})
@@ -490,6 +516,12 @@ ONE = np.ones((1, 1, 1))
             lambda: Family([Family([Symmetric(2), Symmetric(3)]), Symmetric(2)]),
             r"members\[0\] is a family itself; give its members",
         ),
+        (
+            lambda: Family(anything([np.eye(2), [[1.0]]])),
+            "members must hold at least one parameterization",
+        ),
+        (lambda: Family(anything([Symmetric(2), [[0, 1], [2, 0]]])), r"members\[1\] must be symm"),
+        (lambda: Family(anything([Symmetric(2), 3.0])), r"members\[1\] must be a Param"),
         (lambda: Family.affine(None, []), "Family: bases"),
         (lambda: Family.affine(None, anything(3)), "Family: bases"),
         (lambda: Family.affine(None, [np.ones((1, 2, 3))]), "Family: bases must be numbers"),

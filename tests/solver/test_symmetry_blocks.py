@@ -11,8 +11,12 @@ import tensorflow as tf
 
 from eigenfit.solver import (
     Affine,
+    BlockDiagonal,
+    Family,
+    Levels,
     LiftAndProjection,
     Newton,
+    Nonlinear,
     Persymmetric,
     Spin,
     Status,
@@ -22,7 +26,7 @@ from eigenfit.solver import (
 )
 from eigenfit.solver import SpectralSolver as Solver
 from eigenfit.solver.parameterizations.meeting import Meeting
-from eigenfit.solver.parameterizations.symmetry import uncoupled_subspaces
+from eigenfit.solver.parameterizations.symmetry import Block, uncoupled_subspaces
 from tests.problems.given_matrices import random_hermitian
 
 from .helpers import as_numpy, assert_same, finite_differences, take
@@ -164,6 +168,95 @@ def test_images_are_counted_once():
     x = np.array([[1.0, 0.5]])
     values = given.eigensystem(tf.constant(x))[0]
     np.testing.assert_allclose(values[0], levels_of(given, x[0]), atol=1e-14)
+
+
+@each_kind
+def test_blocks_name_their_states(kind: str):
+    """No matrix couples the states of one block with those of another."""
+    given = structure(kind)
+    assert [block.size for block in given.blocks] == KINDS[kind][1]
+    size, seen = given.size, np.zeros(given.size, int)
+    turned = []
+    for block in given.blocks:
+        states = np.array(block.states)
+        unit = np.eye(size)[:, states]
+        if block.parity:
+            columns = (unit + block.parity * unit[:, ::-1])[:, : block.size]
+            columns /= np.linalg.norm(columns, axis=0)
+        else:
+            columns = unit
+        np.add.at(seen, states[: block.size] if block.parity else states, 1)
+        np.add.at(seen, states[::-1][: block.size] if block.parity else states, 1)
+        turned.append(columns)
+    # A state in the middle is its own image, and in the even block alone.
+    assert (seen == 2).all()
+    for matrix in (given.constant, *given.basis):
+        for place, one in enumerate(turned):
+            for other in turned[:place]:
+                np.testing.assert_allclose(one.T @ matrix @ other, 0.0, atol=1e-14)
+
+
+def test_every_parameterization_names_its_blocks():
+    whole = Block(3, (0, 1, 2))
+    dense = Affine(None, random_hermitian(2, 3, seed=1), ["a", "b"])
+    for one in (dense, 2.0 * dense, dense + Symmetric(3), Nonlinear(Symmetric(3).matrix, 3, 6)):
+        assert one.blocks == (whole,)
+    apart = Affine(None, [np.diag([1.0, 2.0])], ["a"])
+    assert apart.blocks == (Block(1, (0,)), Block(1, (1,)))
+    assert BlockDiagonal([dense, apart], shared=True).blocks == (
+        whole,
+        Block(1, (3,)),
+        Block(1, (4,)),
+    )
+    family = Family([apart, dense])
+    assert family.blocks == (*apart.blocks, whole._replace(member=1))
+    assert family.with_fixed({"b": 1.0}).blocks == family.blocks
+
+
+def entries_in_two(half: int, count: int) -> Affine:
+    """Even states and odd states, each parameter one entry; too many to be written out."""
+    rng = np.random.default_rng(4)
+    constant = random_hermitian(1, 2 * half, seed=5)[0] / np.sqrt(half)
+    constant *= np.equal(*(index % 2 for index in np.indices(constant.shape)))
+    basis = np.zeros((count, 2 * half, 2 * half))
+    pairs = rng.choice(half, (count, 2), replace=False) * 2 + rng.integers(0, 2, (count, 1))
+    basis[np.arange(count), pairs[:, 0], pairs[:, 1]] = 1.0
+    return Affine(constant, basis + basis.swapaxes(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("make", "sizes"),
+    [
+        (lambda: affine([200, 200]), [200, 200]),
+        (lambda: mirrored(400), [200, 200]),
+        (lambda: entries_in_two(200, 60), [200, 200]),
+    ],
+)
+def test_large_blocks_are_split(make: Callable[[], Affine], sizes: list[int]):
+    given = make()
+    assert [block.size for block in given.blocks] == sizes
+    assert not given.is_one_block
+    x = np.random.default_rng(5).normal(size=(1, given.num_parameters))
+    values, vectors, _ = given.eigensystem(tf.constant(x))
+    assert [columns.shape[1:] for columns in vectors.blocks] == [(2, 200, 200)]
+    matrix = given.constant + np.tensordot(x[0], given.basis, 1)
+    expected, plain = np.linalg.eigh(matrix)
+    np.testing.assert_allclose(values[0], expected, atol=1e-11)
+    slopes = given.level_jacobian(tf.constant(x), vectors)[0]
+    by_numpy = np.stack([np.sum(plain * (basis @ plain), axis=0) for basis in given.basis], axis=1)
+    np.testing.assert_allclose(slopes, by_numpy, atol=1e-9)
+
+
+def test_few_levels_of_large_blocks():
+    """They come from whichever is less work: the whole matrix, or all blocks."""
+    assert not affine([64] * 4).prefers_whole
+    given = affine([98, 98])
+    assert given.prefers_whole
+    x = np.array([[1.0, 0.3, -0.2]])
+    targets = levels_of(given, x[0])[None, :6]
+    fit = Solver(given, observation=Levels(lowest=6)).fit(targets, initial=x + 1e-3)
+    assert fit.status.numpy().tolist() == [Status.CONVERGED]
+    np.testing.assert_allclose(fit.parameters, x, atol=1e-7)
 
 
 def test_small_couplings_of_states_without_others():
