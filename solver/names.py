@@ -7,12 +7,16 @@ from typing import Any
 
 
 def by_name(value: Any, names: Sequence[str]) -> Mapping[str, Any] | None:
-    """The value as a mapping from names, if it is a dict, or a data frame with such columns."""
+    """The value as a mapping from names: a dict, or a data frame or series with such labels."""
     if isinstance(value, Mapping):
         return value
-    columns = list(getattr(value, "columns", ()))
-    if any(isinstance(column, str) and column in names for column in columns):
-        return {column: value[column] for column in columns}
+    labels = getattr(value, "columns", None)
+    if labels is None:
+        labels = getattr(value, "index", None)
+    if labels is None or callable(labels):  # as of a list
+        return None
+    if any(isinstance(label, str) and label in names for label in labels):
+        return {label: value[label] for label in labels}
     return None
 
 

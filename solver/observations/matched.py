@@ -45,7 +45,8 @@ class Matched(Observation):
             count: the most values of a row, NaN for fewer; for a `Family` one number for each
                 member, and targets in the order of the members.
             relative_to: None: values are eigenvalues. "lowest": they are measured from the lowest
-                level of their member, which is itself not among the candidates.
+                level of their member, which is itself not among the candidates: leave its 0 out.
+                Of absolute energies subtract the lowest first.
             name: name of the module.
 
         Raises:

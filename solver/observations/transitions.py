@@ -96,10 +96,10 @@ def _check_pair(place: int, pair: Any) -> tuple[tuple[int, int], tuple[int, int]
     if upper == lower:
         raise ValueError(f"Transitions: pairs[{place}] joins a level with itself: {pair!r}.")
     if upper[0] == lower[0] and upper[1] < lower[1]:
-        high, low = tuple(pair)
+        numbers = [int(one) if np.ndim(one) == 0 else tuple(map(int, one)) for one in pair]
         raise ValueError(
-            f"Transitions: pairs[{place}] must be (upper, lower), got {pair!r}, whose first level "
-            f"is below the second in the same matrix; write {(low, high)!r}."
+            f"Transitions: pairs[{place}] must be (upper, lower), got {tuple(numbers)}, whose "
+            f"first level is below the second in the same matrix; write {tuple(numbers[::-1])}."
         )
     return upper, lower
 

@@ -252,6 +252,8 @@ def test_data_frames_with_gaps():
     assert_same(as_numpy(found), expected)
     whole = frame.fillna(7)
     assert_same(solver().fit(whole, START), solver().fit(whole.to_numpy(float), START))
+    one = pd.Series({"b": 0.1, "a": 0.3})
+    np.testing.assert_array_equal(solver().spectrum(one), solver().spectrum(START[:1]))
     positional = pd.DataFrame(START)
     assert_same(solver().fit(ROWS, positional), solver().fit(ROWS, START))
     with pytest.raises(ValueError, match="there is no parameter 'c'"):
