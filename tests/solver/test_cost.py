@@ -124,8 +124,8 @@ def test_a_step_decomposes_once():
 
 def test_operations_around_the_steps():
     # Some 50 are the question whether a row has ended on a saddle, 20 the causes of its faults and
-    # the counts of its starts, 30 the order of the targets, 150 what a Gauss-Newton step could still
-    # gain at its end, a few the cause of an end that is not finite, 8 hand on what starts are made of,
+    # the counts of its starts, 30 the order of the targets, 150 what a Gauss-Newton step could gain
+    # at its end, a few the cause of an end that is not finite, 8 hand on what starts are made of,
     # which all graphs share, and 40 are random starts and the count of distinct minima.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
     assert around <= 840
