@@ -48,11 +48,11 @@ def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Te
     moves = tf.constant(_LENGTH / np.sqrt(len(known)) * table, dtype)
     largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
     effect = tf.maximum(best.column_norms, tf.constant(known, dtype) * largest)
-    unit = tf.math.divide_no_nan(largest * _distance_from_mean(data), effect)
+    unit = tf.math.divide_no_nan(largest * distance_from_mean(data), effect)
     return best.parameters + tf.gather(moves, attempt) * unit
 
 
-def _distance_from_mean(data: Data) -> tf.Tensor:
+def distance_from_mean(data: Data) -> tf.Tensor:
     """The norm of the observed targets less their mean, `[R, 1]`."""
     observed = tf.cast(data.weights > 0, data.targets.dtype)
     count = tf.reduce_sum(observed, axis=-1, keepdims=True)

@@ -72,15 +72,15 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
     """
     attempt = (task.attempt + task.offset) % settings.starts
     if settings.starts == 1:
-        return _starts_anywhere(settings, task.data, attempt)
+        return starts_anywhere(settings, task.data, attempt)
     near = is_hop(settings, attempt) & (task.best.loss < task.best.loss.dtype.max)
     hopped = hop(settings, task.data, task.best, attempt)
     others = tf.where(~near)
-    proposed = _starts_anywhere(settings, *gather_rows((task.data, attempt), others[:, 0]))
+    proposed = starts_anywhere(settings, *gather_rows((task.data, attempt), others[:, 0]))
     return tf.tensor_scatter_nd_update(hopped, others, proposed)
 
 
-def _starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Tensor:
+def starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Tensor:
     """At the user's points as long as there are any, then at proposals: `[R, p]`."""
     known = len(settings.initial)
     if known == 0:

@@ -1,5 +1,8 @@
 """Several answers for a row: the distinct minima that its starts lead to, best first.
 
+The last starts, a quarter at most, are led away from the minima that are known by then, one after
+the other, see `deflation`.
+
 Two ends are the same solution if their parameters agree to `SAME` of their length, each parameter
 in units of its effect on the matrix, or to `SAME_LEVELS` of the largest level. Parameters that
 differ by a symmetry of the model (the sign of a coupling, the order of equivalent sites) are
@@ -14,14 +17,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .deflation import deflated_walk
 from .driver import fit_rows
-from .evaluation import at_bounds, evaluate, known_effects, select
+from .evaluation import at_bounds, evaluate, into_bounds, known_effects, select
 from .implicit import pull_back_answer
 from .model import Data
 from .products import sum_over_second
 from .result import FitResult
 from .rows import Batch
 from .saddles import lowest_curvature
+from .search import starts_anywhere
 from .settings import Settings
 from .status import Status
 
@@ -42,21 +47,13 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
         A `FitResult` whose fields are `[B, S, ...]`. A row with fewer minima has the status
         NO_OTHER and NaN in the places left.
     """
-    starts = settings.starts
-    rows = tf.shape(batch.initial)[0]
-    number = tf.tile(tf.range(starts), [rows])
-    every = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, starts, axis=0), batch)
-    # A start that the row brings is the first; the others are the solver's own.
     nan = tf.constant(np.nan, batch.initial.dtype)
-    every = every._replace(
-        offset=number,
-        single=tf.ones_like(every.single),
-        initial=tf.where((number == 0)[:, None], every.initial, nan),
-        max_steps=tf.minimum(every.max_steps, settings.steps_from_one_start),
-    )
-    ends = fit_rows(settings, every)
-    ends = FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
-    chosen, found, agreeing = _distinct(settings, ends, _are_minima(settings, batch.data, ends))
+    sought = _deflated_runs(settings)
+    ends = _plain_ends(settings, batch, settings.starts - sought)
+    if sought:
+        ends = _with_deflated_ends(settings, batch, ends, sought)
+    minima = _are_minima(settings, batch.data, ends)
+    chosen, found, agreeing = _distinct(settings, ends, minima, settings.solutions)
     gathered = FitResult(*(tf.gather(field, chosen, axis=1, batch_dims=1) for field in ends))
     made = tf.reduce_sum(ends.starts, axis=1, keepdims=True) + tf.zeros_like(gathered.starts)
     agreeing = tf.maximum(agreeing, gathered.agreeing)
@@ -72,6 +69,85 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
     answer = FitResult(*(kept(field) for field in gathered))
     status = tf.where(found, gathered.status, int(Status.NO_OTHER))
     return answer._replace(status=status)
+
+
+def _deflated_runs(settings: Settings) -> int:
+    """How many of the starts look for what the others have not found."""
+    own = max(1, len(settings.initial))
+    return min((settings.starts - own) // 4, 2 * settings.solutions)
+
+
+def _plain_ends(settings: Settings, batch: Batch, starts: int) -> FitResult:
+    """Where the first starts of each row lead, `[B, starts, ...]`."""
+    number = tf.tile(tf.range(starts), [tf.shape(batch.initial)[0]])
+    every = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, starts, axis=0), batch)
+    # A start that the row brings is the first; the others are the solver's own.
+    nan = tf.constant(np.nan, batch.initial.dtype)
+    initial = tf.where((number == 0)[:, None], every.initial, nan)
+    ends = _from_these(settings, every, initial, number)
+    return FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
+
+
+def _from_these(
+    settings: Settings, batch: Batch, initial: tf.Tensor, number: tf.Tensor
+) -> FitResult:
+    """Fit each row from one start alone: from this one `[B, p]`, or where it is NaN, the number."""
+    return fit_rows(
+        settings,
+        batch._replace(
+            offset=number,
+            single=tf.ones_like(batch.single),
+            initial=initial,
+            max_steps=tf.minimum(batch.max_steps, settings.steps_from_one_start),
+        ),
+    )
+
+
+def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs: int) -> FitResult:
+    """The ends, `[B, K, ...]`, and those of runs that are led away from minima known by then.
+
+    They begin where the user says, if he says so, else at the next starts of the solver.
+    """
+    first, points = settings.starts - runs, len(settings.initial)
+    places = 2 * settings.solutions
+
+    def one_more(run: tf.Tensor, *fields: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        so_far = FitResult(*fields)
+        certain = tf.ones_like(so_far.status, tf.bool)
+        chosen, there, _ = _distinct(settings, so_far, certain, places)
+        status = tf.gather(so_far.status, chosen, axis=1, batch_dims=1)
+        there &= (status == Status.CONVERGED) | (status == Status.STATIONARY)
+        known = tf.gather(so_far.parameters, chosen, axis=1, batch_dims=1)
+        known = tf.where(there[:, :, None], known, tf.zeros_like(known))
+        number = tf.zeros_like(batch.offset) + (run % points if points else first + run)
+        start = starts_anywhere(settings, batch.data, number)
+        start = tf.where(tf.math.is_nan(batch.initial), start, batch.initial)
+        start = tf.where((batch.cause == 0)[:, None], start, tf.zeros_like(start))
+        if batch.data.bounded:
+            start = into_bounds(batch.data.lower, batch.data.upper, start)
+        # Half of the steps are left for the method.
+        limit = tf.where(batch.cause == 0, batch.max_steps // 2, 0)
+        begun, steps = deflated_walk(settings, batch.data, start, known, there, run, limit)
+        rest = batch._replace(max_steps=batch.max_steps - steps)
+        found = _from_these(settings, rest, begun, number)
+        found = found._replace(steps=found.steps + steps)
+        both = zip(so_far, found, strict=True)
+        return run + 1, *(tf.concat([many, one[:, None]], axis=1) for many, one in both)
+
+    shapes = [tf.TensorShape([field.shape[0], None, *field.shape[2:]]) for field in ends]
+    _, *found = tf.while_loop(
+        lambda run, *fields: run < runs,
+        one_more,
+        (tf.constant(0), *ends),
+        shape_invariants=(tf.TensorShape([]), *shapes),
+        parallel_iterations=1,
+    )
+    return FitResult(
+        *(
+            tf.ensure_shape(field, [None, settings.starts, *before.shape[2:]])
+            for field, before in zip(found, ends, strict=True)
+        )
+    )
 
 
 def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
@@ -105,7 +181,7 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
 
 
 def _distinct(
-    settings: Settings, ends: FitResult, minima: tf.Tensor
+    settings: Settings, ends: FitResult, minima: tf.Tensor, places: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Which ends to keep, best first.
 
@@ -132,7 +208,7 @@ def _distinct(
     usable = tf.where(ends.status > 0, ends.loss, worst)
     first_choice = tf.where(tf.reduce_any(certified, axis=1, keepdims=True), order, usable)
     numbers, found, agreeing = [], [], []
-    for place in range(settings.solutions):
+    for place in range(places):
         key = order if place else first_choice
         best = tf.argmin(key, axis=1, output_type=tf.int32)
         there = tf.reduce_min(key, axis=1) < worst
@@ -141,7 +217,7 @@ def _distinct(
         center = tf.gather(points, best, axis=1, batch_dims=1)[:, None, :]
         length = tf.maximum(lengths, tf.gather(lengths, best, axis=1, batch_dims=1)[:, None])
         same = tf.norm(points - center, axis=-1) <= tf.maximum(SAME * length, smallest)
-        same |= tf.range(settings.starts)[None, :] == best[:, None]
+        same |= tf.range(tf.shape(order)[1])[None, :] == best[:, None]
         agreeing.append(tf.reduce_sum(tf.cast(same & certified, tf.int32), axis=1))
         order = tf.where(same, worst, order)
     return tf.stack(numbers, axis=1), tf.stack(found, axis=1), tf.stack(agreeing, axis=1)

@@ -121,8 +121,10 @@ class SpectralSolver(PortableModule):
                 less. Priors always count as squares.
             f_scale: the weighted residual beyond which a level is an outlier.
             solutions: how many distinct answers to find. When above 1, every start of a row is
-                followed to its end, and every field of the result has the shape `[B, S, ...]`,
-                best first, with the status NO_OTHER where there are fewer.
+                followed to its end, the last of them led away from the minima known by then
+                (deflation), and every field of the result has the shape `[B, S, ...]`, best first,
+                with the status NO_OTHER where there are fewer. One may be missing; `agreeing` says
+                how many starts ended in each.
             end_early: whether a search may end before it has made all its starts because twelve of
                 them agree on the best least-squares minimum, and so few distinct minima were found
                 that less than half of one is to be expected besides (Boender & Rinnooy Kan, Math.
