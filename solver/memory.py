@@ -61,7 +61,7 @@ def bytes_of_a_row(
     numbers = (
         parameterization.held_numbers
         + (_MATRICES + 2 * candidates) * matrices
-        + 2 * parameterization.numbers_of_slopes
+        + _SLOPES * parameterization.numbers_of_slopes
         + _SLOPES * targets * count
         + count**2  # second derivatives
     )

@@ -15,10 +15,10 @@ from .affine_members import AffineMembers
 from .base import Parameterization, check_names
 from .composition import Reduced
 from .dense_form import DenseForm
+from .entries_form import EntriesForm
 from .meeting import Meeting
 from .other_members import OtherMembers
 from .projected_starts import projected_starts, shared_between
-from .squares_form import SquaresForm
 
 # A member is written out with a matrix for every parameter of the family up to this size.
 _MOST_NUMBERS = 2_000_000
@@ -280,7 +280,7 @@ def _with_names(member: Parameterization, names: tuple[str, ...], affine: bool) 
     small = len(names) * member.size**2 <= _MOST_NUMBERS
     if not (affine and small and isinstance(member, Affine)):
         return Reduced(member, selection, nothing, names)
-    if isinstance(member.form, SquaresForm):
+    if isinstance(member.form, EntriesForm):
         return affine_of(member.form.mapped(selection, nothing), names)
     basis = np.zeros((len(names), member.size, member.size), member.basis.dtype)
     basis[columns] = member.basis

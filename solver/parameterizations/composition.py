@@ -13,9 +13,9 @@ from ..products import matmul_rows, matmul_shared
 from .affine import Affine, affine_of
 from .base import Parameterization
 from .dense_form import DenseForm
+from .entries_form import EntriesForm
 from .level_curvature import Coupler
 from .meeting import Meeting
-from .squares_form import SquaresForm
 from .symmetry import Block
 
 # An affine structure is written out with all its matrices up to this many numbers.
@@ -422,7 +422,7 @@ def _reduce(
         return Reduced(inner, map_, offset, tuple(keep))
     # Affine again, with exact scales and the better starting points of affine structures.
     if inner.num_parameters * inner.size**2 > _MOST_NUMBERS:
-        if not isinstance(inner.form, SquaresForm):
+        if not isinstance(inner.form, EntriesForm):
             return Reduced(inner, map_, offset, tuple(keep))
         form = inner.form.mapped(map_, offset)
         _check_effects(keep, form.norms)
@@ -432,7 +432,7 @@ def _reduce(
     basis = np.tensordot(map_.T, written_out, 1)
     _check_effects(keep, basis.any(axis=(1, 2)))
     reduced = Affine(constant, basis, keep)
-    if isinstance(inner.form, SquaresForm) and isinstance(reduced.form, DenseForm):
+    if isinstance(inner.form, EntriesForm) and isinstance(reduced.form, DenseForm):
         return affine_of(inner.form.mapped(map_, offset), keep)
     return reduced
 

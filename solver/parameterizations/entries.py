@@ -117,6 +117,37 @@ class Entries:
             total = part if total is None else total + part
         return tf.reshape(total, [-1, self.size, self.size])
 
+    @property
+    def gram(self) -> np.ndarray:
+        """`[p, p]`, the inner products `tr(B_i B_j)`."""
+        lookup = self._lookup
+        gram = np.zeros((self.count + 1 + len(lookup.crowded),) * 2)
+        terms = list(zip(lookup.sources, lookup.factors, strict=True))
+        for source, factor in terms:
+            for other, share in terms:
+                np.add.at(gram, (source, other), factor * share)
+        # Where more parameters meet, the sums stand for them.
+        gram = gram[: self.count, : self.count]
+        return gram + lookup.crowded.T @ lookup.crowded
+
+    @functools.cached_property
+    def terms(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """What makes `v^T B_j v`: some times a row, a column and a factor for each matrix, `[p]`.
+
+        Entries above the diagonal count with those below. A matrix with fewer entries than others
+        has factors of 0.
+        """
+        lower = self.rows >= self.columns
+        order = np.argsort(self.owners[lower], kind="stable")
+        owners = self.owners[lower][order]
+        rank = np.arange(len(owners)) - np.searchsorted(owners, owners)
+        found = np.zeros((3, int(rank.max(initial=0)) + 1, self.count))
+        twice = np.where(self.rows == self.columns, 1.0, 2.0) * self.values
+        for part, values in zip(found, (self.rows, self.columns, twice), strict=True):
+            part[rank, owners] = values[lower][order]
+        rows, columns, factors = found
+        return list(zip(rows.astype(int), columns.astype(int), factors, strict=True))
+
     @functools.cached_property
     def _lookup(self) -> _Lookup:
         places = self.rows * self.size + self.columns

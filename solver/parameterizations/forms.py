@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .dense_form import DenseForm
+from .entries_form import EntriesForm
 from .entry_form import EntryForm
-from .squares_form import SquaresForm
 
-Form = DenseForm | EntryForm | SquaresForm
+Form = DenseForm | EntryForm | EntriesForm
 
 # Matrices of few entries are written out up to this many numbers.
 _MOST_NUMBERS = 2_000_000

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..memory import check_bytes
 from .affine import Affine
 from .banded import check_bandwidth, check_size
+from .entries import Entries
+from .entries_form import EntriesForm
 
 
 class Persymmetric(Affine):
@@ -47,9 +48,11 @@ class Persymmetric(Affine):
         columns = np.concatenate(columns)
         separator = "_" if n > 10 else ""
         names = [f"a{row}{separator}{column}" for row, column in zip(rows, columns, strict=True)]
-        check_bytes("Persymmetric", f"n = {n} and bandwidth = {bandwidth}", 8 * len(rows) * n * n)
-        basis = np.zeros((len(rows), n, n))
-        index = np.arange(len(rows))
-        for a, b in ((rows, columns), (n - 1 - columns, n - 1 - rows)):
-            basis[index, a, b] = basis[index, b, a] = 1.0
-        super().__init__(None, basis, parameter_names or names, name)
+        mirrored = (n - 1 - columns, n - 1 - rows)
+        lower = np.concatenate([(rows, columns), mirrored], axis=1)
+        both = np.concatenate([lower, lower[::-1]], axis=1)
+        places, first = np.unique(both[0] * n + both[1], return_index=True)
+        owners = np.tile(np.arange(len(rows)), 4)[first]
+        entries = Entries(n, len(rows), *np.divmod(places, n), owners, np.ones(len(places)))
+        form = EntriesForm(np.zeros((n, n)), entries)
+        self._take_form(form, parameter_names or names, name)

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from .affine_stack import AffineStack
 from .dense_form import DenseForm
+from .entries_form import EntriesForm
 from .entry_form import EntryForm
 from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
-from .squares_form import SquaresForm
 from .symmetry import couplings_of, subspaces_of_entries, uncoupled_states, uncoupled_subspaces
 
 # Smaller matrices are decomposed as fast as a whole.
@@ -146,7 +146,7 @@ def subspaces_of(form: Form) -> list[np.ndarray]:
         coupled = couplings_of(form.constant)
         coupled[form.rows, form.columns] = coupled[form.columns, form.rows] = True
         return uncoupled_states(coupled)
-    if isinstance(form, SquaresForm):
+    if isinstance(form, EntriesForm):
         return subspaces_of_entries(form.constant, form.entries)
     return uncoupled_subspaces(form.constant, form.basis)
 

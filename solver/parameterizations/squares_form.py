@@ -10,10 +10,8 @@ import tensorflow as tf
 
 from ..held import held
 from ..products import matmul_rows, matmul_shared
-from .dense_form import project_dense
-from .entries import Entries
-from .level_curvature import Coupler, level_curvature
-from .meeting import Meeting
+from .entries_form import EntriesForm
+from .level_curvature import Coupler
 
 # A vector that is left with this part of its norm is orthogonal to a subspace: its square is less
 # than the rounding of the others.
@@ -21,54 +19,26 @@ _NOTHING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SquaresForm:
-    """`A0 + sum_j x_j B_j` with `B_j = sum_f c_fj u_f u_f^T`, all real.
+class SquaresForm(EntriesForm):
+    """`A0 + sum_j x_j B_j` of `EntriesForm` with `B_j = sum_f c_fj u_f u_f^T`, all real.
 
     Then `v^T B_j v = sum_f c_fj (u_f^T v)^2`. With F vectors this takes `F (n + p)` products for a
     level instead of `n^2 p`: for Toeplitz matrices, where the vectors are sines and cosines,
     4 n^2 instead of n^3. The B_j are never written out.
 
     Attributes:
-        constant: `[n, n]`, A0.
-        entries: of the B_j.
         vectors: `[n, F]`, the u_f in columns.
         coefficients: `[F, p]`, the c_fj.
     """
 
-    constant: np.ndarray
-    entries: Entries
     vectors: np.ndarray
     coefficients: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """`n`, the number of rows."""
-        return len(self.constant)
-
-    @property
-    def basis(self) -> np.ndarray:
-        """`[p, n, n]`, the matrices B_j written out."""
-        return self.entries.dense
-
-    @functools.cached_property
-    def norms(self) -> np.ndarray:
-        """`[p]`, the Frobenius norms of the B_j."""
-        return self.entries.norms
-
-    @property
-    def traces(self) -> np.ndarray:
-        """`[p]`, the traces of the B_j."""
-        return self.entries.traces
 
     @functools.cached_property
     def gram(self) -> np.ndarray:
         """`[p, p]`, the inner products `tr(B_i B_j)`: squares of those of the vectors."""
         inner = self.vectors.T @ self.vectors
         return self.coefficients.T @ (inner * inner) @ self.coefficients
-
-    def overlaps(self, matrix: np.ndarray) -> np.ndarray:
-        """`[p]`, `tr(B_j M)`."""
-        return self.entries.overlaps(matrix)
 
     @property
     def cost_of_expectations(self) -> float:
@@ -85,29 +55,10 @@ class SquaresForm:
         """How many numbers the matrices are, in NumPy and as they are held for graphs."""
         return 8 * len(self.entries.values) + 2 * (self.vectors.size + self.coefficients.size)
 
-    def member(self, parameters: np.ndarray) -> np.ndarray:
-        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
-        return self.entries.combined(parameters)
-
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
         """`v_k^T B_j v_k` in NumPy for real eigenvectors in columns, `[..., p, n]`."""
         overlaps = self.vectors.T @ vectors
         return self.coefficients.T @ (overlaps * overlaps)
-
-    def project(self, overlaps: np.ndarray) -> np.ndarray:
-        """Coordinates of the nearest member for overlaps `tr(B_j M)` of shape `[p, ...]`."""
-        return project_dense(self.gram, self.norms, overlaps)
-
-    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
-        matrix = self.entries.matrix(parameters)
-        if self.constant.any():
-            matrix += held(self, "constant", parameters.dtype, self.constant)
-        return matrix
-
-    def derivatives(self, dtype: tf.DType) -> tf.Tensor:
-        """The B_j, `[1, p, n, n]`."""
-        return held(self, "derivatives", dtype, lambda: self.basis[None])
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> SquaresForm:
         """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
@@ -132,20 +83,6 @@ class SquaresForm:
         overlaps = matmul_shared(by_level, self._held("vectors", by_level.dtype))
         squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # of a complex sum with others
         return matmul_shared(squares, self._held("coefficients", squares.dtype))
-
-    def level_curvature(
-        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
-    ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
-        return level_curvature(
-            lambda: self.derivatives(vectors.dtype),
-            lambda: self.coupler(vectors),
-            len(self.norms),
-            values,
-            vectors,
-            weights,
-            meeting,
-        )
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
         """The couplings `v_k^T B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
