@@ -118,7 +118,7 @@ class AffineStack:
         if len(squares) == len(self.forms):
             waves = _padded([form.vectors for form in squares])
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
-            overlaps = tf.matmul(by_level, tf.constant(waves, vectors.dtype))
+            overlaps = tf.matmul(vectors, tf.constant(waves, vectors.dtype), transpose_a=True)
             return tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
         by_level = real_parts(by_level)
         length, count = by_level.shape[-1], len(self.forms[0].norms)
