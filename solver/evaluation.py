@@ -132,7 +132,8 @@ def evaluate_curved(
     column_norms = tf.sqrt(sum_over_second(jacobian * jacobian))
     # A sum is finite if all that it sums is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
-    moves = _has_effect(model, parameters, column_norms, largest_weight)
+    seen = tf.where(weights[:, :, None] > 0, tf.abs(observed_slopes), 0.0)
+    moves = _has_effect(model, parameters, tf.reduce_max(seen, axis=1))
     if data.has_priors:
         moves |= data.prior_weight > 0
     free = usable[:, None]
@@ -337,25 +338,29 @@ def _compares_all(model: Model) -> bool:
     return len(model.comparison.used) == model.parameterization.size
 
 
-def _has_effect(
-    model: Model, parameters: tf.Tensor, column_norms: tf.Tensor, largest_weight: tf.Tensor
-) -> tf.Tensor:
-    """`[R, p]` bool: a parameter without any effect has but rounding noise for its column."""
+def _has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
+    """`[R, p]` bool: a parameter without any effect has but rounding noise for its derivatives.
+
+    Args:
+        model: what is fitted.
+        parameters: `[R, p]`.
+        largest: `[R, p]`, the largest derivative of an observed level, without its weight.
+    """
     structure = model.parameterization
-    epsilon = np.finfo(column_norms.dtype.as_numpy_dtype).eps
-    scales = tf.constant(structure.parameter_scales, column_norms.dtype)
-    relative = tf.constant(8.0 * epsilon * structure.size, column_norms.dtype)
-    noise = relative * scales * largest_weight[:, None]
+    epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
+    scales = tf.constant(structure.parameter_scales, largest.dtype)
+    relative = tf.constant(8.0 * epsilon * structure.size, largest.dtype)
+    noise = relative * scales
     if not _compares_all(model) and len(structure.level_counts) == 1:
         # Noise is a share of what the parameter does to the states that are compared, which may be
         # far less than what it does to the others. Where that matters, it is computed.
-        doubtful = (column_norms > 0) & (column_norms <= noise)
+        doubtful = (largest > 0) & (largest <= noise)
         noise = tf.cond(
             tf.reduce_any(doubtful),
-            lambda: relative * _on_compared_states(model, parameters) * largest_weight[:, None],
-            lambda: noise,
+            lambda: relative * _on_compared_states(model, parameters),
+            lambda: tf.zeros_like(largest) + noise,
         )
-    return column_norms > noise
+    return largest > noise
 
 
 def _on_compared_states(model: Model, parameters: tf.Tensor) -> tf.Tensor:

@@ -17,6 +17,8 @@ from .elementwise import reciprocal
 
 # Where weights differ by more, products such as J^T J hold too little of the light rows.
 UNEVEN = 1e-3
+# The same for the question whether the loss curves downwards anywhere.
+UNEVEN_CURVATURE = 1e-2
 
 
 class Graded(NamedTuple):

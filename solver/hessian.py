@@ -65,24 +65,28 @@ class Curvature:
         fields = {name: getattr(self, name) for name in names}
         return dataclasses.replace(self, **tf.nest.map_structure(picked, fields))
 
-    def hessian(self, limits: bool = True) -> tf.Tensor:
+    def hessian(self, limits: bool = True, without_jacobian: bool = False) -> tf.Tensor:
         """Half the second derivatives of the loss, `[R, p, p]`.
 
         Args:
             limits: whether equal levels with equal targets keep their limit; without it the
                 parameters that split such a level count as undetermined.
+            without_jacobian: whether to leave out `J^T J`, in which heavy data hide the rest.
         """
         model, data, weights = self.model, self.data, self.data.weights
         counted = model.loss.count(weights * self.difference)
         stiffness = weights * weights * counted.stiffness
         by_level = model.comparison.pull_back(weights * counted.force, self.assignment)
         by_parameter = tf.linalg.matrix_transpose(self.slopes)
-        hessian = matmul_rows(by_parameter * stiffness[:, None, :], self.slopes)
+        stiff = stiffness
+        if without_jacobian:  # of a robust loss, J has no negative stiffness; its excess stays
+            stiff = tf.minimum(stiffness, 0.0)
+        hessian = matmul_rows(by_parameter * stiff[:, None, :], self.slopes)
         meeting = _meeting(model, data, self.assignment, stiffness) if limits else None
         hessian -= model.parameterization.level_curvature(
             self.parameters, self.values, self.vectors, by_level, meeting
         )
-        if data.has_priors:
+        if data.has_priors and not without_jacobian:
             hessian += tf.linalg.diag(data.prior_weight * data.prior_weight)
         if not is_given(self.free):
             return hessian

@@ -25,14 +25,14 @@ _SAME_PULL = 1e-3
 
 
 def name_kinks(settings: Settings, ended: Ended) -> Ended:
-    """The rows, with the cause KINK for those that could not get to a minimum because of one.
+    """The rows, with the cause KINK for those that stalled because of one.
 
     Large matrices of which few levels are compared are not asked: the others would be needed.
     """
     task, point, status = ended
     if settings.model.few is not None or settings.parameterization.size == 1:
         return ended
-    asked = (status == Status.STALLED) | (status == Status.MAX_STEPS)
+    asked = status == Status.STALLED
 
     def named() -> tf.Tensor:
         rows = tf.where(asked)

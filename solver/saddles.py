@@ -15,8 +15,10 @@ import tensorflow as tf
 from .eigen import guarded_eigh
 from .elementwise import over_root
 from .evaluation import curvature_at, evaluate_loss, known_effects
+from .graded import UNEVEN_CURVATURE, decompose
 from .model import Data
 from .packing import gather_rows
+from .products import matmul_rows
 from .rows import Pool
 from .settings import Settings
 from .status import Status
@@ -44,6 +46,40 @@ def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, 
     values, vectors, finite = guarded_eigh(hessian / (units[:, :, None] * units[:, None, :]))
     clear = np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
     return finite & (values[:, 0] < -clear), over_root(vectors[:, :, 0], units)
+
+
+def lowest_light_curvature(
+    jacobian: tf.Tensor, bending: tf.Tensor, effect: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The same where heavy data hide that the loss of the others curves downwards.
+
+    Measured in units of what the data say of each combination of parameters: its singular value.
+
+    Args:
+        jacobian: `[R, M, p]`.
+        bending: `[R, p, p]`, the second derivatives without `J^T J`.
+        effect: `[R, p]`, see `lowest_curvature`.
+
+    Returns:
+        As `lowest_curvature`.
+    """
+    epsilon = np.finfo(bending.dtype.as_numpy_dtype).eps
+    units = tf.where(effect > 0, effect, tf.ones_like(effect))
+    data, count = jacobian.shape[1:]
+    padding = [[0, 0], [0, max(0, count - data)], [0, 0]]
+    padded = tf.pad(jacobian / units[:, None, :], padding)
+    graded = decompose(padded, tf.zeros_like(padded[:, :, 0]))
+    scaled = bending / (units[:, :, None] * units[:, None, :])
+    turned = matmul_rows(matmul_rows(graded.right, scaled, transpose_a=True), graded.right)
+    size = tf.sqrt(tf.abs(tf.linalg.diag_part(turned)))
+    size = tf.where(graded.known, graded.singular, size)
+    size = tf.where(size > 0, size, tf.ones_like(size))
+    curvature = turned / (size[:, :, None] * size[:, None, :])
+    curvature += tf.linalg.diag(tf.cast(graded.known, size.dtype))
+    values, vectors, finite = guarded_eigh(curvature)
+    clear = np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
+    direction = tf.linalg.matvec(graded.right, over_root(vectors[:, :, 0], size))
+    return finite & (values[:, 0] < -clear), direction / units
 
 
 def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
@@ -76,9 +112,22 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         rows = tf.where(asked)
         wanted = (task.data, point.parameters, point.column_norms, point.loss, point.noise)
         data, parameters, norms, loss, noise = gather_rows(wanted, rows[:, 0])
-        hessian = curvature_at(settings.model, parameters, data).hessian()
+        curvature = curvature_at(settings.model, parameters, data)
         effect = tf.maximum(known_effects(settings.model, data), norms)
-        saddle, direction = lowest_curvature(hessian, effect)
+        saddle, direction = lowest_curvature(curvature.hessian(), effect)
+        uneven = tf.where(tf.gather(point.spread, rows[:, 0]) < UNEVEN_CURVATURE)
+
+        def with_light_data() -> tuple[tf.Tensor, tf.Tensor]:
+            few = uneven[:, 0]
+            bending = curvature.of_rows(few).hessian(without_jacobian=True)
+            jacobian = tf.gather(point.jacobian, tf.gather(rows[:, 0], few))
+            found = lowest_light_curvature(jacobian, bending, tf.gather(effect, few))
+            update = tf.tensor_scatter_nd_update
+            return update(saddle, uneven, found[0]), update(direction, uneven, found[1])
+
+        saddle, direction = tf.cond(
+            tf.size(uneven) > 0, with_light_data, lambda: (saddle, direction)
+        )
         some = tf.where(saddle)[:, 0]
         wanted = (data, parameters, loss, noise, direction, rows)
         data, parameters, loss, noise, direction, rows = tf.nest.map_structure(

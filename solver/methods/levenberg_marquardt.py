@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..evaluation import Point, select, within_bounds
-from ..graded import UNEVEN
+from ..graded import UNEVEN, UNEVEN_CURVATURE
 from ..hessian import Curvature
 from ..packing import gather_rows, select_rows
 from ..products import matmul_rows
@@ -258,6 +258,8 @@ class LevenbergMarquardt:
             rows = tf.where(slow)
             with tf.name_scope("curved"):
                 new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
+            even = tf.gather(point.spread, rows[:, 0]) >= UNEVEN_CURVATURE
+            new = (*new[:3], new[3] & even)
             step, gains, mu, lowest, curves = others
             step, gains, lowest, curves = _updated((step, gains, lowest, curves), rows, new)
             return step, gains, mu, lowest, curves

@@ -204,3 +204,19 @@ def test_rounding_is_named_where_it_limits():
     same = SpectralSolver(Toeplitz(3), absolute_sigma=True)
     fit = same.fit([[990.0, 1000.3, 1010.1]], [[1000.0, 5.0, 2.0]], np.full((1, 3), 1e6))
     assert fit.cause.numpy().tolist() == [Cause.NONE]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=name_of)
+def test_a_heavy_datum_does_not_hide_a_saddle(method: Method):
+    """With no coupling the gradient vanishes; by hand, the coupling is the root of 3/4."""
+    coupling = np.zeros((3, 3))
+    coupling[0, 1] = coupling[1, 0] = 1.0
+    affine = Affine(np.diag([0.0, 1, 5]), [coupling, np.diag([0, 0, 1.0])])
+    weights = np.array([[1, 1, 10.0**k] for k in (0, 2, 3, 4, 6, 9)])
+    fit = as_numpy(
+        SpectralSolver(affine, method, starts=1).fit(
+            np.tile([[-0.5, 1.5, 6.0]], (6, 1)), np.zeros((6, 2)), weights
+        )
+    )
+    assert fit.status.tolist() == [Status.CONVERGED] * 6
+    np.testing.assert_allclose(np.abs(fit.parameters), [[np.sqrt(0.75), 1.0]] * 6, atol=1e-9)
