@@ -19,6 +19,9 @@ from .targets import read_targets
 # The outputs of a model that the table is made of.
 _OUTPUTS = ("status", "steps", "loss", "parameters", "standard_errors")
 
+# Rows of the first piece of a fit, and of the smallest.
+_SMALLEST_PIECE = 256
+
 application = typer.Typer(add_completion=False, no_args_is_help=True)
 
 ModelDir = Annotated[
@@ -75,6 +78,8 @@ def fit(
     """
     import tensorflow as tf  # slow to import: `--help` does without
 
+    from ..solver.pieces import in_pieces, show
+
     serve = load_fit(model_dir)
     names = parameter_names(model_dir, serve.structured_outputs["parameters"].shape[-1])
     expected = serve.structured_input_signature[1]["targets"]
@@ -86,7 +91,13 @@ def fit(
     # Opened before the fit, so that a wrong path does not cost the answers, and after the targets
     # are read, which may be in the same file.
     with open_output(output) as file:
-        outputs = serve(targets=tf.constant(targets, expected.dtype))
+        # Between pieces Ctrl-C stops it, and a person is told how far it is.
+        outputs = in_pieces(
+            lambda rows: serve(targets=rows),
+            [tf.constant(targets, expected.dtype)],
+            _SMALLEST_PIECE,
+            show if sys.stderr.isatty() and len(targets) > _SMALLEST_PIECE else None,
+        )
         answer = {name: value.numpy() for name, value in outputs.items()}
         csv.writer(file).writerows(as_table(answer, names))
         # Now, not when Python ends: if nobody reads any more (`| head -1`), Typer ends quietly.

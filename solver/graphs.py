@@ -13,7 +13,7 @@ from .evaluation import at_bounds, evaluate, select
 from .implicit import is_certified, keep_rows
 from .intake import take_in
 from .model import count_data
-from .once_only import once_only
+from .once_only import once_only, without_derivative
 from .request import Request, complete_data, request_shapes
 from .result import FitResult, Trace
 from .rows import Batch
@@ -52,7 +52,13 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     request = request._replace(targets=arranged.targets, weights=arranged.weights)
     data = complete_data(settings, request)
     batch = take_in(settings, data, request.initial, request.tolerance, limit)
-    return trace_rows(settings, batch)
+    way = trace_rows(settings, batch)
+    known = (request.targets, request.weights, request.initial)
+    # How a way depends on the data, through all of its steps, is not what its end does.
+    parameters, eigenvalues, loss = without_derivative(
+        (way.parameters, way.eigenvalues, way.loss), known
+    )
+    return way._replace(parameters=parameters, eigenvalues=eigenvalues, loss=loss)
 
 
 def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Covariance:

@@ -41,6 +41,19 @@ def once_only(
     ]
 
 
+def without_derivative(
+    results: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """The results `[B, ...]`, with NaN for their derivatives by the tensors `[B, k]`."""
+    stopped = [tf.stop_gradient(result) for result in results]
+    rows = [tf.reshape(result, [tf.shape(result)[0], -1]) for result in stopped]
+    marked = once_only(rows, [tf.zeros_like(tensors[0])], tensors)
+    return [
+        tf.ensure_shape(tf.reshape(one, tf.shape(result)), result.shape)
+        for one, result in zip(marked, stopped, strict=True)
+    ]
+
+
 def unprovided(upstream: Sequence[tf.Tensor]) -> tf.Tensor:
     """NaN for each row, `[B]`, where one of the gradients `[B, ...]` is not 0, else 0.
 

@@ -29,6 +29,7 @@ from eigenfit.solver import (
     Nonlinear,
     Parameterization,
     SpectralSolver,
+    Status,
     Toeplitz,
     Transitions,
     Tridiagonal,
@@ -200,7 +201,11 @@ def test_a_keras_model_with_a_solver_is_trained_exported_and_restored(tmp_path: 
             tape.watch(watched)
             total = tf.reduce_sum(function(watched))
         slopes.append(tape.gradient(total, watched).numpy())
-    np.testing.assert_allclose(slopes[0], np.full((16, 3), layer.scale.numpy() / 3), rtol=1e-6)
+    certified = layer.solver.fit(layer.scale * levels).status.numpy() <= Status.STATIONARY
+    assert certified.sum() > 12
+    third = layer.scale.numpy() / 3
+    np.testing.assert_allclose(slopes[0][certified], third, rtol=1e-6)
+    np.testing.assert_array_equal(slopes[0][~certified], 0.0)
     np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-12)
 
     checkpoint = tf.train.Checkpoint(model)

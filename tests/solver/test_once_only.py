@@ -93,6 +93,15 @@ def test_fields_without_a_derivative(field: str):
     assert (more - less).numpy()[0, 0] / 2e-4 == pytest.approx(-0.345, abs=5e-4)
 
 
+def test_the_way_to_an_answer_has_no_derivative():
+    def end_of_first_row(targets: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(solver().trace(targets, START).parameters[0, -1])
+
+    found = gradient(end_of_first_row, tf.constant(TARGETS))
+    assert np.isnan(found[0]).all()
+    np.testing.assert_array_equal(found[1], 0.0)
+
+
 def test_a_row_that_is_not_certified_passes_nothing_on():
     limits = np.array([1, 200])
 
