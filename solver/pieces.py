@@ -42,7 +42,9 @@ def as_progress(progress: Any) -> Progress | None:
             "progress: inside a graph, such as a tf.function, a fit runs in one piece; leave "
             "progress out, or call fit outside."
         )
-    return show if progress is True else progress
+    if progress is True:
+        return show
+    return progress
 
 
 def show(done: int, total: int) -> None:

@@ -14,7 +14,7 @@ from .description import describe
 from .methods import Method
 from .observations import Observation
 from .parameterizations import Parameterization
-from .pieces import Progress, as_progress, in_pieces
+from .pieces import as_progress, in_pieces
 from .portable import PortableModule
 from .result import Context, FitResult, Trace
 from .settings import make_settings
@@ -187,7 +187,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
-        progress: bool | Progress | None = None,
+        progress: Any = None,
     ) -> FitResult:
         """Find parameters whose spectrum matches the targets, for every row.
 

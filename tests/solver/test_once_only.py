@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def bounded() -> SpectralSolver:
 
 @pytest.mark.parametrize("field", ["parameters", "residuals", "loss"])
 def test_a_parameter_at_its_bound_moves_with_it(field: str):
-    def value(lower: tf.Tensor) -> tf.Tensor:
+    def value(lower: Any) -> tf.Tensor:
         upper = tf.constant([[9.0, 9.0], [0.7, 9.0]], tf.float64)  # of the second row it is equal
         upper = tf.where(upper < 9.0, lower, upper)
         fit = bounded().fit(TARGETS, [[0.8, 0.1]] * 2, bounds=(lower, upper))

@@ -96,6 +96,6 @@ def test_progress_is_written_to_standard_error(capsys: pytest.CaptureFixture[str
 
 def test_wrong_progress():
     with pytest.raises(ValueError, match="progress must be True, False or a function"):
-        solver().fit(TARGETS, progress="yes")  # pyright: ignore[reportArgumentType]  # on purpose
+        solver().fit(TARGETS, progress="yes")
     with pytest.raises(ValueError, match="inside a graph"):
         tf.function(lambda t: solver().fit(t, progress=True), autograph=False)(TARGETS)
