@@ -430,7 +430,7 @@ def _reduce(
     written_out = inner.basis
     constant = inner.constant + np.tensordot(offset, written_out, 1)
     basis = np.tensordot(map_.T, written_out, 1)
-    _check_effects(keep, basis.any(axis=(1, 2)))
+    _check_effects(keep, np.abs(basis).max(axis=(1, 2)))
     reduced = Affine(constant, basis, keep)
     if isinstance(inner.form, EntriesForm) and isinstance(reduced.form, DenseForm):
         return affine_of(inner.form.mapped(map_, offset), keep)

@@ -193,7 +193,7 @@ class Entries:
 
         No row has more than one entry that is not 0.
         """
-        inside = columns.any(axis=1)
+        inside = np.any(columns, axis=1, keepdims=True)[:, 0]
         place = np.abs(columns).argmax(axis=1)
         sign = columns[np.arange(len(columns)), place]
         scale = sign / np.linalg.norm(columns, axis=0)[place]

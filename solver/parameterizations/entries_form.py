@@ -78,10 +78,11 @@ class EntriesForm:
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
         """`v_k^T B_j v_k` in NumPy for real eigenvectors in columns, `[..., p, n]`."""
-        return sum(
+        parts = [
             factor[:, None] * vectors[..., row, :] * vectors[..., column, :]
             for row, column, factor in self.entries.terms
-        )
+        ]
+        return np.sum(parts, axis=0)
 
     def project(self, overlaps: np.ndarray) -> np.ndarray:
         """Coordinates of the nearest member for overlaps `tr(B_j M)` of shape `[p, ...]`."""

@@ -85,7 +85,7 @@ def projected_starts(
         direction = tf.gather(directions, (number - projected) % others)
         random = middle + tf.norm(deviations, axis=-1, keepdims=True) * direction
         start = tf.where((number < projected)[:, None], start, random)
-    if plan.gram is None:
+    if not plan.gram.size:
         return start
     return middle + _stretch(plan, middle, start, deviations)[:, None] * (start - middle)
 
@@ -101,7 +101,7 @@ class _Plan:
         directions: `[D, p]`, random members, for further starts.
         scales: `[p]`, the norms of the B_j.
         gram: `[1 + p, 1 + p]`, inner products of A0 and the B_j in units of their norms, without
-            their traces; None where starts are not stretched.
+            their traces; `[0, 0]` where starts are not stretched.
     """
 
     maps: np.ndarray
@@ -109,7 +109,7 @@ class _Plan:
     offsets: np.ndarray
     directions: np.ndarray
     scales: np.ndarray
-    gram: np.ndarray | None
+    gram: np.ndarray
 
 
 def _affine(map_: tf.Tensor, vectors: tf.Tensor, offsets: np.ndarray) -> tf.Tensor:
@@ -169,7 +169,8 @@ def _plan(forms: Forms, attempts: int, sharing: int) -> _Plan:
     projected = min(attempts, int(affordable))
     scales = np.sqrt(sum(form.norms**2 for form in forms))
     stretched = count < total
-    gram = _gram(forms, scales) if stretched or len(forms) > 1 else None
+    none = np.zeros((0, 0))
+    gram = _gram(forms, scales) if stretched or len(forms) > 1 else none
 
     def project(overlaps: np.ndarray) -> np.ndarray:
         """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
@@ -180,7 +181,7 @@ def _plan(forms: Forms, attempts: int, sharing: int) -> _Plan:
 
     generator = np.random.default_rng(SEED)
     overlaps = _overlaps(forms, scales, projected, generator)
-    by_constant = sum(form.overlaps(form.constant) for form in forms)
+    by_constant = np.sum([form.overlaps(form.constant) for form in forms], axis=0)
     traces = np.stack([form.traces for form in forms], axis=1)
     further = min(attempts - projected, max(1, _MOST_NUMBERS // (2 * count)))
     directions = generator.normal(size=(further, count))
@@ -191,7 +192,7 @@ def _plan(forms: Forms, attempts: int, sharing: int) -> _Plan:
         offsets=project(-by_constant),
         directions=directions,
         scales=scales,
-        gram=_without_traces(gram, forms, scales) if stretched else None,
+        gram=_without_traces(gram, forms, scales) if stretched else none,
     )
 
 
