@@ -55,13 +55,13 @@ def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arran
     comparison = settings.model.comparison
     weights = fill_weights(settings, weights)
     back = None
-    if comparison.ordered:
+    if comparison.ordered is not None:
         # The lowest level takes part whatever its weight: it is the zero of the scale, no datum.
         there = (weights > 0) | tf.constant(~comparison.measures)
         there &= ~tf.math.is_nan(targets)
         # Always, not only where something is out of order: TensorFlow cannot vectorize a `tf.cond`
         # (`GradientTape.jacobian`), and the operations are few.
-        order = _order(comparison, targets, there)
+        order = _order(*comparison.ordered, targets, there)
         targets = tf.gather(targets, order, axis=1, batch_dims=1)
         weights = tf.gather(weights, order, axis=1, batch_dims=1)
         back = tf.argsort(order, axis=-1)
@@ -75,12 +75,13 @@ def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_nan(weights), tf.constant(default, weights.dtype), weights)
 
 
-def _order(comparison: Comparison, targets: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+def _order(
+    member: np.ndarray, first: np.ndarray, targets: tf.Tensor, there: tf.Tensor
+) -> tf.Tensor:
     """For each column the column whose value belongs into it, `[B, m]` int32.
 
     Two sorts for any number of members: the graph does not grow with them.
     """
-    member, first = comparison.ordered
     infinity = tf.constant(np.inf, targets.dtype)
     by_value = tf.argsort(tf.where(there, targets, infinity), axis=-1, stable=True)
     place = np.arange(len(member)) - first

@@ -101,7 +101,7 @@ class FitResult(_Fields):
             >>> line = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones([3, 3]), np.eye(3)])
             >>> fit = SpectralSolver(line).fit([[0.31, 3.42, 6.52]], initial=[[0.3, 0.0]])
             >>> fit.covariance().correlation[0].numpy().round(2).tolist()
-            [[1.0, -0.82], [-0.82, 1.0]]
+            [[1.0, -0.94], [-0.94, 1.0]]
         """
         context = self._with_names("covariance", "call solver.covariance(parameters, weights)")
         if self.loss.shape.rank == 1:

@@ -461,6 +461,7 @@ class SpectralSolver(PortableModule):
     ) -> Context:
         """What the methods of a result need besides its numbers."""
         comparison = self._settings.model.comparison
+        moves = bool(comparison.groups) or comparison.ordered is not None
         return Context(
             parameter_names=self.parameterization.parameter_names,
             targets=targets,
@@ -468,7 +469,7 @@ class SpectralSolver(PortableModule):
             counts=self.parameterization.level_counts,
             upper=comparison.upper,
             lower=comparison.lower,
-            assign=self.assignment if comparison.groups or comparison.ordered else None,
+            assign=self.assignment if moves else None,
             covariance=functools.partial(self._covariance_at, targets, weights, known, key),
         )
 

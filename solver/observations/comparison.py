@@ -24,7 +24,7 @@ class Comparison:
             numbers and candidate level numbers. Empty where every target has its level.
         ordered: where the targets of a member are levels that ascend, `[m]` each: the number of the
             member of each target, ascending, and the number of the first target of that member.
-            Empty where targets are not levels of their own.
+            None where targets are not levels of their own.
     """
 
     num_levels: int
@@ -33,7 +33,7 @@ class Comparison:
     measures: np.ndarray
     centred: bool = False
     groups: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
-    ordered: tuple[np.ndarray, np.ndarray] | tuple[()] = ()
+    ordered: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def num_targets(self) -> int:
