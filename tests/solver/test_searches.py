@@ -102,7 +102,10 @@ def test_the_best_minimum_of_many_is_found_where_another_is_found_more_often():
     rotation, cs, f = (
         [embed(s, k, spins) for s in (spins[k].x, spins[k].y, spins[k].z)] for k in range(3)
     )
-    dot = lambda one, other: sum(x @ y for x, y in zip(one, other, strict=True))  # noqa: E731
+
+    def dot(one: list[np.ndarray], other: list[np.ndarray]) -> np.ndarray:
+        return np.sum([x @ y for x, y in zip(one, other, strict=True)], axis=0)
+
     coupled, identity = dot(cs, rotation), np.eye(48)
     quadrupole = 3 * coupled @ coupled + 1.5 * coupled - 3.5 * 4.5 * 2 * identity
     tensor = coupled @ dot(f, rotation)
