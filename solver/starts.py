@@ -9,6 +9,7 @@ from .elementwise import reciprocal
 from .evaluation import evaluate_loss, into_bounds
 from .model import Data
 from .observations import Comparison
+from .observations.guesses import in_each_member
 from .packing import gather_rows
 from .seed import SEED
 from .settings import Settings
@@ -85,8 +86,8 @@ def _from_levels(
         comparison, structure.level_counts, targets, number, attempts
     )
     if origin is not None and not comparison.groups:
-        members = tf.split(levels + origin, list(structure.level_counts), axis=1)
-        levels = tf.concat([tf.sort(member, axis=1) for member in members], axis=1)
+        ascending = lambda member: tf.sort(member, axis=1)  # noqa: E731
+        levels = in_each_member(ascending, levels + origin, structure.level_counts)
     return structure.starting_points(levels, tf.reshape(number, [-1]), attempts)
 
 
