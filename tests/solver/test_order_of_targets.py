@@ -205,7 +205,7 @@ def test_matched_values_and_lines_are_left_as_they_are():
     ("make", "message"),
     [
         (lambda: Transitions([(1, 0), (0, 1)]), r"pairs\[1\] must be \(upper, lower\).*\(1, 0\)"),
-        (lambda: Transitions(np.array([[0, 2]])), r"got \(0, 2\), .* write \(2, 0\)"),
+        (lambda: Transitions([np.array([0, 2])]), r"got \(0, 2\), .* write \(2, 0\)"),
         (lambda: Transitions([((2, 1), (2, 3))]), r"below the second .*\(\(2, 3\), \(2, 1\)\)"),
         (
             lambda: chain().fit([[1.0, 2.0]]),
