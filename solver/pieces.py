@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 
 # How long a piece should take.
 _SECONDS = 1.0
