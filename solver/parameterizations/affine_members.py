@@ -39,7 +39,7 @@ class AffineMembers:
     @classmethod
     def of(cls, members: Sequence[tuple[int, Affine]]) -> list[AffineMembers]:
         """The members, given with their numbers, in groups of what goes together."""
-        groups: dict[object, list[tuple[int, Form, list]]] = {}
+        groups: dict[object, list[tuple[int, Form, Sequence[Form]]]] = {}
         for place, member in members:
             blocks = blocks_of(member.form, member.subspaces)
             sizes = tuple(len(block.constant) for block in blocks)

@@ -65,8 +65,13 @@ class Blocks(Parameterization):
     @functools.cached_property
     def _parts(self) -> tuple[AffineMembers | OtherMembers, ...]:
         """The members in groups that are computed together."""
-        affine = [pair for pair in enumerate(self.members) if isinstance(pair[1], Affine)]
-        others = [pair for pair in enumerate(self.members) if not isinstance(pair[1], Affine)]
+        affine: list[tuple[int, Affine]] = []
+        others: list[tuple[int, Parameterization]] = []
+        for place, member in enumerate(self.members):
+            if isinstance(member, Affine):
+                affine.append((place, member))
+            else:
+                others.append((place, member))
         parts: list[AffineMembers | OtherMembers] = list(AffineMembers.of(affine))
         if others:
             parts.append(OtherMembers(*zip(*others, strict=True)))

@@ -105,9 +105,8 @@ class Split:
         if not self.is_split:
             return self.stacks[0].level_curvature(values, vectors.blocks[0], weights, meeting)
         meeting = None if meeting is None else Meeting(*map(self._apart, meeting))
-        values, weights, meeting = back_in_blocks(
-            *map(self._apart, (vectors.order, values, weights)), meeting
-        )
+        order, values, weights = map(self._apart, (vectors.order, values, weights))
+        values, weights, meeting = back_in_blocks(order, values, weights, meeting)
         parts, first = [], 0
         for stack, columns in zip(self.stacks, vectors.blocks, strict=True):
             span = slice(first, first + stack.size // self.members)
