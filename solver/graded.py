@@ -55,22 +55,25 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     epsilon = np.finfo(jacobian.dtype.as_numpy_dtype).eps
     lengths = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=-1))
     order = tf.argsort(lengths, axis=-1, direction="DESCENDING", stable=True)
-    jacobian, residual, lengths = (
-        tf.gather(tensor, order, batch_dims=1) for tensor in (jacobian, residual, lengths)
-    )
+    jacobian = tf.gather(jacobian, order, batch_dims=1)
+    residual = tf.gather(residual, order, batch_dims=1)
+    lengths = tf.gather(lengths, order, batch_dims=1)
     singular, left, right = tf.linalg.svd(jacobian)
     share = tf.linalg.matvec(left, residual, transpose_a=True)
     seen = lengths > 0
-    inverse = tf.where(seen, reciprocal(tf.where(seen, lengths, tf.ones_like(lengths))), 0.0)
-    most = singular * tf.reduce_max(tf.abs(left) * inverse[:, :, None], axis=1)
+    safe = tf.where(seen, lengths, tf.ones_like(lengths))
+    inverse = tf.where(seen, reciprocal(safe), 0.0)[:, :, None]
+    most = singular * tf.reduce_max(tf.abs(left) * inverse, axis=1)
     known = (most > np.sqrt(epsilon)) & (singular > 0)
     # J is known to its rounding error, row by row, which turns its singular vectors.
-    turned = epsilon * sum(jacobian.shape[1:]) * tf.norm(residual * lengths, axis=-1)
+    data, count = jacobian.shape[1:]
+    moved = residual * lengths
+    turned = epsilon * float(data + count) * tf.sqrt(tf.reduce_sum(moved * moved, axis=-1))
     safe = tf.where(known, singular, tf.ones_like(singular))
     rounding = turned[:, None] * reciprocal(safe)
     if error is not None:
-        error = tf.gather(error, order, batch_dims=1)
-        rounding += tf.sqrt(tf.linalg.matvec(left * left, error * error, transpose_a=True))
+        squares = tf.gather(error * error, order, batch_dims=1)
+        rounding += tf.sqrt(tf.linalg.matvec(left * left, squares, transpose_a=True))
     return Graded(singular, right, share, rounding, known)
 
 

@@ -254,10 +254,12 @@ class LevenbergMarquardt:
             new = uneven_step(*gather_rows(wanted, rows[:, 0]))
             return (*_updated(usual[:4], rows, new), curves_up)
 
-        def with_curvature(others: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+        def with_curvature(
+            at_trial: Curvature, others: tuple[tf.Tensor, ...]
+        ) -> tuple[tf.Tensor, ...]:
             rows = tf.where(slow)
             with tf.name_scope("curved"):
-                new = curved_steps(rows[:, 0], curvature, units, gradient, damping, point)
+                new = curved_steps(rows[:, 0], at_trial, units, gradient, damping, point)
             even = tf.gather(point.spread, rows[:, 0]) >= UNEVEN_CURVATURE
             new = (*new[:3], new[3] & even)
             step, gains, mu, lowest, curves = others
@@ -268,7 +270,8 @@ class LevenbergMarquardt:
             found = tf.cond(tf.reduce_any(uneven), with_light_data, lambda: usual)
             if curvature is None:
                 return found
-            return tf.cond(tf.reduce_any(slow), lambda: with_curvature(found), lambda: found)
+            known = curvature
+            return tf.cond(tf.reduce_any(slow), lambda: with_curvature(known, found), lambda: found)
 
         scaled, predicted, damping, least, curves_up = tf.cond(
             tf.reduce_any(uneven | slow), unusual, lambda: usual

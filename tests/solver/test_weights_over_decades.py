@@ -46,9 +46,13 @@ def gain_left(jacobian: np.ndarray, residual: np.ndarray) -> float:
     rows = [[Fraction(float(x)) for x in row] for row in jacobian]
     right = [Fraction(float(x)) for x in residual]
     count = jacobian.shape[1]
-    gradient = [sum(r[j] * b for r, b in zip(rows, right, strict=True)) for j in range(count)]
+    zero = Fraction(0)
+    gradient = [
+        sum((r[j] * b for r, b in zip(rows, right, strict=True)), zero) for j in range(count)
+    ]
     system = [
-        [sum(r[i] * r[j] for r in rows) for j in range(count)] + [gradient[i]] for i in range(count)
+        [sum((r[i] * r[j] for r in rows), zero) for j in range(count)] + [gradient[i]]
+        for i in range(count)
     ]
     for i in range(count):
         pivot = max(range(i, count), key=lambda k, i=i: abs(system[k][i]))
@@ -166,11 +170,14 @@ def test_random_weights_against_scipy(method: Method, absolute_sigma: bool):
             assert gain_left(w[:, None] * jacobian, residual) <= 1.1e-6 * unit + rounding
 
         def loss_from(x0: np.ndarray, t: np.ndarray = t, w: np.ndarray = w) -> float:
+            def slopes(x: np.ndarray) -> np.ndarray:
+                return w[:, None] * derivatives(x)[1]
+
             ways = (
                 least_squares(
                     lambda x: w * (derivatives(x)[0] - t),
                     x0,
-                    jac=lambda x: w[:, None] * derivatives(x)[1],
+                    jac=slopes,  # pyright: ignore[reportArgumentType]  # its types know names only
                     method=way,
                     xtol=1e-15,
                     ftol=1e-15,
