@@ -65,29 +65,52 @@ class Curvature:
         fields = {name: getattr(self, name) for name in names}
         return dataclasses.replace(self, **tf.nest.map_structure(picked, fields))
 
-    def hessian(self, limits: bool = True, without_jacobian: bool = False) -> tf.Tensor:
+    def hessian(self, limits: bool = True) -> tf.Tensor:
         """Half the second derivatives of the loss, `[R, p, p]`.
 
         Args:
             limits: whether equal levels with equal targets keep their limit; without it the
                 parameters that split such a level count as undetermined.
-            without_jacobian: whether to leave out `J^T J`, in which heavy data hide the rest.
         """
-        model, data, weights = self.model, self.data, self.data.weights
-        counted = model.loss.count(weights * self.difference)
-        stiffness = weights * weights * counted.stiffness
-        by_level = model.comparison.pull_back(weights * counted.force, self.assignment)
+        force, stiffness = self._pulls()
+        hessian = self._squared(stiffness) - self._curved(force, stiffness, limits)
+        if self.data.has_priors:
+            hessian += tf.linalg.diag(self.data.prior_weight * self.data.prior_weight)
+        return self._held(hessian)
+
+    def hessian_in_parts(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """`hessian`, and what of it is not `J^T J` or a prior, in which heavy data hide the rest.
+
+        Of a robust loss, J has no negative stiffness; its excess belongs to the second part.
+        """
+        force, stiffness = self._pulls()
+        bending = self._squared(tf.minimum(stiffness, 0.0)) - self._curved(force, stiffness)
+        hessian = self._squared(tf.maximum(stiffness, 0.0)) + bending
+        if self.data.has_priors:
+            hessian += tf.linalg.diag(self.data.prior_weight * self.data.prior_weight)
+        return self._held(hessian), self._held(bending)
+
+    def _pulls(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The weighted forces g and the stiffness S of the targets, `[R, m]` each."""
+        weights = self.data.weights
+        counted = self.model.loss.count(weights * self.difference)
+        return weights * counted.force, weights * weights * counted.stiffness
+
+    def _squared(self, stiffness: tf.Tensor) -> tf.Tensor:
+        """`J^T S J`, `[R, p, p]`."""
         by_parameter = tf.linalg.matrix_transpose(self.slopes)
-        stiff = stiffness
-        if without_jacobian:  # of a robust loss, J has no negative stiffness; its excess stays
-            stiff = tf.minimum(stiffness, 0.0)
-        hessian = matmul_rows(by_parameter * stiff[:, None, :], self.slopes)
-        meeting = _meeting(model, data, self.assignment, stiffness) if limits else None
-        hessian -= model.parameterization.level_curvature(
+        return matmul_rows(by_parameter * stiffness[:, None, :], self.slopes)
+
+    def _curved(self, force: tf.Tensor, stiffness: tf.Tensor, limits: bool = True) -> tf.Tensor:
+        """`sum_k g_k d2 lambda_k / dx2`, `[R, p, p]`."""
+        by_level = self.model.comparison.pull_back(force, self.assignment)
+        meeting = _meeting(self.model, self.data, self.assignment, stiffness) if limits else None
+        return self.model.parameterization.level_curvature(
             self.parameters, self.values, self.vectors, by_level, meeting
         )
-        if data.has_priors and not without_jacobian:
-            hessian += tf.linalg.diag(data.prior_weight * data.prior_weight)
+
+    def _held(self, hessian: tf.Tensor) -> tf.Tensor:
+        """With zeros for parameters that may not move."""
         if not is_given(self.free):
             return hessian
         # A parameter without effect to first order may have one to second order: a saddle.

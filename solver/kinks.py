@@ -41,16 +41,16 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         units = tf.where(norms > 0, norms, tf.ones_like(norms))
         step = minimum_norm_step(jacobian / units[:, None, :], residual) / units
         structure, comparison = settings.parameterization, settings.model.comparison
-        values, vectors, _ = structure.eigensystem(parameters)
-        moved = tf.linalg.matvec(structure.level_jacobian(parameters, vectors), step)
         curvature = curvature_at(settings.model, parameters, data)
+        slopes = structure.level_jacobian(parameters, curvature.vectors)
+        moved = tf.linalg.matvec(slopes, step)
         force = settings.model.loss.count(data.weights * curvature.difference).force
         pull = comparison.pull_back(data.weights * force, curvature.assignment)
         largest = tf.reduce_max(tf.abs(pull), axis=-1, keepdims=True)
         # Levels of different members never meet.
         inside = np.ones(structure.size - 1, bool)
         inside[np.cumsum(structure.level_counts)[:-1] - 1] = False
-        gap, change, unlike = (x[:, 1:] - x[:, :-1] for x in (values, moved, pull))
+        gap, change, unlike = (x[:, 1:] - x[:, :-1] for x in (curvature.values, moved, pull))
         meet = inside & (gap <= _AT_ONCE * tf.abs(change)) & (tf.abs(change) > 0)
         meet &= tf.abs(unlike) > _SAME_PULL * largest
         kinked = tf.reduce_any(meet, axis=-1)

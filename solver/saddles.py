@@ -114,14 +114,15 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         data, parameters, norms, loss, noise = gather_rows(wanted, rows[:, 0])
         curvature = curvature_at(settings.model, parameters, data)
         effect = tf.maximum(known_effects(settings.model, data), norms)
-        saddle, direction = lowest_curvature(curvature.hessian(), effect)
+        hessian, bending = curvature.hessian_in_parts()
+        saddle, direction = lowest_curvature(hessian, effect)
         uneven = tf.where(tf.gather(point.spread, rows[:, 0]) < UNEVEN_CURVATURE)
 
         def with_light_data() -> tuple[tf.Tensor, tf.Tensor]:
             few = uneven[:, 0]
-            bending = curvature.of_rows(few).hessian(without_jacobian=True)
             jacobian = tf.gather(point.jacobian, tf.gather(rows[:, 0], few))
-            found = lowest_light_curvature(jacobian, bending, tf.gather(effect, few))
+            bent, moved = tf.gather(bending, few), tf.gather(effect, few)
+            found = lowest_light_curvature(jacobian, bent, moved)
             update = tf.tensor_scatter_nd_update
             return update(saddle, uneven, found[0]), update(direction, uneven, found[1])
 

@@ -126,9 +126,10 @@ def test_operations_around_the_steps():
     # Some 50 are the question whether a row has ended on a saddle, 20 the causes of its faults and
     # the counts of its starts, 30 the order of the targets, 150 what a Gauss-Newton step could gain
     # at its end, a few the cause of an end that is not finite, 8 hand on what starts are made of,
-    # which all graphs share, and 40 are random starts and the count of distinct minima.
+    # which all graphs share, 40 are random starts and the count of distinct minima, and 14 the
+    # question whether a row has stalled on a kink.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 840
+    assert around <= 854
 
 
 @pytest.mark.parametrize("rows", [64, 700])
