@@ -25,7 +25,9 @@ _LENGTH = 0.4
 def is_hop(settings: Settings, attempt: tf.Tensor) -> tf.Tensor:
     """`[R]` bool, whether the start with this number is one near the best end."""
     first = max(_STARTS_ANYWHERE, len(settings.initial))
-    return (attempt >= first) & (attempt % 2 == 1)
+    # Where few levels are known, a wrong minimum is not often next to the right one.
+    period = 2 if settings.model.comparison.tells_all_levels else 4
+    return (attempt >= first) & (attempt % period == 1)
 
 
 def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Tensor:

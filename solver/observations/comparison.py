@@ -47,6 +47,13 @@ class Comparison:
         return np.unique(np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates]))
 
     @property
+    def tells_all_levels(self) -> bool:
+        """Whether every level is a target, or the zero of one, or assigned to one on the way."""
+        grounds = np.unique(self.lower[self.lower >= 0])
+        known = np.count_nonzero(self.measures) + len(grounds)
+        return bool(self.groups) or (bool(self.ordered) and known >= self.num_levels)
+
+    @property
     def ground_of_target(self) -> np.ndarray:
         """`[m]`, the number of the target that is the zero of its scale; -1 where there is none."""
         grounds = {self.upper[place]: place for place in np.flatnonzero(~self.measures)}
