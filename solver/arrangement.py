@@ -36,9 +36,9 @@ class Arranged(NamedTuple):
         if self.back is None:
             return values
         if values.shape.rank == 2:
-            return tf.gather(values, self.back, axis=1, batch_dims=1)
+            return _picked(values, self.back)
         back = tf.repeat(self.back[:, None, :], values.shape[1], axis=1)
-        return tf.gather(values, back, axis=2, batch_dims=2)
+        return _picked(values, back)
 
 
 def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arranged:
@@ -62,8 +62,7 @@ def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arran
         # Always, not only where something is out of order: TensorFlow cannot vectorize a `tf.cond`
         # (`GradientTape.jacobian`), and the operations are few.
         order = _order(*comparison.ordered, targets, there)
-        targets = tf.gather(targets, order, axis=1, batch_dims=1)
-        weights = tf.gather(weights, order, axis=1, batch_dims=1)
+        targets, weights = _picked(targets, order), _picked(weights, order)
         back = tf.argsort(order, axis=-1)
     return Arranged(_from_the_lowest(comparison, targets), weights, back)
 
@@ -73,6 +72,16 @@ def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
     ones = np.ones(settings.model.comparison.num_targets)
     default = ones if settings.weights is None else settings.weights
     return tf.where(tf.math.is_nan(weights), tf.constant(default, weights.dtype), weights)
+
+
+def _picked(values: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    """Values `[..., m]` in another order; numbers of the same shape."""
+    # Of `tf.gather` with batch_dims, TensorFlow has no second derivatives by accumulators.
+    width = values.shape[-1]
+    rows = tf.range(tf.size(numbers) // width) * width
+    places = tf.reshape(numbers, [-1, width]) + rows[:, None]
+    found = tf.gather(tf.reshape(values, [-1]), places)
+    return found if values.shape.rank == 2 else tf.reshape(found, tf.shape(values))
 
 
 def _order(

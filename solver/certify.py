@@ -23,6 +23,8 @@ from .status import RUNNING, Cause, Status
 
 # What may be left to gain at the end, in units of s^2.
 _GAIN = 1e-6
+# A residual of so many rounding errors of the levels may all be rounding, where a row stalls.
+_ROUNDING_LEFT = 8.0
 # A row goes on to here, as a share of the loss, as long as steps succeed.
 _GAIN_AIM = 1e-14
 # The same for a start that is one of several, where derivatives do not tell light data.
@@ -67,7 +69,7 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
         rows = tf.where(asked)
         least_squares = (point.jacobian, point.residual, point.column_norms, point.loss)
         wanted = (task.data, least_squares, rounding, minimum, matched, default, status)
-        survey = (task.attempt < settings.starts, point.spread, point.parameters)
+        survey = (task.attempt < settings.starts, point.spread, point.parameters, point.rms)
         found = _decide(settings, *gather_rows((*wanted, survey), rows[:, 0]))
         return tuple(
             tf.tensor_scatter_nd_update(old, rows, new)
@@ -107,11 +109,11 @@ def _decide(
         matched: `[R]` bool, whether the rms residual is within the tolerance.
         default: `[R]` bool, whether that is the default tolerance.
         status: `[R]`, int32, of a row that is neither.
-        others: `[R]` bool, whether this start is one of several; the spread of the weights; and
-            the parameters.
+        others: `[R]` bool, whether this start is one of several; the spread of the weights; the
+            parameters; and the rms residual.
     """
     jacobian, residual, column_norms, loss = least_squares
-    survey, spread, parameters = others
+    survey, spread, parameters, rms = others
     error = rounding[:, None] * data.weights
     if data.has_priors:
         epsilon = np.finfo(error.dtype.as_numpy_dtype).eps
@@ -138,7 +140,8 @@ def _decide(
     # The levels of a matched row have no other scale than their rounding, unless sigma is known.
     met = (gain <= allowed) | ended
     met = (certain <= allowed) & (met if settings.absolute_sigma else tf.ones_like(met))
-    matched &= ~default | met
+    # Methods that do not square the error stall where what is left is the rounding of levels.
+    matched &= ~default | met | (ended & (rms <= _ROUNDING_LEFT * rounding))
     limited = (gain > allowed) & (minimum | matched)
     if not settings.absolute_sigma:
         limited &= ~matched

@@ -15,7 +15,7 @@ from .seed import SEED
 from .settings import Settings
 
 # Random starts repeat after so many numbers, which the graph holds.
-_MOST_NUMBERS = 50_000
+_MOST_NUMBERS = 20_000
 # How much larger or smaller than the spread of the targets that of a random start may be.
 _RANGE = 3.0
 # Where few levels are known, one start in so many resembles them; the others are random.
@@ -120,7 +120,8 @@ def _at_random(
         choices = [spread, tf.sqrt(beyond) * tf.sqrt(spread), beyond]
     count = structure.num_parameters
     generator = np.random.default_rng(SEED)
-    normal = generator.normal(size=(max(1, _MOST_NUMBERS // count), count))
+    different = int(np.clip(_MOST_NUMBERS // count, 1, settings.starts))
+    normal = generator.normal(size=(different, count))
     factors = _RANGE ** generator.uniform(-1.0, 1.0, size=len(normal))
     place = number % len(normal)
     chosen = tf.gather(tf.stack(choices, axis=1), number % len(choices), axis=1, batch_dims=1)

@@ -53,6 +53,11 @@ class Blocks(Parameterization):
             _as_member(type(self).__name__, f"{self._argument}[{place}]", member)
             for place, member in enumerate(members)
         ]
+        if not any(member.num_parameters for member in members):
+            raise ValueError(
+                f"{type(self).__name__}: {self._argument} must hold at least one parameterization, "
+                "got matrices alone."
+            )
         every = [names for member in members for names in member.parameter_names]
         names = tuple(dict.fromkeys(every))
         if parameter_names is not None:
@@ -247,10 +252,6 @@ def _check_members(owner: str, argument: str, members: Any) -> None:
         raise ValueError(
             f"{owner}: {argument} must be a list of parameterizations, such as [Symmetric(2), "
             f"Symmetric(3)], got {members!r}."
-        )
-    if not any(isinstance(member, Parameterization) for member in members):
-        raise ValueError(
-            f"{owner}: {argument} must hold at least one parameterization, got only {members!r}."
         )
 
 

@@ -9,8 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # The table of peers is about other programs; the examples of serving and of datasets need a server
-# or a cluster, and are tested in tests/serving.
-WITHOUT_EXAMPLES = ("batch.md", "peers.md", "serving.md")
+# or a cluster, and are tested in tests/serving; what is said of TensorFlow's modes needs a process
+# for each, and is tested in tests/solver.
+WITHOUT_EXAMPLES = ("batch.md", "peers.md", "serving.md", "tensorflow.md")
 WITH_EXAMPLES = [page for page in PAGES if page.name not in WITHOUT_EXAMPLES]
 
 

@@ -30,7 +30,7 @@ def fit_outputs(solver):
         "gradient_norm": ([None], real),
         "standard_errors": ([None, count], real),
         "steps": ([None], tf.int32),
-        "status": ([None], tf.int32),
+        **dict.fromkeys(("status", "cause", "starts", "agreeing"), ([None], tf.int32)),
     }
 
 

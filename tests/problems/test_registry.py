@@ -91,4 +91,7 @@ def test_result_has_the_fields_of_the_design():
         "standard_errors",
         "steps",
         "status",
+        "cause",
+        "starts",
+        "agreeing",
     )

@@ -110,7 +110,7 @@ def test_operations_of_a_step():
     # rows whose residual stays, and tell at the end whether it is a minimum. Some 50 are the way
     # past the singular values, by which rows with very light data are solved and ends certified;
     # 30 of these only pass a tensor by.
-    assert of_a_step("operations") <= 381
+    assert of_a_step("operations") <= 382
 
 
 def test_allocations_of_a_step():
@@ -124,12 +124,12 @@ def test_a_step_decomposes_once():
 
 def test_operations_around_the_steps():
     # Some 50 are the question whether a row has ended on a saddle, 20 the causes of its faults and
-    # the counts of its starts, 30 the order of the targets, 150 what a Gauss-Newton step could gain
+    # the counts of its starts, 50 the order of the targets, 150 what a Gauss-Newton step could gain
     # at its end, a few the cause of an end that is not finite, 8 hand on what starts are made of,
     # which all graphs share, 40 are random starts and the count of distinct minima, and 14 the
     # question whether a row has stalled on a kink.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 854
+    assert around <= 876
 
 
 @pytest.mark.parametrize("rows", [64, 700])
