@@ -51,7 +51,7 @@ class Comparison:
         """Whether every level is a target, or the zero of one, or assigned to one on the way."""
         grounds = np.unique(self.lower[self.lower >= 0])
         known = np.count_nonzero(self.measures) + len(grounds)
-        return bool(self.groups) or (bool(self.ordered) and known >= self.num_levels)
+        return bool(self.groups) or bool(self.ordered and known >= self.num_levels)
 
     @property
     def ground_of_target(self) -> np.ndarray:
