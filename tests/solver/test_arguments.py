@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sparse
 import tensorflow as tf
 
 from eigenfit.solver import Affine, Cause, Family, SpectralSolver
@@ -280,7 +281,6 @@ class Wrapped:
 
 
 def test_matrices_of_other_libraries():
-    sparse = pytest.importorskip("scipy.sparse")
     x = [[0.3, -0.2]]
     expected = Affine(CONSTANT, BASIS).matrix(tf.constant(x, tf.float64))
     for basis in (
