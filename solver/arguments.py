@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import checks
+from .axes import row_count
 from .elementwise import reciprocal
 from .knowledge import check_bounds, check_priors
 from .names import by_name, check_complete, check_known
@@ -162,7 +163,7 @@ class Arguments:
                 f"{label} must be a number, [{width}] ({meaning}) or "
                 f"[rows, {width}], got [{tensor.shape[0]}]."
             )
-        return tf.broadcast_to(tensor, [tf.shape(like)[0], width])
+        return tf.broadcast_to(tensor, [row_count(like), width])
 
     def _columns(self, label: str, named: Mapping[str, Any], rows: tf.Tensor | None) -> tf.Tensor:
         """`[B, p]` from one number or `[B]` for each name; NaN where it is missing."""
@@ -204,7 +205,7 @@ def _filled(targets: tf.Tensor, value: float, dtype: tf.DType, *width: int) -> t
     """The same number in every row of the targets, `[B, *width]`."""
     if tf.executing_eagerly():  # NumPy starts faster than an operation of TensorFlow
         return tf.constant(np.full([len(targets), *width], value, dtype.as_numpy_dtype))
-    return tf.fill([tf.shape(targets)[0], *width], tf.constant(value, dtype))
+    return tf.fill([row_count(targets), *width], tf.constant(value, dtype))
 
 
 def _by_row(value: Any) -> bool:

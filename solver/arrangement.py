@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .observations import Comparison
 from .settings import Settings
 
@@ -37,7 +38,7 @@ class Arranged(NamedTuple):
             return values
         if values.shape.rank == 2:
             return _picked(values, self.back)
-        back = tf.repeat(self.back[:, None, :], values.shape[1], axis=1)
+        back = tf.repeat(new_axis(self.back, 1), values.shape[1], axis=1)
         return _picked(values, back)
 
 
@@ -79,7 +80,7 @@ def _picked(values: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     # Of `tf.gather` with batch_dims, TensorFlow has no second derivatives by accumulators.
     width = values.shape[-1]
     rows = tf.range(tf.size(numbers) // width) * width
-    places = tf.reshape(numbers, [-1, width]) + rows[:, None]
+    places = tf.reshape(numbers, [-1, width]) + new_axis(rows, 1)
     found = tf.gather(tf.reshape(values, [-1]), places)
     return found if values.shape.rank == 2 else tf.reshape(found, tf.shape(values))
 

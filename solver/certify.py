@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .evaluation import Point, known_effects
 from .graded import UNEVEN, decompose, gain_left
 from .model import Data, count_data
@@ -43,7 +44,7 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     relative = 16.0 * epsilon * np.sqrt(settings.parameterization.size)
     rounding = relative * tf.maximum(task.scale, point.largest_level)
-    bound = (task.cosine * tf.sqrt(point.loss) + rounding * point.largest_weight)[:, None]
+    bound = new_axis(task.cosine * tf.sqrt(point.loss) + rounding * point.largest_weight, 1)
     if task.data.has_priors:
         # The pull of a prior is known to the rounding error of its parameter.
         pull_error = 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
@@ -114,14 +115,14 @@ def _decide(
     """
     jacobian, residual, column_norms, loss = least_squares
     survey, spread, parameters, rms = others
-    error = rounding[:, None] * data.weights
+    error = new_axis(rounding, 1) * data.weights
     if data.has_priors:
         epsilon = np.finfo(error.dtype.as_numpy_dtype).eps
         pull_error = 8.0 * epsilon * data.prior_weight * tf.abs(parameters)
         error = tf.concat([error, pull_error], axis=-1)
     units = tf.maximum(known_effects(settings.model, data), column_norms)
     units = tf.where(units > 0, units, tf.ones_like(units))
-    graded = decompose(jacobian / units[:, None, :], residual, error)
+    graded = decompose(jacobian / new_axis(units, 1), residual, error)
     gain, certain = gain_left(graded)
     if settings.absolute_sigma:
         allowed = tf.zeros_like(gain) + _GAIN

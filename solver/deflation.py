@@ -14,9 +14,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .elementwise import over_root, reciprocal
 from .evaluation import evaluate, known_effects
 from .hopping import distance_from_mean
+from .loops import loop
 from .methods.levenberg_marquardt import damped_step
 from .model import Data
 from .settings import Settings
@@ -67,13 +69,13 @@ def deflated_walk(
 
     def slope(x: tf.Tensor) -> tf.Tensor:
         """The gradient of log mu in these units, `[R, p]`."""
-        away = (x[:, None, :] - known) * units[:, None, :] / length[:, None, None]
+        away = (new_axis(x, 1) - known) * new_axis(units, 1) / new_axis(length, 1, 2)
         square = tf.reduce_sum(away * away, axis=-1)
         # A known point itself has no direction away from it.
         apart = there & (square > 0)
         factor = reciprocal(tf.where(apart, square * (square + 1.0), tf.ones_like(square)))
         factor = tf.where(apart, -2.0 * factor, tf.zeros_like(factor))
-        return tf.reduce_sum(tf.transpose(away * factor[:, :, None], [0, 2, 1]), -1)
+        return tf.reduce_sum(tf.transpose(away * new_axis(factor, 2), [0, 2, 1]), -1)
 
     def unfinished(x: tf.Tensor, steps: tf.Tensor, moving: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
         del x, steps
@@ -84,7 +86,7 @@ def deflated_walk(
         epsilon = np.finfo(x.dtype.as_numpy_dtype).eps
         # The columns of this Jacobian are at most 1 long.
         scales = tf.maximum(units, point.column_norms)
-        jacobian, gradient = point.jacobian / scales[:, None, :], point.gradient / scales
+        jacobian, gradient = point.jacobian / new_axis(scales, 1), point.gradient / scales
         damping = tf.zeros_like(size) + max(_DAMPING, _ROUNDING * epsilon)
         step = damped_step(jacobian, point.residual, gradient, damping) * (units / scales)
         short = tf.norm(step, axis=-1) <= _SHORTEST * size
@@ -92,21 +94,21 @@ def deflated_walk(
         along = tf.reduce_sum(slope(x) * step, axis=-1) / length
         factor = 1.0 - along
         factor = tf.where(tf.abs(factor) > epsilon, factor, tf.constant(epsilon, x.dtype))
-        step = step * reciprocal(factor)[:, None]
+        step = step * new_axis(reciprocal(factor), 1)
         norm = tf.norm(step, axis=-1)
         usable = tf.math.is_finite(norm) & (point.loss < point.loss.dtype.max)
         long = usable & (norm > _LONGEST * size)
-        limited = over_root(step * (_LONGEST * size)[:, None], norm[:, None])
-        step = tf.where(long[:, None], limited, step)
+        limited = over_root(step * new_axis(_LONGEST * size, 1), new_axis(norm, 1))
+        step = tf.where(new_axis(long, 1), limited, step)
         following = x + step / units
         if data.bounded:
             following = tf.maximum(tf.minimum(following, data.upper), data.lower)
         steps += tf.cast(moving, tf.int32)
         goes = moving & usable & ~short
-        x = tf.where(goes[:, None], following, x)
+        x = tf.where(new_axis(goes, 1), following, x)
         return x, steps, goes & (steps < limit), turn + 1
 
     begun = tf.zeros_like(start[:, 0], tf.int32)
     variables = (start, begun, limit > 0, tf.constant(0))
-    end, steps, *_ = tf.while_loop(unfinished, one_step, variables, parallel_iterations=1)
+    end, steps, *_ = loop(unfinished, one_step, variables)
     return end, steps

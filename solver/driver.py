@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .axes import row_count
 from .certify import certify
 from .evaluation import Point, evaluate, evaluate_curved
 from .kinks import name_kinks
+from .loops import loop
 from .model import Data
 from .output import Output, empty_output, unpack, write
 from .packing import Layout, Tables, followed_by, gather_rows
@@ -75,9 +77,9 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
             kept: the rows that stay in the pool.
             output: the answers so far.
         """
-        waiting = tf.shape(queue)[0]
+        waiting = tf.size(queue)
         capacity = settings.pool_rows if settings.compaction else waiting
-        room = capacity - tf.shape(kept.fixed[0])[0] - tf.shape(again[0])[0]
+        room = capacity - row_count(kept.fixed[0]) - row_count(again[0])
         upto = tf.minimum(taken + room, waiting)
         entering = followed_by(again, admit(queue[taken:upto]))
         new = layout.pack(begin(settings, task_layout.unpack(entering)))
@@ -87,13 +89,13 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         done = layout.unpack(pool.rows(row_numbers(~running)))
         retries, ended = settle(settings, done)
         again = task_layout.pack(retries)
-        left -= tf.shape(ended.status)[0]
+        left -= tf.size(ended.status)
         kept = pool.rows(row_numbers(running))
         return left, upto, again, kept, write(settings, output, ended)
 
     def step_until_ready(pool: PoolTables) -> Tables:
         """Steps until enough rows are done. A loop of its own, which carries nothing but them."""
-        size = tf.shape(pool.fixed[0])[0]
+        size = row_count(pool.fixed[0])
         enough = (size + _SETTLE_SHARE - 1) // _SETTLE_SHARE if settings.compaction else size
 
         def too_few(moving: Tables, done: tf.Tensor) -> tf.Tensor:
@@ -106,11 +108,11 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
             return layout.pack_moving(stepped), done
 
         start = (pool.moving, tf.constant(0))
-        moving, _ = tf.while_loop(too_few, step, start, parallel_iterations=1)
+        moving, _ = loop(too_few, step, start)
         return moving
 
     variables = (
-        tf.shape(queue)[0],
+        tf.size(queue),
         tf.constant(0),
         task_layout.no_rows(),
         layout.no_rows(),
@@ -121,9 +123,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         lambda tensor: tf.TensorShape([None, *tensor.shape[1:]] if tensor.shape.rank else []),
         variables,
     )
-    *_, output = tf.while_loop(
-        unfinished, turn, variables, shape_invariants=shapes, parallel_iterations=1
-    )
+    *_, output = loop(unfinished, turn, variables, shapes)
     return unpack(settings, output)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .elementwise import reciprocal
 
 # Levels closer than this many units in the last place of the spectrum are one degenerate level.
@@ -54,7 +55,7 @@ def replace_infinite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     limit = tf.constant(largest_entry(magnitude.dtype), magnitude.dtype)
     finite = tf.reduce_all(magnitude < limit, axis=[1, 2])
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
-    return tf.where(finite[:, None, None], matrix, identity), finite
+    return tf.where(new_axis(finite, 1, 2), matrix, identity), finite
 
 
 def divided_differences(
@@ -71,7 +72,7 @@ def divided_differences(
         weights: `[B, n]`, one number `g` for each level.
         limits: `[B, n, n]`; None for 0.
     """
-    change = weights[:, :, None] - weights[:, None, :]
+    change = new_axis(weights, 2) - new_axis(weights, 1)
     inverse = _inverse_gaps(values)
     if limits is None:
         return change * inverse
@@ -105,7 +106,7 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     vectors = tf.stop_gradient(vectors)
     values = tf.stop_gradient(values)
     # Both branches of `where` must be finite, or the gradient is NaN.
-    safe = tf.where(finite[:, None, None], matrix, tf.zeros_like(matrix))
+    safe = tf.where(new_axis(finite, 1, 2), matrix, tf.zeros_like(matrix))
     coupling = hermitian_transpose(vectors) @ safe @ vectors
     first_order = tf.math.real(tf.linalg.diag_part(coupling))
     # Off the diagonal M is rounding noise, which a small gap would blow up: only its change counts.
@@ -115,14 +116,14 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     second_order = tf.reduce_sum(squares * _inverse_gaps(values), axis=-1)
     expansion = first_order + second_order
     nan = tf.constant(np.nan, values.dtype)
-    exact = tf.where(finite[:, None], values, nan)
+    exact = tf.where(new_axis(finite, 1), values, nan)
     return exact + (expansion - tf.stop_gradient(expansion))
 
 
 def _inverse_gaps(values: tf.Tensor) -> tf.Tensor:
     """`1 / (lambda_k - lambda_l)`, and 0 for equal levels: `[B, n, n]`."""
-    gap = values[:, :, None] - values[:, None, :]
-    size = tf.reduce_max(tf.abs(values), axis=-1)[:, None, None]
+    gap = new_axis(values, 2) - new_axis(values, 1)
+    size = new_axis(tf.reduce_max(tf.abs(values), axis=-1), 1, 2)
     epsilon = tf.constant(np.finfo(values.dtype.as_numpy_dtype).eps, values.dtype)
     distinct = tf.abs(gap) > _DEGENERATE_ULPS * epsilon * size
     return tf.where(distinct, reciprocal(tf.where(distinct, gap, tf.ones_like(gap))), 0.0)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from .axes import row_count
+
 # A multiple of the size of all packets.
 _PACKET = 16
 
@@ -52,7 +54,7 @@ def in_row_packets(function: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor) 
     Returns:
         Of the rows.
     """
-    count = tf.shape(rows)[0]
+    count = row_count(rows)
     # Copies of a row: any other might be one that the function does not allow.
     copies = tf.repeat(rows[:1], -count % _PACKET, axis=0)
     # Derivatives of slices have no known shape, which those of tf.linalg.diag and others need.

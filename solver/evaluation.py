@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .elementwise import over_root
 from .few_levels import few_eigenpairs
 from .hessian import Curvature
@@ -114,7 +115,7 @@ def evaluate_curved(
     difference = _difference(model, data, values, assignment)
     observed_slopes = comparison.centre(comparison.observe(slopes, assignment), weights)
     counted = model.loss.count(weights * difference)
-    residual, jacobian = counted.force, weights[:, :, None] * observed_slopes
+    residual, jacobian = counted.force, new_axis(weights, 2) * observed_slopes
     if not model.loss.is_linear:
         epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
         root = tf.sqrt(tf.maximum(counted.stiffness, tf.constant(epsilon, weights.dtype)))
@@ -132,17 +133,17 @@ def evaluate_curved(
     column_norms = tf.sqrt(sum_over_second(jacobian * jacobian))
     # A sum is finite if all that it sums is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
-    seen = tf.where(weights[:, :, None] > 0, tf.abs(observed_slopes), 0.0)
+    seen = tf.where(new_axis(weights, 2) > 0, tf.abs(observed_slopes), 0.0)
     moves = _has_effect(model, parameters, tf.reduce_max(seen, axis=1))
     if data.has_priors:
         moves |= data.prior_weight > 0
-    free = usable[:, None]
+    free = new_axis(usable, 1)
     if data.bounded:
         gradient = tf.linalg.matvec(jacobian, residual, transpose_a=True)
         free &= ~held_by_bounds(parameters, gradient, data)
     moves &= free
     # Mostly there is nothing to clear, and looking is cheaper than clearing.
-    cleared = functools.partial(tf.where, moves[:, None, :], jacobian, 0.0)
+    cleared = functools.partial(tf.where, new_axis(moves, 1), jacobian, 0.0)
     jacobian = tf.cond(tf.reduce_all(moves), lambda: jacobian, cleared)
     epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
     point = Point(
@@ -240,7 +241,7 @@ def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
 def spread_of(weights: tf.Tensor) -> tf.Tensor:
     """The smallest weight above 0 as a share of the largest, `[R]`; 1 where there is none."""
     largest = tf.reduce_max(weights, axis=-1)
-    observed = tf.where(weights > 0, weights, largest[:, None])
+    observed = tf.where(weights > 0, weights, new_axis(largest, 1))
     return tf.math.divide_no_nan(tf.reduce_min(observed, axis=-1), largest)
 
 
@@ -258,7 +259,7 @@ def _rounding_of_levels(
         weights: `[R, m]`.
     """
     epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
-    error = (2.0 * epsilon * size * largest)[:, None] * weights
+    error = new_axis(2.0 * epsilon * size * largest, 1) * weights
     return tf.reduce_sum(error * (2.0 * tf.abs(force) + error), axis=-1)
 
 

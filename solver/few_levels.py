@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .axes import row_count
 from .elementwise import reciprocal
+from .loops import loop
 from .products import matmul_rows, sum_over_second
 
 # Smaller matrices are decomposed as fast.
@@ -134,7 +136,7 @@ def _iterate(
     twice = tf.cast(2.0 / unwanted, dtype)[:, None, None]
     start = tf.random.stateless_normal([few.size, few.block], [_SEED, 0], dtype=real)
     start = tf.linalg.qr(tf.cast(start, dtype))[0]
-    start = tf.tile(start[None], [tf.shape(matrix)[0], 1, 1])
+    start = tf.tile(start[None], [row_count(matrix), 1, 1])
 
     def project(columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Eigenvalues and eigenvectors of the inverse within the columns; whether they are right.
@@ -183,9 +185,7 @@ def _iterate(
         ]
         return (cycle + 1, *kept)
 
-    _, inverses, columns, _, right = tf.while_loop(
-        unfinished, iterate, (tf.constant(0), *project(start)), parallel_iterations=1
-    )
+    _, inverses, columns, _, right = loop(unfinished, iterate, (tf.constant(0), *project(start)))
     found = shift[:, None] + reciprocal(
         tf.maximum(inverses[:, : few.wanted], 0.5 * unwanted[:, None])
     )

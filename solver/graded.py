@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .elementwise import reciprocal
 
 # Where weights differ by more, products such as J^T J hold too little of the light rows.
@@ -62,7 +63,7 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     share = tf.linalg.matvec(left, residual, transpose_a=True)
     seen = lengths > 0
     safe = tf.where(seen, lengths, tf.ones_like(lengths))
-    inverse = tf.where(seen, reciprocal(safe), 0.0)[:, :, None]
+    inverse = new_axis(tf.where(seen, reciprocal(safe), 0.0), 2)
     most = singular * tf.reduce_max(tf.abs(left) * inverse, axis=1)
     known = (most > np.sqrt(epsilon)) & (singular > 0)
     # J is known to its rounding error, row by row, which turns its singular vectors.
@@ -70,7 +71,7 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     moved = residual * lengths
     turned = epsilon * float(data + count) * tf.sqrt(tf.reduce_sum(moved * moved, axis=-1))
     safe = tf.where(known, singular, tf.ones_like(singular))
-    rounding = turned[:, None] * reciprocal(safe)
+    rounding = new_axis(turned, 1) * reciprocal(safe)
     if error is not None:
         squares = tf.gather(error * error, order, batch_dims=1)
         rounding += tf.sqrt(tf.linalg.matvec(left * left, squares, transpose_a=True))
@@ -88,8 +89,8 @@ def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf
         `[R, p]`; `[R]`, the decrease `2 g^T h - |J h|^2`; and `[R]`, `|J h|^2 / |h|^2`.
     """
     squares = graded.singular * graded.singular
-    kept = squares / (squares + damping[:, None])
-    moved = graded.singular / (squares + damping[:, None]) * graded.share
+    kept = squares / (squares + new_axis(damping, 1))
+    moved = graded.singular / (squares + new_axis(damping, 1)) * graded.share
     gains = graded.share * graded.share * kept * (2.0 - kept)
     length = tf.reduce_sum(moved * moved, axis=-1)
     effect = tf.math.divide_no_nan(tf.reduce_sum(squares * moved * moved, axis=-1), length)

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from .arrangement import arrange, fill_weights
+from .axes import new_axis, row_count
 from .driver import fit_rows
 from .evaluation import at_bounds, evaluate, select
 from .implicit import is_certified, keep_rows
@@ -27,7 +28,7 @@ from .trace import trace_rows
 def fit_targets(settings: Settings, targets: tf.Tensor) -> FitResult:
     """Fit targets `[B, m]` with every other argument at its default."""
     (targets,) = _shaped(settings, targets=targets)
-    rows = tf.shape(targets)[0]
+    rows = row_count(targets)
     nan = tf.constant(float("nan"), settings.dtype)
     request = Request(
         targets=targets,
@@ -117,7 +118,7 @@ def assignment(
     else:  # every target has its level, whatever the levels are
         values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     counts = (weights > 0) | tf.constant(~comparison.measures)
-    observed = ~tf.math.is_nan(targets) & counts & finite[:, None]
+    observed = ~tf.math.is_nan(targets) & counts & new_axis(finite, 1)
     found = comparison.assign(
         values,
         tf.where(observed, targets, tf.zeros_like(targets)),
@@ -232,7 +233,7 @@ def _shaped(settings: Settings, **tensors: tf.Tensor) -> list[tf.Tensor]:
     (leader, first), *others = shaped.items()
     checks = [
         tf.debugging.assert_equal(
-            tf.shape(tensor)[0], tf.shape(first)[0], f"{name} must have as many rows as {leader}"
+            row_count(tensor), row_count(first), f"{name} must have as many rows as {leader}"
         )
         for name, tensor in others
     ]

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis, row_count
 from .model import Data, Model, is_given
 from .parameterizations.meeting import Meeting
 from .products import matmul_rows
@@ -99,7 +100,7 @@ class Curvature:
     def _squared(self, stiffness: tf.Tensor) -> tf.Tensor:
         """`J^T S J`, `[R, p, p]`."""
         by_parameter = tf.linalg.matrix_transpose(self.slopes)
-        return matmul_rows(by_parameter * stiffness[:, None, :], self.slopes)
+        return matmul_rows(by_parameter * new_axis(stiffness, 1), self.slopes)
 
     def _curved(self, force: tf.Tensor, stiffness: tf.Tensor, limits: bool = True) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k / dx2`, `[R, p, p]`."""
@@ -114,7 +115,7 @@ class Curvature:
         if not is_given(self.free):
             return hessian
         # A parameter without effect to first order may have one to second order: a saddle.
-        return tf.where(self.free[:, :, None] & self.free[:, None, :], hessian, 0.0)
+        return tf.where(new_axis(self.free, 2) & new_axis(self.free, 1), hessian, 0.0)
 
 
 def _meeting(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tensor) -> Meeting:
@@ -123,15 +124,15 @@ def _meeting(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tens
     dtype = stiffness.dtype
     finfo = np.finfo(dtype.as_numpy_dtype)
     largest = tf.reduce_max(tf.abs(data.targets), axis=-1, keepdims=True)
-    nothing = tf.zeros([tf.shape(stiffness)[0], comparison.num_levels], dtype)
+    nothing = tf.zeros([row_count(stiffness), comparison.num_levels], dtype)
     nan = tf.constant(np.nan, dtype)
     if len(set(comparison.upper.tolist())) < comparison.num_targets:
         target, stiff = nothing + nan, nothing  # no level has a target of its own
     else:
         place = tf.one_hot(assignment, comparison.num_levels, dtype=dtype)
-        seen = tf.reduce_sum(place * tf.cast(data.weights > 0, dtype)[:, :, None], axis=1) > 0
-        target = tf.where(seen, tf.reduce_sum(place * data.targets[:, :, None], axis=1), nan)
-        stiff = tf.reduce_sum(place * stiffness[:, :, None], axis=1)
+        seen = tf.reduce_sum(place * new_axis(tf.cast(data.weights > 0, dtype), 2), axis=1) > 0
+        target = tf.where(seen, tf.reduce_sum(place * new_axis(data.targets, 2), axis=1), nan)
+        stiff = tf.reduce_sum(place * new_axis(stiffness, 2), axis=1)
     return Meeting(
         targets=target,
         stiffness=stiff,

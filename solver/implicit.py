@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .evaluation import known_effects, select
 from .hessian import Curvature
 from .linear import solve_symmetric
@@ -66,7 +67,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         residuals=keep_rows(usable, upstream.residuals),
         loss=keep_rows(usable, upstream.loss),
     )
-    parameters = tf.where(usable[:, None], result.parameters, tf.zeros_like(result.parameters))
+    parameters = tf.where(new_axis(usable, 1), result.parameters, tf.zeros_like(result.parameters))
     values, vectors, finite = structure.eigensystem(parameters)
     usable &= finite
     # Where the row is not usable its parameters are 0, where not every structure has derivatives.
@@ -74,7 +75,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     assignment = comparison.assign(values, data.targets, data.weights)
     weights = data.weights
     jacobian = comparison.centre(comparison.observe(slopes, assignment), weights)
-    observed = (weights > 0) & usable[:, None]
+    observed = (weights > 0) & new_axis(usable, 1)
     difference = tf.where(observed, result.residuals, tf.zeros_like(weights))
     counted = model.loss.count(weights * difference)
     stiffness = tf.where(observed, counted.stiffness, tf.zeros_like(weights))
@@ -90,7 +91,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     total = tf.reduce_sum(by_residual, axis=-1, keepdims=True)
     if comparison.centred:  # every residual moves with the common offset
         by_residual -= offset_shares(weights) * total
-    by_residual += 2.0 * upstream.loss[:, None] * force
+    by_residual += 2.0 * new_axis(upstream.loss, 1) * force
     by_x = (
         upstream.parameters
         + tf.linalg.matvec(slopes, upstream.eigenvalues, transpose_a=True)
@@ -106,14 +107,14 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         free = (parameters > data.lower) & (parameters < data.upper)
         by_x = tf.where(free, by_x, tf.zeros_like(by_x))
         hessian = tf.where(free[:, :, None] & free[:, None, :], hessian, tf.zeros_like(hessian))
-    weighted = by_parameter * weights[:, None, :]
+    weighted = by_parameter * new_axis(weights, 1)
     squares = tf.reduce_sum(weighted * weighted, axis=-1)
     units = _units(model, data, squares + squared if data.has_priors else squares, hessian)
     multipliers = solve_symmetric(hessian, units, by_x)
     along = tf.linalg.matvec(jacobian, multipliers)
     by_targets = weights * weights * stiffness * along + by_residual
     twisted = (counted.force + stiffness * weights * difference) * along
-    by_weights = twisted + 2.0 * upstream.loss[:, None] * counted.force * difference
+    by_weights = twisted + 2.0 * new_axis(upstream.loss, 1) * counted.force * difference
     if comparison.centred:
         squares = tf.reduce_sum(weights * weights, axis=-1, keepdims=True)
         by_weights -= 2.0 * counted.force * total / tf.where(squares > 0, squares, 1.0)
@@ -132,7 +133,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         gradients = gradients._replace(
             lower=tf.where(low, by_bound, 0.0), upper=tf.where(high, by_bound, 0.0)
         )
-    lost = unprovided((upstream.standard_errors, upstream.gradient_norm[:, None]))[:, None]
+    lost = new_axis(unprovided((upstream.standard_errors, new_axis(upstream.gradient_norm, 1))), 1)
     gradients = tf.nest.map_structure(
         lambda gradient: keep_rows(usable, gradient + lost), gradients
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .model import Data
 from .request import largest_square_root
 from .rows import Batch
@@ -46,7 +47,7 @@ def take_in(
     default_steps = tf.where(searching, settings.steps_of_a_search, settings.steps_from_one_start)
     cause = _cause(
         [
-            ([Cause.STEP_LIMIT], (max_steps < 0)[:, None]),
+            ([Cause.STEP_LIMIT], new_axis(max_steps < 0, 1)),
             *_faults(targets, weights, observed, initial, tolerance),
             *_faults_of_knowledge(data),
         ]
@@ -54,13 +55,13 @@ def take_in(
     valid = cause == 0
     if data.has_priors:
         # An impossible prior must not get into the derivatives.
-        usable = valid[:, None]
+        usable = new_axis(valid, 1)
         data = data._replace(
             prior_mean=tf.where(usable, data.prior_mean, tf.zeros_like(data.prior_mean)),
             prior_weight=tf.where(usable, data.prior_weight, tf.zeros_like(data.prior_weight)),
         )
     # Nothing of a row that cannot be fitted may get into derivatives.
-    observed &= valid[:, None]
+    observed &= new_axis(valid, 1)
     return Batch(
         data=data._replace(
             targets=tf.where(observed, targets, tf.zeros_like(targets)),
@@ -107,7 +108,7 @@ def _faults(
     finfo = np.finfo(dtype.as_numpy_dtype)
     most, least = largest_square_root(dtype), np.sqrt(finfo.tiny) / finfo.eps
     any_sign = tf.concat([targets, initial], axis=1)
-    no_sign = tf.concat([weights, tolerance[:, None]], axis=1)
+    no_sign = tf.concat([weights, new_axis(tolerance, 1)], axis=1)
     counting = tf.where(observed, weights, tf.zeros_like(weights))
     largest = tf.reduce_max(tf.abs(tf.stack([targets, counting], axis=1)), axis=-1)
     levels = targets.shape[1]

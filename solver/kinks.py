@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .evaluation import curvature_at
 from .graded import minimum_norm_step
 from .packing import gather_rows
@@ -39,7 +40,7 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         wanted = (task.data, point.parameters, point.jacobian, point.residual, point.column_norms)
         data, parameters, jacobian, residual, norms = gather_rows(wanted, rows[:, 0])
         units = tf.where(norms > 0, norms, tf.ones_like(norms))
-        step = minimum_norm_step(jacobian / units[:, None, :], residual) / units
+        step = minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
         structure, comparison = settings.parameterization, settings.model.comparison
         curvature = curvature_at(settings.model, parameters, data)
         slopes = structure.level_jacobian(parameters, curvature.vectors)

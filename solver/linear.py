@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .eigen import guarded_eigh
 from .elementwise import reciprocal
 
@@ -20,7 +21,7 @@ def solve_symmetric(matrix: tf.Tensor, units: tf.Tensor, right: tf.Tensor) -> tf
     Returns:
         `[B, p]`; nothing along directions that the matrix does not determine.
     """
-    values, vectors, _ = guarded_eigh(matrix / (units[:, :, None] * units[:, None, :]))
+    values, vectors, _ = guarded_eigh(matrix / (new_axis(units, 2) * new_axis(units, 1)))
     epsilon = np.finfo(matrix.dtype.as_numpy_dtype).eps
     floor = tf.reduce_max(tf.abs(values), axis=-1, keepdims=True) * (
         epsilon * 16.0 * matrix.shape[-1]

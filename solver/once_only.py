@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis, row_count
+
 
 def once_only(
     gradients: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]
@@ -36,7 +38,7 @@ def once_only(
     # its derivative, whose second factor is what the gradient is multiplied with further out.
     product = tf.math.multiply_no_nan
     return [
-        gradient + product(nan, tf.zeros_like(gradient) + moved[:, None]) * factor[:, None]
+        gradient + product(nan, tf.zeros_like(gradient) + new_axis(moved, 1)) * new_axis(factor, 1)
         for gradient in gradients
     ]
 
@@ -46,7 +48,7 @@ def without_derivative(
 ) -> list[tf.Tensor]:
     """The results `[B, ...]`, with NaN for their derivatives by the tensors `[B, k]`."""
     stopped = [tf.stop_gradient(result) for result in results]
-    rows = [tf.reshape(result, [tf.shape(result)[0], -1]) for result in stopped]
+    rows = [tf.reshape(result, [row_count(result), -1]) for result in stopped]
     marked = once_only(rows, [tf.zeros_like(tensors[0])], tensors)
     return [
         tf.ensure_shape(tf.reshape(one, tf.shape(result)), result.shape)
@@ -68,7 +70,7 @@ def _sum_of_rows(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     """A sum over each row, `[B]`, of what is finite in it, with a factor for each number."""
     parts = []
     for place, tensor in enumerate(tensors):
-        row = tf.reshape(tensor, [tf.shape(tensor)[0], -1])
+        row = tf.reshape(tensor, [row_count(tensor), -1])
         # Fractions of multiples of an irrational number: none is the sum of a few others.
         number = tf.cast(tf.range(tf.shape(row)[1]), row.dtype)
         factors = 1.0 + tf.math.floormod((number + place / 7.0) * 0.6180339887498949, 1.0)

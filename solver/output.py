@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis, row_count
 from .evaluation import at_bounds
 from .model import count_data
 from .reach import cause_of_failure
@@ -27,7 +28,7 @@ class Output(NamedTuple):
 def empty_output(settings: Settings, batch: Batch) -> Output:
     """The answer of rows that cannot be fitted."""
     targets = batch.data.targets
-    rows = tf.shape(targets)[0]
+    rows = row_count(targets)
     width = sum(_widths(settings, targets.shape[1]))
     nan = tf.constant(np.nan, targets.dtype)
     none = tf.zeros_like(batch.cause)
@@ -59,18 +60,18 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
             point.parameters,
             point.eigenvalues,
             tf.where(observed | is_zero, difference, nan),
-            point.loss[:, None],
-            2.0 * tf.norm(point.gradient, axis=-1)[:, None],
+            new_axis(point.loss, 1),
+            2.0 * new_axis(tf.norm(point.gradient, axis=-1), 1),
             errors,
         ],
         axis=-1,
     )
-    reals = tf.where((status == Status.NON_FINITE)[:, None], nan, reals)
+    reals = tf.where(new_axis(status == Status.NON_FINITE, 1), nan, reals)
     failure = cause_of_failure(settings, data, point, status)
     cause = tf.where(failure > 0, failure, task.cause)
     # The end of one start, even where no start that is counted ended there.
     agreeing = tf.where(status == Status.NON_FINITE, 0, tf.maximum(task.agreeing, 1))
-    places = task.place[:, None]
+    places = new_axis(task.place, 1)
     return Output(
         tf.tensor_scatter_nd_update(output.reals, places, reals),
         tf.tensor_scatter_nd_update(

@@ -12,6 +12,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from .axes import row_count
+
 # The kernel of one large product takes four of its rows at a time, and rounds the rows that remain
 # in another way; that of single precision may take eight.
 _ROWS_AT_ONCE = 8
@@ -61,7 +63,7 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     if width == 1:  # a vector would be multiplied by yet another kernel
         factor = tf.pad(factor, [[0, 0], [0, 1]])
     together = _ROWS_AT_ONCE // math.gcd(height, _ROWS_AT_ONCE)
-    rows = tf.shape(left)[0]
+    rows = row_count(left)
     if together > 1:
         left = tf.pad(left, [[0, -rows % together], [0, 0], [0, 0]])
     product = _flat_product(left, factor)

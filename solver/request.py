@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .axes import row_count
 from .elementwise import reciprocal
 from .model import Data, is_given
 from .settings import Settings
@@ -65,7 +66,7 @@ def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
 def complete_data(settings: Settings, request: Request) -> Data:
     """Bounds and priors of every row: its own where given, else those of the solver."""
     data = Data(targets=request.targets, weights=request.weights)
-    rows = tf.shape(request.targets)[0]
+    rows = row_count(request.targets)
 
     def filled(given: Any, default: np.ndarray) -> tf.Tensor:
         every = tf.constant(default[None], settings.dtype)

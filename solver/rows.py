@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from .axes import new_axis, row_count
 from .evaluation import Point, spread_of
 from .model import Data
 from .packing import zeros_like_specs
@@ -139,7 +140,7 @@ def _no_end(settings: Settings, initial: tf.Tensor) -> Best:
     none = tf.zeros_like(initial)
     worst = none[:, 0] + initial.dtype.max
     # One place more than a search may fill that ends early.
-    minima = tf.tile(worst[:, None], [1, most_minima(settings.starts) + 1])
+    minima = tf.tile(new_axis(worst, 1), [1, most_minima(settings.starts) + 1])
     return Best(none, worst, none, minima, tf.zeros_like(worst, tf.int32))
 
 
@@ -174,7 +175,7 @@ def point_specs(settings: Settings, data: Data) -> Point:
 def empty_point(settings: Settings, data: Data) -> Point:
     """A point that holds nothing: its loss is the largest number."""
     dtype = data.targets.dtype
-    zeros = zeros_like_specs(point_specs(settings, data), tf.shape(data.targets)[0])
+    zeros = zeros_like_specs(point_specs(settings, data), row_count(data.targets))
     return zeros._replace(
         loss=zeros.loss + dtype.max,
         largest_weight=tf.reduce_max(data.weights, axis=-1),

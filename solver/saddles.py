@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .eigen import guarded_eigh
 from .elementwise import over_root
 from .evaluation import curvature_at, evaluate_loss, known_effects
@@ -43,7 +44,7 @@ def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, 
     epsilon = np.finfo(hessian.dtype.as_numpy_dtype).eps
     units = tf.where(effect > 0, effect, tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
     units = tf.where(units > 0, units, tf.ones_like(units))
-    values, vectors, finite = guarded_eigh(hessian / (units[:, :, None] * units[:, None, :]))
+    values, vectors, finite = guarded_eigh(hessian / (new_axis(units, 2) * new_axis(units, 1)))
     clear = np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
     return finite & (values[:, 0] < -clear), over_root(vectors[:, :, 0], units)
 
@@ -67,14 +68,14 @@ def lowest_light_curvature(
     units = tf.where(effect > 0, effect, tf.ones_like(effect))
     data, count = jacobian.shape[1:]
     padding = [[0, 0], [0, max(0, count - data)], [0, 0]]
-    padded = tf.pad(jacobian / units[:, None, :], padding)
+    padded = tf.pad(jacobian / new_axis(units, 1), padding)
     graded = decompose(padded, tf.zeros_like(padded[:, :, 0]))
-    scaled = bending / (units[:, :, None] * units[:, None, :])
+    scaled = bending / (new_axis(units, 2) * new_axis(units, 1))
     turned = matmul_rows(matmul_rows(graded.right, scaled, transpose_a=True), graded.right)
     size = tf.sqrt(tf.abs(tf.linalg.diag_part(turned)))
     size = tf.where(graded.known, graded.singular, size)
     size = tf.where(size > 0, size, tf.ones_like(size))
-    curvature = turned / (size[:, :, None] * size[:, None, :])
+    curvature = turned / (new_axis(size, 2) * new_axis(size, 1))
     curvature += tf.linalg.diag(tf.cast(graded.known, size.dtype))
     values, vectors, finite = guarded_eigh(curvature)
     clear = np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
@@ -155,9 +156,9 @@ def _lowest_along(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The lowest of some points on both sides: its loss, `[R]`, and its parameters, `[R, p]`."""
     count = len(_DISTANCES)
-    step = tf.sqrt(loss)[:, None] * direction
-    points = (
-        parameters[:, None, :] + tf.constant(_DISTANCES[:, None], loss.dtype) * step[:, None, :]
+    step = new_axis(tf.sqrt(loss), 1) * direction
+    points = new_axis(parameters, 1) + tf.constant(_DISTANCES[:, None], loss.dtype) * new_axis(
+        step, 1
     )
     points = tf.reshape(points, [-1, parameters.shape[1]])
     data = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from .axes import new_axis
 from .evaluation import into_bounds, known_effects
 from .hopping import hop, is_hop
 from .model import Data, count_data
@@ -135,10 +136,10 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
 
 def _with_another(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
     """The losses of distinct minima `[R, K]`, with one more where one was found that is new."""
-    known = tf.abs(minima - loss[:, None]) <= _SAME_LOSS * loss[:, None]
+    known = tf.abs(minima - new_axis(loss, 1)) <= _SAME_LOSS * new_axis(loss, 1)
     new = found & ~tf.reduce_any(known, axis=-1)
-    place = tf.range(minima.shape[1])[None, :] == _count_minima(minima)[:, None]
-    return tf.where(place & new[:, None], loss[:, None], minima)
+    place = new_axis(tf.range(minima.shape[1]), 0) == new_axis(_count_minima(minima), 1)
+    return tf.where(place & new_axis(new, 1), new_axis(loss, 1), minima)
 
 
 def _count_minima(minima: tf.Tensor) -> tf.Tensor:
@@ -158,5 +159,5 @@ def next_starts(settings: Settings, task: Task) -> Task:
     return task._replace(
         attempt=attempt,
         started=task.started + tf.cast(~refine & ~refining, tf.int32),
-        initial=tf.where(refine[:, None], task.best.parameters, task.initial),
+        initial=tf.where(new_axis(refine, 1), task.best.parameters, task.initial),
     )

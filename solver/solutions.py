@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis, row_count
 from .deflation import deflated_walk
 from .driver import fit_rows
 from .evaluation import at_bounds, evaluate, into_bounds, known_effects, select
 from .implicit import pull_back_answer
+from .loops import loop
 from .model import Data
 from .products import sum_over_second
 from .result import FitResult
@@ -79,11 +81,11 @@ def _deflated_runs(settings: Settings) -> int:
 
 def _plain_ends(settings: Settings, batch: Batch, starts: int) -> FitResult:
     """Where the first starts of each row lead, `[B, starts, ...]`."""
-    number = tf.tile(tf.range(starts), [tf.shape(batch.initial)[0]])
+    number = tf.tile(tf.range(starts), [row_count(batch.initial)])
     every = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, starts, axis=0), batch)
     # A start that the row brings is the first; the others are the solver's own.
     nan = tf.constant(np.nan, batch.initial.dtype)
-    initial = tf.where((number == 0)[:, None], every.initial, nan)
+    initial = tf.where(new_axis(number == 0, 1), every.initial, nan)
     ends = _from_these(settings, every, initial, number)
     return FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
 
@@ -118,11 +120,11 @@ def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs:
         status = tf.gather(so_far.status, chosen, axis=1, batch_dims=1)
         there &= (status == Status.CONVERGED) | (status == Status.STATIONARY)
         known = tf.gather(so_far.parameters, chosen, axis=1, batch_dims=1)
-        known = tf.where(there[:, :, None], known, tf.zeros_like(known))
+        known = tf.where(new_axis(there, 2), known, tf.zeros_like(known))
         number = tf.zeros_like(batch.offset) + (run % points if points else first + run)
         start = starts_anywhere(settings, batch.data, number)
         start = tf.where(tf.math.is_nan(batch.initial), start, batch.initial)
-        start = tf.where((batch.cause == 0)[:, None], start, tf.zeros_like(start))
+        start = tf.where(new_axis(batch.cause == 0, 1), start, tf.zeros_like(start))
         if batch.data.bounded:
             start = into_bounds(batch.data.lower, batch.data.upper, start)
         # Half of the steps are left for the method.
@@ -132,15 +134,14 @@ def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs:
         found = _from_these(settings, rest, begun, number)
         found = found._replace(steps=found.steps + steps)
         both = zip(so_far, found, strict=True)
-        return run + 1, *(tf.concat([many, one[:, None]], axis=1) for many, one in both)
+        return run + 1, *(tf.concat([many, new_axis(one, 1)], axis=1) for many, one in both)
 
     shapes = [tf.TensorShape([field.shape[0], None, *field.shape[2:]]) for field in ends]
-    _, *found = tf.while_loop(
+    _, *found = loop(
         lambda run, *fields: run < runs,
         one_more,
         (tf.constant(0), *ends),
-        shape_invariants=(tf.TensorShape([]), *shapes),
-        parallel_iterations=1,
+        (tf.TensorShape([]), *shapes),
     )
     return FitResult(
         *(
@@ -159,7 +160,7 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
     def one_row(row: tuple[Data, tf.Tensor]) -> tf.Tensor:
         known, points = row
         repeated = tf.nest.map_structure(
-            lambda tensor: tf.repeat(tensor[None], settings.starts, axis=0), known
+            lambda tensor: tf.repeat(new_axis(tensor, 0), settings.starts, axis=0), known
         )
         points = tf.where(tf.math.is_finite(points), points, tf.zeros_like(points))
         point = evaluate(settings.model, points, repeated, with_hessian=True)
@@ -214,10 +215,10 @@ def _distinct(
         there = tf.reduce_min(key, axis=1) < worst
         numbers.append(best)
         found.append(there if place else tf.ones_like(there))
-        center = tf.gather(points, best, axis=1, batch_dims=1)[:, None, :]
-        length = tf.maximum(lengths, tf.gather(lengths, best, axis=1, batch_dims=1)[:, None])
+        center = new_axis(tf.gather(points, best, axis=1, batch_dims=1), 1)
+        length = tf.maximum(lengths, new_axis(tf.gather(lengths, best, axis=1, batch_dims=1), 1))
         same = tf.norm(points - center, axis=-1) <= tf.maximum(SAME * length, smallest)
-        same |= tf.range(tf.shape(order)[1])[None, :] == best[:, None]
+        same |= new_axis(tf.range(tf.shape(order)[1]), 0) == new_axis(best, 1)
         agreeing.append(tf.reduce_sum(tf.cast(same & certified, tf.int32), axis=1))
         order = tf.where(same, worst, order)
     return tf.stack(numbers, axis=1), tf.stack(found, axis=1), tf.stack(agreeing, axis=1)

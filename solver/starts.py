@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .elementwise import reciprocal
 from .evaluation import evaluate_loss, into_bounds
 from .model import Data
@@ -49,11 +50,11 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     """
     structure, candidates = settings.parameterization, settings.candidates
     comparison = settings.model.comparison
-    number = attempt[:, None] * candidates + tf.range(candidates)[None, :]
+    number = new_axis(attempt, 1) * candidates + new_axis(tf.range(candidates), 0)
     origin = _levels_of_constant(settings, data)
     proposals = _from_levels(settings, data, origin, number, attempts * candidates)
     number = tf.reshape(number, [-1])
-    rows = tf.range(tf.shape(attempt)[0])
+    rows = tf.range(tf.size(attempt))
     every = gather_rows(data, tf.repeat(rows, candidates))
     proposals = _respect(proposals, every, number, attempts * candidates)
     loss = evaluate_loss(settings.model, proposals, every)
@@ -69,7 +70,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
         random = (attempt + attempt // 2) % 2 == 1
     else:
         random = attempt % _SHARE_WITH_FEW != 0
-    return tf.where(random[:, None], at_random, chosen)
+    return tf.where(new_axis(random, 1), at_random, chosen)
 
 
 def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from .axes import new_axis
 from .eigen import guarded_eigh
 from .elementwise import reciprocal
 from .products import matmul_rows, sum_over_second
@@ -82,7 +83,7 @@ def standard_errors(
     )
     errors = tf.tensor_scatter_nd_update(errors, doubtful, slow)
     if not absolute_sigma:
-        unit = unit_variance(jacobian, held, loss, observed)[:, None]
+        unit = new_axis(unit_variance(jacobian, held, loss, observed), 1)
         known = tf.math.is_finite(errors) & tf.math.is_finite(unit)
         errors = tf.where(known, errors * tf.sqrt(unit), infinity)
     return errors if held is None else tf.where(held, tf.constant(np.nan, loss.dtype), errors)
@@ -113,19 +114,19 @@ def covariance(jacobian: tf.Tensor, held: tf.Tensor | None) -> Covariance:
     found = _decompose(jacobian, held)
     dtype = jacobian.dtype
     nan, infinity = tf.constant(np.nan, dtype), tf.constant(np.inf, dtype)
-    half = found.right * found.inverse[:, None, :]
+    half = found.right * new_axis(found.inverse, 1)
     # In units of the column norms, where every number is of moderate size.
     scaled = matmul_rows(half, half, transpose_b=True)
     lengths = tf.sqrt(tf.linalg.diag_part(scaled))
     safe = tf.where(lengths > 0, lengths, tf.ones_like(lengths))
-    correlation = scaled / (safe[:, :, None] * safe[:, None, :])
-    full = scaled / (found.units[:, :, None] * found.units[:, None, :])
-    unknown = found.hidden[:, :, None] | found.hidden[:, None, :]
+    correlation = scaled / (new_axis(safe, 2) * new_axis(safe, 1))
+    full = scaled / (new_axis(found.units, 2) * new_axis(found.units, 1))
+    unknown = new_axis(found.hidden, 2) | new_axis(found.hidden, 1)
     correlation, full = tf.where(unknown, nan, correlation), tf.where(unknown, nan, full)
     variances = tf.where(found.hidden, infinity, tf.linalg.diag_part(full))
     free = tf.fill(tf.shape(found.units), True) if held is None else ~held
     variances = tf.where(free, variances, nan)
-    gone = ~(free[:, :, None] & free[:, None, :])
+    gone = ~(new_axis(free, 2) & new_axis(free, 1))
     correlation, full = tf.where(gone, nan, correlation), tf.where(gone, nan, full)
     rank = tf.math.count_nonzero(found.known, axis=-1, dtype=tf.int32)
     number = tf.math.count_nonzero(free, axis=-1, dtype=tf.int32)
@@ -151,10 +152,10 @@ def with_variance(found: Covariance, variance: tf.Tensor) -> Covariance:
     nan = tf.constant(np.nan, variance.dtype)
     known = tf.math.is_finite(variance)
     factor = tf.where(known, variance, tf.ones_like(variance))
-    full = tf.where(known[:, None, None], found.covariance * factor[:, None, None], nan)
-    lost = ~(known[:, None] & tf.math.is_finite(found.standard_errors))
-    errors = found.standard_errors * tf.sqrt(factor)[:, None]
-    variances = tf.linalg.diag_part(found.covariance) * factor[:, None]
+    full = tf.where(new_axis(known, 1, 2), found.covariance * new_axis(factor, 1, 2), nan)
+    lost = ~(new_axis(known, 1) & tf.math.is_finite(found.standard_errors))
+    errors = found.standard_errors * new_axis(tf.sqrt(factor), 1)
+    variances = tf.linalg.diag_part(found.covariance) * new_axis(factor, 1)
     at_bound = tf.math.is_nan(found.standard_errors)
     variances, errors = (
         tf.where(at_bound, nan, tf.where(lost, infinity, part)) for part in (variances, errors)
@@ -171,14 +172,14 @@ def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf
     epsilon = float(np.finfo(jacobian.dtype.as_numpy_dtype).eps)
     norms = tf.sqrt(sum_over_second(jacobian * jacobian))
     units = tf.where(norms > 0, norms, tf.ones_like(norms))
-    scaled = jacobian / units[:, None, :]
+    scaled = jacobian / new_axis(units, 1)
     normal = matmul_rows(scaled, scaled, transpose_a=True)
     if held is not None:  # as if it were measured apart from all others
         free = tf.cast(~held, jacobian.dtype)
-        normal = tf.linalg.diag(1.0 - free) + normal * free[:, :, None] * free[:, None, :]
+        normal = tf.linalg.diag(1.0 - free) + normal * new_axis(free, 2) * new_axis(free, 1)
     values, vectors, finite = guarded_eigh(normal)
     accurate = finite & (values[:, 0] > epsilon**0.375 * values[:, -1])
-    inverse = tf.where(accurate[:, None], reciprocal(values), tf.zeros_like(values))
+    inverse = tf.where(new_axis(accurate, 1), reciprocal(values), tf.zeros_like(values))
     return tf.sqrt(tf.linalg.matvec(vectors * vectors, inverse)) / units, accurate
 
 
@@ -194,14 +195,14 @@ def _decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> _Decomposed:
     dtype = jacobian.dtype
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     if held is not None:
-        jacobian = tf.where(held[:, None, :], tf.zeros_like(jacobian), jacobian)
+        jacobian = tf.where(new_axis(held, 1), tf.zeros_like(jacobian), jacobian)
     levels, count = jacobian.shape[1:]
     if levels < count:  # a determined direction needs a level of its own: pad with zero rows
         jacobian = tf.pad(jacobian, [[0, 0], [0, count - levels], [0, 0]])
     by_parameter = tf.linalg.matrix_transpose(jacobian)
     norms = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
     units = tf.where(norms > 0, norms, tf.ones_like(norms))
-    singular, _, right = tf.linalg.svd(jacobian / units[:, None, :])
+    singular, _, right = tf.linalg.svd(jacobian / new_axis(units, 1))
     floor = singular[:, :1] * epsilon * max(levels, count)
     known = singular > tf.maximum(floor, epsilon)
     inverse = tf.where(known, reciprocal(tf.where(known, singular, tf.ones_like(singular))), 0.0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from .axes import row_count
 from .driver import step_pool
+from .loops import loop
 from .packing import select_rows
 from .result import Trace
 from .rows import Batch, Pool, new_tasks
@@ -24,7 +26,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     Returns:
         A `Trace`.
     """
-    rows = tf.range(tf.shape(batch.initial)[0])
+    rows = tf.range(row_count(batch.initial))
     task = new_tasks(settings, batch, rows)
     # The first start, with all steps to itself.
     task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
@@ -52,9 +54,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         ended = (status == RUNNING) & (pool.status != RUNNING)
         return _go_on(settings, pool, ended), turn + 1, histories
 
-    pool, _, histories = tf.while_loop(
-        unfinished, one_turn, (pool, tf.constant(0), histories), parallel_iterations=1
-    )
+    pool, _, histories = loop(unfinished, one_turn, (pool, tf.constant(0), histories))
     nan = tf.constant(float("nan"), batch.initial.dtype)
     failed = (pool.status < 0)[:, None]
     parameters, eigenvalues, loss = (

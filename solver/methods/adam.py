@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis, row_count
 from ..checks import is_number
 from ..evaluation import Point, select, within_bounds
 from ..packing import select_rows
@@ -83,7 +84,7 @@ def adam_update(
     first = moments.first + (gradient - moments.first) * tf.constant(1.0 - beta_1, dtype)
     change = gradient * gradient - moments.second
     second = moments.second + change * tf.constant(1.0 - beta_2, dtype)
-    step = first * rate[:, None] / (tf.sqrt(second) + tf.constant(epsilon, dtype))
+    step = first * new_axis(rate, 1) / (tf.sqrt(second) + tf.constant(epsilon, dtype))
     return parameters - step, Moments(powers, first, second)
 
 
@@ -143,7 +144,7 @@ class Adam:
             trial=start,
             stalled=no,
             broken=no,
-            powers=tf.ones([tf.shape(start)[0], 2], tf.float64),
+            powers=tf.ones([row_count(start), 2], tf.float64),
             first_moment=tf.zeros_like(start),
             second_moment=tf.zeros_like(start),
         )

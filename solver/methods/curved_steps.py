@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..elementwise import reciprocal
 from ..evaluation import Point
 from ..hessian import Curvature
@@ -57,7 +58,7 @@ def curved_steps(
     every = (units, gradient, damping, point.loss, point.column_norms)
     units, gradient, damping, loss, norms = (tf.gather(tensor, rows) for tensor in every)
     inverse = tf.where(norms > 0, reciprocal(units), 0.0)
-    hessian = curvature.of_rows(rows).hessian() * inverse[:, :, None] * inverse[:, None, :]
+    hessian = curvature.of_rows(rows).hessian() * new_axis(inverse, 2) * new_axis(inverse, 1)
     step, saddle = modified_step(hessian, gradient, damping, tf.sqrt(loss))
     bend = tf.linalg.matvec(hessian, step)
     # A parameter without effect to first order may have one to second order.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..checks import check_count
 from ..evaluation import Point, select, within_bounds
 from ..graded import minimum_norm_step
@@ -86,12 +87,12 @@ class GaussNewton:
         length = tf.where(accepted | first, tf.ones_like(state.length), 0.5 * state.length)
         point = select_rows(accepted, trial, state.point)
         scales = tf.where(
-            accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
+            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
         )
         units = tf.where(scales > 0, scales, 1.0)
-        scaled = minimum_norm_step(point.jacobian / units[:, None, :], point.residual)
+        scaled = minimum_norm_step(point.jacobian / new_axis(units, 1), point.residual)
         direction, _ = downhill(point, scaled / units, units)
-        next_trial = within_bounds(point, point.parameters + length[:, None] * direction)
+        next_trial = within_bounds(point, point.parameters + new_axis(length, 1) * direction)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         shortest = tf.constant(2.0**-self.max_halvings, length.dtype)

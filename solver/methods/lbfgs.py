@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..checks import check_count
 from ..elementwise import reciprocal
 from ..evaluation import Point, select, within_bounds
@@ -78,12 +79,12 @@ def two_loops(gradient: tf.Tensor, memory: Memory, diagonal: tf.Tensor) -> tf.Te
     shares = []
     for move, change, weight in pairs:
         share = weight * tf.reduce_sum(move * gradient, axis=-1)
-        gradient -= share[:, None] * change
+        gradient -= new_axis(share, 1) * change
         shares.append(share)
     direction = diagonal * gradient
     for (move, change, weight), share in zip(reversed(pairs), reversed(shares), strict=True):
         other = weight * tf.reduce_sum(change * direction, axis=-1)
-        direction += (share - other)[:, None] * move
+        direction += new_axis(share - other, 1) * move
     return direction
 
 
@@ -106,9 +107,9 @@ def remember(
     taken = accepted & (curvature > tf.maximum(epsilon * length * size, tiny))
     weight = reciprocal(tf.where(taken, curvature, tf.ones_like(curvature)))
     shifted = Memory(
-        moves=tf.concat([move[:, None], memory.moves[:, :-1]], axis=1),
-        changes=tf.concat([change[:, None], memory.changes[:, :-1]], axis=1),
-        weights=tf.concat([weight[:, None], memory.weights[:, :-1]], axis=1),
+        moves=tf.concat([new_axis(move, 1), memory.moves[:, :-1]], axis=1),
+        changes=tf.concat([new_axis(change, 1), memory.changes[:, :-1]], axis=1),
+        weights=tf.concat([new_axis(weight, 1), memory.weights[:, :-1]], axis=1),
     )
     return Memory(*(select(taken, new, old) for new, old in zip(shifted, memory, strict=True)))
 
@@ -127,7 +128,7 @@ def initial_diagonal(point: Point, memory: Memory, units: tf.Tensor) -> tf.Tenso
     size = tf.reduce_sum(change * change, axis=-1)
     known = (memory.weights[:, 0] > 0) & (size > 0)
     product = tf.where(known, memory.weights[:, 0] * size, tf.ones_like(size))
-    return tf.where(known, reciprocal(product), start)[:, None] / (units * units)
+    return new_axis(tf.where(known, reciprocal(product), start), 1) / (units * units)
 
 
 def next_length(state: LBFGSState, trial: Point) -> tf.Tensor:
@@ -196,7 +197,7 @@ class LBFGS:
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LBFGSState:
         """The state before the first evaluation; see `Method.init`."""
         no = tf.zeros_like(point.loss, tf.bool)
-        empty = tf.repeat(tf.zeros_like(start)[:, None], self.memory, axis=1)
+        empty = tf.repeat(new_axis(tf.zeros_like(start), 1), self.memory, axis=1)
         return LBFGSState(
             point=point,
             trial=start,
@@ -213,7 +214,7 @@ class LBFGS:
         first = state.point.loss == trial.loss.dtype.max
         accepted = active & falls_enough(state.point, trial, state.scales)
         scales = tf.where(
-            accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
+            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
         )
         units = tf.where(scales > 0, scales, 1.0)
         memory = remember(state.memory, state.point, trial, units, accepted & ~first)
@@ -229,7 +230,7 @@ class LBFGS:
         def with_light_data() -> tf.Tensor:
             rows = tf.where(uneven)
             some, scale = gather_rows((point, units), rows[:, 0])
-            step = minimum_norm_step(some.jacobian / scale[:, None, :], some.residual) / scale
+            step = minimum_norm_step(some.jacobian / new_axis(scale, 1), some.residual) / scale
             return tf.tensor_scatter_nd_update(direction, rows, step)
 
         direction = tf.cond(tf.reduce_any(uneven), with_light_data, lambda: direction)
@@ -239,7 +240,7 @@ class LBFGS:
         memory = memory._replace(weights=select(forget, tf.zeros_like(memory.weights), memory[2]))
         direction = select(forget, downhill(point, cauchy_step(point, units), units)[0], direction)
         length = tf.where(failed, tf.ones_like(length), length)
-        next_trial = within_bounds(point, point.parameters + length[:, None] * direction)
+        next_trial = within_bounds(point, point.parameters + new_axis(length, 1) * direction)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return LBFGSState(

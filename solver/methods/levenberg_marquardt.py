@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..checks import is_number
 from ..evaluation import Point, select, within_bounds
 from ..graded import UNEVEN, UNEVEN_CURVATURE
@@ -132,12 +133,12 @@ def damped_step(
         `[R, p]`.
     """
     levels, count = jacobian.shape[1:]
-    diagonal = damping[:, None, None] * tf.eye(min(levels, count), dtype=jacobian.dtype)
+    diagonal = new_axis(damping, 1, 2) * tf.eye(min(levels, count), dtype=jacobian.dtype)
     if count <= levels:
         normal = matmul_rows(jacobian, jacobian, transpose_a=True) + diagonal
-        return tf.linalg.solve(normal, gradient[:, :, None])[:, :, 0]
+        return tf.linalg.solve(normal, new_axis(gradient, 2))[:, :, 0]
     normal = matmul_rows(jacobian, jacobian, transpose_b=True) + diagonal
-    multipliers = tf.linalg.solve(normal, residual[:, :, None])[:, :, 0]
+    multipliers = tf.linalg.solve(normal, new_axis(residual, 2))[:, :, 0]
     return tf.linalg.matvec(jacobian, multipliers, transpose_a=True)
 
 
@@ -229,14 +230,14 @@ class LevenbergMarquardt:
         growth = tf.where(first, state.growth, growth)
         point = select_rows(accepted, trial, state.point)
         scales = tf.where(
-            accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
+            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
         )
 
         units = tf.where(scales > 0, scales, 1.0)
-        jacobian = point.jacobian / units[:, None, :]
+        jacobian = point.jacobian / new_axis(units, 1)
         gradient = point.gradient / units
         scaled = damped_step(jacobian, point.residual, gradient, damping)
-        predicted = tf.reduce_sum(scaled * (damping[:, None] * scaled + gradient), axis=-1)
+        predicted = tf.reduce_sum(scaled * (new_axis(damping, 1) * scaled + gradient), axis=-1)
         curves_up = state.curves_up & ~accepted
         uneven = point.spread < UNEVEN
         slow = tf.zeros_like(uneven)

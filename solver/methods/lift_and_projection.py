@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..evaluation import Point, select, within_bounds
 from ..linear import solve_symmetric
 from ..model import Model
@@ -180,13 +181,13 @@ class LiftAndProjection:
             share = (length / bound)[:, None]
             return share * tf.linalg.matvec(tf.constant(known.inverse, dtype), point.gradient)
         # Priors are quadratic: their own bound.
-        diagonal = bound[:, None] * tf.constant(np.diag(known.gram), dtype)
+        diagonal = new_axis(bound, 1) * tf.constant(np.diag(known.gram), dtype)
         if priors:
             diagonal += tf.linalg.diag_part(point.jacobian[:, levels:]) ** 2
         acts = (point.column_norms > 0) & (diagonal > 0)
         units = tf.sqrt(tf.where(acts, diagonal, tf.ones_like(diagonal)))
         if known.is_diagonal:
-            return tf.where(acts, length[:, None] * point.gradient / units / units, 0.0)
+            return tf.where(acts, new_axis(length, 1) * point.gradient / units / units, 0.0)
         # The projection of the free parameters alone; shorter by damping rather than by a factor,
         # for beside a bound short steps must go down the gradient, not across it.
         matrix = bound[:, None, None] * tf.constant(known.gram, dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..evaluation import Point, select
 from .levenberg_marquardt import compare
 
@@ -44,11 +45,11 @@ def downhill(point: Point, direction: tf.Tensor, units: tf.Tensor) -> tuple[tf.T
 def cauchy_step(point: Point, units: tf.Tensor) -> tf.Tensor:
     """Along the gradient in the given units `[R, p]`, to the minimum of the linear model."""
     gradient = point.gradient / units
-    along = tf.linalg.matvec(point.jacobian / units[:, None, :], gradient)
+    along = tf.linalg.matvec(point.jacobian / new_axis(units, 1), gradient)
     steepest = tf.reduce_sum(gradient * gradient, axis=-1)
     bend = tf.reduce_sum(along * along, axis=-1)
     share = tf.where(bend > 0, steepest / tf.where(bend > 0, bend, tf.ones_like(bend)), 0.0)
-    return share[:, None] * gradient / units
+    return new_axis(share, 1) * gradient / units
 
 
 def falls_enough(point: Point, trial: Point, scales: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..eigen import guarded_eigh
 
 # At a gradient below this share of the residual, negative curvature shows the way.
@@ -51,6 +52,6 @@ def modified_step(
     push = tf.maximum(tf.abs(share[:, 0]), _PUSH * residual)
     push = tf.where(share[:, 0] < 0, -push, push)
     push = tf.where(saddle & flat, push, share[:, 0])
-    share = tf.concat([push[:, None], share[:, 1:]], axis=1)
-    step = tf.linalg.matvec(vectors, share / (tf.abs(values) + damping[:, None]))
+    share = tf.concat([new_axis(push, 1), share[:, 1:]], axis=1)
+    step = tf.linalg.matvec(vectors, share / (tf.abs(values) + new_axis(damping, 1)))
     return ModifiedStep(step, saddle)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..checks import is_number
 from ..evaluation import Point, select, within_bounds
 from ..graded import UNEVEN
@@ -128,7 +129,7 @@ class Newton:
         growth = tf.where(first, state.growth, growth)
         point = select_rows(accepted, trial, state.point)
         scales = tf.where(
-            accepted[:, None], tf.maximum(state.scales, trial.column_norms), state.scales
+            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
         )
 
         units = tf.where(scales > 0, scales, 1.0)
@@ -137,7 +138,7 @@ class Newton:
         reference = tf.where(first, size, state.reference)
         shrink = tf.where(size < reference, size / tf.maximum(reference, tiny), 1.0)
         found = modified_step(
-            point.hessian / (units[:, :, None] * units[:, None, :]),
+            point.hessian / (new_axis(units, 2) * new_axis(units, 1)),
             gradient,
             tf.maximum(damping * shrink, floor),
             tf.sqrt(point.loss),
@@ -148,7 +149,7 @@ class Newton:
 
         def with_light_data() -> tuple[tf.Tensor, ...]:
             rows = tf.where(uneven)
-            jacobian = point.jacobian / units[:, None, :]
+            jacobian = point.jacobian / new_axis(units, 1)
             followed = tf.where(accepted, raised, tf.maximum(raised, state.least))
             followed = tf.where(first, state.damping, followed)
             wanted = (jacobian, point.residual, point.spread, followed, first)

@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
+
 
 def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Assign each observed target to a level of its own, in ascending order.
@@ -39,14 +41,14 @@ def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -
     values = tf.gather(targets, order, axis=1, batch_dims=1)
     scales = tf.gather(weights, order, axis=1, batch_dims=1)
     count = tf.math.count_nonzero(observed, axis=-1, dtype=tf.int32)
-    distance = scales[None] * (values[None] - tf.transpose(levels)[:, :, None])
-    costs = tf.where((scales > 0)[None], distance * distance, infinity)
+    distance = new_axis(scales, 0) * (new_axis(values, 0) - new_axis(tf.transpose(levels), 2))
+    costs = tf.where(new_axis(scales > 0, 0), distance * distance, infinity)
     taken = _fill_table(costs)
     chosen = _trace_back(taken, count)
     # chosen[j] is how many values had a level up to and with level j, 0 where j was left out.
     partners = tf.one_hot(tf.transpose(chosen) - 1, targets.shape[1], dtype=tf.int32)
     places = tf.range(levels.shape[1], dtype=tf.int32)
-    numbers = tf.reduce_sum(partners * places[None, :, None], axis=1)
+    numbers = tf.reduce_sum(partners * new_axis(places, 0, 2), axis=1)
     back = tf.argsort(order, axis=-1, stable=True)
     return tf.gather(numbers, back, axis=1, batch_dims=1)
 

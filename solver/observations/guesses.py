@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
+
 
 def in_each_member(
     function: Callable[[tf.Tensor], tf.Tensor], levels: tf.Tensor, counts: Sequence[int]
@@ -42,7 +44,7 @@ def fill_gaps(targets: tf.Tensor) -> tf.Tensor:
     size = targets.shape[-1]
     seen = ~tf.math.is_nan(targets)
     values = tf.where(seen, targets, tf.zeros_like(targets))
-    place = tf.range(size)[None, :] + tf.zeros_like(targets, tf.int32)
+    place = new_axis(tf.range(size), 0) + tf.zeros_like(targets, tf.int32)
     # observed[:, j] is the place of the observed level number j.
     observed = tf.argsort(tf.where(seen, place, place + size), axis=-1)
     number = tf.cumsum(tf.cast(seen, tf.int32), axis=-1)  # observed levels up to each place

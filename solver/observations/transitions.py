@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..linear import solve_symmetric
 from .base import Observation
 from .comparison import Comparison
@@ -78,7 +79,7 @@ class Transitions(Observation):
         known = tf.where(observed, targets, tf.zeros_like(targets))
         unit = np.eye(comparison.num_levels)
         incidence = tf.constant(unit[comparison.upper] - unit[comparison.lower], targets.dtype)
-        kept = tf.cast(observed, targets.dtype)[:, :, None] * incidence
+        kept = new_axis(tf.cast(observed, targets.dtype), 2) * incidence
         normal = tf.matmul(kept, kept, transpose_a=True)
         right = tf.linalg.matvec(kept, known, transpose_a=True)
         levels = solve_symmetric(normal, tf.ones_like(right), right)

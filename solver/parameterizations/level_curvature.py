@@ -7,6 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from ..eigen import divided_differences, hermitian_transpose
+from ..loops import loop
 from ..products import matmul_rows, matmul_shared, sum_over_second
 from .meeting import Meeting
 
@@ -64,12 +65,11 @@ def level_curvature(
         return first + at_once, total + product
 
     nothing = tf.zeros([tf.shape(weights)[0], count, count], weights.dtype)
-    return tf.while_loop(
+    return loop(
         lambda first, total: first < size,
         add,
         (tf.constant(0), nothing),
-        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count, count])),
-        parallel_iterations=1,
+        (tf.TensorShape([]), tf.TensorShape([None, count, count])),
     )[1]
 
 
