@@ -5,18 +5,16 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def new_axis(tensor: tf.Tensor, *places: int) -> tf.Tensor:
-    """The tensor with axes of size 1 at these places, as by `tensor[:, None]`.
+def new_axis(tensor: tf.Tensor, place: int) -> tf.Tensor:
+    """The tensor with one more axis, of size 1, at this place, as by `tensor[:, None]`.
 
-    One operation each, which copies nothing; `tensor[:, None]` takes four.
+    One operation, which copies nothing; `tensor[:, None]` takes four.
 
     Example:
-        >>> new_axis(tf.ones([4, 3]), 1, 2).shape
-        TensorShape([4, 1, 1, 3])
+        >>> new_axis(tf.ones([4, 3]), 1).shape
+        TensorShape([4, 1, 3])
     """
-    for place in places:
-        tensor = tf.stack([tensor], axis=place)
-    return tensor
+    return tf.stack([tensor], axis=place)
 
 
 def row_count(tensor: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ standard error away, as far as the data determine it.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ import tensorflow as tf
 
 from .axes import new_axis
 from .evaluation import Point, known_effects
-from .graded import UNEVEN, decompose, gain_left
+from .graded import UNEVEN, decompose, gain_by_projection, gain_left
 from .model import Data, count_data
-from .packing import gather_rows
+from .packing import on_rows
 from .rows import Task
 from .settings import Settings
 from .status import RUNNING, Cause, Status
@@ -66,18 +67,11 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
     asked = minimum | matched | over | state.stalled
     cause = tf.zeros_like(status)
 
-    def decided() -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.where(asked)
-        least_squares = (point.jacobian, point.residual, point.column_norms, point.loss)
-        wanted = (task.data, least_squares, rounding, minimum, matched, default, status)
-        survey = (task.attempt < settings.starts, point.spread, point.parameters, point.rms)
-        found = _decide(settings, *gather_rows((*wanted, survey), rows[:, 0]))
-        return tuple(
-            tf.tensor_scatter_nd_update(old, rows, new)
-            for old, new in zip((status, cause), found, strict=True)
-        )
-
-    status, cause = tf.cond(tf.reduce_any(asked), decided, lambda: (status, cause))
+    least_squares = (point.jacobian, point.residual, point.column_norms, point.loss)
+    wanted = (task.data, least_squares, rounding, minimum, matched, default, status)
+    others = (task.attempt, point.spread, point.parameters, point.rms)
+    decide = functools.partial(_decide, settings)
+    status, cause = on_rows(asked, (status, cause), (*wanted, others), decide)
     empty = point.loss == dtype.max
     return tf.where(state.broken | empty, int(Status.NON_FINITE), status), cause
 
@@ -110,11 +104,12 @@ def _decide(
         matched: `[R]` bool, whether the rms residual is within the tolerance.
         default: `[R]` bool, whether that is the default tolerance.
         status: `[R]`, int32, of a row that is neither.
-        others: `[R]` bool, whether this start is one of several; the spread of the weights; the
+        others: `[R]` each, the number of the start; the spread of the weights; the
             parameters; and the rms residual.
     """
     jacobian, residual, column_norms, loss = least_squares
-    survey, spread, parameters, rms = others
+    attempt, spread, parameters, rms = others
+    survey = attempt < settings.starts
     error = new_axis(rounding, 1) * data.weights
     if data.has_priors:
         epsilon = np.finfo(error.dtype.as_numpy_dtype).eps
@@ -122,19 +117,23 @@ def _decide(
         error = tf.concat([error, pull_error], axis=-1)
     units = tf.maximum(known_effects(settings.model, data), column_norms)
     units = tf.where(units > 0, units, tf.ones_like(units))
-    graded = decompose(jacobian / new_axis(units, 1), residual, error)
-    gain, certain = gain_left(graded)
     if settings.absolute_sigma:
-        allowed = tf.zeros_like(gain) + _GAIN
+        allowed = tf.zeros_like(loss) + _GAIN
     else:
         count = settings.parameterization.num_parameters
         freedom = tf.maximum(count_data(settings.model, data) - float(count), 1.0)
         allowed = _GAIN * loss / freedom
-    enough = tf.where(
-        survey,
-        (spread > UNEVEN) | (certain <= _GAIN_OF_A_SURVEY * loss),
-        certain <= tf.minimum(_GAIN_AIM * loss, allowed),
+    aim = tf.minimum(_GAIN_AIM * loss, allowed)
+    aim = tf.where(survey, _GAIN_OF_A_SURVEY * loss, aim)
+    wanted = (jacobian / new_axis(units, 1), residual, error)
+    *bounds, clear = gain_by_projection(*wanted)
+    ends = bounds[1] <= aim
+    # The whole gain decides whether rounding is named.
+    ends &= (bounds[0] <= allowed) | (False if settings.absolute_sigma else matched)
+    gain, certain = on_rows(
+        ~(clear | ends), tuple(bounds), wanted, lambda *found: gain_left(decompose(*found))
     )
+    enough = (survey & (spread > UNEVEN)) | (certain <= aim)
     # Where no step succeeds any more, or no step is left, the rule itself decides.
     ended = (status != RUNNING) & ~survey
     minimum = (flat & enough) | (ended & (certain <= allowed))

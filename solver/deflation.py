@@ -69,7 +69,7 @@ def deflated_walk(
 
     def slope(x: tf.Tensor) -> tf.Tensor:
         """The gradient of log mu in these units, `[R, p]`."""
-        away = (new_axis(x, 1) - known) * new_axis(units, 1) / new_axis(length, 1, 2)
+        away = (new_axis(x, 1) - known) * new_axis(units, 1) / tf.reshape(length, [-1, 1, 1])
         square = tf.reduce_sum(away * away, axis=-1)
         # A known point itself has no direction away from it.
         apart = there & (square > 0)

@@ -22,11 +22,11 @@ from .kinks import name_kinks
 from .loops import loop
 from .model import Data
 from .output import Output, empty_output, unpack, write
-from .packing import Layout, Tables, followed_by, gather_rows
+from .packing import Layout, Tables, followed_by, gather_rows, on_rows, row_numbers
 from .pool_layout import PoolLayout, PoolTables
 from .reach import stop_runaways
 from .result import FitResult
-from .rows import Batch, Ended, Pool, Task, new_tasks, pool_specs, row_numbers
+from .rows import Batch, Ended, Pool, Task, new_tasks, pool_specs
 from .saddles import leave_saddles
 from .search import begin, compare_starts, next_starts
 from .settings import Settings
@@ -197,18 +197,14 @@ def _confirm(
 ) -> tuple[Any, tf.Tensor, tf.Tensor]:
     """Evaluate where rows ended once more, with all levels, and ask again whether it is the end."""
 
-    def confirmed() -> tuple[Any, tf.Tensor, tf.Tensor]:
-        rows = tf.where(ended)
-        some = gather_rows((task, state), rows[:, 0])
-        point = evaluate(settings.model, some[1].point.parameters, some[0].data)
-        again, cause = certify(settings, some[0], some[1]._replace(point=point))
-        again = stop_runaways(settings, some[0], point, again)
-        update = tf.tensor_scatter_nd_update
-        points = tf.nest.map_structure(lambda a, b: update(a, rows, b), state.point, point)
-        state_then = state._replace(point=points)
-        return state_then, update(status, rows, again), update(task.cause, rows, cause)
+    def confirmed(task: Task, state: Any) -> tuple[Point, tf.Tensor, tf.Tensor]:
+        point = evaluate(settings.model, state.point.parameters, task.data)
+        again, cause = certify(settings, task, state._replace(point=point))
+        return point, stop_runaways(settings, task, point, again), cause
 
-    return tf.cond(tf.reduce_any(ended), confirmed, lambda: (state, status, task.cause))
+    old = (state.point, status, task.cause)
+    point, status, cause = on_rows(ended, old, (task, state), confirmed)
+    return state._replace(point=point), status, cause
 
 
 def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:

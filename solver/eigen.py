@@ -55,7 +55,7 @@ def replace_infinite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     limit = tf.constant(largest_entry(magnitude.dtype), magnitude.dtype)
     finite = tf.reduce_all(magnitude < limit, axis=[1, 2])
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
-    return tf.where(new_axis(finite, 1, 2), matrix, identity), finite
+    return tf.where(tf.reshape(finite, [-1, 1, 1]), matrix, identity), finite
 
 
 def divided_differences(
@@ -106,7 +106,7 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     vectors = tf.stop_gradient(vectors)
     values = tf.stop_gradient(values)
     # Both branches of `where` must be finite, or the gradient is NaN.
-    safe = tf.where(new_axis(finite, 1, 2), matrix, tf.zeros_like(matrix))
+    safe = tf.where(tf.reshape(finite, [-1, 1, 1]), matrix, tf.zeros_like(matrix))
     coupling = hermitian_transpose(vectors) @ safe @ vectors
     first_order = tf.math.real(tf.linalg.diag_part(coupling))
     # Off the diagonal M is rounding noise, which a small gap would blow up: only its change counts.
@@ -123,7 +123,7 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
 def _inverse_gaps(values: tf.Tensor) -> tf.Tensor:
     """`1 / (lambda_k - lambda_l)`, and 0 for equal levels: `[B, n, n]`."""
     gap = new_axis(values, 2) - new_axis(values, 1)
-    size = new_axis(tf.reduce_max(tf.abs(values), axis=-1), 1, 2)
+    size = tf.reshape(tf.reduce_max(tf.abs(values), axis=-1), [-1, 1, 1])
     epsilon = tf.constant(np.finfo(values.dtype.as_numpy_dtype).eps, values.dtype)
     distinct = tf.abs(gap) > _DEGENERATE_ULPS * epsilon * size
     return tf.where(distinct, reciprocal(tf.where(distinct, gap, tf.ones_like(gap))), 0.0)

@@ -34,8 +34,9 @@ class Point(NamedTuple):
         loss: `[R]`, the loss; the largest number where the matrix is not finite.
         rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
         noise: `[R]`, the rounding error of the loss, about.
-        largest_weight: `[R]`, of the levels.
-        spread: `[R]`, the smallest weight of an observed level as a share of the largest.
+        largest_weight: `[R]`, of the levels; () where the data have not been checked.
+        spread: `[R]`, the smallest weight of an observed level as a share of the largest; ()
+            where the data have not been checked.
         largest_level: `[R]`, the largest magnitude of the eigenvalues.
         lower: `[R, p]`, the bounds; () without bounds.
         upper: `[R, p]`, the bounds; () without bounds.
@@ -51,8 +52,8 @@ class Point(NamedTuple):
     loss: tf.Tensor
     rms: tf.Tensor
     noise: tf.Tensor
-    largest_weight: tf.Tensor
-    spread: tf.Tensor
+    largest_weight: Any
+    spread: Any
     largest_level: tf.Tensor
     lower: Any = ()
     upper: Any = ()
@@ -122,7 +123,6 @@ def evaluate_curved(
         residual, jacobian = over_root(residual, root), jacobian * root[:, :, None]
     loss = tf.reduce_sum(counted.loss, axis=-1)
     rms = root_mean_square(difference, weights)
-    largest_weight = tf.reduce_max(weights, axis=-1)
     largest_level = tf.reduce_max(tf.abs(values), axis=-1)
     noise = _rounding_of_levels(largest_level, values.shape[1], counted.force, weights)
     if data.has_priors:
@@ -155,8 +155,8 @@ def evaluate_curved(
         column_norms=tf.where(moves, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
         rms=rms,
-        largest_weight=largest_weight,
-        spread=spread_of(weights),
+        largest_weight=data.largest_weight,
+        spread=data.spread,
         largest_level=largest_level,
         noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
         lower=data.lower,
@@ -238,13 +238,6 @@ def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(count, 1.0))
 
 
-def spread_of(weights: tf.Tensor) -> tf.Tensor:
-    """The smallest weight above 0 as a share of the largest, `[R]`; 1 where there is none."""
-    largest = tf.reduce_max(weights, axis=-1)
-    observed = tf.where(weights > 0, weights, new_axis(largest, 1))
-    return tf.math.divide_no_nan(tf.reduce_min(observed, axis=-1), largest)
-
-
 def _rounding_of_levels(
     largest: tf.Tensor, size: int, force: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
@@ -313,11 +306,6 @@ def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf
     from_above = tf.where(one_sided, from_above, tf.maximum(from_above, middle))
     parameters = tf.where(parameters < lower, from_below, parameters)
     return tf.where(parameters > upper, from_above, parameters)
-
-
-def select(mask: tf.Tensor, yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
-    """`tf.where` with a mask `[R]` for tensors `[R, ...]` of any rank."""
-    return tf.where(tf.reshape(mask, [-1] + [1] * (yes.shape.rank - 1)), yes, no)
 
 
 def known_effects(model: Model, data: Data) -> tf.Tensor:

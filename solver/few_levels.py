@@ -14,8 +14,7 @@ alone, 26 for the Cholesky factorization and 5 for a cycle of the iteration, of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +22,7 @@ import tensorflow as tf
 from .axes import row_count
 from .elementwise import reciprocal
 from .loops import loop
+from .packing import on_rows
 from .products import matmul_rows, sum_over_second
 
 # Smaller matrices are decomposed as fast.
@@ -86,36 +86,18 @@ def few_eigenpairs(
         values, vectors, found = _iterate(few, matrix, spectrum(matrix))
     else:
         unknown = tf.math.is_nan(near[:, 0])
-        (known,) = _replace(unknown, lambda rows: (spectrum(rows),), matrix, (near,))
+        known = on_rows(unknown, near, (matrix,), spectrum)
         values, vectors, found = _iterate(few, matrix, known)
         again = lambda rows: _iterate(few, rows, spectrum(rows))  # noqa: E731
         current = (values, vectors, found)
-        values, vectors, found = _replace(~found & ~unknown, again, matrix, current)
-    return _replace(~found, lambda rows: _decompose(few, rows), matrix, (values, vectors))
+        values, vectors, found = on_rows(~found & ~unknown, current, (matrix,), again)
+    decompose = functools.partial(_decompose, few)
+    return on_rows(~found, (values, vectors), (matrix,), decompose)
 
 
 def _decompose(few: FewLevels, matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     values, vectors = tf.linalg.eigh(matrix)
     return tf.math.real(values), tf.gather(vectors, tf.constant(few.used, tf.int32), axis=2)
-
-
-def _replace(
-    mask: tf.Tensor,
-    function: Callable[[tf.Tensor], tuple[tf.Tensor, ...]],
-    matrix: tf.Tensor,
-    current: tuple[tf.Tensor, ...],
-) -> Any:
-    """The current tensors, with the rows of the mask replaced by a function of their matrices."""
-
-    def replaced() -> tuple[tf.Tensor, ...]:
-        rows = tf.where(mask)
-        new = function(tf.gather(matrix, rows[:, 0]))
-        return tuple(
-            tf.tensor_scatter_nd_update(old, rows, part)
-            for old, part in zip(current, new, strict=True)
-        )
-
-    return tf.cond(tf.reduce_any(mask), replaced, lambda: current)
 
 
 def _iterate(

@@ -20,6 +20,9 @@ from .elementwise import reciprocal
 UNEVEN = 1e-3
 # The same for the question whether the loss curves downwards anywhere.
 UNEVEN_CURVATURE = 1e-2
+# No pivot of a Jacobian with columns of comparable size, as a share of the largest, is below this
+# where its rank is beyond doubt.
+_CLEAR_RANK = 1e-4
 
 
 class Graded(NamedTuple):
@@ -55,10 +58,9 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     """
     epsilon = np.finfo(jacobian.dtype.as_numpy_dtype).eps
     lengths = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=-1))
-    order = tf.argsort(lengths, axis=-1, direction="DESCENDING", stable=True)
+    lengths, order = tf.math.top_k(lengths, lengths.shape[1])  # equal ones keep their order
     jacobian = tf.gather(jacobian, order, batch_dims=1)
     residual = tf.gather(residual, order, batch_dims=1)
-    lengths = tf.gather(lengths, order, batch_dims=1)
     singular, left, right = tf.linalg.svd(jacobian)
     share = tf.linalg.matvec(left, residual, transpose_a=True)
     seen = lengths > 0
@@ -111,6 +113,32 @@ def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
     safe = tf.where(found.known, found.singular, tf.ones_like(found.singular))
     moved = tf.where(found.known, found.share * reciprocal(safe), 0.0)
     return tf.linalg.matvec(found.right, moved)
+
+
+def gain_by_projection(
+    jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`gain_left` by a QR decomposition, many times as quick as singular values.
+
+    It is what the residual has in the range of J. Where J is not clearly of full rank, this is a
+    bound, for it counts directions that no datum determines.
+
+    Args:
+        jacobian: `[R, M, p]`, with columns of comparable size.
+        residual: `[R, M]`.
+        error: `[R, M]`, how far each residual may be off.
+
+    Returns:
+        As `gain_left`, and `[R]` bool, whether the rank is clearly full.
+    """
+    basis, triangle = tf.linalg.qr(jacobian)
+    share = tf.linalg.matvec(basis, residual, transpose_a=True)
+    rounding = tf.linalg.matvec(basis * basis, error * error, transpose_a=True)
+    gains = share * share
+    certain = tf.maximum(gains - rounding, 0.0)
+    pivots = tf.abs(tf.linalg.diag_part(triangle))
+    clear = tf.reduce_min(pivots, axis=-1) > _CLEAR_RANK * tf.reduce_max(pivots, axis=-1)
+    return tf.reduce_sum(gains, axis=-1), tf.reduce_sum(certain, axis=-1), clear
 
 
 def gain_left(graded: Graded) -> tuple[tf.Tensor, tf.Tensor]:

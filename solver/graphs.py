@@ -10,11 +10,12 @@ import tensorflow as tf
 from .arrangement import arrange, fill_weights
 from .axes import new_axis, row_count
 from .driver import fit_rows
-from .evaluation import at_bounds, evaluate, select
+from .evaluation import at_bounds, evaluate
 from .implicit import is_certified, keep_rows
 from .intake import take_in
 from .model import count_data
 from .once_only import once_only, without_derivative
+from .packing import select_rows
 from .request import Request, complete_data, request_shapes
 from .result import FitResult, Trace
 from .rows import Batch
@@ -98,7 +99,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
 
     def cleaned(field: tf.Tensor) -> tf.Tensor:
         bad = tf.fill(tf.shape(field), nan) if field.dtype.is_floating else tf.zeros_like(field)
-        return select(usable, field, bad)
+        return select_rows(usable, field, bad)
 
     return Covariance(*(cleaned(field) for field in result))
 

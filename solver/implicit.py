@@ -23,19 +23,20 @@ import numpy as np
 import tensorflow as tf
 
 from .axes import new_axis
-from .evaluation import known_effects, select
+from .evaluation import known_effects
 from .hessian import Curvature
 from .linear import solve_symmetric
 from .model import Data, Model
 from .observations.comparison import offset_shares
 from .once_only import unprovided
+from .packing import select_rows
 from .result import FitResult
 from .status import Status
 
 
 def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
     """The tensor `[B, ...]` with 0 in rows that are not usable."""
-    return select(usable, tensor, tf.zeros_like(tensor))
+    return select_rows(usable, tensor, tf.zeros_like(tensor))
 
 
 def is_certified(status: tf.Tensor) -> tf.Tensor:

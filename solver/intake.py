@@ -62,10 +62,15 @@ def take_in(
         )
     # Nothing of a row that cannot be fitted may get into derivatives.
     observed &= new_axis(valid, 1)
+    weights = tf.where(observed, weights, tf.zeros_like(weights))
+    largest = tf.reduce_max(weights, axis=-1)
+    smallest = tf.reduce_min(tf.where(observed, weights, new_axis(largest, 1)), axis=-1)
     return Batch(
         data=data._replace(
             targets=tf.where(observed, targets, tf.zeros_like(targets)),
-            weights=tf.where(observed, weights, tf.zeros_like(weights)),
+            weights=weights,
+            largest_weight=largest,
+            spread=tf.math.divide_no_nan(smallest, largest),
         ),
         initial=initial,
         tolerance=tolerance,

@@ -14,7 +14,8 @@ import tensorflow as tf
 from .axes import new_axis
 from .evaluation import curvature_at
 from .graded import minimum_norm_step
-from .packing import gather_rows
+from .model import Data
+from .packing import on_rows
 from .rows import Ended
 from .settings import Settings
 from .status import Cause, Status
@@ -35,10 +36,14 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         return ended
     asked = status == Status.STALLED
 
-    def named() -> tf.Tensor:
-        rows = tf.where(asked)
-        wanted = (task.data, point.parameters, point.jacobian, point.residual, point.column_norms)
-        data, parameters, jacobian, residual, norms = gather_rows(wanted, rows[:, 0])
+    def named(
+        before: tf.Tensor,
+        data: Data,
+        parameters: tf.Tensor,
+        jacobian: tf.Tensor,
+        residual: tf.Tensor,
+        norms: tf.Tensor,
+    ) -> tf.Tensor:
         units = tf.where(norms > 0, norms, tf.ones_like(norms))
         step = minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
         structure, comparison = settings.parameterization, settings.model.comparison
@@ -51,13 +56,13 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         # Levels of different members never meet.
         inside = np.ones(structure.size - 1, bool)
         inside[np.cumsum(structure.level_counts)[:-1] - 1] = False
-        gap, change, unlike = (x[:, 1:] - x[:, :-1] for x in (curvature.values, moved, pull))
+        both = tf.stack([curvature.values, moved, pull])
+        gap, change, unlike = tf.unstack(both[:, :, 1:] - both[:, :, :-1])
         meet = inside & (gap <= _AT_ONCE * tf.abs(change)) & (tf.abs(change) > 0)
         meet &= tf.abs(unlike) > _SAME_PULL * largest
         kinked = tf.reduce_any(meet, axis=-1)
-        before = tf.gather(task.cause, rows[:, 0])
-        cause = tf.where(kinked, int(Cause.KINK), before)
-        return tf.tensor_scatter_nd_update(task.cause, rows, cause)
+        return tf.where(kinked, int(Cause.KINK), before)
 
-    cause = tf.cond(tf.reduce_any(asked), named, lambda: task.cause)
+    wanted = (point.parameters, point.jacobian, point.residual, point.column_norms)
+    cause = on_rows(asked, task.cause, (task.cause, task.data, *wanted), named)
     return Ended(task._replace(cause=cause), point, status)

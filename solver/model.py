@@ -45,6 +45,9 @@ class Data(NamedTuple):
         upper: `[R, p]`, the largest; () where there are no bounds.
         prior_mean: `[R, p]`, finite; () where nothing is known beforehand.
         prior_weight: `[R, p]`, 1 / sigma of the prior, 0 for none; () where nothing is known.
+        largest_weight: `[R]`; () before the data have been checked.
+        spread: `[R]`, the smallest weight above 0 as a share of the largest, 1 where there is none;
+            () before the data have been checked.
     """
 
     targets: Any
@@ -53,6 +56,8 @@ class Data(NamedTuple):
     upper: Any = ()
     prior_mean: Any = ()
     prior_weight: Any = ()
+    largest_weight: Any = ()
+    spread: Any = ()
 
     @property
     def bounded(self) -> bool:

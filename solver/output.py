@@ -88,18 +88,19 @@ def unpack(settings: Settings, output: Output) -> FitResult:
     parameters, eigenvalues, residuals, loss, norm, errors = tf.split(
         output.reals, _widths(settings, levels), axis=-1
     )
+    steps, status, cause, starts, agreeing = tf.unstack(output.integers, axis=1)
     return FitResult(
         parameters=parameters,
         eigenvalues=eigenvalues,
         residuals=residuals,
-        loss=loss[:, 0],
-        gradient_norm=norm[:, 0],
+        loss=tf.squeeze(loss, 1),
+        gradient_norm=tf.squeeze(norm, 1),
         standard_errors=errors,
-        steps=output.integers[:, 0],
-        status=output.integers[:, 1],
-        cause=output.integers[:, 2],
-        starts=output.integers[:, 3],
-        agreeing=output.integers[:, 4],
+        steps=steps,
+        status=status,
+        cause=cause,
+        starts=starts,
+        agreeing=agreeing,
     )
 
 

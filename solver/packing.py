@@ -8,6 +8,7 @@ one table of each dtype. Matrices travel alone: for many rows a copy of them cos
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -89,6 +90,33 @@ def gather_rows(structure: Any, index: tf.Tensor) -> Any:
     """The rows with these numbers, of every tensor `[R, ...]` of a structure."""
     layout = Layout(structure)
     return layout.unpack(tuple(tf.gather(table, index) for table in layout.pack(structure)))
+
+
+def on_rows(mask: tf.Tensor, old: Any, wanted: Any, compute: Callable[..., Any]) -> Any:
+    """New values in the rows of a mask; where it has none, nothing is computed.
+
+    Args:
+        mask: `[R]` bool.
+        old: a structure of tensors `[R, ...]`.
+        wanted: a tuple of structures of such tensors, what is computed from.
+        compute: takes the rows of each of these and returns those of the old structure.
+
+    Returns:
+        The old structure with the new rows.
+    """
+
+    def some() -> Any:
+        rows = tf.where(mask)
+        new = compute(*gather_rows(wanted, tf.squeeze(rows, 1)))
+        put = lambda one, other: tf.tensor_scatter_nd_update(one, rows, other)  # noqa: E731
+        return tf.nest.map_structure(put, old, new)
+
+    return tf.cond(tf.reduce_any(mask), some, lambda: old)
+
+
+def row_numbers(mask: tf.Tensor) -> tf.Tensor:
+    """The numbers of the rows where the mask is true, int32."""
+    return tf.cast(tf.squeeze(tf.where(mask), 1), tf.int32)
 
 
 def followed_by(one: Any, other: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from .axes import new_axis, row_count
-from .evaluation import Point, spread_of
+from .evaluation import Point
 from .model import Data
 from .packing import zeros_like_specs
 from .settings import Settings
@@ -114,7 +114,7 @@ class Ended(NamedTuple):
 def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
     """Tasks for rows of the batch, which have these places in it, `[R]`."""
     data, initial = rows.data, rows.initial
-    integers = tf.zeros_like(place)
+    integers, zeros = tf.zeros_like(place), tf.zeros_like(rows.tolerance)
     several = settings.starts > 1
     only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
     return Task(
@@ -127,18 +127,18 @@ def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
         attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
         offset=rows.offset,
         limit=integers,
-        cosine=tf.zeros_like(data.targets[:, 0]),
+        cosine=zeros,
         started=integers + 1,
         agreeing=integers,
-        scale=tf.zeros_like(data.targets[:, 0]),
+        scale=zeros,
         cause=integers,
-        best=_no_end(settings, initial) if several else (),
+        best=_no_end(settings, initial, zeros) if several else (),
     )
 
 
-def _no_end(settings: Settings, initial: tf.Tensor) -> Best:
+def _no_end(settings: Settings, initial: tf.Tensor, zeros: tf.Tensor) -> Best:
     none = tf.zeros_like(initial)
-    worst = none[:, 0] + initial.dtype.max
+    worst = zeros + initial.dtype.max
     # One place more than a search may fill that ends early.
     minima = tf.tile(new_axis(worst, 1), [1, most_minima(settings.starts) + 1])
     return Best(none, worst, none, minima, tf.zeros_like(worst, tf.int32))
@@ -178,8 +178,8 @@ def empty_point(settings: Settings, data: Data) -> Point:
     zeros = zeros_like_specs(point_specs(settings, data), row_count(data.targets))
     return zeros._replace(
         loss=zeros.loss + dtype.max,
-        largest_weight=tf.reduce_max(data.weights, axis=-1),
-        spread=spread_of(data.weights),
+        largest_weight=data.largest_weight,
+        spread=data.spread,
         lower=data.lower,
         upper=data.upper,
     )
@@ -203,8 +203,3 @@ def pool_specs(settings: Settings, batch: Batch) -> Pool:
     # In a graph of its own: only the method knows what its state is.
     traced = tf.function(pool, autograph=False).get_concrete_function(*tf.nest.flatten(specs))
     return tf.nest.map_structure(spec, traced.structured_outputs)
-
-
-def row_numbers(mask: tf.Tensor) -> tf.Tensor:
-    """The numbers of the rows where the mask is true, int32."""
-    return tf.cast(tf.where(mask)[:, 0], tf.int32)

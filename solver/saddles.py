@@ -9,6 +9,8 @@ section 3.4).
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -18,7 +20,7 @@ from .elementwise import over_root
 from .evaluation import curvature_at, evaluate_loss, known_effects
 from .graded import UNEVEN_CURVATURE, decompose
 from .model import Data
-from .packing import gather_rows
+from .packing import gather_rows, on_rows
 from .products import matmul_rows
 from .rows import Pool
 from .settings import Settings
@@ -109,38 +111,32 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
     if hasattr(state, "curves_up"):
         asked &= ~state.curves_up
 
-    def search() -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.where(asked)
-        wanted = (task.data, point.parameters, point.column_norms, point.loss, point.noise)
-        data, parameters, norms, loss, noise = gather_rows(wanted, rows[:, 0])
+    def search(
+        data: Data,
+        parameters: tf.Tensor,
+        jacobian: tf.Tensor,
+        norms: tf.Tensor,
+        loss: tf.Tensor,
+        noise: tf.Tensor,
+        spread: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         curvature = curvature_at(settings.model, parameters, data)
         effect = tf.maximum(known_effects(settings.model, data), norms)
         hessian, bending = curvature.hessian_in_parts()
         saddle, direction = lowest_curvature(hessian, effect)
-        uneven = tf.where(tf.gather(point.spread, rows[:, 0]) < UNEVEN_CURVATURE)
-
-        def with_light_data() -> tuple[tf.Tensor, tf.Tensor]:
-            few = uneven[:, 0]
-            jacobian = tf.gather(point.jacobian, tf.gather(rows[:, 0], few))
-            bent, moved = tf.gather(bending, few), tf.gather(effect, few)
-            found = lowest_light_curvature(jacobian, bent, moved)
-            update = tf.tensor_scatter_nd_update
-            return update(saddle, uneven, found[0]), update(direction, uneven, found[1])
-
-        saddle, direction = tf.cond(
-            tf.size(uneven) > 0, with_light_data, lambda: (saddle, direction)
+        saddle, direction = on_rows(
+            spread < UNEVEN_CURVATURE,
+            (saddle, direction),
+            (jacobian, bending, effect),
+            lowest_light_curvature,
         )
-        some = tf.where(saddle)[:, 0]
-        wanted = (data, parameters, loss, noise, direction, rows)
-        data, parameters, loss, noise, direction, rows = tf.nest.map_structure(
-            lambda tensor: tf.gather(tensor, some), wanted
-        )
-        least, there = _lowest_along(settings, data, parameters, loss, direction)
-        fell = least < (1.0 - _LEAST_FALL) * loss - noise
-        update = tf.tensor_scatter_nd_update
-        return update(nowhere[0], rows, fell), update(nowhere[1], rows, there)
+        lowest = functools.partial(_lowest_along, settings)
+        wanted = (data, parameters, loss, noise, direction)
+        return on_rows(saddle, (tf.zeros_like(saddle), parameters), wanted, lowest)
 
-    falls, initial = tf.cond(tf.reduce_any(asked), search, lambda: nowhere)
+    wanted = (point.jacobian, point.column_norms, point.loss, point.noise, point.spread)
+    wanted = (task.data, point.parameters, *wanted)
+    falls, initial = on_rows(asked, nowhere, wanted, search)
     again = falls & (task.steps < task.max_steps)
     task = task._replace(initial=initial, steps=task.steps + tf.cast(again, tf.int32))
     status = tf.where(falls, int(Status.MAX_STEPS), status)
@@ -152,19 +148,26 @@ def _lowest_along(
     data: Data,
     parameters: tf.Tensor,
     loss: tf.Tensor,
+    noise: tf.Tensor,
     direction: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The lowest of some points on both sides: its loss, `[R]`, and its parameters, `[R, p]`."""
+    """The lowest of some points on both sides.
+
+    Returns:
+        `[R]` bool, whether the loss is clearly lower there, and its parameters, `[R, p]`.
+    """
     count = len(_DISTANCES)
     step = new_axis(tf.sqrt(loss), 1) * direction
     points = new_axis(parameters, 1) + tf.constant(_DISTANCES[:, None], loss.dtype) * new_axis(
         step, 1
     )
     points = tf.reshape(points, [-1, parameters.shape[1]])
-    data = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)
+    data = gather_rows(data, tf.repeat(tf.range(tf.size(loss)), count))
     if data.bounded:
         points = tf.maximum(tf.minimum(points, data.upper), data.lower)
     losses = tf.reshape(evaluate_loss(settings.model, points, data), [-1, count])
     best = tf.argmin(losses, axis=-1)
     points = tf.reshape(points, [-1, count, parameters.shape[1]])
-    return tf.reduce_min(losses, axis=-1), tf.gather(points, best, batch_dims=1)
+    least = tf.reduce_min(losses, axis=-1)
+    fell = least < (1.0 - _LEAST_FALL) * loss - noise
+    return fell, tf.gather(points, best, batch_dims=1)

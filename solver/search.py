@@ -7,13 +7,15 @@ the best end is refined with the full tolerance: that is the answer.
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
 from .axes import new_axis
 from .evaluation import into_bounds, known_effects
 from .hopping import hop, is_hop
 from .model import Data, count_data
-from .packing import gather_rows, select_rows
+from .packing import on_rows, select_rows
 from .rows import Best, Ended, Pool, Task, empty_point
 from .settings import Settings
 from .starts import choose_start
@@ -76,9 +78,8 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
         return starts_anywhere(settings, task.data, attempt)
     near = is_hop(settings, attempt) & (task.best.loss < task.best.loss.dtype.max)
     hopped = hop(settings, task.data, task.best, attempt)
-    others = tf.where(~near)
-    proposed = starts_anywhere(settings, *gather_rows((task.data, attempt), others[:, 0]))
-    return tf.tensor_scatter_nd_update(hopped, others, proposed)
+    anywhere = functools.partial(starts_anywhere, settings)
+    return on_rows(~near, hopped, (task.data, attempt), anywhere)
 
 
 def starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Tensor:

@@ -20,10 +20,11 @@ import tensorflow as tf
 from .axes import new_axis, row_count
 from .deflation import deflated_walk
 from .driver import fit_rows
-from .evaluation import at_bounds, evaluate, into_bounds, known_effects, select
+from .evaluation import at_bounds, evaluate, into_bounds, known_effects
 from .implicit import pull_back_answer
 from .loops import loop
 from .model import Data
+from .packing import select_rows
 from .products import sum_over_second
 from .result import FitResult
 from .rows import Batch
@@ -66,7 +67,9 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
         empty = tf.fill(tf.shape(field), nan) if field.dtype.is_floating else tf.zeros_like(field)
         shape = tf.shape(field)
         inner = [-1, *field.shape[2:]]
-        return tf.reshape(select(flat, tf.reshape(field, inner), tf.reshape(empty, inner)), shape)
+        return tf.reshape(
+            select_rows(flat, tf.reshape(field, inner), tf.reshape(empty, inner)), shape
+        )
 
     answer = FitResult(*(kept(field) for field in gathered))
     status = tf.where(found, gathered.status, int(Status.NO_OTHER))

@@ -140,7 +140,7 @@ def _spread(comparison: Comparison, data: Data, values: tf.Tensor) -> tf.Tensor:
         about_mean = observed * (change - tf.reduce_sum(change, axis=-1, keepdims=True) / count)
         several = tf.reduce_any(about_mean != 0, axis=-1, keepdims=True)
         change = tf.where(several, about_mean, change)
-    return tf.sqrt(tf.reduce_sum(change * change, axis=-1) / count[:, 0])
+    return tf.sqrt(tf.reduce_sum(change * change, axis=-1) / tf.squeeze(count, 1))
 
 
 def _respect(proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int) -> tf.Tensor:

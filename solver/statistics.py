@@ -152,7 +152,9 @@ def with_variance(found: Covariance, variance: tf.Tensor) -> Covariance:
     nan = tf.constant(np.nan, variance.dtype)
     known = tf.math.is_finite(variance)
     factor = tf.where(known, variance, tf.ones_like(variance))
-    full = tf.where(new_axis(known, 1, 2), found.covariance * new_axis(factor, 1, 2), nan)
+    full = tf.where(
+        tf.reshape(known, [-1, 1, 1]), found.covariance * tf.reshape(factor, [-1, 1, 1]), nan
+    )
     lost = ~(new_axis(known, 1) & tf.math.is_finite(found.standard_errors))
     errors = found.standard_errors * new_axis(tf.sqrt(factor), 1)
     variances = tf.linalg.diag_part(found.covariance) * new_axis(factor, 1)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..axes import new_axis, row_count
 from ..checks import is_number
-from ..evaluation import Point, select, within_bounds
+from ..evaluation import Point, within_bounds
 from ..packing import select_rows
 
 
@@ -164,7 +164,7 @@ class Adam:
         )
         return AdamState(
             point=point,
-            trial=select(active & finite, within_bounds(point, parameters), state.trial),
+            trial=select_rows(active & finite, within_bounds(point, parameters), state.trial),
             stalled=state.stalled,
             broken=~finite,
             powers=moments.powers,

@@ -32,33 +32,31 @@ def residual_stays(point: Point, trial: Point, accepted: tf.Tensor) -> tf.Tensor
 
 
 def curved_steps(
-    rows: tf.Tensor,
     curvature: Curvature,
     units: tf.Tensor,
     gradient: tf.Tensor,
     damping: tf.Tensor,
-    point: Point,
+    loss: tf.Tensor,
+    norms: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Newton's steps of some rows, in scaled parameters.
+    """Newton's steps, in scaled parameters.
 
     Args:
-        rows: `[S]`, their numbers.
-        curvature: at the points of all rows.
-        units: `[R, p]`, the scale of each parameter.
-        gradient: `[R, p]`, minus half of that of the loss, by scaled parameters.
-        damping: `[R]`.
-        point: the points of all rows, with loss and column norms. A parameter without effect, or
-            held by its bound, has the norm 0 and stays.
+        curvature: at the points of the rows.
+        units: `[S, p]`, the scale of each parameter.
+        gradient: `[S, p]`, minus half of that of the loss, by scaled parameters.
+        damping: `[S]`.
+        loss: `[S]`.
+        norms: `[S, p]`, of the columns of the Jacobian. A parameter without effect, or held by its
+            bound, has the norm 0 and stays.
 
     Returns:
         `[S, p]`; `[S]`, the decrease of the loss that the quadratic model predicts; `[S]`, the
         curvature along the step, by which it is to be damped if it fails; and `[S]` bool, whether
         the loss curves upwards in every direction, as far as that is clear.
     """
-    every = (units, gradient, damping, point.loss, point.column_norms)
-    units, gradient, damping, loss, norms = (tf.gather(tensor, rows) for tensor in every)
     inverse = tf.where(norms > 0, reciprocal(units), 0.0)
-    hessian = curvature.of_rows(rows).hessian() * new_axis(inverse, 2) * new_axis(inverse, 1)
+    hessian = curvature.hessian() * new_axis(inverse, 2) * new_axis(inverse, 1)
     step, saddle = modified_step(hessian, gradient, damping, tf.sqrt(loss))
     bend = tf.linalg.matvec(hessian, step)
     # A parameter without effect to first order may have one to second order.

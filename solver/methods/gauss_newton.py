@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ..axes import new_axis
 from ..checks import check_count
-from ..evaluation import Point, select, within_bounds
+from ..evaluation import Point, within_bounds
 from ..graded import minimum_norm_step
 from ..packing import select_rows
 from .line_search import downhill, falls_enough
@@ -86,9 +86,8 @@ class GaussNewton:
         accepted = active & falls_enough(state.point, trial, state.scales)
         length = tf.where(accepted | first, tf.ones_like(state.length), 0.5 * state.length)
         point = select_rows(accepted, trial, state.point)
-        scales = tf.where(
-            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
-        )
+        larger = tf.maximum(state.scales, trial.column_norms)
+        scales = select_rows(accepted, larger, state.scales)
         units = tf.where(scales > 0, scales, 1.0)
         scaled = minimum_norm_step(point.jacobian / new_axis(units, 1), point.residual)
         direction, _ = downhill(point, scaled / units, units)
@@ -98,7 +97,7 @@ class GaussNewton:
         shortest = tf.constant(2.0**-self.max_halvings, length.dtype)
         return GaussNewtonState(
             point=point,
-            trial=select(usable, next_trial, point.parameters),
+            trial=select_rows(usable, next_trial, point.parameters),
             stalled=~moved | ~usable | (length < shortest),
             broken=first & ~accepted,
             scales=scales,

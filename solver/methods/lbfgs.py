@@ -10,9 +10,9 @@ import tensorflow as tf
 from ..axes import new_axis
 from ..checks import check_count
 from ..elementwise import reciprocal
-from ..evaluation import Point, select, within_bounds
+from ..evaluation import Point, within_bounds
 from ..graded import UNEVEN, minimum_norm_step
-from ..packing import gather_rows, select_rows
+from ..packing import on_rows, select_rows
 from .line_search import cauchy_step, downhill, falls_enough
 
 # Wolfe's constant for quasi-Newton methods: the share of the slope that may be left.
@@ -111,7 +111,7 @@ def remember(
         changes=tf.concat([new_axis(change, 1), memory.changes[:, :-1]], axis=1),
         weights=tf.concat([new_axis(weight, 1), memory.weights[:, :-1]], axis=1),
     )
-    return Memory(*(select(taken, new, old) for new, old in zip(shifted, memory, strict=True)))
+    return Memory(*(select_rows(taken, new, old) for new, old in zip(shifted, memory, strict=True)))
 
 
 def initial_diagonal(point: Point, memory: Memory, units: tf.Tensor) -> tf.Tensor:
@@ -213,9 +213,8 @@ class LBFGS:
         epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
         first = state.point.loss == trial.loss.dtype.max
         accepted = active & falls_enough(state.point, trial, state.scales)
-        scales = tf.where(
-            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
-        )
+        larger = tf.maximum(state.scales, trial.column_norms)
+        scales = select_rows(accepted, larger, state.scales)
         units = tf.where(scales > 0, scales, 1.0)
         memory = remember(state.memory, state.point, trial, units, accepted & ~first)
         shorter = state.length * interpolated_share(state.point, trial)
@@ -227,25 +226,29 @@ class LBFGS:
         direction = two_loops(point.gradient, memory, initial_diagonal(point, memory, units))
         uneven = point.spread < UNEVEN
 
-        def with_light_data() -> tf.Tensor:
-            rows = tf.where(uneven)
-            some, scale = gather_rows((point, units), rows[:, 0])
-            step = minimum_norm_step(some.jacobian / new_axis(scale, 1), some.residual) / scale
-            return tf.tensor_scatter_nd_update(direction, rows, step)
+        def with_light_data(
+            jacobian: tf.Tensor, residual: tf.Tensor, units: tf.Tensor
+        ) -> tf.Tensor:
+            return minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
 
-        direction = tf.cond(tf.reduce_any(uneven), with_light_data, lambda: direction)
+        wanted = (point.jacobian, point.residual, units)
+        direction = on_rows(uneven, direction, wanted, with_light_data)
         direction, kept = downhill(point, direction, units)
         forget = failed | ~kept
         alone = failed & (tf.reduce_max(memory.weights, axis=-1) == 0)
-        memory = memory._replace(weights=select(forget, tf.zeros_like(memory.weights), memory[2]))
-        direction = select(forget, downhill(point, cauchy_step(point, units), units)[0], direction)
+        memory = memory._replace(
+            weights=select_rows(forget, tf.zeros_like(memory.weights), memory[2])
+        )
+        direction = select_rows(
+            forget, downhill(point, cauchy_step(point, units), units)[0], direction
+        )
         length = tf.where(failed, tf.ones_like(length), length)
         next_trial = within_bounds(point, point.parameters + new_axis(length, 1) * direction)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return LBFGSState(
             point=point,
-            trial=select(usable, next_trial, point.parameters),
+            trial=select_rows(usable, next_trial, point.parameters),
             stalled=~moved | ~usable | alone,
             broken=first & ~accepted,
             scales=scales,

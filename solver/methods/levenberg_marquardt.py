@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from ..axes import new_axis
 from ..checks import is_number
-from ..evaluation import Point, select, within_bounds
+from ..evaluation import Point, within_bounds
 from ..graded import UNEVEN, UNEVEN_CURVATURE
 from ..hessian import Curvature
-from ..packing import gather_rows, select_rows
+from ..packing import on_rows, select_rows
 from ..products import matmul_rows
 from .curved_steps import curved_steps, residual_stays
 from .uneven_step import uneven_step
@@ -133,12 +133,12 @@ def damped_step(
         `[R, p]`.
     """
     levels, count = jacobian.shape[1:]
-    diagonal = new_axis(damping, 1, 2) * tf.eye(min(levels, count), dtype=jacobian.dtype)
+    diagonal = tf.reshape(damping, [-1, 1, 1]) * tf.eye(min(levels, count), dtype=jacobian.dtype)
     if count <= levels:
         normal = matmul_rows(jacobian, jacobian, transpose_a=True) + diagonal
-        return tf.linalg.solve(normal, new_axis(gradient, 2))[:, :, 0]
+        return tf.squeeze(tf.linalg.solve(normal, new_axis(gradient, 2)), 2)
     normal = matmul_rows(jacobian, jacobian, transpose_b=True) + diagonal
-    multipliers = tf.linalg.solve(normal, new_axis(residual, 2))[:, :, 0]
+    multipliers = tf.squeeze(tf.linalg.solve(normal, new_axis(residual, 2)), 2)
     return tf.linalg.matvec(jacobian, multipliers, transpose_a=True)
 
 
@@ -229,9 +229,8 @@ class LevenbergMarquardt:
         damping = tf.maximum(followed, tf.constant(16.0 * epsilon, followed.dtype))
         growth = tf.where(first, state.growth, growth)
         point = select_rows(accepted, trial, state.point)
-        scales = tf.where(
-            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
-        )
+        larger = tf.maximum(state.scales, trial.column_norms)
+        scales = select_rows(accepted, larger, state.scales)
 
         units = tf.where(scales > 0, scales, 1.0)
         jacobian = point.jacobian / new_axis(units, 1)
@@ -249,30 +248,24 @@ class LevenbergMarquardt:
         least = tf.where(first | accepted, usually, state.least)
         usual = (scaled, predicted, damping, least, curves_up)
 
-        def with_light_data() -> tuple[tf.Tensor, ...]:
-            rows = tf.where(uneven)
-            wanted = (jacobian, point.residual, point.spread, followed, first)
-            new = uneven_step(*gather_rows(wanted, rows[:, 0]))
-            return (*_updated(usual[:4], rows, new), curves_up)
-
         def with_curvature(
-            at_trial: Curvature, others: tuple[tf.Tensor, ...]
+            rows: tf.Tensor, spread: tf.Tensor, *others: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
-            rows = tf.where(slow)
+            assert curvature is not None
             with tf.name_scope("curved"):
-                new = curved_steps(rows[:, 0], at_trial, units, gradient, damping, point)
-            even = tf.gather(point.spread, rows[:, 0]) >= UNEVEN_CURVATURE
-            new = (*new[:3], new[3] & even)
-            step, gains, mu, lowest, curves = others
-            step, gains, lowest, curves = _updated((step, gains, lowest, curves), rows, new)
-            return step, gains, mu, lowest, curves
+                step, gains, lowest, curves = curved_steps(curvature.of_rows(rows), *others)
+            return step, gains, lowest, curves & (spread >= UNEVEN_CURVATURE)
 
         def unusual() -> tuple[tf.Tensor, ...]:
-            found = tf.cond(tf.reduce_any(uneven), with_light_data, lambda: usual)
-            if curvature is None:
-                return found
-            known = curvature
-            return tf.cond(tf.reduce_any(slow), lambda: with_curvature(known, found), lambda: found)
+            wanted = (jacobian, point.residual, point.spread, followed, first)
+            step, gains, mu, lowest = on_rows(uneven, usual[:4], wanted, uneven_step)
+            found = (step, gains, lowest, curves_up)
+            if curvature is not None:
+                rows = tf.range(tf.size(slow))
+                others = (units, gradient, damping, point.loss, point.column_norms)
+                found = on_rows(slow, found, (rows, point.spread, *others), with_curvature)
+            step, gains, lowest, curves = found
+            return step, gains, mu, lowest, curves
 
         scaled, predicted, damping, least, curves_up = tf.cond(
             tf.reduce_any(uneven | slow), unusual, lambda: usual
@@ -286,7 +279,7 @@ class LevenbergMarquardt:
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         return LevenbergMarquardtState(
             point=point,
-            trial=select(usable, next_trial, point.parameters),
+            trial=select_rows(usable, next_trial, point.parameters),
             stalled=~(moved & usable) | (damping * epsilon > 1.0),
             broken=first & ~accepted,
             scales=scales,
@@ -296,12 +289,3 @@ class LevenbergMarquardt:
             predicted=tf.maximum(predicted, np.finfo(predicted.dtype.as_numpy_dtype).tiny),
             curves_up=curves_up,
         )
-
-
-def _updated(
-    old: tuple[tf.Tensor, ...], rows: tf.Tensor, new: tuple[tf.Tensor, ...]
-) -> tuple[tf.Tensor, ...]:
-    """The tensors with new values in some rows `[S, 1]`."""
-    return tuple(
-        tf.tensor_scatter_nd_update(one, rows, some) for one, some in zip(old, new, strict=True)
-    )

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..axes import new_axis
-from ..evaluation import Point, select, within_bounds
+from ..evaluation import Point, within_bounds
 from ..linear import solve_symmetric
 from ..model import Model
 from ..observations import Comparison
@@ -145,13 +145,13 @@ class LiftAndProjection:
         if self.doubled:
             twice = accepted & _gains_by_doubling(point, step)
             length = tf.where(twice, 2.0 * length, length)
-            step = select(twice, 2.0 * step, step)
+            step = select_rows(twice, 2.0 * step, step)
         next_trial = within_bounds(point, point.parameters + step)
         changed = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return LiftAndProjectionState(
             point=point,
-            trial=select(usable, next_trial, point.parameters),
+            trial=select_rows(usable, next_trial, point.parameters),
             stalled=~changed | ~usable | (length < _SHORTEST),
             broken=first & ~accepted,
             scales=state.scales,

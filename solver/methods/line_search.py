@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..axes import new_axis
-from ..evaluation import Point, select
+from ..evaluation import Point
+from ..packing import select_rows
 from .levenberg_marquardt import compare
 
 # Armijo's constant: the least share of the decrease along the tangent (Nocedal & Wright, eq. 3.4).
@@ -39,7 +40,7 @@ def downhill(point: Point, direction: tf.Tensor, units: tf.Tensor) -> tuple[tf.T
     steepest = tf.reduce_sum(gradient * gradient, axis=-1)
     length = tf.reduce_sum((direction * units) ** 2, axis=-1)
     kept = (slope > epsilon * tf.sqrt(steepest) * tf.sqrt(length)) & tf.math.is_finite(length)
-    return select(kept, direction, cauchy_step(point, units)), kept
+    return select_rows(kept, direction, cauchy_step(point, units)), kept
 
 
 def cauchy_step(point: Point, units: tf.Tensor) -> tf.Tensor:

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from ..axes import new_axis
 from ..checks import is_number
-from ..evaluation import Point, select, within_bounds
+from ..evaluation import Point, within_bounds
 from ..graded import UNEVEN
-from ..packing import gather_rows, select_rows
+from ..packing import on_rows, select_rows
 from .levenberg_marquardt import compare, next_damping
 from .modified_step import modified_step
 from .uneven_step import uneven_step
@@ -128,9 +128,8 @@ class Newton:
         damping = tf.maximum(tf.where(first, state.damping, raised), floor)
         growth = tf.where(first, state.growth, growth)
         point = select_rows(accepted, trial, state.point)
-        scales = tf.where(
-            new_axis(accepted, 1), tf.maximum(state.scales, trial.column_norms), state.scales
-        )
+        larger = tf.maximum(state.scales, trial.column_norms)
+        scales = select_rows(accepted, larger, state.scales)
 
         units = tf.where(scales > 0, scales, 1.0)
         gradient = point.gradient / units
@@ -147,29 +146,24 @@ class Newton:
         predicted = predicted_decrease(point, next_trial - point.parameters)
         uneven = point.spread < UNEVEN
 
-        def with_light_data() -> tuple[tf.Tensor, ...]:
-            rows = tf.where(uneven)
+        def with_light_data(
+            point: Point, units: tf.Tensor, raised: tf.Tensor, least: tf.Tensor, *rest: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
+            accepted, first, initial = rest
+            followed = tf.where(accepted, raised, tf.maximum(raised, least))
+            followed = tf.where(first, initial, followed)
             jacobian = point.jacobian / new_axis(units, 1)
-            followed = tf.where(accepted, raised, tf.maximum(raised, state.least))
-            followed = tf.where(first, state.damping, followed)
-            wanted = (jacobian, point.residual, point.spread, followed, first)
-            some, scale, wanted = gather_rows((point, units, wanted), rows[:, 0])
-            step, gains, mu, lowest = uneven_step(*wanted)
-            there = within_bounds(some, some.parameters + step / scale)
-            update = tf.tensor_scatter_nd_update
-            found = (there, gains, mu, lowest)
-            return tuple(update(a, rows, b) for a, b in zip(usual, found, strict=True))
+            step, *others = uneven_step(jacobian, point.residual, point.spread, followed, first)
+            return within_bounds(point, point.parameters + step / units), *others
 
-        least = tf.zeros_like(damping)
-        usual = (next_trial, predicted, damping, least)
-        next_trial, predicted, damping, least = tf.cond(
-            tf.reduce_any(uneven), with_light_data, lambda: usual
-        )
+        usual = (next_trial, predicted, damping, tf.zeros_like(damping))
+        wanted = (point, units, raised, state.least, accepted, first, state.damping)
+        next_trial, predicted, damping, least = on_rows(uneven, usual, wanted, with_light_data)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return NewtonState(
             point=point,
-            trial=select(usable, next_trial, point.parameters),
+            trial=select_rows(usable, next_trial, point.parameters),
             stalled=~moved | ~usable | (damping * epsilon > 1.0),
             broken=first & ~accepted,
             saddle=found.saddle,

@@ -48,7 +48,7 @@ def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -
     # chosen[j] is how many values had a level up to and with level j, 0 where j was left out.
     partners = tf.one_hot(tf.transpose(chosen) - 1, targets.shape[1], dtype=tf.int32)
     places = tf.range(levels.shape[1], dtype=tf.int32)
-    numbers = tf.reduce_sum(partners * new_axis(places, 0, 2), axis=1)
+    numbers = tf.reduce_sum(partners * tf.reshape(places, [1, -1, 1]), axis=1)
     back = tf.argsort(order, axis=-1, stable=True)
     return tf.gather(numbers, back, axis=1, batch_dims=1)
 
