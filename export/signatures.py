@@ -96,9 +96,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         return dict(zip(_knowledge(solver), pairs, strict=True))
 
     def fit_targets(targets: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Asking for the default takes the way of `fit`: without bounds and priors its graph is then
-        # stored once for both.
-        return solver.fit(targets, max_steps=0)._asdict()
+        return solver.fit(targets)._asdict()
 
     def fit(
         targets: tf.Tensor,

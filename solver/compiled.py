@@ -29,7 +29,6 @@ class Compiled:
         covariance_of_data: the covariance that follows `absolute_sigma`, for which targets are
             needed; `covariance` is that for known sigmas.
         covariance_of_fit: the same with the loss of the fit at hand.
-        fit_targets: the fit of targets alone.
 
     Args:
         settings: of the solver; all that a copy in another process is made from.
@@ -40,10 +39,9 @@ class Compiled:
         self._shapes = request_shapes(settings)
         self.fit = self._by_arguments(graphs.fit, *BASIC)
         self.trace = self._by_arguments(graphs.trace, *BASIC)
-        given = dataclasses.replace(settings, given=True)
+        given = dataclasses.replace(settings, given=True, starts=1)
         self.fit_given = self._by_arguments(graphs.fit, *BASIC, settings=given)
         self.trace_given = self._by_arguments(graphs.trace, *BASIC, settings=given)
-        self.fit_targets = self._compile(graphs.fit_targets, "targets")
         self.spectrum = self._compile(graphs.spectrum, "parameters")
         self.matrix = self._compile(graphs.matrix, "parameters")
         self.loss = self._compile(graphs.loss, "parameters", "targets", "weights")

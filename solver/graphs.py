@@ -26,21 +26,6 @@ from .statistics import covariance as covariance_of
 from .trace import trace_rows
 
 
-def fit_targets(settings: Settings, targets: tf.Tensor) -> FitResult:
-    """Fit targets `[B, m]` with every other argument at its default."""
-    (targets,) = _shaped(settings, targets=targets)
-    rows = row_count(targets)
-    nan = tf.constant(float("nan"), settings.dtype)
-    request = Request(
-        targets=targets,
-        initial=tf.fill([rows, settings.parameterization.num_parameters], nan),
-        weights=tf.fill(tf.shape(targets), nan),
-        tolerance=tf.fill([rows], nan),
-        max_steps=tf.zeros([rows], tf.int32),
-    )
-    return _fit(settings, request)
-
-
 def fit(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> FitResult:
     """Fit; the arguments are the named fields of `Request`, with NaN or 0 for a default."""
     return _fit(settings, _request(settings, names, arguments))

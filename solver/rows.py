@@ -200,6 +200,7 @@ def pool_specs(settings: Settings, batch: Batch) -> Pool:
         state = settings.method.init(start, empty_point(settings, task.data), start)
         return Pool(task, state, task.steps)
 
-    # In a graph of its own: only the method knows what its state is.
-    traced = tf.function(pool, autograph=False).get_concrete_function(*tf.nest.flatten(specs))
-    return tf.nest.map_structure(spec, traced.structured_outputs)
+    # Only the method knows what its state is; without rows that takes no time.
+    with tf.init_scope():
+        fields = [tf.zeros([0, *s.shape[1:]], s.dtype) for s in tf.nest.flatten(specs)]
+        return tf.nest.map_structure(spec, pool(*fields))

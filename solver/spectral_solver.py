@@ -226,24 +226,18 @@ class SpectralSolver(PortableModule):
         """
         tell = as_progress(progress)
         targets = self._arguments.targets(targets)
-        others = (initial, weights, tolerance, max_steps, sigma, bounds, priors)
         known, key = self._arguments.knowledge(targets, bounds, priors)
-        if all(x is None for x in others):
-            function, rest = self._compiled.fit_targets, ()
-            weights = self._arguments.weights(targets, None)
-        else:
-            rest = self._arguments.complete(
-                targets, initial, weights, sigma, tolerance, max_steps, *known
-            )
-            # Where every row brings its starting point, the graph has no search, and no starts.
-            given = self._settings.solutions == 1 and checks.is_complete(rest[0])
-            compiled = self._compiled.fit_given if given else self._compiled.fit
-            function, weights = compiled[key], rest[1]
+        rest = self._arguments.complete(
+            targets, initial, weights, sigma, tolerance, max_steps, *known
+        )
         settings = self._settings
+        # Where every row brings its starting point, the graph has no search, and no starts.
+        given = settings.solutions == 1 and checks.is_complete(rest[0])
+        compiled = self._compiled.fit_given if given else self._compiled.fit
         # A row that is followed from all of its starts is as many in the pool.
         smallest = settings.pool_rows // (settings.starts if settings.solutions > 1 else 1)
-        result = in_pieces(function, (targets, *rest), max(smallest, 1), tell)
-        return result.with_context(self._context(targets, weights, known, key))
+        result = in_pieces(compiled[key], (targets, *rest), max(smallest, 1), tell)
+        return result.with_context(self._context(targets, rest[1], known, key))
 
     def trace(
         self,

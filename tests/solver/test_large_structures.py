@@ -160,7 +160,7 @@ def test_dense_matrices_are_held_once():
     basis = symmetric(3, 200, 200)
     solver = SpectralSolver(Affine(np.diag(np.arange(200.0)), basis))
     graphs = [
-        solver._compiled.fit_targets.get_concrete_function(),
+        solver._compiled.fit[False, False].get_concrete_function(),
         solver._compiled.fit_given[False, False].get_concrete_function(),
         solver._compiled.spectrum.get_concrete_function(),
         solver._compiled.loss.get_concrete_function(),
