@@ -113,7 +113,7 @@ def evaluate_curved(
         slopes = _spread_out(model, structure.level_jacobian(parameters, vectors))
     assignment = comparison.assign(values, data.targets, data.weights)
     weights = data.weights
-    difference = _difference(model, data, values, assignment)
+    difference = level_difference(model, data, values, assignment)
     observed_slopes = comparison.centre(comparison.observe(slopes, assignment), weights)
     counted = model.loss.count(weights * difference)
     residual, jacobian = counted.force, new_axis(weights, 2) * observed_slopes
@@ -179,7 +179,7 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
     structure, comparison, weights = model.parameterization, model.comparison, data.weights
     values, vectors, _ = structure.eigensystem(parameters)
     assignment = comparison.assign(values, data.targets, weights)
-    difference = _difference(model, data, values, assignment)
+    difference = level_difference(model, data, values, assignment)
     slopes = comparison.observe(_slopes(model, parameters, vectors), assignment)
     slopes = comparison.centre(slopes, weights)
     free: Any = ()
@@ -214,7 +214,7 @@ def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
     """The loss alone, `[R]`, without derivatives; the largest number where it is not finite."""
     values, finite = model.parameterization.levels(parameters)
     assignment = model.comparison.assign(values, data.targets, data.weights)
-    difference = _difference(model, data, values, assignment)
+    difference = level_difference(model, data, values, assignment)
     loss = tf.reduce_sum(model.loss.count(data.weights * difference).loss, axis=-1)
     if data.has_priors:
         pull = data.prior_weight * (data.prior_mean - parameters)
@@ -222,7 +222,9 @@ def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
     return tf.where(finite & tf.math.is_finite(loss), loss, loss.dtype.max)
 
 
-def _difference(model: Model, data: Data, values: tf.Tensor, assignment: tf.Tensor) -> tf.Tensor:
+def level_difference(
+    model: Model, data: Data, values: tf.Tensor, assignment: tf.Tensor
+) -> tf.Tensor:
     """`[R, m]`, the unweighted residual; 0 where no level was observed."""
     comparison, weights = model.comparison, data.weights
     observed = comparison.centre(comparison.observe(values, assignment), weights)

@@ -119,7 +119,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     if comparison.centred:
         squares = tf.reduce_sum(weights * weights, axis=-1, keepdims=True)
         by_weights -= 2.0 * counted.force * total / tf.where(squares > 0, squares, 1.0)
-    gradients = data._replace(targets=by_targets, weights=by_weights)
+    gradients = Data(targets=by_targets, weights=by_weights)
     if data.has_priors:
         with_loss = multipliers + upstream.loss[:, None] * pull
         gradients = gradients._replace(

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from .axes import new_axis
-from .evaluation import curvature_at
+from .evaluation import level_difference
 from .graded import minimum_norm_step
 from .model import Data
 from .packing import on_rows
@@ -47,16 +47,17 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         units = tf.where(norms > 0, norms, tf.ones_like(norms))
         step = minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
         structure, comparison = settings.parameterization, settings.model.comparison
-        curvature = curvature_at(settings.model, parameters, data)
-        slopes = structure.level_jacobian(parameters, curvature.vectors)
-        moved = tf.linalg.matvec(slopes, step)
-        force = settings.model.loss.count(data.weights * curvature.difference).force
-        pull = comparison.pull_back(data.weights * force, curvature.assignment)
+        values, vectors, _ = structure.eigensystem(parameters)
+        moved = tf.linalg.matvec(structure.level_jacobian(parameters, vectors), step)
+        assignment = comparison.assign(values, data.targets, data.weights)
+        difference = level_difference(settings.model, data, values, assignment)
+        force = settings.model.loss.count(data.weights * difference).force
+        pull = comparison.pull_back(data.weights * force, assignment)
         largest = tf.reduce_max(tf.abs(pull), axis=-1, keepdims=True)
         # Levels of different members never meet.
         inside = np.ones(structure.size - 1, bool)
         inside[np.cumsum(structure.level_counts)[:-1] - 1] = False
-        both = tf.stack([curvature.values, moved, pull])
+        both = tf.stack([values, moved, pull])
         gap, change, unlike = tf.unstack(both[:, :, 1:] - both[:, :, :-1])
         meet = inside & (gap <= _AT_ONCE * tf.abs(change)) & (tf.abs(change) > 0)
         meet &= tf.abs(unlike) > _SAME_PULL * largest

@@ -17,6 +17,7 @@ from .axes import row_count
 # The kernel of one large product takes four of its rows at a time, and rounds the rows that remain
 # in another way; that of single precision may take eight.
 _ROWS_AT_ONCE = 8
+_ROWS_BEHIND = np.array([[0, 1], [0, 0], [0, 0]], np.int32)
 # Longer sums are split among the threads where that seems quicker, which depends on the batch.
 _LONGEST_SUM = 64
 # So few numbers are added up one after the other in every place of a batch.
@@ -65,7 +66,8 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     together = _ROWS_AT_ONCE // math.gcd(height, _ROWS_AT_ONCE)
     rows = row_count(left)
     if together > 1:
-        left = tf.pad(left, [[0, -rows % together], [0, 0], [0, 0]])
+        left = tf.pad(left, _ROWS_BEHIND * (-rows % together))
+        left.set_shape([None, height, length])
     product = _flat_product(left, factor)
     product = product[:rows] if together > 1 else product
     return product[:, :, :1] if width == 1 else product
