@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from .affine import Affine, as_matrices
-from .entry_form import EntryForm
+from .entries import Entries
+from .entries_form import EntriesForm
 
 
 class Additive(Affine):
@@ -40,4 +41,5 @@ class Additive(Affine):
         places = np.arange(len(matrix))
         ones = np.ones(len(matrix), matrix.dtype)
         names = [f"d{place}" for place in places]
-        self._take_form(EntryForm(matrix, places, places, ones), parameter_names or names, name)
+        entries = Entries.of_one_each(len(matrix), places, places, ones)
+        self._take_form(EntriesForm(matrix, entries), parameter_names or names, name)

@@ -12,13 +12,13 @@ import tensorflow as tf
 from ..eigen import largest_entry
 from .base import Parameterization
 from .dense_form import DenseForm
-from .entry_form import EntryForm
+from .entries_form import EntriesForm
 from .forms import Form
 from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
 from .projected_starts import projected_starts
-from .split import Split, subspaces_of
+from .split import Split
 from .symmetry import Block, block_of
 
 # The work of a full decomposition, beside that of finding few levels of a large matrix.
@@ -82,7 +82,9 @@ class Affine(Parameterization):
         if np.iscomplexobj(basis) or np.iscomplexobj(constant):
             basis, constant = basis.astype(complex), constant.astype(complex)
         self._take_form(
-            EntryForm.of(constant, basis) or DenseForm(constant, basis), parameter_names, name
+            EntriesForm.of_one_each(constant, basis) or DenseForm(constant, basis),
+            parameter_names,
+            name,
         )
 
     def _take_form(
@@ -95,6 +97,10 @@ class Affine(Parameterization):
     @property
     def form(self) -> Form:
         """The matrices in the form that is fastest for them."""
+        return self._form
+
+    def as_affine(self) -> Form:
+        """The matrices; see `Parameterization.as_affine`."""
         return self._form
 
     @property
@@ -139,7 +145,7 @@ class Affine(Parameterization):
     @functools.cached_property
     def subspaces(self) -> list[np.ndarray]:
         """What symmetry splits the matrices into; see `uncoupled_subspaces`."""
-        return subspaces_of(self._form)
+        return self._form.subspaces()
 
     @property
     def blocks(self) -> tuple[Block, ...]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .affine import Affine
-from .entry_form import EntryForm
+from .entries import Entries
+from .entries_form import EntriesForm
 
 
 class Banded(Affine):
@@ -43,7 +44,9 @@ class Banded(Affine):
         bandwidth = check_bandwidth(type(self).__name__, bandwidth, n)
         places = [(i + k, i) for k in range(bandwidth + 1) for i in range(n - k)]
         rows, columns = np.array(places).T
-        form = EntryForm(np.zeros((n, n)), rows, columns, np.ones(len(places)))
+        form = EntriesForm(
+            np.zeros((n, n)), Entries.of_one_each(n, rows, columns, np.ones(len(places)))
+        )
         separator = "_" if n > 10 else ""
         names = [f"a{row}{separator}{column}" for row, column in places]
         self._take_form(form, parameter_names or names, name)

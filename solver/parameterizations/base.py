@@ -12,6 +12,7 @@ from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..products import matmul_rows
 from ..seed import SEED
+from .forms import Form
 from .level_curvature import Coupler, coupler_of, density_of, level_curvature
 from .meeting import Meeting
 from .symmetry import Block
@@ -80,6 +81,13 @@ class Parameterization(PortableModule):
             complex dtype.
         """
         raise NotImplementedError(f"{type(self).__name__} must define matrix(parameters).")
+
+    def as_affine(self) -> Form | None:
+        """The matrices of `A(x) = A0 + sum_j x_j B_j`; None where it is not of this kind.
+
+        Members of a `Family` that have them are computed in one batch.
+        """
+        return None
 
     @property
     def parameter_scales(self) -> np.ndarray:

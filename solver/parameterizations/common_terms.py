@@ -12,7 +12,7 @@ from ..held import held
 from ..products import matmul_shared
 from .dense_form import DenseForm
 from .entries import Entries
-from .entry_form import EntryForm
+from .entries_form import EntriesForm
 from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry import scales_of
@@ -45,9 +45,9 @@ class CommonTerms:
         """The common matrices of several members; None where each member has its own."""
         if len(forms) == 1:
             return None
-        entries = [form for form in forms if isinstance(form, EntryForm)]
-        if len(entries) == len(forms):
-            return _of_entries(entries)
+        terms = [form.entries.terms for form in forms if isinstance(form, EntriesForm)]
+        if len(terms) == len(forms) and all(len(each) == 1 for each in terms):
+            return _of_entries(forms[0], [only for (only,) in terms])
         return _of_matrices(forms) if may_be_written_out(forms) else None
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
@@ -117,19 +117,18 @@ class CommonTerms:
         return np.eye(self.count)[self.owner]
 
 
-def _of_entries(forms: Sequence[EntryForm]) -> CommonTerms | None:
+def _of_entries(
+    form: Form, terms: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
+) -> CommonTerms | None:
     """Where each parameter moves the same entry of all members."""
-    first = forms[0]
-    for form in forms:
-        same = np.array_equal(form.rows, first.rows) and np.array_equal(form.columns, first.columns)
-        imaginary = np.imag(form.factors) != 0
-        if not same or (imaginary != (np.imag(first.factors) != 0)).any():
+    rows, columns, first = terms[0]
+    for row, column, factor in terms:
+        same = np.array_equal(row, rows) and np.array_equal(column, columns)
+        kinds_differ = ((np.imag(factor) != 0) != (np.imag(first) != 0)).any()
+        if not same or kinds_differ or (factor == 0).any():
             return None
-        if (form.factors == 0).any():
-            return None
-    count = len(first.rows)
-    factors = np.real(np.stack([form.factors for form in forms]) / first.factors)
-    return CommonTerms(_without_constant(first), np.arange(count), factors, count)
+    factors = np.real(np.stack([factor for _, _, factor in terms]) / first)
+    return CommonTerms(_without_constant(form), np.arange(len(rows)), factors, len(rows))
 
 
 def _of_matrices(forms: Sequence[Form]) -> CommonTerms | None:

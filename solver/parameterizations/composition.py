@@ -12,8 +12,6 @@ from ..checks import is_number
 from ..products import matmul_rows, matmul_shared
 from .affine import Affine, affine_of
 from .base import Parameterization
-from .dense_form import DenseForm
-from .entries_form import EntriesForm
 from .level_curvature import Coupler
 from .meeting import Meeting
 from .symmetry import Block
@@ -421,20 +419,9 @@ def _reduce(
     if not isinstance(inner, Affine):
         return Reduced(inner, map_, offset, tuple(keep))
     # Affine again, with exact scales and the better starting points of affine structures.
-    if inner.num_parameters * inner.size**2 > _MOST_NUMBERS:
-        if not isinstance(inner.form, EntriesForm):
-            return Reduced(inner, map_, offset, tuple(keep))
-        form = inner.form.mapped(map_, offset)
-        _check_effects(keep, form.norms)
-        return affine_of(form, keep)
-    written_out = inner.basis
-    constant = inner.constant + np.tensordot(offset, written_out, 1)
-    basis = np.tensordot(map_.T, written_out, 1)
-    _check_effects(keep, np.abs(basis).max(axis=(1, 2)))
-    reduced = Affine(constant, basis, keep)
-    if isinstance(inner.form, EntriesForm) and isinstance(reduced.form, DenseForm):
-        return affine_of(inner.form.mapped(map_, offset), keep)
-    return reduced
+    form = inner.form.mapped(map_, offset)
+    _check_effects(keep, form.norms)
+    return affine_of(form, keep)
 
 
 def _check_effects(names: list[str], effects: np.ndarray) -> None:

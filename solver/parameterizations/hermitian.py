@@ -8,7 +8,8 @@ import numpy as np
 
 from .affine import Affine
 from .banded import check_size
-from .entry_form import EntryForm
+from .entries import Entries
+from .entries_form import EntriesForm
 
 
 class Hermitian(Affine):
@@ -46,5 +47,8 @@ class Hermitian(Affine):
                 entries += [(i + k, i, factor) for i in range(n - k)]
                 names += [f"{part}{i + k}{separator}{i}" for i in range(n - k)]
         rows, columns, factors = (np.array(column) for column in zip(*entries, strict=True))
-        form = EntryForm(np.zeros((n, n), complex), rows, columns, factors.astype(complex))
+        form = EntriesForm(
+            np.zeros((n, n), complex),
+            Entries.of_one_each(n, rows, columns, factors.astype(complex)),
+        )
         self._take_form(form, parameter_names or names, name)

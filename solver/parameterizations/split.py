@@ -10,21 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from .affine_stack import AffineStack
-from .dense_form import DenseForm
-from .entries_form import EntriesForm
-from .entry_form import EntryForm
 from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
-from .symmetry import couplings_of, subspaces_of_entries, uncoupled_states, uncoupled_subspaces
 
 # Smaller matrices are decomposed as fast as a whole.
 _SMALLEST = 8
 # A decomposition takes a time between the second and the third power of the size. What is saved has
 # to pay for the sorting.
 _LARGEST_SHARE = 0.7
-# Basis matrices are written out up to this many numbers.
-_MOST_NUMBERS = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,30 +132,10 @@ class Split:
         return tf.reshape(field, [-1, field.shape[1] * self.members, *field.shape[2:]])
 
 
-def subspaces_of(form: Form) -> list[np.ndarray]:
-    """What symmetry splits an affine structure into; see `uncoupled_subspaces`."""
-    if isinstance(form, EntryForm) and len(form.norms) * len(form.constant) ** 2 > _MOST_NUMBERS:
-        # The matrices are not written out, and not looked at for mirror symmetry.
-        coupled = couplings_of(form.constant)
-        coupled[form.rows, form.columns] = coupled[form.columns, form.rows] = True
-        return uncoupled_states(coupled)
-    if isinstance(form, EntriesForm):
-        return subspaces_of_entries(form.constant, form.entries)
-    return uncoupled_subspaces(form.constant, form.basis)
-
-
 def blocks_of(form: Form, subspaces: Sequence[np.ndarray]) -> Sequence[Form]:
     """The blocks of an affine structure, the smallest first; itself if that would gain little."""
     size, sizes = len(form.constant), [columns.shape[1] for columns in subspaces]
     squares = sum(part**2 for part in sizes)
     if size < _SMALLEST or squares > _LARGEST_SHARE * size**2:
         return [form]
-    if not isinstance(form, EntryForm):
-        return [form.restricted(columns) for columns in subspaces]
-    if any(columns.shape[1] < np.count_nonzero(columns) for columns in subspaces):
-        dense = DenseForm(form.constant, form.basis)
-        return [dense.restricted(columns) for columns in subspaces]
-    blocks = [form.restricted(columns) for columns in subspaces]
-    if len(form.norms) * squares > _MOST_NUMBERS:
-        return blocks
-    return [DenseForm(block.constant, block.basis) for block in blocks]
+    return [form.restricted(columns) for columns in subspaces]
