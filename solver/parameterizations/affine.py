@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ..eigen import largest_entry
+from .affine_in_turn import AffineInTurn
 from .base import Parameterization
 from .dense_form import DenseForm
 from .entries_form import EntriesForm
-from .forms import Form
+from .forms import Form, may_be_copied
 from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
@@ -103,6 +104,30 @@ class Affine(Parameterization):
         """The matrices; see `Parameterization.as_affine`."""
         return self._form
 
+    def mapped(
+        self, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
+    ) -> Parameterization:
+        """Affine again, with exact scales and starting points; see `Parameterization.mapped`."""
+        if not may_be_copied(self._form, self.num_parameters):
+            return super().mapped(map_, offset, names)
+        form = self._form.mapped(map_, offset)
+        for name, norm in zip(names, form.norms, strict=True):
+            if not norm:
+                raise ValueError(
+                    f"with_tied: the ties leave {name!r} without any effect on the matrix; check "
+                    "the factors, or fix it."
+                )
+        return affine_of(form, names)
+
+    @property
+    def kind(self) -> Hashable:
+        """Affine matrices of one size with equally many parameters are one."""
+        return Affine, self.size, self._form.is_complex, self.num_parameters
+
+    def together(self, members: Sequence[Affine]) -> Parameterization:
+        """See `Parameterization.together`."""
+        return AffineInTurn([member.form for member in members], self.parameter_names)
+
     @property
     def constant(self) -> np.ndarray:
         """`[n, n]`, A0."""
@@ -140,17 +165,12 @@ class Affine(Parameterization):
     @functools.cached_property
     def _split(self) -> Split | None:
         """The matrices in their blocks; None where they are decomposed as a whole."""
-        return Split.of(self._form, self.subspaces)
-
-    @functools.cached_property
-    def subspaces(self) -> list[np.ndarray]:
-        """What symmetry splits the matrices into; see `uncoupled_subspaces`."""
-        return self._form.subspaces()
+        return Split.of(self._form)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks that symmetry splits the matrices into; see `Parameterization.blocks`."""
-        return tuple(block_of(columns) for columns in self.subspaces)
+        return tuple(block_of(columns) for columns in self._form.subspaces)
 
     @property
     def prefers_whole(self) -> bool:

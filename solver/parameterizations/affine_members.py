@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ..eigen import eigenvalues
 from ..held import held
-from .affine import Affine, finite_parameters
+from .affine import finite_parameters
 from .affine_stack import AffineStack
 from .forms import Form
 from .meeting import Meeting
@@ -37,14 +37,13 @@ class AffineMembers:
     split: Split
 
     @classmethod
-    def of(cls, members: Sequence[tuple[int, Affine]]) -> list[AffineMembers]:
-        """The members, given with their numbers, in groups of what goes together."""
+    def of(cls, members: Sequence[tuple[int, Form]]) -> list[AffineMembers]:
+        """The matrices of members, given with their numbers, in groups of what goes together."""
         groups: dict[object, list[tuple[int, Form, Sequence[Form]]]] = {}
-        for place, member in members:
-            blocks = blocks_of(member.form, member.subspaces)
-            sizes = tuple(len(block.constant) for block in blocks)
-            key = (member.size, np.iscomplexobj(member.constant), sizes)
-            groups.setdefault(key, []).append((place, member.form, blocks))
+        for place, form in members:
+            blocks = blocks_of(form)
+            key = (form.size, form.is_complex, tuple(block.size for block in blocks))
+            groups.setdefault(key, []).append((place, form, blocks))
         return [
             cls(places, forms, Split.of_members(blocks))
             for places, forms, blocks in (zip(*group, strict=True) for group in groups.values())
@@ -67,11 +66,11 @@ class AffineMembers:
         levels = eigenvalues(tf.reshape(matrix, [-1, size, size]))
         return self._whole.for_each(tf.reshape(levels, [-1, len(self._whole.forms), size]))
 
-    def matrices(self, parameters: tf.Tensor) -> list[tf.Tensor]:
+    def matrices(self, parameters: tf.Tensor) -> tf.Tensor:
         """`[B, k, n, n]`, of all members."""
-        return [self._each.matrix(parameters)]
+        return self._each.matrix(parameters)
 
-    def derivatives(self, parameters: tf.Tensor) -> list[tf.Tensor]:
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """`[1, p, k, n, n]`, the matrices B_j of all members."""
         dtype = parameters.dtype
         if np.iscomplexobj(self.forms[0].constant):
@@ -80,7 +79,7 @@ class AffineMembers:
         def bases() -> np.ndarray:
             return np.stack([form.basis for form in self.forms], axis=1)[None]
 
-        return [held(self, "derivatives", dtype, bases)]
+        return held(self, "derivatives", dtype, bases)
 
     def level_jacobian(self, parameters: tf.Tensor, vectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels, `[B, k n, p]`."""

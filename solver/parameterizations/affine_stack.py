@@ -81,12 +81,19 @@ class AffineStack:
         return self.for_each(tf.math.real(values))
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The different matrices, `[B, u, m, m]`."""
+        """The different matrices, `[B, u, m, m]`.
+
+        Args:
+            parameters: `[B, p]`, or `[B, u, p]` where each has parameters of its own.
+        """
         constants = np.stack([form.constant for form in self.forms])
         if self._common is None:
             if self._together or not is_large(constants.size * len(self.forms[0].norms)):
                 return self._combined(parameters, constants)
-            return tf.stack([form.matrix(parameters) for form in self.forms], axis=1)
+            own = tf.unstack(parameters, axis=1) if parameters.shape.rank == 3 else None
+            of_each = own or [parameters] * len(self.forms)
+            pairs = zip(self.forms, of_each, strict=True)
+            return tf.stack([form.matrix(x) for form, x in pairs], axis=1)
         matrix = self._common.matrix(parameters)
         if constants.any():
             return matrix + held(self, "constants", matrix.dtype, constants)
@@ -119,7 +126,10 @@ class AffineStack:
             waves = _padded([form.vectors for form in squares])
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
             overlaps = tf.matmul(vectors, tf.constant(waves, vectors.dtype), transpose_a=True)
-            return tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
+            squares = tf.math.real(
+                overlaps * tf.math.conj(overlaps)
+            )  # of a complex sum with others
+            return tf.matmul(squares, tf.constant(coefficients, squares.dtype))
         by_level = real_parts(by_level)
         length, count = by_level.shape[-1], len(self.forms[0].norms)
 
@@ -193,18 +203,19 @@ class AffineStack:
 
     def _combined(self, parameters: tf.Tensor, constants: np.ndarray) -> tf.Tensor:
         """`A0 + sum_j x_j B_j` with the own matrices of each, `[B, u, m, m]`."""
-        bases = self._bases
-        if not is_large(bases.size):
+        bases, own = self._bases, parameters.shape.rank == 3
+        if not is_large(bases.size) and not own:
             return combine(parameters, constants, bases.swapaxes(0, 1))
+        shape = (len(bases), constants[0].size) if own else (constants.size,)
         parts = []
         for name in ("real", "imag")[: 2 if np.iscomplexobj(bases) else 1]:
             part_of = getattr(np, name)
-            by_entry = np.moveaxis(part_of(bases), 1, -1).reshape(-1, bases.shape[1])
+            by_entry = np.moveaxis(part_of(bases), 1, -1)
+            by_entry = by_entry.reshape(*shape, bases.shape[1])
             # Row by row, as in `combine`.
             by_entry = held(self, f"entries, {name}", parameters.dtype, by_entry)
-            part = tf.linalg.matvec(by_entry, parameters)
-            part += held(self, f"constants, {name}", part.dtype, part_of(constants).reshape(-1))
-            parts.append(tf.reshape(part, [-1, *constants.shape]))
+            part = tf.reshape(tf.linalg.matvec(by_entry, parameters), [-1, *constants.shape])
+            parts.append(part + held(self, f"constants, {name}", part.dtype, part_of(constants)))
         return tf.complex(*parts) if len(parts) == 2 else parts[0]
 
     @property

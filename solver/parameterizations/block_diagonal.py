@@ -10,6 +10,8 @@ import tensorflow as tf
 from ..seed import SEED
 from .base import Parameterization
 from .blocks import Blocks
+from .dense_form import block_diagonal
+from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
 from .symmetry import Block
@@ -55,6 +57,13 @@ class BlockDiagonal(Blocks):
                 f"BlockDiagonal: the parameter names {twice} stand in several blocks; pass "
                 "parameter_names to the blocks, or shared=True if they are the same parameters."
             )
+
+    def as_affine(self) -> Form | None:
+        """Where all blocks are affine, and small; see `Parameterization.as_affine`."""
+        forms = [form for form in self._forms if form is not None]
+        if len(forms) < len(self.members):
+            return None
+        return block_diagonal(forms)
 
     @property
     def level_signs(self) -> np.ndarray:

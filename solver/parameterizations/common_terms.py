@@ -51,12 +51,17 @@ class CommonTerms:
         return _of_matrices(forms) if may_be_written_out(forms) else None
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[B, k, n, n]` for parameters `[B, p]`; `[B, 1, n, n]` where members do not differ."""
+        """`[B, k, n, n]` for parameters `[B, p]`, or `[B, k, p]` where each member has its own.
+
+        `[B, 1, n, n]` where members do not differ.
+        """
         if not self._is_plain:
-            parameters = tf.gather(parameters, tf.constant(self.owner, tf.int32), axis=1)
-        if self._is_same:
+            parameters = tf.gather(parameters, tf.constant(self.owner, tf.int32), axis=-1)
+        shared = parameters.shape.rank == 2
+        if self._is_same and shared:
             return self.form.matrix(parameters)[:, None]
-        scaled = parameters[:, None, :] * tf.constant(self.factors, parameters.dtype)
+        parameters = parameters[:, None, :] if shared else parameters
+        scaled = parameters * tf.constant(self.factors, parameters.dtype)
         each = self.form.matrix(tf.reshape(scaled, [-1, len(self.owner)]))
         size = each.shape[-1]
         return tf.reshape(each, [-1, len(self.factors), size, size])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from ..held import held, is_large
 from ..products import matmul_shared, sum_of_rows
-from .forms import Form
+from .forms import MOST_NUMBERS, Form
 from .symmetry import uncoupled_subspaces
 
 
@@ -125,6 +126,7 @@ class DenseForm(Form):
             basis[target] += map_[source, target] * self.basis[source]
         return DenseForm(self.constant + np.tensordot(offset, self.basis, 1), basis)
 
+    @functools.cached_property
     def subspaces(self) -> list[np.ndarray]:
         """See `Form.subspaces`."""
         return uncoupled_subspaces(self.constant, self.basis)
@@ -148,6 +150,30 @@ class DenseForm(Form):
         products = matmul_shared(by_level, tf.reshape(basis, [size, size * count]))
         products = tf.reshape(products, [-1, by_level.shape[1], size, count])
         return sum_of_rows(by_level, products)
+
+
+def sum_of(forms: Sequence[Form]) -> DenseForm | None:
+    """The sum of affine matrices, each of parameters of its own; None where it would be large."""
+    if sum(len(form.norms) for form in forms) * forms[0].size ** 2 > MOST_NUMBERS:
+        return None
+    constant = np.sum([form.constant for form in forms], axis=0)
+    basis = np.concatenate([form.basis for form in forms])
+    return DenseForm(constant.astype(basis.dtype), basis)
+
+
+def block_diagonal(forms: Sequence[Form]) -> DenseForm | None:
+    """Affine matrices of the same parameters in one; None where it would be large."""
+    count, total = len(forms[0].norms), sum(form.size for form in forms)
+    if count * total**2 > MOST_NUMBERS:
+        return None
+    is_complex = any(form.is_complex for form in forms)
+    matrices = np.zeros((1 + count, total, total), complex if is_complex else float)
+    first = 0
+    for form in forms:
+        span = slice(first, first + form.size)
+        matrices[0, span, span], matrices[1:, span, span] = form.constant, form.basis
+        first = span.stop
+    return DenseForm(matrices[0], matrices[1:])
 
 
 def _flat_reals(matrices: np.ndarray) -> np.ndarray:

@@ -126,6 +126,7 @@ class EntriesForm(Form):
         many = len(form.entries.terms) > min(self.size / 2, _MOST_TERMS)
         return DenseForm(constant, form.basis) if many and may_be_written_out([form]) else form
 
+    @functools.cached_property
     def subspaces(self) -> list[np.ndarray]:
         """See `Form.subspaces`."""
         return subspaces_of_entries(self.constant, self.entries)

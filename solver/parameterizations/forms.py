@@ -12,8 +12,8 @@ import tensorflow as tf
 from .level_curvature import Coupler, coupler_of, level_curvature
 from .meeting import Meeting
 
-# Matrices are written out up to this many numbers.
-_MOST_NUMBERS = 2_000_000
+#: Matrices are written out, and copied, up to this many numbers.
+MOST_NUMBERS = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,6 +114,7 @@ class Form:
         """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
         raise NotImplementedError
 
+    @functools.cached_property
     def subspaces(self) -> list[np.ndarray]:
         """What symmetry splits the matrices into; see `uncoupled_subspaces`."""
         raise NotImplementedError
@@ -151,4 +152,9 @@ class Form:
 
 def may_be_written_out(forms: Sequence[Form]) -> bool:
     """Whether several forms of one size are full matrices already, or small as such."""
-    return sum(form.numbers_to_write for form in forms) <= _MOST_NUMBERS
+    return sum(form.numbers_to_write for form in forms) <= MOST_NUMBERS
+
+
+def may_be_copied(form: Form, count: int) -> bool:
+    """Whether a copy of the form with so many parameters is small, or has entries alone."""
+    return form.numbers_to_write > 0 or count * form.size**2 <= MOST_NUMBERS

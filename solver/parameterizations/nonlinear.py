@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -67,6 +67,11 @@ class Nonlinear(Parameterization):
         self._typical = np.broadcast_to(magnitudes, (p,))
         self._function = function
         self._takes_batch = _takes_batch(function, n, p)
+
+    @property
+    def kind(self) -> Hashable:
+        """The same function is one."""
+        return Nonlinear, id(self._function), self.size, self.num_parameters
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from .affine_stack import AffineStack
@@ -37,9 +36,9 @@ class Split:
     members: int = 1
 
     @classmethod
-    def of(cls, form: Form, subspaces: Sequence[np.ndarray]) -> Split | None:
+    def of(cls, form: Form) -> Split | None:
         """The blocks of an affine structure; None where splitting it would gain little."""
-        blocks = blocks_of(form, subspaces)
+        blocks = blocks_of(form)
         return cls.of_members([blocks]) if len(blocks) > 1 else None
 
     @classmethod
@@ -132,10 +131,9 @@ class Split:
         return tf.reshape(field, [-1, field.shape[1] * self.members, *field.shape[2:]])
 
 
-def blocks_of(form: Form, subspaces: Sequence[np.ndarray]) -> Sequence[Form]:
+def blocks_of(form: Form) -> Sequence[Form]:
     """The blocks of an affine structure, the smallest first; itself if that would gain little."""
-    size, sizes = len(form.constant), [columns.shape[1] for columns in subspaces]
-    squares = sum(part**2 for part in sizes)
-    if size < _SMALLEST or squares > _LARGEST_SHARE * size**2:
+    squares = sum(columns.shape[1] ** 2 for columns in form.subspaces)
+    if form.size < _SMALLEST or squares > _LARGEST_SHARE * form.size**2:
         return [form]
-    return [form.restricted(columns) for columns in subspaces]
+    return [form.restricted(columns) for columns in form.subspaces]
