@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..held import held
 from .affine_stack import AffineStack
 from .base import Parameterization
 from .forms import Form
+from .meeting import Meeting
 
 
 class AffineInTurn(Parameterization):
@@ -34,12 +36,11 @@ class AffineInTurn(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """See `Parameterization.derivatives`."""
-        basis = np.stack([form.basis for form in self._stack.forms])
-        dtype = parameters.dtype
-        if np.iscomplexobj(basis):
+        forms, dtype = self._stack.forms, parameters.dtype
+        if forms[0].is_complex:
             dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
-        times = tf.shape(parameters)[0] // len(basis)
-        return tf.tile(tf.constant(basis, dtype), [times, 1, 1, 1])
+        every = held(self, "basis", dtype, lambda: np.stack([form.basis for form in forms]))
+        return tf.tile(every, [tf.shape(parameters)[0] // len(forms), 1, 1, 1])
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
         """For any vectors `[B, n, n]`; see `Parameterization.level_jacobian`."""
@@ -47,6 +48,20 @@ class AffineInTurn(Parameterization):
         vectors = tf.reshape(eigenvectors, [-1, len(self._stack.forms), self.size, self.size])
         slopes = self._stack.level_jacobian(vectors)
         return tf.reshape(slopes, [-1, self.size, self.num_parameters])
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        eigenvalues: tf.Tensor,
+        eigenvectors: tf.Tensor,
+        weights: tf.Tensor,
+        meeting: Meeting | None = None,
+    ) -> tf.Tensor:
+        """See `Parameterization.level_curvature`."""
+        del parameters
+        vectors = tf.reshape(eigenvectors, [-1, len(self._stack.forms), self.size, self.size])
+        each = self._stack.curvature_of_each(eigenvalues, vectors, weights, meeting)
+        return tf.reshape(each, [-1, self.num_parameters, self.num_parameters])
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
         """None: A(x) is affine."""

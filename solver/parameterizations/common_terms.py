@@ -45,9 +45,11 @@ class CommonTerms:
         """The common matrices of several members; None where each member has its own."""
         if len(forms) == 1:
             return None
-        terms = [form.entries.terms for form in forms if isinstance(form, EntriesForm)]
-        if len(terms) == len(forms) and all(len(each) == 1 for each in terms):
-            return _of_entries(forms[0], [only for (only,) in terms])
+        entries = [form.entries for form in forms if isinstance(form, EntriesForm)]
+        if len(entries) == len(forms):
+            found = _of_entries(forms[0], entries)
+            if found is not None or all(len(each.terms) == 1 for each in entries):
+                return found
         return _of_matrices(forms) if may_be_written_out(forms) else None
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
@@ -77,21 +79,23 @@ class CommonTerms:
         """
         slopes = self.form.slopes(by_level)
         if not self._is_same:
-            size = by_level.shape[-1]
-            slopes *= tf.constant(np.repeat(self.factors, size, axis=0), slopes.dtype)
+            members, terms = self.factors.shape
+            each = tf.reshape(slopes, [-1, members, by_level.shape[-1], terms])
+            each *= tf.constant(self.factors[:, None, :], slopes.dtype)
+            slopes = tf.reshape(each, [-1, by_level.shape[1], terms])
         return slopes if self._is_plain else matmul_shared(slopes, self._owners)
 
-    def half_couplings(self, adjoint: tf.Tensor, members: np.ndarray) -> tf.Tensor:
+    def half_couplings(self, adjoint: tf.Tensor, members: tf.Tensor) -> tf.Tensor:
         """`v^H B_kj` for eigenvectors in rows, conjugate.
 
         Args:
             adjoint: `[B, c, n, n]`.
-            members: `[c]`, their numbers.
+            members: `[c]`, int32, their numbers.
 
         Returns:
             `[B, c, n, p, n]`.
         """
-        number, size, terms = len(members), adjoint.shape[-1], len(self.owner)
+        number, size, terms = adjoint.shape[1], adjoint.shape[-1], len(self.owner)
 
         def side_by_side() -> np.ndarray:
             return self.form.basis.transpose(1, 0, 2).reshape(size, terms * size)
@@ -100,7 +104,8 @@ class CommonTerms:
         half = matmul_shared(tf.reshape(adjoint, [-1, number * size, size]), beside)
         half = tf.reshape(half, [-1, number, size, terms, size])
         if not self._is_same:
-            half *= tf.constant(self.factors[members][:, None, :, None], half.dtype)
+            factors = tf.gather(tf.constant(self.factors, half.dtype), members)
+            half *= factors[:, None, :, None]
         if self._is_plain:
             return half
         by_term = tf.reshape(half, [-1, number * size, terms, size])
@@ -122,18 +127,20 @@ class CommonTerms:
         return np.eye(self.count)[self.owner]
 
 
-def _of_entries(
-    form: Form, terms: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]
-) -> CommonTerms | None:
-    """Where each parameter moves the same entry of all members."""
-    rows, columns, first = terms[0]
-    for row, column, factor in terms:
-        same = np.array_equal(row, rows) and np.array_equal(column, columns)
-        kinds_differ = ((np.imag(factor) != 0) != (np.imag(first) != 0)).any()
-        if not same or kinds_differ or (factor == 0).any():
+def _of_entries(form: Form, every: Sequence[Entries]) -> CommonTerms | None:
+    """Where each parameter moves the same entries of all members, all in one proportion."""
+    first, *others = (entries.in_order for entries in every)
+    owners, place = np.unique(first.owners, return_index=True)
+    factors = np.ones((len(every), first.count))
+    for factor, other in zip(factors[1:], others, strict=True):
+        if not first.moves_the_same(other):
             return None
-    factors = np.real(np.stack([factor for _, _, factor in terms]) / first)
-    return CommonTerms(_without_constant(form), np.arange(len(rows)), factors, len(rows))
+        ratios = other.values / first.values
+        factor[owners] = np.real(ratios[place])
+        expected = factor[first.owners]
+        if (np.abs(ratios - expected) > _TOLERANCE * np.abs(expected)).any():
+            return None
+    return CommonTerms(_without_constant(form), np.arange(first.count), factors, first.count)
 
 
 def _of_matrices(forms: Sequence[Form]) -> CommonTerms | None:

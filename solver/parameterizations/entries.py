@@ -91,6 +91,20 @@ class Entries:
         rows, columns, values = together("rows"), together("columns"), together("values")
         return cls(pairs[0][0].size, len(pairs), rows, columns, owners, values)
 
+    @functools.cached_property
+    def in_order(self) -> Entries:
+        """The same, sorted by their places and owners."""
+        order = np.argsort((self.rows * self.size + self.columns) * self.count + self.owners)
+        fields = (self.rows, self.columns, self.owners, self.values)
+        return Entries(self.size, self.count, *(field[order] for field in fields))
+
+    def moves_the_same(self, other: Entries) -> bool:
+        """Whether another one, in order as this is, has its entries in the same places."""
+        return (self.size, self.count) == (other.size, other.count) and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("rows", "columns", "owners")
+        )
+
     @property
     def dense(self) -> np.ndarray:
         """`[p, n, n]`, written out."""
