@@ -217,7 +217,7 @@ def combine(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> t
 
 
 def _combine_real(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:
-    columns = tf.constant(basis.reshape(len(basis), -1).T, parameters.dtype)
+    columns = tf.constant(basis.reshape(len(basis), constant.size).T, parameters.dtype)
     # Row by row: one product for the whole batch rounds differently at different batch sizes, and
     # so would its derivatives.
     flat = tf.linalg.matvec(columns, parameters)

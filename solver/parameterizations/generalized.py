@@ -120,8 +120,9 @@ class Generalized(Parameterization):
         stiffness, mass = same_dtype([self.stiffness.matrix(x), self.mass.matrix(y)])
         # Both branches must be finite, or the gradient is NaN: a mass that is not definite is
         # replaced before it is factorized.
-        trial = tf.abs(tf.linalg.cholesky(tf.stop_gradient(mass)))
-        definite = tf.reduce_all(tf.math.is_finite(trial), axis=[1, 2])
+        # Where the factorization fails, the diagonal is NaN, and 0 of a complex matrix.
+        trial = tf.linalg.diag_part(tf.linalg.cholesky(tf.stop_gradient(mass)))
+        definite = tf.reduce_all((tf.math.real(trial) > 0) & tf.math.is_finite(tf.abs(trial)), 1)
         identity = tf.eye(self.size, dtype=mass.dtype)
         mass = tf.where(definite[:, None, None], mass, identity)
         return stiffness, tf.linalg.cholesky(mass), definite
