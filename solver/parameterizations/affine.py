@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import largest_entry
 from .affine_in_turn import AffineInTurn
 from .base import Parameterization
 from .dense_form import DenseForm
@@ -19,7 +18,7 @@ from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
 from .projected_starts import projected_starts
-from .split import Split
+from .split import Split, finite_parameters
 from .symmetry import Block, block_of
 
 # The work of a full decomposition, beside that of finding few levels of a large matrix.
@@ -165,7 +164,8 @@ class Affine(Parameterization):
     @functools.cached_property
     def _split(self) -> Split | None:
         """The matrices in their blocks; None where they are decomposed as a whole."""
-        return Split.of(self._form)
+        (split,) = Split.of([(0, self._form)])
+        return split if split.is_split else None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -186,23 +186,18 @@ class Affine(Parameterization):
         """See `Parameterization.eigensystem`."""
         if self._split is None:
             return super().eigensystem(parameters)
-        safe, finite = self._finite_parameters(parameters)
-        return *self._split.eigensystem(safe), finite
+        return self._split.eigensystem(parameters)
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `Parameterization.levels`."""
         if self._split is None:
             return super().levels(parameters)
-        safe, finite = self._finite_parameters(parameters)
-        return self._split.levels(safe), finite
+        return self._split.levels(parameters)
 
     def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `Parameterization.finite_matrix`. A row where it is not finite gets A0."""
-        safe, finite = self._finite_parameters(parameters)
+        safe, finite = finite_parameters(parameters, self.parameter_scales)
         return self.matrix(safe), finite
-
-    def _finite_parameters(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return finite_parameters(parameters, self.parameter_scales)
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices B_j, `[1, p, n, n]`, the same for every row."""
@@ -216,9 +211,8 @@ class Affine(Parameterization):
 
         See `Parameterization.level_jacobian`.
         """
-        del parameters  # the derivatives are the same everywhere
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
-            return self._split.level_jacobian(eigenvectors)
+            return self._split.level_jacobian(parameters, eigenvectors)
         vectors: Any = eigenvectors
         return self._form.slopes(tf.linalg.matrix_transpose(vectors))
 
@@ -232,7 +226,9 @@ class Affine(Parameterization):
     ) -> tf.Tensor:
         """See `Parameterization.level_curvature`; for vectors of the whole matrix too."""
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
-            return self._split.level_curvature(eigenvalues, eigenvectors, weights, meeting)
+            return self._split.level_curvature(
+                parameters, eigenvalues, eigenvectors, weights, meeting
+            )
         return self._form.level_curvature(eigenvalues, eigenvectors, weights, meeting)
 
     def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
@@ -247,23 +243,6 @@ class Affine(Parameterization):
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Members whose spectrum is near the levels; see `projected_starts`."""
         return projected_starts((self._form,), levels, attempt, attempts)
-
-
-def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-    """Zeros for parameters `[B, p]` of a matrix that is not finite; and `[B]`, where it is.
-
-    Where all parameters are of reasonable size the matrix is finite, and they are far fewer than
-    its entries.
-
-    Args:
-        parameters: `[B, p]`.
-        scales: `[p]`, the norms of the B_j; 0 for a parameter without effect.
-    """
-    dtype = parameters.dtype
-    most = largest_entry(dtype) / len(scales)
-    limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
-    finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
-    return tf.where(finite[:, None], parameters, 0.0), finite
 
 
 def affine_of(form: Form, names: Sequence[str]) -> Affine:

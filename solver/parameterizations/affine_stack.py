@@ -46,7 +46,7 @@ class AffineStack:
     def of(cls, forms: Iterable[Form]) -> AffineStack:
         """The stack of these matrices, all of one size."""
         forms = tuple(forms)
-        if not may_be_written_out(forms):
+        if len(forms) == 1 or not may_be_written_out(forms):
             return cls(forms, tuple(range(len(forms))))
         matrices = [np.concatenate([form.constant[None], form.basis]) for form in forms]
         first = first_images(matrices)

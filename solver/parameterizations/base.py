@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..checks import is_number
+from ..checks import check_count, is_number
 from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..products import matmul_rows, matmul_shared
@@ -68,14 +68,8 @@ class Parameterization(PortableModule):
             ValueError: for a size or number below 1, or names that do not fit.
         """
         super().__init__(name=name)
-        for label, value in (("size", size), ("num_parameters", num_parameters)):
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-                raise ValueError(
-                    f"{type(self).__name__}: {label} must be an integer of at least 1, "
-                    f"got {value!r}."
-                )
-        self.size = int(size)
-        self.num_parameters = int(num_parameters)
+        self.size = check_count(type(self).__name__, "size", size)
+        self.num_parameters = check_count(type(self).__name__, "num_parameters", num_parameters)
         self.parameter_names = check_names(type(self).__name__, parameter_names, num_parameters)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:

@@ -82,19 +82,19 @@ class BlockDiagonal(Blocks):
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
         """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""
-        values, vectors, finite = self._decompose(parameters)
+        values, vectors, finite = super().eigensystem(parameters)
         levels, order = ascending(values)
         return levels, SortedVectors(vectors, order), finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of all blocks, ascending; see `Parameterization.spectrum`."""
-        levels = self._levels(parameters)
+        levels = super().spectrum(parameters)
         order = tf.argsort(tf.stop_gradient(levels), axis=1, stable=True)
         return in_order(levels, order)
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""
-        slopes = self._jacobian(parameters, eigenvectors.blocks)
+        slopes = super().level_jacobian(parameters, eigenvectors.blocks)
         return in_order(slopes, eigenvectors.order)
 
     def level_curvature(
@@ -108,7 +108,8 @@ class BlockDiagonal(Blocks):
         """The sum over the blocks; see `Parameterization.level_curvature`."""
         order = eigenvectors.order
         values, weights, meeting = back_in_blocks(order, eigenvalues, weights, meeting)
-        return self._curved(parameters, values, eigenvectors.blocks, weights, meeting)
+        vectors = eigenvectors.blocks
+        return super().level_curvature(parameters, values, vectors, weights, meeting)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """The levels are dealt out to the blocks at random, the same for every row."""

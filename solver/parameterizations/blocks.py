@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from .affine import as_matrices, constant_of
-from .affine_members import AffineMembers
 from .base import Parameterization, check_names, same_dtype, selection
 from .forms import Form, may_be_copied
 from .mapped_members import MappedMembers
 from .meeting import Meeting
 from .projected_starts import projected_starts, shared_between
+from .split import Split
 
 # So many members propose starts for a parameter, where there are others than affine ones.
 _PROPOSALS = 4
@@ -82,7 +82,7 @@ class Blocks(Parameterization):
         return found
 
     @functools.cached_property
-    def _parts(self) -> tuple[AffineMembers | MappedMembers, ...]:
+    def _parts(self) -> tuple[Split | MappedMembers, ...]:
         """The members in groups that are computed together."""
         affine: list[tuple[int, Form]] = []
         others: list[tuple[int, Parameterization, np.ndarray]] = []
@@ -91,7 +91,7 @@ class Blocks(Parameterization):
                 others.append((place, self.members[place], self._selections[place]))
             else:
                 affine.append((place, form))
-        return *AffineMembers.of(affine), *MappedMembers.of(others)
+        return *Split.of(affine), *MappedMembers.of(others)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The block-diagonal matrices `[B, n, n]` of all members."""
@@ -138,14 +138,13 @@ class Blocks(Parameterization):
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The sum over the members; see `Parameterization.curvature`."""
-        bent = []
+        found = []
         for part in self._parts:
-            if isinstance(part, MappedMembers):
-                inside = [slice(self._first[k], self._first[k + 1]) for k in part.places]
-                blocks = tf.stack([density[:, span, span] for span in inside], axis=1)
-                bent.append(part.curvature(parameters, blocks))
-        known = [part for part in bent if part is not None]
-        return tf.add_n(known) if known else None
+            inside = [slice(self._first[place], self._first[place + 1]) for place in part.places]
+            blocks = tf.stack([density[:, span, span] for span in inside], axis=1)
+            found.append(part.curvature(parameters, blocks))
+        bent = [part for part in found if part is not None]
+        return tf.add_n(bent) if bent else None
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The levels of `eigensystem` alone; see `Parameterization.levels`."""
@@ -161,51 +160,46 @@ class Blocks(Parameterization):
         """For vectors of the whole matrix; see `Parameterization.expectation_slopes`."""
         return Parameterization.level_jacobian(self, parameters, vectors)
 
-    def _decompose(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tuple[Any, ...], tf.Tensor]:
-        """Levels, member after member, eigenvectors, and whether all matrices are finite."""
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        """The levels member after member; see `Parameterization.eigensystem`."""
         found = [part.eigensystem(parameters) for part in self._parts]
         values, vectors, finite = zip(*found, strict=True)
         all_finite = functools.reduce(tf.logical_and, finite)
         return self._by_member(values), vectors, all_finite
 
-    def _levels(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The twice differentiable levels, member after member: `[B, n]`.
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The levels member after member, all NaN if a matrix is not finite.
 
-        NaN in a whole row if one of its members is not finite.
+        See `Parameterization.spectrum`.
         """
         every = self._by_member([part.spectrum(parameters) for part in self._parts])
         bad = tf.reduce_any(tf.math.is_nan(every), axis=1, keepdims=True)
         return tf.where(bad, tf.constant(np.nan, every.dtype), every)
 
-    def _jacobian(self, parameters: tf.Tensor, vectors: Sequence[Any]) -> tf.Tensor:
-        """The derivatives of the levels, member after member: `[B, n, p]`."""
-        return self._by_member(
-            [
-                part.level_jacobian(parameters, columns)
-                for part, columns in zip(self._parts, vectors, strict=True)
-            ]
-        )
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
+        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+        pairs = zip(self._parts, eigenvectors, strict=True)
+        return self._by_member([part.level_jacobian(parameters, own) for part, own in pairs])
 
-    def _curved(
+    def level_curvature(
         self,
         parameters: tf.Tensor,
-        values: tf.Tensor,
-        vectors: Sequence[Any],
+        eigenvalues: tf.Tensor,
+        eigenvectors: Any,
         weights: tf.Tensor,
-        meeting: Meeting | None,
+        meeting: Meeting | None = None,
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, for levels member after member: `[B, p, p]`."""
+        """The sum over the members; see `Parameterization.level_curvature`."""
         by_part = functools.partial(_in_order, order=self._part_order)
-        values, weights = by_part(values), by_part(weights)
+        values, weights = by_part(eigenvalues), by_part(weights)
         meeting = None if meeting is None else Meeting(*map(by_part, meeting))
         curved, first = [], 0
-        for part, columns in zip(self._parts, vectors, strict=True):
+        for part, own in zip(self._parts, eigenvectors, strict=True):
             span = slice(first, first + sum(self.members[place].size for place in part.places))
             first = span.stop
             inside = None if meeting is None else meeting.part(span)
-            curved.append(
-                part.level_curvature(parameters, values[:, span], columns, weights[:, span], inside)
-            )
+            found = part.level_curvature(parameters, values[:, span], own, weights[:, span], inside)
+            curved.append(found)
         return tf.add_n(curved)
 
     def _by_member(self, of_parts: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..checks import check_count
 from ..elementwise import in_row_packets
 from ..outline import outline
-from .banded import check_size
 from .base import Parameterization
 
 
@@ -54,8 +54,8 @@ class Nonlinear(Parameterization):
         Raises:
             ValueError: if the function cannot be called, or returns another shape.
         """
-        n = check_size("Nonlinear", "n", n)
-        p = check_size("Nonlinear", "p", p)
+        n = check_count("Nonlinear", "n", n)
+        p = check_count("Nonlinear", "p", p)
         if not callable(function):
             raise ValueError(f"Nonlinear: function must be callable, got {function!r}.")
         magnitudes = np.asarray(typical, dtype=float)
