@@ -112,44 +112,12 @@ class Entries:
         matrices[self.owners, self.rows, self.columns] = self.values
         return matrices
 
-    @property
-    def norms(self) -> np.ndarray:
-        """`[p]`, the Frobenius norms."""
-        squares = np.real(self.values) ** 2 + np.imag(self.values) ** 2
-        return np.sqrt(np.bincount(self.owners, squares, self.count))
-
-    @property
-    def traces(self) -> np.ndarray:
-        """`[p]`, the traces."""
-        diagonal = np.where(self.rows == self.columns, np.real(self.values), 0.0)
-        return np.bincount(self.owners, diagonal, self.count)
-
-    def overlaps(self, matrix: np.ndarray) -> np.ndarray:
-        """`[p]`, `Re tr(B_j^H M)`."""
-        found = np.real(self.values.conj() * matrix[self.rows, self.columns])
-        return np.bincount(self.owners, found, self.count)
-
     @functools.cached_property
     def parts(self) -> tuple[_Reals, ...]:
         """The real parts of the entries, and of complex ones the imaginary parts."""
         if not np.iscomplexobj(self.values):
             return (_Reals(self, self.values),)
         return _Reals(self, np.real(self.values)), _Reals(self, np.imag(self.values))
-
-    def combined(self, parameters: np.ndarray) -> np.ndarray:
-        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
-        real, *imaginary = (part.combined(parameters) for part in self.parts)
-        return real + 1j * imaginary[0] if imaginary else real
-
-    @functools.cached_property
-    def is_orthogonal(self) -> bool:
-        """Whether no part of an entry belongs to two matrices."""
-        return all(part.is_orthogonal for part in self.parts)
-
-    @property
-    def gram(self) -> np.ndarray:
-        """`[p, p]`, the inner products `Re tr(B_i^H B_j)`."""
-        return np.sum([part.gram for part in self.parts], axis=0)
 
     @functools.cached_property
     def terms(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -46,8 +46,8 @@ class EntriesForm(Form):
         factors = basis[np.arange(len(basis)), rows, columns]
         if ((np.imag(factors) != 0) & (np.real(factors) != 0)).any():
             return None
-        entries = Entries.of_one_each(len(constant), rows, columns, factors)
-        return cls(constant, entries) if entries.is_orthogonal else None
+        form = cls(constant, Entries.of_one_each(len(constant), rows, columns, factors))
+        return form if form.is_orthogonal else None
 
     @property
     def basis(self) -> np.ndarray:
@@ -57,26 +57,35 @@ class EntriesForm(Form):
     @functools.cached_property
     def norms(self) -> np.ndarray:
         """`[p]`, the Frobenius norms of the B_j."""
-        return self.entries.norms
+        values = self.entries.values
+        return np.sqrt(self._of_each(np.real(values) ** 2 + np.imag(values) ** 2))
 
     @functools.cached_property
     def traces(self) -> np.ndarray:
         """`[p]`, the traces of the B_j."""
-        return self.entries.traces
+        on_diagonal = self.entries.rows == self.entries.columns
+        return self._of_each(np.where(on_diagonal, np.real(self.entries.values), 0.0))
 
-    @property
+    @functools.cached_property
     def is_orthogonal(self) -> bool:
-        """Whether no entry belongs to two of the B_j."""
-        return self.entries.is_orthogonal
+        """Whether no part of an entry belongs to two of the B_j."""
+        return all(part.is_orthogonal for part in self.entries.parts)
 
     @functools.cached_property
     def gram(self) -> np.ndarray:
         """`[p, p]`, the inner products `Re tr(B_i^H B_j)`."""
-        return np.diag(self.norms**2) if self.is_orthogonal else self.entries.gram
+        if self.is_orthogonal:
+            return np.diag(self.norms**2)
+        return np.sum([part.gram for part in self.entries.parts], axis=0)
 
     def overlaps(self, matrix: np.ndarray) -> np.ndarray:
         """See `Form.overlaps`."""
-        return self.entries.overlaps(matrix)
+        there = matrix[self.entries.rows, self.entries.columns]
+        return self._of_each(np.real(self.entries.values.conj() * there))
+
+    def _of_each(self, of_entries: np.ndarray) -> np.ndarray:
+        """`[p]`, the sum over the entries of each matrix."""
+        return np.bincount(self.entries.owners, of_entries, self.entries.count)
 
     @property
     def cost_of_expectations(self) -> float:
@@ -95,7 +104,8 @@ class EntriesForm(Form):
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
         """See `Form.member`."""
-        return self.entries.combined(parameters)
+        real, *imaginary = (part.combined(parameters) for part in self.entries.parts)
+        return real + 1j * imaginary[0] if imaginary else real
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
         """See `Form.expectations`."""
@@ -121,7 +131,7 @@ class EntriesForm(Form):
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> Form:
         """See `Form.mapped`; written out where matrices get so many entries that it is quicker."""
-        constant = self.constant + self.entries.combined(offset)
+        constant = self.constant + self.member(offset)
         form = EntriesForm(constant, self.entries.mapped(map_))
         many = len(form.entries.terms) > min(self.size / 2, _MOST_TERMS)
         return DenseForm(constant, form.basis) if many and may_be_written_out([form]) else form

@@ -51,7 +51,7 @@ class Form:
         """`[p]`, the traces of the B_j."""
         raise NotImplementedError
 
-    @property
+    @functools.cached_property
     def is_orthogonal(self) -> bool:
         """Whether `Re tr(B_i^H B_j)` is known to be 0 for different B_j."""
         return False

@@ -55,7 +55,7 @@ class SquaresForm(EntriesForm):
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> SquaresForm:
         """See `Form.mapped`."""
-        constant = self.constant + self.entries.combined(offset)
+        constant = self.constant + self.member(offset)
         coefficients = self.coefficients @ map_
         return SquaresForm(constant, self.entries.mapped(map_), self.vectors, coefficients)
 
