@@ -287,6 +287,7 @@ def _starting_points(owner: str, initial: Any, names: Sequence[str]) -> np.ndarr
 
 def _pool_rows(parameterization: Parameterization, levels: int) -> int:
     """How many rows keep the largest tensors of a step within `_POOL_BYTES`; at least one."""
-    size, count = parameterization.size, parameterization.num_parameters
-    numbers = 4 * size * size + parameterization.numbers_of_slopes + 4 * levels * count
+    matrices = sum(size**2 for size in parameterization.level_counts)
+    slopes = 4 * levels * parameterization.num_parameters
+    numbers = 4 * matrices + parameterization.numbers_of_slopes + slopes
     return int(np.clip(_POOL_BYTES // (8 * numbers), 1, 4096))

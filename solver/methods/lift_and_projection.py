@@ -14,8 +14,7 @@ from ..linear import solve_symmetric
 from ..model import Model
 from ..observations import Comparison
 from ..packing import select_rows
-from ..parameterizations import Affine, Parameterization
-from ..parameterizations.entry_form import EntryForm
+from ..parameterizations import Parameterization
 from .levenberg_marquardt import compare
 
 _OWNER = "LiftAndProjection"
@@ -225,8 +224,9 @@ def gram_matrix(parameterization: Parameterization) -> np.ndarray:
     Raises:
         ValueError: if the matrix is not affine, or does not say how large its derivatives are.
     """
-    if isinstance(parameterization, Affine) and isinstance(parameterization.form, EntryForm):
-        return np.diag(parameterization.parameter_scales**2)
+    form = parameterization.as_affine()
+    if form is not None and form.is_orthogonal:
+        return form.gram
     name = type(parameterization).__name__
     # Two rows: derivatives that depend on the parameters come once for each.
     origin = tf.zeros([2, parameterization.num_parameters], tf.float64)

@@ -74,19 +74,31 @@ class Comparison:
         if not self.groups:
             return tf.constant(self.upper[None], tf.int32)
         # Candidates are measured as targets are: from the lowest level, if there is a lowest one.
-        assigned = []
-        for places, candidates in self.groups:
-            offered = tf.gather(levels, tf.constant(candidates, tf.int32), axis=1)
-            low = int(self.lower[places[0]])
-            if low >= 0:
-                offered -= levels[:, low : low + 1]
+        # Groups of one size are rows of one batch, so that the graph does not grow with them.
+        offered = levels
+        if (self.lower >= 0).all():
+            origins = np.zeros(self.num_levels, int)
+            for places, candidates in self.groups:
+                origins[candidates] = self.lower[places[0]]
+            offered = levels - tf.gather(levels, tf.constant(origins, tf.int32), axis=1)
+        alike: dict[tuple[int, int], list[tuple[np.ndarray, np.ndarray]]] = {}
+        for group in self.groups:
+            alike.setdefault((len(group[0]), len(group[1])), []).append(group)
+        assigned, order = [], []
+        for (values, choices), groups in alike.items():
+            places, candidates = (np.concatenate(part) for part in zip(*groups, strict=True))
             columns = tf.constant(places, tf.int32)
             chosen = assign_in_order(
-                offered, tf.gather(targets, columns, axis=1), tf.gather(weights, columns, axis=1)
+                _as_rows(tf.gather(offered, tf.constant(candidates, tf.int32), axis=1), choices),
+                _as_rows(tf.gather(targets, columns, axis=1), values),
+                _as_rows(tf.gather(weights, columns, axis=1), values),
             )
-            assigned.append(tf.gather(tf.constant(candidates, tf.int32), chosen))
-        order = np.argsort(np.concatenate([places for places, _ in self.groups]))
-        return tf.gather(tf.concat(assigned, axis=1), tf.constant(order, tf.int32), axis=1)
+            first = np.repeat(np.arange(len(groups)) * choices, values)
+            number = tf.reshape(chosen, [-1, len(places)]) + tf.constant(first, tf.int32)
+            assigned.append(tf.gather(tf.constant(candidates, tf.int32), number))
+            order.append(places)
+        back = np.argsort(np.concatenate(order))
+        return tf.gather(tf.concat(assigned, axis=1), tf.constant(back, tf.int32), axis=1)
 
     def observe(self, levels: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
         """What is compared with the targets; also maps derivatives of levels, for it is linear.
@@ -167,6 +179,11 @@ class Comparison:
         if np.array_equal(numbers, np.arange(self.num_levels)):
             return levels
         return tf.gather(levels, tf.constant(numbers, tf.int32), axis=1)
+
+
+def _as_rows(parts: tf.Tensor, width: int) -> tf.Tensor:
+    """`[B g, width]` from `[B, g width]`."""
+    return tf.reshape(parts, [-1, width])
 
 
 def offset_shares(weights: tf.Tensor) -> tf.Tensor:

@@ -126,20 +126,33 @@ class Matched(Observation):
         generator = np.random.default_rng(SEED)
         groups = {int(candidates[0]): places for places, candidates in comparison.groups}
         relative = self.relative_to == "lowest"
-        levels, first = [], 0
-        for size in counts:
-            places = groups.get(first + relative)
-            first += size
-            if places is None:
-                levels.append(tf.tile(mean, [1, size]))
+        first = np.cumsum([0, *counts[:-1]])
+        # Members with equally many values and levels are one batch.
+        alike: dict[tuple[int, int], list[tuple[int, np.ndarray, np.ndarray]]] = {}
+        for start, size in zip(first, counts, strict=True):
+            places = groups.get(int(start) + relative, np.zeros(0, int))
+            table = np.zeros((attempts, size, 0))
+            if len(places):
+                table = _spreads(generator, len(places) + relative, size, attempts, relative)
+            alike.setdefault((size, len(places)), []).append((int(start), places, table))
+        found, order = [], []
+        for (size, count), members in alike.items():
+            starts, places, tables = zip(*members, strict=True)
+            order += [np.arange(start, start + size) for start in starts]
+            if not count:
+                found.append(tf.tile(mean, [1, size * len(members)]))
                 continue
-            part = tf.sort(tf.gather(values, tf.constant(places, tf.int32), axis=1), axis=1)
+            part = tf.gather(values, tf.constant(np.concatenate(places), tf.int32), axis=1)
+            part = tf.sort(tf.reshape(part, [-1, len(members), count]), axis=2)
             if relative:
-                part = tf.concat([tf.zeros_like(part[:, :1]), part], axis=1)
-            table = _spreads(generator, part.shape[1], size, attempts, relative)
-            part = tf.linalg.matvec(tf.gather(tf.constant(table, part.dtype), chosen), part)
-            levels.append(part - tf.reduce_mean(part, -1, keepdims=True) if relative else part)
-        return tf.concat(levels, axis=1)
+                part = tf.concat([tf.zeros_like(part[:, :, :1]), part], axis=2)
+            table = tf.constant(np.stack(tables, axis=1), part.dtype)
+            part = tf.linalg.matvec(tf.gather(table, chosen), part)
+            if relative:
+                part -= tf.reduce_mean(part, axis=-1, keepdims=True)
+            found.append(tf.reshape(part, [-1, size * len(members)]))
+        back = np.argsort(np.concatenate(order))
+        return tf.gather(tf.concat(found, axis=1), tf.constant(back, tf.int32), axis=1)
 
 
 def _spreads(

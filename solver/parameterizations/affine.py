@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import largest_entry
+from .affine_in_turn import AffineInTurn
 from .base import Parameterization
 from .dense_form import DenseForm
-from .entry_form import EntryForm
-from .forms import Form
+from .entries_form import EntriesForm
+from .forms import Form, may_be_copied
 from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
 from .projected_starts import projected_starts
-from .split import Split, subspaces_of
+from .split import Split, finite_parameters
 from .symmetry import Block, block_of
 
 # The work of a full decomposition, beside that of finding few levels of a large matrix.
@@ -82,7 +82,9 @@ class Affine(Parameterization):
         if np.iscomplexobj(basis) or np.iscomplexobj(constant):
             basis, constant = basis.astype(complex), constant.astype(complex)
         self._take_form(
-            EntryForm.of(constant, basis) or DenseForm(constant, basis), parameter_names, name
+            EntriesForm.of_one_each(constant, basis) or DenseForm(constant, basis),
+            parameter_names,
+            name,
         )
 
     def _take_form(
@@ -96,6 +98,34 @@ class Affine(Parameterization):
     def form(self) -> Form:
         """The matrices in the form that is fastest for them."""
         return self._form
+
+    def as_affine(self) -> Form:
+        """The matrices; see `Parameterization.as_affine`."""
+        return self._form
+
+    def mapped(
+        self, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
+    ) -> Parameterization:
+        """Affine again, with exact scales and starting points; see `Parameterization.mapped`."""
+        if not may_be_copied(self._form, self.num_parameters):
+            return super().mapped(map_, offset, names)
+        form = self._form.mapped(map_, offset)
+        for name, norm in zip(names, form.norms, strict=True):
+            if not norm:
+                raise ValueError(
+                    f"with_tied: the ties leave {name!r} without any effect on the matrix; check "
+                    "the factors, or fix it."
+                )
+        return affine_of(form, names)
+
+    @property
+    def kind(self) -> Hashable:
+        """Affine matrices of one size with equally many parameters are one."""
+        return Affine, self.size, self._form.is_complex, self.num_parameters
+
+    def together(self, members: Sequence[Affine]) -> Parameterization:
+        """See `Parameterization.together`."""
+        return AffineInTurn([member.form for member in members], self.parameter_names)
 
     @property
     def constant(self) -> np.ndarray:
@@ -134,17 +164,13 @@ class Affine(Parameterization):
     @functools.cached_property
     def _split(self) -> Split | None:
         """The matrices in their blocks; None where they are decomposed as a whole."""
-        return Split.of(self._form, self.subspaces)
-
-    @functools.cached_property
-    def subspaces(self) -> list[np.ndarray]:
-        """What symmetry splits the matrices into; see `uncoupled_subspaces`."""
-        return subspaces_of(self._form)
+        (split,) = Split.of([(0, self._form)])
+        return split if split.is_split else None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks that symmetry splits the matrices into; see `Parameterization.blocks`."""
-        return tuple(block_of(columns) for columns in self.subspaces)
+        return tuple(block_of(columns) for columns in self._form.subspaces)
 
     @property
     def prefers_whole(self) -> bool:
@@ -160,23 +186,18 @@ class Affine(Parameterization):
         """See `Parameterization.eigensystem`."""
         if self._split is None:
             return super().eigensystem(parameters)
-        safe, finite = self._finite_parameters(parameters)
-        return *self._split.eigensystem(safe), finite
+        return self._split.eigensystem(parameters)
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `Parameterization.levels`."""
         if self._split is None:
             return super().levels(parameters)
-        safe, finite = self._finite_parameters(parameters)
-        return self._split.levels(safe), finite
+        return self._split.levels(parameters)
 
     def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `Parameterization.finite_matrix`. A row where it is not finite gets A0."""
-        safe, finite = self._finite_parameters(parameters)
+        safe, finite = finite_parameters(parameters, self.parameter_scales)
         return self.matrix(safe), finite
-
-    def _finite_parameters(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return finite_parameters(parameters, self.parameter_scales)
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices B_j, `[1, p, n, n]`, the same for every row."""
@@ -190,9 +211,8 @@ class Affine(Parameterization):
 
         See `Parameterization.level_jacobian`.
         """
-        del parameters  # the derivatives are the same everywhere
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
-            return self._split.level_jacobian(eigenvectors)
+            return self._split.level_jacobian(parameters, eigenvectors)
         vectors: Any = eigenvectors
         return self._form.slopes(tf.linalg.matrix_transpose(vectors))
 
@@ -206,7 +226,9 @@ class Affine(Parameterization):
     ) -> tf.Tensor:
         """See `Parameterization.level_curvature`; for vectors of the whole matrix too."""
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
-            return self._split.level_curvature(eigenvalues, eigenvectors, weights, meeting)
+            return self._split.level_curvature(
+                parameters, eigenvalues, eigenvectors, weights, meeting
+            )
         return self._form.level_curvature(eigenvalues, eigenvectors, weights, meeting)
 
     def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
@@ -221,23 +243,6 @@ class Affine(Parameterization):
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Members whose spectrum is near the levels; see `projected_starts`."""
         return projected_starts((self._form,), levels, attempt, attempts)
-
-
-def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-    """Zeros for parameters `[B, p]` of a matrix that is not finite; and `[B]`, where it is.
-
-    Where all parameters are of reasonable size the matrix is finite, and they are far fewer than
-    its entries.
-
-    Args:
-        parameters: `[B, p]`.
-        scales: `[p]`, the norms of the B_j; 0 for a parameter without effect.
-    """
-    dtype = parameters.dtype
-    most = largest_entry(dtype) / len(scales)
-    limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
-    finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
-    return tf.where(finite[:, None], parameters, 0.0), finite
 
 
 def affine_of(form: Form, names: Sequence[str]) -> Affine:

@@ -46,7 +46,7 @@ class AffineStack:
     def of(cls, forms: Iterable[Form]) -> AffineStack:
         """The stack of these matrices, all of one size."""
         forms = tuple(forms)
-        if not may_be_written_out(forms):
+        if len(forms) == 1 or not may_be_written_out(forms):
             return cls(forms, tuple(range(len(forms))))
         matrices = [np.concatenate([form.constant[None], form.basis]) for form in forms]
         first = first_images(matrices)
@@ -81,12 +81,19 @@ class AffineStack:
         return self.for_each(tf.math.real(values))
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The different matrices, `[B, u, m, m]`."""
+        """The different matrices, `[B, u, m, m]`.
+
+        Args:
+            parameters: `[B, p]`, or `[B, u, p]` where each has parameters of its own.
+        """
         constants = np.stack([form.constant for form in self.forms])
         if self._common is None:
             if self._together or not is_large(constants.size * len(self.forms[0].norms)):
                 return self._combined(parameters, constants)
-            return tf.stack([form.matrix(parameters) for form in self.forms], axis=1)
+            own = tf.unstack(parameters, axis=1) if parameters.shape.rank == 3 else None
+            of_each = own or [parameters] * len(self.forms)
+            pairs = zip(self.forms, of_each, strict=True)
+            return tf.stack([form.matrix(x) for form, x in pairs], axis=1)
         matrix = self._common.matrix(parameters)
         if constants.any():
             return matrix + held(self, "constants", matrix.dtype, constants)
@@ -119,17 +126,17 @@ class AffineStack:
             waves = _padded([form.vectors for form in squares])
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
             overlaps = tf.matmul(vectors, tf.constant(waves, vectors.dtype), transpose_a=True)
-            return tf.matmul(overlaps * overlaps, tf.constant(coefficients, vectors.dtype))
+            # The overlaps are complex for the vectors of a sum with complex matrices.
+            squares = tf.math.real(overlaps * tf.math.conj(overlaps))
+            return tf.matmul(squares, tf.constant(coefficients, squares.dtype))
         by_level = real_parts(by_level)
         length, count = by_level.shape[-1], len(self.forms[0].norms)
-
-        def side_by_side() -> np.ndarray:
-            bases = self._bases
-            if vectors.dtype.is_complex:
-                bases = np.stack([as_real(basis) for basis in bases])
-            return bases.transpose(0, 2, 3, 1).reshape(len(bases), length, -1)
-
-        beside = held(self, "of slopes", by_level.dtype, side_by_side)
+        if vectors.dtype.is_complex:
+            real = lambda: np.stack([as_real(basis) for basis in self._bases])  # noqa: E731
+            by_entry = held(self, "as real", by_level.dtype, lambda: np.moveaxis(real(), 1, -1))
+        else:
+            by_entry = self._by_entry("real", by_level.dtype)
+        beside = tf.reshape(by_entry, [len(self.forms), length, length * count])
         products = tf.reshape(tf.matmul(by_level, beside), [-1, levels, length, count])
         return sum_of_rows(tf.reshape(by_level, [-1, levels, length]), products)
 
@@ -144,68 +151,109 @@ class AffineStack:
             weights: `[B, k m]`, the numbers g.
             meeting: of all these levels, or None.
         """
-        size = vectors.shape[-1]
-        vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
-        count = len(self.forms[0].norms)
-        couplings = len(self.copies) * count * size**2
-        one_by_one = self._common is None and not _is_one_batch(len(self.copies), size)
-        if one_by_one or couplings > _MOST_COUPLINGS or not may_be_written_out(self.forms):
-            parts = []
-            for place, number in enumerate(self.copies):
-                span = slice(place * size, (place + 1) * size)
-                parts.append(
-                    self.forms[number].level_curvature(
-                        values[:, span],
-                        vectors[:, place],
-                        weights[:, span],
-                        None if meeting is None else meeting.part(span),
-                    )
-                )
-            return tf.add_n(parts)
-        half = self._half_couplings(hermitian_transpose(vectors))
-
-        def apart(field: tf.Tensor) -> tf.Tensor:
-            """Each matrix as a row of its own."""
-            return tf.reshape(field, [-1, size])
-
-        each = curvature_of_couplings(
-            tf.reshape(half, [-1, size, count, size]),
-            apart(values),
-            tf.reshape(vectors, [-1, size, size]),
-            apart(weights),
-            None if meeting is None else Meeting(*map(apart, meeting)),
-        )
+        each = self.curvature_of_each(values, vectors, weights, meeting)
+        count = each.shape[-1]
         total = sum_over_second(tf.reshape(each, [-1, len(self.copies), count * count]))
         return tf.reshape(total, [-1, count, count])
 
-    def _half_couplings(self, adjoint: tf.Tensor) -> tf.Tensor:
-        """`v^H B_j`, `[B, k, m, p, m]`, for eigenvectors in rows, conjugate: `[B, k, m, m]`."""
-        number, size = len(self.copies), adjoint.shape[-1]
+    def curvature_of_each(
+        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
+    ) -> tf.Tensor:
+        """The parts of `level_curvature`, `[B, k, p, p]`."""
+        size, number, count = vectors.shape[-1], len(self.copies), len(self.forms[0].norms)
+        vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
+        fields = [values, weights, *(meeting or ())]
+        values, weights, *limits = (tf.reshape(field, [-1, number, size]) for field in fields)
+        alone = self._common is None and not _is_one_batch(number, size)
+        if alone or not may_be_written_out(self.forms):
+            parts = [
+                self.forms[form].level_curvature(
+                    values[:, place],
+                    vectors[:, place],
+                    weights[:, place],
+                    Meeting(*(field[:, place] for field in limits)) if limits else None,
+                )
+                for place, form in enumerate(self.copies)
+            ]
+            return tf.stack(parts, axis=1)
+
+        def of_some(members: tf.Tensor | None) -> tf.Tensor:
+            """`[B, c, p, p]` of the members with these numbers; of all for None."""
+            some = [values, weights, vectors, *limits]
+            if members is not None:
+                some = [tf.gather(field, members, axis=1) for field in some]
+            half = self._half_couplings(hermitian_transpose(some[2]), members)
+            # Each matrix as a row of its own.
+            levels, forces, columns, *meets = (
+                tf.reshape(field, [-1, *field.shape[2:]]) for field in some
+            )
+            found = curvature_of_couplings(
+                tf.reshape(half, [-1, size, count, size]),
+                levels,
+                columns,
+                forces,
+                Meeting(*meets) if limits else None,
+            )
+            return tf.reshape(found, [-1, some[0].shape[1], count, count])
+
+        at_once = max(1, _MOST_COUPLINGS // (count * size**2))
+        if number <= at_once:
+            return of_some(None)
+        # Some members at a time; the last are filled up with the last member, which is left out.
+        table = np.minimum(np.arange(number + -number % at_once), number - 1)
+        found = tf.map_fn(
+            of_some,
+            tf.constant(table.reshape(-1, at_once), tf.int32),
+            fn_output_signature=tf.TensorSpec([None, at_once, count, count], values.dtype),
+            parallel_iterations=1,
+        )
+        found = tf.transpose(found, [1, 0, 2, 3, 4])
+        return tf.reshape(found, [-1, len(table), count, count])[:, :number]
+
+    def _half_couplings(self, adjoint: tf.Tensor, members: tf.Tensor | None) -> tf.Tensor:
+        """`v^H B_j`, `[B, c, m, p, m]`, for eigenvectors in rows, conjugate: `[B, c, m, m]`.
+
+        Args:
+            adjoint: `[B, c, m, m]`.
+            members: `[c]`, the numbers of these; None for all.
+        """
+        number, size = adjoint.shape[1], adjoint.shape[-1]
         if self._common is not None:
-            return self._common.half_couplings(adjoint, np.array(self.copies))
+            copies = tf.constant(self.copies, tf.int32)
+            copies = copies if members is None else tf.gather(copies, members)
+            return self._common.half_couplings(adjoint, copies)
+        every = [self._by_entry(name, adjoint.dtype.real_dtype) for name in self._part_names]
+        bases = tf.complex(*every) if len(every) == 2 else every[0]
+        if self._has_copies or members is not None:
+            copies = tf.constant(self.copies, tf.int32)
+            bases = tf.gather(bases, copies if members is None else tf.gather(copies, members))
+        count = bases.shape[-1]
+        beside = tf.reshape(tf.transpose(bases, [0, 1, 3, 2]), [number, size, count * size])
+        half = tf.matmul(adjoint, tf.cast(beside, adjoint.dtype))
+        return tf.reshape(half, [-1, number, size, count, size])
 
-        def side_by_side() -> np.ndarray:
-            bases = self._bases[list(self.copies)]
-            return bases.transpose(0, 2, 1, 3).reshape(number, size, -1)
-
-        half = tf.matmul(adjoint, held(self, "of couplings", adjoint.dtype, side_by_side))
-        return tf.reshape(half, [-1, number, size, len(self.forms[0].norms), size])
+    def _by_entry(self, name: str, dtype: tf.DType) -> tf.Tensor:
+        """The real or the imaginary parts of the B_j of the different matrices, `[u, m, m, p]`."""
+        return held(self, name, dtype, lambda: getattr(np, name)(self._bases.transpose(0, 2, 3, 1)))
 
     def _combined(self, parameters: tf.Tensor, constants: np.ndarray) -> tf.Tensor:
         """`A0 + sum_j x_j B_j` with the own matrices of each, `[B, u, m, m]`."""
-        bases = self._bases
-        if not is_large(bases.size):
-            return combine(parameters, constants, bases.swapaxes(0, 1))
+        own, count = parameters.shape.rank == 3, len(self.forms[0].norms)
+        if not own and not is_large(constants.size * count):
+            return combine(parameters, constants, self._bases.swapaxes(0, 1))
+        shape = (len(constants), constants[0].size) if own else (constants.size,)
         parts = []
-        for name in ("real", "imag")[: 2 if np.iscomplexobj(bases) else 1]:
-            part_of = getattr(np, name)
-            by_entry = np.moveaxis(part_of(bases), 1, -1).reshape(-1, bases.shape[1])
+        for name in self._part_names:
+            by_entry = tf.reshape(self._by_entry(name, parameters.dtype), [*shape, count])
             # Row by row, as in `combine`.
-            by_entry = held(self, f"entries, {name}", parameters.dtype, by_entry)
-            part = tf.linalg.matvec(by_entry, parameters)
-            part += held(self, f"constants, {name}", part.dtype, part_of(constants).reshape(-1))
-            parts.append(tf.reshape(part, [-1, *constants.shape]))
+            part = tf.reshape(tf.linalg.matvec(by_entry, parameters), [-1, *constants.shape])
+            given = getattr(np, name)(constants)
+            parts.append(part + held(self, f"constants, {name}", part.dtype, given))
         return tf.complex(*parts) if len(parts) == 2 else parts[0]
+
+    @property
+    def _part_names(self) -> tuple[str, ...]:
+        return ("real", "imag") if self.forms[0].is_complex else ("real",)
 
     @property
     def _has_copies(self) -> bool:

@@ -10,6 +10,8 @@ import tensorflow as tf
 from ..seed import SEED
 from .base import Parameterization
 from .blocks import Blocks
+from .dense_form import block_diagonal
+from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
 from .symmetry import Block
@@ -56,6 +58,13 @@ class BlockDiagonal(Blocks):
                 "parameter_names to the blocks, or shared=True if they are the same parameters."
             )
 
+    def as_affine(self) -> Form | None:
+        """Where all blocks are affine, and small; see `Parameterization.as_affine`."""
+        forms = [form for form in self._forms if form is not None]
+        if len(forms) < len(self.members):
+            return None
+        return block_diagonal(forms)
+
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, those of all blocks, ascending; NaN where some block decides none."""
@@ -73,19 +82,19 @@ class BlockDiagonal(Blocks):
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
         """The levels of all blocks, ascending; see `Parameterization.eigensystem`."""
-        values, vectors, finite = self._decompose(parameters)
+        values, vectors, finite = super().eigensystem(parameters)
         levels, order = ascending(values)
         return levels, SortedVectors(vectors, order), finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The levels of all blocks, ascending; see `Parameterization.spectrum`."""
-        levels = self._levels(parameters)
+        levels = super().spectrum(parameters)
         order = tf.argsort(tf.stop_gradient(levels), axis=1, stable=True)
         return in_order(levels, order)
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""
-        slopes = self._jacobian(parameters, eigenvectors.blocks)
+        slopes = super().level_jacobian(parameters, eigenvectors.blocks)
         return in_order(slopes, eigenvectors.order)
 
     def level_curvature(
@@ -99,7 +108,8 @@ class BlockDiagonal(Blocks):
         """The sum over the blocks; see `Parameterization.level_curvature`."""
         order = eigenvectors.order
         values, weights, meeting = back_in_blocks(order, eigenvalues, weights, meeting)
-        return self._curved(parameters, values, eigenvectors.blocks, weights, meeting)
+        vectors = eigenvectors.blocks
+        return super().level_curvature(parameters, values, vectors, weights, meeting)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """The levels are dealt out to the blocks at random, the same for every row."""

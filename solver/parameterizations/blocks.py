@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .affine import Affine, affine_of, as_matrices, constant_of
-from .affine_members import AffineMembers
-from .base import Parameterization, check_names
-from .composition import Reduced
-from .dense_form import DenseForm
-from .entries_form import EntriesForm
+from .affine import as_matrices, constant_of
+from .base import Parameterization, check_names, same_dtype, selection
+from .forms import Form, may_be_copied
+from .mapped_members import MappedMembers
 from .meeting import Meeting
-from .other_members import OtherMembers
 from .projected_starts import projected_starts, shared_between
+from .split import Split
 
-# A member is written out with a matrix for every parameter of the family up to this size.
-_MOST_NUMBERS = 2_000_000
+# So many members propose starts for a parameter, where there are others than affine ones.
+_PROPOSALS = 4
 
 
 class Blocks(Parameterization):
@@ -31,7 +29,7 @@ class Blocks(Parameterization):
     one batch.
 
     Attributes:
-        members: the parameterizations, each of all parameters.
+        members: the parameterizations; a matrix is one without parameters.
     """
 
     #: What a member is called in the arguments of the subclass.
@@ -63,34 +61,60 @@ class Blocks(Parameterization):
         if parameter_names is not None:
             names = _in_this_order(type(self).__name__, parameter_names, names)
         super().__init__(sum(member.size for member in members), len(names), names, name)
-        affine = all(isinstance(member, Affine) for member in members)
-        self.members = tuple(_with_names(member, names, affine) for member in members)
+        self.members = tuple(members)
         self._first = [0, *itertools.accumulate(member.size for member in self.members)]
 
     @functools.cached_property
-    def _parts(self) -> tuple[AffineMembers | OtherMembers, ...]:
+    def _selections(self) -> list[np.ndarray]:
+        """For each member `[own parameters, p]`, which of all parameters they are."""
+        return [selection(member.parameter_names, self.parameter_names) for member in self.members]
+
+    @functools.cached_property
+    def _forms(self) -> list[Form | None]:
+        """The matrices of each member for all parameters; None if not affine, or too large."""
+        found: list[Form | None] = []
+        for member, chosen in zip(self.members, self._selections, strict=True):
+            form = member.as_affine()
+            if form is not None and member.parameter_names != self.parameter_names:
+                small = may_be_copied(form, self.num_parameters)
+                form = form.mapped(chosen, np.zeros(len(chosen))) if small else None
+            found.append(form)
+        return found
+
+    @functools.cached_property
+    def _parts(self) -> tuple[Split | MappedMembers, ...]:
         """The members in groups that are computed together."""
-        affine: list[tuple[int, Affine]] = []
-        others: list[tuple[int, Parameterization]] = []
-        for place, member in enumerate(self.members):
-            if isinstance(member, Affine):
-                affine.append((place, member))
+        affine: list[tuple[int, Form]] = []
+        others: list[tuple[int, Parameterization, np.ndarray]] = []
+        for place, form in enumerate(self._forms):
+            if form is None:
+                others.append((place, self.members[place], self._selections[place]))
             else:
-                others.append((place, member))
-        parts: list[AffineMembers | OtherMembers] = list(AffineMembers.of(affine))
-        if others:
-            parts.append(OtherMembers(*zip(*others, strict=True)))
-        return tuple(parts)
+                affine.append((place, form))
+        return *Split.of(affine), *MappedMembers.of(others)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The block-diagonal matrices `[B, n, n]` of all members."""
-        blocks = [block for part in self._parts for block in part.matrices(parameters)]
-        return self._placed(_same_dtype(blocks))
+        return self._placed(same_dtype([part.matrices(parameters) for part in self._parts]))
 
     @property
     def parameter_scales(self) -> np.ndarray:
         """`[p]`, the root of the sum of the squares of those of the members."""
-        return np.sqrt(sum(member.parameter_scales**2 for member in self.members))
+        squares = np.zeros(self.num_parameters)
+        for member, form, chosen in zip(self.members, self._forms, self._selections, strict=True):
+            own = member.parameter_scales @ chosen if form is None else form.norms
+            squares += own**2
+        return np.sqrt(squares)
+
+    @property
+    def numbers_of_slopes(self) -> int:
+        """Those of all members; see `Parameterization.numbers_of_slopes`."""
+        return sum(member.numbers_of_slopes for member in self.members)
+
+    @property
+    def held_numbers(self) -> int:
+        """Those of all members; see `Parameterization.held_numbers`."""
+        return sum(member.held_numbers for member in self.members)
 
     @property
     def level_signs(self) -> np.ndarray:
@@ -104,23 +128,23 @@ class Blocks(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The derivatives of the block-diagonal matrix; see `Parameterization.derivatives`."""
-        blocks = [block for part in self._parts for block in part.derivatives(parameters)]
+        blocks = same_dtype([part.derivatives(parameters) for part in self._parts])
         rows = functools.reduce(tf.maximum, [tf.shape(block)[0] for block in blocks])
         each = [
             tf.reshape(tf.broadcast_to(block, [rows, *block.shape[1:]]), [-1, *block.shape[2:]])
-            for block in _same_dtype(blocks)
+            for block in blocks
         ]
         return tf.reshape(self._placed(each), [rows, self.num_parameters, self.size, self.size])
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The sum over the members; see `Parameterization.curvature`."""
-        bent = [
-            member.curvature(parameters, self._block(place, density))
-            for place, member in enumerate(self.members)
-            if not isinstance(member, Affine)
-        ]
-        known = [part for part in bent if part is not None]
-        return tf.add_n(known) if known else None
+        found = []
+        for part in self._parts:
+            inside = [slice(self._first[place], self._first[place + 1]) for place in part.places]
+            blocks = tf.stack([density[:, span, span] for span in inside], axis=1)
+            found.append(part.curvature(parameters, blocks))
+        bent = [part for part in found if part is not None]
+        return tf.add_n(bent) if bent else None
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The levels of `eigensystem` alone; see `Parameterization.levels`."""
@@ -136,51 +160,46 @@ class Blocks(Parameterization):
         """For vectors of the whole matrix; see `Parameterization.expectation_slopes`."""
         return Parameterization.level_jacobian(self, parameters, vectors)
 
-    def _decompose(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tuple[Any, ...], tf.Tensor]:
-        """Levels, member after member, eigenvectors, and whether all matrices are finite."""
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        """The levels member after member; see `Parameterization.eigensystem`."""
         found = [part.eigensystem(parameters) for part in self._parts]
         values, vectors, finite = zip(*found, strict=True)
         all_finite = functools.reduce(tf.logical_and, finite)
         return self._by_member(values), vectors, all_finite
 
-    def _levels(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The twice differentiable levels, member after member: `[B, n]`.
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The levels member after member, all NaN if a matrix is not finite.
 
-        NaN in a whole row if one of its members is not finite.
+        See `Parameterization.spectrum`.
         """
         every = self._by_member([part.spectrum(parameters) for part in self._parts])
         bad = tf.reduce_any(tf.math.is_nan(every), axis=1, keepdims=True)
         return tf.where(bad, tf.constant(np.nan, every.dtype), every)
 
-    def _jacobian(self, parameters: tf.Tensor, vectors: Sequence[Any]) -> tf.Tensor:
-        """The derivatives of the levels, member after member: `[B, n, p]`."""
-        return self._by_member(
-            [
-                part.level_jacobian(parameters, columns)
-                for part, columns in zip(self._parts, vectors, strict=True)
-            ]
-        )
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
+        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+        pairs = zip(self._parts, eigenvectors, strict=True)
+        return self._by_member([part.level_jacobian(parameters, own) for part, own in pairs])
 
-    def _curved(
+    def level_curvature(
         self,
         parameters: tf.Tensor,
-        values: tf.Tensor,
-        vectors: Sequence[Any],
+        eigenvalues: tf.Tensor,
+        eigenvectors: Any,
         weights: tf.Tensor,
-        meeting: Meeting | None,
+        meeting: Meeting | None = None,
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, for levels member after member: `[B, p, p]`."""
+        """The sum over the members; see `Parameterization.level_curvature`."""
         by_part = functools.partial(_in_order, order=self._part_order)
-        values, weights = by_part(values), by_part(weights)
+        values, weights = by_part(eigenvalues), by_part(weights)
         meeting = None if meeting is None else Meeting(*map(by_part, meeting))
         curved, first = [], 0
-        for part, columns in zip(self._parts, vectors, strict=True):
+        for part, own in zip(self._parts, eigenvectors, strict=True):
             span = slice(first, first + sum(self.members[place].size for place in part.places))
             first = span.stop
             inside = None if meeting is None else meeting.part(span)
-            curved.append(
-                part.level_curvature(parameters, values[:, span], columns, weights[:, span], inside)
-            )
+            found = part.level_curvature(parameters, values[:, span], own, weights[:, span], inside)
+            curved.append(found)
         return tf.add_n(curved)
 
     def _by_member(self, of_parts: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -198,23 +217,24 @@ class Blocks(Parameterization):
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Parameters whose members come near the levels, see `projected_starts`.
 
-        Where the members are not all affine, the mean of what each of them proposes.
+        Where the members are not all affine, the mean of what some of them propose.
         """
-        forms = [member.form for member in self.members if isinstance(member, Affine)]
+        forms = [form for form in self._forms if form is not None]
         if len(forms) == len(self.members):
             return projected_starts(tuple(forms), levels, attempt, attempts)
-        total, count = 0.0, np.zeros(self.num_parameters)
-        for place, member in enumerate(self.members):
-            if isinstance(member, Affine) and not member.parameter_scales.any():
-                continue  # a constant matrix proposes nothing
+        proposing, count = [], np.zeros(self.num_parameters)
+        for place, chosen in enumerate(self._selections):
+            known = chosen.sum(axis=0)
+            if (known * (count < _PROPOSALS)).any():
+                proposing.append(place)
+                count += known
+        total = 0.0
+        for place in proposing:
             part = levels[:, self._first[place] : self._first[place + 1]]
-            with shared_between(len(self.members)):
-                proposed = member.starting_points(part, attempt, attempts)
-            known = np.ones(self.num_parameters)
-            if isinstance(member, Reduced):  # it has only some of the parameters
-                known = (member.map != 0).any(axis=0).astype(float)
-            total += proposed * tf.constant(known, levels.dtype)
-            count += known
+            with shared_between(len(proposing)):
+                proposed = self.members[place].starting_points(part, attempt, attempts)
+            every = tf.constant(self._selections[place], levels.dtype)
+            total += tf.linalg.matvec(every, proposed, transpose_a=True)
         return total / tf.constant(count, levels.dtype)
 
     def _placed(self, blocks: list[tf.Tensor]) -> tf.Tensor:
@@ -230,10 +250,6 @@ class Blocks(Parameterization):
         with_zero = tf.pad(entries, [[0, 0], [0, 1]])
         flat = tf.gather(with_zero, tf.constant(source.reshape(-1)), axis=1)
         return tf.reshape(flat, [-1, self.size, self.size])
-
-    def _block(self, place: int, matrix: tf.Tensor) -> tf.Tensor:
-        span = slice(self._first[place], self._first[place + 1])
-        return matrix[:, span, span]
 
 
 def _in_this_order(owner: str, wanted: Sequence[str], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -270,35 +286,6 @@ def _as_member(owner: str, argument: str, member: Any) -> Parameterization:
             f"without parameters, got {member!r}."
         )
     return constant_of(as_matrices(owner, argument, member, rank=2))
-
-
-def _with_names(member: Parameterization, names: tuple[str, ...], affine: bool) -> Parameterization:
-    """The member as a function of all parameters; `affine` if all members are."""
-    if member.parameter_names == names:
-        return member
-    if isinstance(member, Affine) and not member.parameter_names:
-        zeros = np.zeros((len(names), member.size, member.size), member.constant.dtype)
-        return affine_of(DenseForm(member.constant, zeros), names)
-    columns = [names.index(name) for name in member.parameter_names]
-    selection = np.zeros((member.num_parameters, len(names)))
-    selection[np.arange(len(columns)), columns] = 1.0
-    nothing = np.zeros(member.num_parameters)
-    small = len(names) * member.size**2 <= _MOST_NUMBERS
-    if not (affine and small and isinstance(member, Affine)):
-        return Reduced(member, selection, nothing, names)
-    if isinstance(member.form, EntriesForm):
-        return affine_of(member.form.mapped(selection, nothing), names)
-    basis = np.zeros((len(names), member.size, member.size), member.basis.dtype)
-    basis[columns] = member.basis
-    return affine_of(DenseForm(member.constant, basis), names)
-
-
-def _same_dtype(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Real tensors cast up if any is complex."""
-    if not any(tensor.dtype.is_complex for tensor in tensors):
-        return tensors
-    dtype = next(tensor.dtype for tensor in tensors if tensor.dtype.is_complex)
-    return [tf.cast(tensor, dtype) for tensor in tensors]
 
 
 def _numbers(block: tf.Tensor) -> int:

@@ -12,7 +12,7 @@ from ..held import held
 from ..products import matmul_shared
 from .dense_form import DenseForm
 from .entries import Entries
-from .entry_form import EntryForm
+from .entries_form import EntriesForm
 from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry import scales_of
@@ -45,18 +45,25 @@ class CommonTerms:
         """The common matrices of several members; None where each member has its own."""
         if len(forms) == 1:
             return None
-        entries = [form for form in forms if isinstance(form, EntryForm)]
+        entries = [form.entries for form in forms if isinstance(form, EntriesForm)]
         if len(entries) == len(forms):
-            return _of_entries(entries)
+            found = _of_entries(forms[0], entries)
+            if found is not None or all(len(each.terms) == 1 for each in entries):
+                return found
         return _of_matrices(forms) if may_be_written_out(forms) else None
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[B, k, n, n]` for parameters `[B, p]`; `[B, 1, n, n]` where members do not differ."""
+        """`[B, k, n, n]` for parameters `[B, p]`, or `[B, k, p]` where each member has its own.
+
+        `[B, 1, n, n]` where members do not differ.
+        """
         if not self._is_plain:
-            parameters = tf.gather(parameters, tf.constant(self.owner, tf.int32), axis=1)
-        if self._is_same:
+            parameters = tf.gather(parameters, tf.constant(self.owner, tf.int32), axis=-1)
+        shared = parameters.shape.rank == 2
+        if self._is_same and shared:
             return self.form.matrix(parameters)[:, None]
-        scaled = parameters[:, None, :] * tf.constant(self.factors, parameters.dtype)
+        parameters = parameters[:, None, :] if shared else parameters
+        scaled = parameters * tf.constant(self.factors, parameters.dtype)
         each = self.form.matrix(tf.reshape(scaled, [-1, len(self.owner)]))
         size = each.shape[-1]
         return tf.reshape(each, [-1, len(self.factors), size, size])
@@ -72,21 +79,23 @@ class CommonTerms:
         """
         slopes = self.form.slopes(by_level)
         if not self._is_same:
-            size = by_level.shape[-1]
-            slopes *= tf.constant(np.repeat(self.factors, size, axis=0), slopes.dtype)
+            members, terms = self.factors.shape
+            each = tf.reshape(slopes, [-1, members, by_level.shape[-1], terms])
+            each *= tf.constant(self.factors[:, None, :], slopes.dtype)
+            slopes = tf.reshape(each, [-1, by_level.shape[1], terms])
         return slopes if self._is_plain else matmul_shared(slopes, self._owners)
 
-    def half_couplings(self, adjoint: tf.Tensor, members: np.ndarray) -> tf.Tensor:
+    def half_couplings(self, adjoint: tf.Tensor, members: tf.Tensor) -> tf.Tensor:
         """`v^H B_kj` for eigenvectors in rows, conjugate.
 
         Args:
             adjoint: `[B, c, n, n]`.
-            members: `[c]`, their numbers.
+            members: `[c]`, int32, their numbers.
 
         Returns:
             `[B, c, n, p, n]`.
         """
-        number, size, terms = len(members), adjoint.shape[-1], len(self.owner)
+        number, size, terms = adjoint.shape[1], adjoint.shape[-1], len(self.owner)
 
         def side_by_side() -> np.ndarray:
             return self.form.basis.transpose(1, 0, 2).reshape(size, terms * size)
@@ -95,7 +104,8 @@ class CommonTerms:
         half = matmul_shared(tf.reshape(adjoint, [-1, number * size, size]), beside)
         half = tf.reshape(half, [-1, number, size, terms, size])
         if not self._is_same:
-            half *= tf.constant(self.factors[members][:, None, :, None], half.dtype)
+            factors = tf.gather(tf.constant(self.factors, half.dtype), members)
+            half *= factors[:, None, :, None]
         if self._is_plain:
             return half
         by_term = tf.reshape(half, [-1, number * size, terms, size])
@@ -117,19 +127,20 @@ class CommonTerms:
         return np.eye(self.count)[self.owner]
 
 
-def _of_entries(forms: Sequence[EntryForm]) -> CommonTerms | None:
-    """Where each parameter moves the same entry of all members."""
-    first = forms[0]
-    for form in forms:
-        same = np.array_equal(form.rows, first.rows) and np.array_equal(form.columns, first.columns)
-        imaginary = np.imag(form.factors) != 0
-        if not same or (imaginary != (np.imag(first.factors) != 0)).any():
+def _of_entries(form: Form, every: Sequence[Entries]) -> CommonTerms | None:
+    """Where each parameter moves the same entries of all members, all in one proportion."""
+    first, *others = (entries.in_order for entries in every)
+    owners, place = np.unique(first.owners, return_index=True)
+    factors = np.ones((len(every), first.count))
+    for factor, other in zip(factors[1:], others, strict=True):
+        if not first.moves_the_same(other):
             return None
-        if (form.factors == 0).any():
+        ratios = other.values / first.values
+        factor[owners] = np.real(ratios[place])
+        expected = factor[first.owners]
+        if (np.abs(ratios - expected) > _TOLERANCE * np.abs(expected)).any():
             return None
-    count = len(first.rows)
-    factors = np.real(np.stack([form.factors for form in forms]) / first.factors)
-    return CommonTerms(_without_constant(first), np.arange(count), factors, count)
+    return CommonTerms(_without_constant(form), np.arange(first.count), factors, first.count)
 
 
 def _of_matrices(forms: Sequence[Form]) -> CommonTerms | None:

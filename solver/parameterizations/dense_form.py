@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from ..held import held, is_large
 from ..products import matmul_shared, sum_of_rows
-from .level_curvature import Coupler, coupler_of, level_curvature
-from .meeting import Meeting
+from .forms import MOST_NUMBERS, Form
+from .symmetry import uncoupled_subspaces
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class DenseForm:
+class DenseForm(Form):
     """`A0 + sum x_j B_j` with matrices that may be full.
 
     Attributes:
-        constant: `[n, n]`, A0; complex for a complex form.
-        basis: `[p, n, n]`, the B_j, of the same dtype.
+        constant: see `Form`.
+        dense: `[p, n, n]`, the B_j, of the same dtype.
     """
 
-    constant: np.ndarray
-    basis: np.ndarray
+    dense: np.ndarray
 
     @property
-    def size(self) -> int:
-        """`n`, the number of rows."""
-        return len(self.constant)
+    def basis(self) -> np.ndarray:
+        """`[p, n, n]`, the B_j."""
+        return self.dense
 
     @functools.cached_property
     def norms(self) -> np.ndarray:
@@ -47,7 +47,7 @@ class DenseForm:
         return self._flat @ self._flat.T
 
     def overlaps(self, matrix: np.ndarray) -> np.ndarray:
-        """`[p]`, `Re tr(B_j^H M)` for a matrix of the same dtype."""
+        """See `Form.overlaps`."""
         return self._flat @ _flat_reals(matrix)[0]
 
     @property
@@ -57,24 +57,35 @@ class DenseForm:
 
     @property
     def cost_of_expectations(self) -> float:
-        """Roughly, in operations of a decomposition."""
+        """See `Form.cost_of_expectations`."""
         return 0.2 * self.basis.size * self.size
 
+    @property
+    def numbers_of_slopes(self) -> int:
+        """See `Form.numbers_of_slopes`."""
+        return self.basis.size * (2 if self.is_complex else 1)
+
+    @property
+    def held_numbers(self) -> int:
+        """See `Form.held_numbers`."""
+        return self.basis.size * (6 if self.is_complex else 2)
+
+    @property
+    def numbers_to_write(self) -> int:
+        """None more: they are written out."""
+        return 0
+
     def member(self, parameters: np.ndarray) -> np.ndarray:
-        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
+        """See `Form.member`."""
         return np.tensordot(parameters, self.basis, 1)
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
-        """`v_k^H B_j v_k` in NumPy for eigenvectors in columns, `[..., p, n]`."""
+        """See `Form.expectations`."""
         vectors = vectors[..., None, :, :]
         return np.sum(vectors.conj() * (self.basis @ vectors), axis=-2).real
 
-    def project(self, overlaps: np.ndarray) -> np.ndarray:
-        """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
-        return project_dense(self.gram, self.norms, overlaps)
-
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
+        """See `Form.matrix`."""
         if not is_large(self.basis.size):
             return combine(parameters, self.constant, self.basis)
         dtype, size = parameters.dtype, self.size
@@ -90,7 +101,7 @@ class DenseForm:
         return tf.complex(*parts) if self.is_complex else parts[0]
 
     def derivatives(self, dtype: tf.DType) -> tf.Tensor:
-        """The B_j, `[1, p, n, n]`, in the dtype of eigenvectors."""
+        """See `Form.derivatives`."""
         if not is_large(self.basis.size):
             return tf.constant(self.basis, dtype)[None]
         size = self.size
@@ -98,21 +109,6 @@ class DenseForm:
         real = matrices[:size]
         found = tf.complex(real, matrices[size:]) if self.is_complex else real
         return tf.cast(tf.transpose(found, [2, 0, 1]), dtype)[None]
-
-    @property
-    def is_complex(self) -> bool:
-        """Whether the matrices are complex."""
-        return np.iscomplexobj(self.basis)
-
-    @property
-    def numbers_of_slopes(self) -> int:
-        """How many numbers the derivatives of the levels of one matrix take on the way."""
-        return self.basis.size * (2 if self.is_complex else 1)
-
-    @property
-    def held_numbers(self) -> int:
-        """How many numbers the matrices are, in NumPy and as they are held for graphs."""
-        return self.basis.size * (6 if self.is_complex else 2)
 
     def _side_by_side(self, dtype: tf.DType) -> tf.Tensor:
         """`[n, n, p]`; `[2 n, 2 n, p]` where complex, see `as_real`."""
@@ -123,16 +119,24 @@ class DenseForm:
 
         return held(self, "side by side", dtype, make)
 
-    def restricted(self, columns: np.ndarray) -> DenseForm:
-        """The form within a subspace.
+    def mapped(self, map_: np.ndarray, offset: np.ndarray) -> DenseForm:
+        """See `Form.mapped`."""
+        basis = np.zeros((map_.shape[1], *self.constant.shape), self.basis.dtype)
+        for source, target in np.argwhere(map_):
+            basis[target] += map_[source, target] * self.basis[source]
+        return DenseForm(self.constant + np.tensordot(offset, self.basis, 1), basis)
 
-        Args:
-            columns: `[n, k]`, as from `uncoupled_subspaces`: states, or sums or differences of two.
-        """
+    @functools.cached_property
+    def subspaces(self) -> list[np.ndarray]:
+        """See `Form.subspaces`."""
+        return uncoupled_subspaces(self.constant, self.basis)
+
+    def restricted(self, columns: np.ndarray) -> DenseForm:
+        """See `Form.restricted`."""
         return DenseForm(*(_within(matrices, columns) for matrices in (self.constant, self.basis)))
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
-        """`v_k^H B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`.
+        """See `Form.slopes`.
 
         One product `[B * c, n] @ [n, n * p]` gives `v_k^H B_j` for every level and parameter; a
         second one, level by level, contracts with `v_k`.
@@ -147,30 +151,29 @@ class DenseForm:
         products = tf.reshape(products, [-1, by_level.shape[1], size, count])
         return sum_of_rows(by_level, products)
 
-    def level_curvature(
-        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
-    ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
-        return level_curvature(
-            lambda: self.derivatives(vectors.dtype),
-            lambda: self.coupler(vectors),
-            len(self.norms),
-            values,
-            vectors,
-            weights,
-            meeting,
-        )
 
-    def coupler(self, vectors: tf.Tensor) -> Coupler:
-        """The couplings `v_k^H B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
-        return coupler_of(self.derivatives(vectors.dtype), vectors)
+def sum_of(forms: Sequence[Form]) -> DenseForm | None:
+    """The sum of affine matrices, each of parameters of its own; None where it would be large."""
+    if sum(len(form.norms) for form in forms) * forms[0].size ** 2 > MOST_NUMBERS:
+        return None
+    constant = np.sum([form.constant for form in forms], axis=0)
+    basis = np.concatenate([form.basis for form in forms])
+    return DenseForm(constant.astype(basis.dtype), basis)
 
 
-def project_dense(gram: np.ndarray, norms: np.ndarray, overlaps: np.ndarray) -> np.ndarray:
-    """Coordinates of the nearest member from inner products `[p, p]` and overlaps `[p, ...]`."""
-    # In units of the norms, so that small basis matrices are not taken for zero.
-    units = np.outer(norms, norms)
-    return np.tensordot(np.linalg.pinv(gram / units, hermitian=True) / units, overlaps, 1)
+def block_diagonal(forms: Sequence[Form]) -> DenseForm | None:
+    """Affine matrices of the same parameters in one; None where it would be large."""
+    count, total = len(forms[0].norms), sum(form.size for form in forms)
+    if count * total**2 > MOST_NUMBERS:
+        return None
+    is_complex = any(form.is_complex for form in forms)
+    matrices = np.zeros((1 + count, total, total), complex if is_complex else float)
+    first = 0
+    for form in forms:
+        span = slice(first, first + form.size)
+        matrices[0, span, span], matrices[1:, span, span] = form.constant, form.basis
+        first = span.stop
+    return DenseForm(matrices[0], matrices[1:])
 
 
 def _flat_reals(matrices: np.ndarray) -> np.ndarray:
@@ -214,7 +217,7 @@ def combine(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> t
 
 
 def _combine_real(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:
-    columns = tf.constant(basis.reshape(len(basis), -1).T, parameters.dtype)
+    columns = tf.constant(basis.reshape(len(basis), constant.size).T, parameters.dtype)
     # Row by row: one product for the whole batch rounds differently at different batch sizes, and
     # so would its derivatives.
     flat = tf.linalg.matvec(columns, parameters)

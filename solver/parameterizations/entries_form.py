@@ -1,4 +1,4 @@
-"""Affine maps whose matrices have few entries each: products of the entries of eigenvectors."""
+"""Affine maps whose matrices have few entries each: gathers and products, no matrix product."""
 
 from __future__ import annotations
 
@@ -10,28 +10,44 @@ import tensorflow as tf
 
 from ..held import held
 from ..products import pick_columns
-from .dense_form import project_dense
+from .dense_form import DenseForm
 from .entries import Entries
-from .level_curvature import Coupler, level_curvature
-from .meeting import Meeting
+from .forms import Form, may_be_written_out
+from .level_curvature import Coupler
+from .symmetry import subspaces_of_entries
+
+# With more products for each parameter a matrix product is quicker.
+_MOST_TERMS = 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class EntriesForm:
-    """`A0 + sum_j x_j B_j`, all real, with the B_j by their entries; they are never written out.
+class EntriesForm(Form):
+    """`A0 + sum_j x_j B_j` with the B_j by their entries; they are never written out.
+
+    `A(x)` is a lookup of the parameters, and `d lambda_k / dx_j` a sum of products of two entries
+    of the eigenvector. Symmetric, Hermitian, banded and tridiagonal matrices have one such product
+    for each parameter.
 
     Attributes:
-        constant: `[n, n]`, A0.
+        constant: see `Form`.
         entries: of the B_j.
     """
 
-    constant: np.ndarray
     entries: Entries
 
-    @property
-    def size(self) -> int:
-        """`n`, the number of rows."""
-        return len(self.constant)
+    @classmethod
+    def of_one_each(cls, constant: np.ndarray, basis: np.ndarray) -> EntriesForm | None:
+        """For dense matrices; None where a parameter moves more than one part of one entry."""
+        lower = np.tril(np.ones(constant.shape, bool))
+        moved = [np.argwhere((matrix != 0) & lower) for matrix in basis]
+        if any(len(places) != 1 for places in moved):
+            return None
+        rows, columns = np.concatenate(moved).T
+        factors = basis[np.arange(len(basis)), rows, columns]
+        if ((np.imag(factors) != 0) & (np.real(factors) != 0)).any():
+            return None
+        form = cls(constant, Entries.of_one_each(len(constant), rows, columns, factors))
+        return form if form.is_orthogonal else None
 
     @property
     def basis(self) -> np.ndarray:
@@ -41,104 +57,111 @@ class EntriesForm:
     @functools.cached_property
     def norms(self) -> np.ndarray:
         """`[p]`, the Frobenius norms of the B_j."""
-        return self.entries.norms
+        values = self.entries.values
+        return np.sqrt(self._of_each(np.real(values) ** 2 + np.imag(values) ** 2))
 
-    @property
+    @functools.cached_property
     def traces(self) -> np.ndarray:
         """`[p]`, the traces of the B_j."""
-        return self.entries.traces
+        on_diagonal = self.entries.rows == self.entries.columns
+        return self._of_each(np.where(on_diagonal, np.real(self.entries.values), 0.0))
+
+    @functools.cached_property
+    def is_orthogonal(self) -> bool:
+        """Whether no part of an entry belongs to two of the B_j."""
+        return all(part.is_orthogonal for part in self.entries.parts)
 
     @functools.cached_property
     def gram(self) -> np.ndarray:
-        """`[p, p]`, the inner products `tr(B_i B_j)`."""
-        return self.entries.gram
+        """`[p, p]`, the inner products `Re tr(B_i^H B_j)`."""
+        if self.is_orthogonal:
+            return np.diag(self.norms**2)
+        return np.sum([part.gram for part in self.entries.parts], axis=0)
 
     def overlaps(self, matrix: np.ndarray) -> np.ndarray:
-        """`[p]`, `tr(B_j M)`."""
-        return self.entries.overlaps(matrix)
+        """See `Form.overlaps`."""
+        there = matrix[self.entries.rows, self.entries.columns]
+        return self._of_each(np.real(self.entries.values.conj() * there))
+
+    def _of_each(self, of_entries: np.ndarray) -> np.ndarray:
+        """`[p]`, the sum over the entries of each matrix."""
+        return np.bincount(self.entries.owners, of_entries, self.entries.count)
 
     @property
     def cost_of_expectations(self) -> float:
-        """Roughly, in operations of a decomposition."""
-        return 4.0 * self.size * len(self.entries.values)
+        """See `Form.cost_of_expectations`."""
+        return 1.0 * self.size * self.entries.count * len(self.entries.terms)
 
     @property
     def numbers_of_slopes(self) -> int:
-        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        """See `Form.numbers_of_slopes`."""
         return 3 * self.size * self.entries.count
 
     @property
     def held_numbers(self) -> int:
-        """How many numbers the matrices are, in NumPy and as they are held for graphs."""
+        """See `Form.held_numbers`."""
         return 8 * len(self.entries.values)
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
-        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
-        return self.entries.combined(parameters)
+        """See `Form.member`."""
+        real, *imaginary = (part.combined(parameters) for part in self.entries.parts)
+        return real + 1j * imaginary[0] if imaginary else real
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
-        """`v_k^T B_j v_k` in NumPy for real eigenvectors in columns, `[..., p, n]`."""
+        """See `Form.expectations`."""
         parts = [
-            factor[:, None] * vectors[..., row, :] * vectors[..., column, :]
+            np.real(factor[:, None] * vectors[..., row, :].conj() * vectors[..., column, :])
             for row, column, factor in self.entries.terms
         ]
         return np.sum(parts, axis=0)
 
-    def project(self, overlaps: np.ndarray) -> np.ndarray:
-        """Coordinates of the nearest member for overlaps `tr(B_j M)` of shape `[p, ...]`."""
-        return project_dense(self.gram, self.norms, overlaps)
-
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
-        matrix = self.entries.matrix(parameters)
-        if self.constant.any():
-            matrix += held(self, "constant", parameters.dtype, self.constant)
-        return matrix
+        """See `Form.matrix`."""
+        parts = []
+        for name, part in zip(("real", "imag"), self.entries.parts, strict=False):
+            matrix, constant = part.matrix(parameters), getattr(np, name)(self.constant)
+            if constant.any():
+                matrix += held(self, f"constant {name}", parameters.dtype, constant)
+            parts.append(matrix)
+        return tf.complex(*parts) if self.is_complex else parts[0]
 
     def derivatives(self, dtype: tf.DType) -> tf.Tensor:
-        """The B_j, `[1, p, n, n]`."""
+        """See `Form.derivatives`."""
         return held(self, "derivatives", dtype, lambda: self.basis[None])
 
-    def mapped(self, map_: np.ndarray, offset: np.ndarray) -> EntriesForm:
-        """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
-        constant = self.constant + self.entries.combined(offset)
-        return EntriesForm(constant, self.entries.mapped(map_))
+    def mapped(self, map_: np.ndarray, offset: np.ndarray) -> Form:
+        """See `Form.mapped`; written out where matrices get so many entries that it is quicker."""
+        constant = self.constant + self.member(offset)
+        form = EntriesForm(constant, self.entries.mapped(map_))
+        many = len(form.entries.terms) > min(self.size / 2, _MOST_TERMS)
+        return DenseForm(constant, form.basis) if many and may_be_written_out([form]) else form
+
+    @functools.cached_property
+    def subspaces(self) -> list[np.ndarray]:
+        """See `Form.subspaces`."""
+        return subspaces_of_entries(self.constant, self.entries)
 
     def restricted(self, columns: np.ndarray) -> EntriesForm:
-        """The form within a subspace; see `DenseForm.restricted`."""
+        """See `Form.restricted`."""
         units = columns / np.linalg.norm(columns, axis=0)
         return EntriesForm(units.T @ self.constant @ units, self.entries.restricted(columns))
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
-        """`v_k^H B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`."""
+        """See `Form.slopes`."""
         parts = []
         for row, column, factor in self.entries.terms:
-            left = pick_columns(by_level, row, factor)
-            right = pick_columns(by_level, column, np.ones_like(factor))
-            if by_level.dtype.is_complex:  # of a complex sum with others
+            left = pick_columns(by_level, row, factor.conj())
+            right = pick_columns(by_level, column, np.ones(len(factor)))
+            if by_level.dtype.is_complex:
                 left = tf.math.conj(left)
             parts.append(tf.math.real(left * right))
         return tf.add_n(parts)
 
-    def level_curvature(
-        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
-    ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
-        return level_curvature(
-            lambda: self.derivatives(vectors.dtype),
-            lambda: self.coupler(vectors),
-            len(self.norms),
-            values,
-            vectors,
-            weights,
-            meeting,
-        )
-
     def coupler(self, vectors: tf.Tensor) -> Coupler:
-        """The couplings `v_k^H B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
+        """See `Form.coupler`."""
         # Each entry and its mirror image; on the diagonal both halves are the same entry.
         halves = [(row, column, 0.5 * factor) for row, column, factor in self.entries.terms]
-        every = halves + [(column, row, factor) for row, column, factor in halves]
+        every = halves + [(column, row, factor.conj()) for row, column, factor in halves]
         right = [
             tf.constant(factor, vectors.dtype)[:, None, None]
             * tf.gather(vectors, tf.constant(column, tf.int32), axis=1)[:, :, None]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from .affine import affine_of, as_matrices
 from .base import Parameterization, check_names
 from .blocks import Blocks
 from .dense_form import DenseForm
-from .meeting import Meeting
 from .symmetry import Block
 
 
@@ -131,26 +129,3 @@ class Family(Blocks):
             for place, member in enumerate(self.members)
             for block in member.blocks
         )
-
-    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tuple, tf.Tensor]:
-        """The levels member after member; see `Parameterization.eigensystem`."""
-        return self._decompose(parameters)
-
-    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The levels member after member; see `Parameterization.spectrum`."""
-        return self._levels(parameters)
-
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tuple) -> tf.Tensor:
-        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
-        return self._jacobian(parameters, eigenvectors)
-
-    def level_curvature(
-        self,
-        parameters: tf.Tensor,
-        eigenvalues: tf.Tensor,
-        eigenvectors: tuple,
-        weights: tf.Tensor,
-        meeting: Meeting | None = None,
-    ) -> tf.Tensor:
-        """The sum over the members; see `Parameterization.level_curvature`."""
-        return self._curved(parameters, eigenvalues, eigenvectors, weights, meeting)

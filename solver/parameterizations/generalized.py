@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from ..eigen import hermitian_transpose
 from ..elementwise import reciprocal
 from ..products import matmul_rows
 from ..seed import SEED
-from .affine import Affine, as_matrices
-from .base import Parameterization
+from .affine import Affine, affine_of, as_matrices, constant_of
+from .base import Parameterization, same_dtype
+from .dense_form import DenseForm
+from .forms import Form, may_be_written_out
 from .inertia import is_definite, norm_of, signs_of_levels
 
 # How far the levels of a random mass are from their mean, about, in units of it.
@@ -53,36 +56,59 @@ class Generalized(Parameterization):
             ValueError: if neither side has parameters, the sizes differ, both use the same
                 parameter name, or a given mass is not positive definite.
         """
-        self.stiffness = _side("stiffness", stiffness)
-        self.mass = _side("mass", mass)
-        sides = [s for s in (self.stiffness, self.mass) if isinstance(s, Parameterization)]
-        if not sides:
+        sides = [_side("stiffness", stiffness), _side("mass", mass)]
+        if not any(side.num_parameters for side in sides):
             raise ValueError("Generalized: stiffness or mass must be a Parameterization.")
-        sizes = [_size(side) for side in (self.stiffness, self.mass)]
-        if sizes[0] != sizes[1]:
+        if sides[0].size != sides[1].size:
             raise ValueError(
                 "Generalized: stiffness and mass must have one size, got "
-                f"{sizes[0]} and {sizes[1]}."
+                f"{sides[0].size} and {sides[1].size}."
             )
-        names = [name for side in sides for name in side.parameter_names]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(set(sides[0].parameter_names) & set(sides[1].parameter_names))
         if twice:
             raise ValueError(
                 f"Generalized: the parameter names {twice} stand on both sides; pass "
                 "parameter_names to one of them."
             )
-        if isinstance(self.mass, np.ndarray) and not is_definite(self.mass):
-            lowest = np.linalg.eigvalsh(self.mass)[0]
+        given = _given(sides[1])
+        if given is not None and not is_definite(given):
+            lowest = np.linalg.eigvalsh(given)[0]
             raise ValueError(
                 "Generalized: mass must be positive definite, but its lowest eigenvalue is "
                 f"{lowest:.3g}, not above 0 by more than rounding: a motion without mass has an "
                 "infinite level. Leave its degrees of freedom out (static condensation)."
             )
-        super().__init__(sizes[0], len(names), names, name)
+        self._take_sides(sides[0], sides[1], name)
+
+    def _take_sides(
+        self, stiffness: Parameterization, mass: Parameterization, name: str | None = None
+    ) -> None:
+        """Finish the construction."""
+        names = [*stiffness.parameter_names, *mass.parameter_names]
+        super().__init__(stiffness.size, len(names), names, name)
+        self.stiffness, self.mass = stiffness, mass
+
+    @property
+    def kind(self) -> Hashable:
+        """Those with sides of the same kinds are one."""
+        return Generalized, self.stiffness.kind, self.mass.kind
+
+    def together(self, members: Sequence[Generalized]) -> Generalized:
+        """See `Parameterization.together`."""
+        made = Generalized.__new__(Generalized)
+        made._take_sides(
+            self.stiffness.together([member.stiffness for member in members]),
+            self.mass.together([member.mass for member in members]),
+        )
+        return made
+
+    def as_affine(self) -> Form | None:
+        """Where the mass is given and the stiffness affine; see `Parameterization.as_affine`."""
+        given = _given(self.mass)
+        return None if given is None else _whitened(self.stiffness, given)
 
     def _split(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        side = self.stiffness
-        count = side.num_parameters if isinstance(side, Parameterization) else 0
+        count = self.stiffness.num_parameters
         return parameters[:, :count], parameters[:, count:]
 
     def _both(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -91,14 +117,12 @@ class Generalized(Parameterization):
         Where it is not, the factor is the identity.
         """
         x, y = self._split(parameters)
-        stiffness, mass = _matrix(self.stiffness, x), _matrix(self.mass, y)
-        if stiffness.dtype.is_complex or mass.dtype.is_complex:
-            dtype = stiffness.dtype if stiffness.dtype.is_complex else mass.dtype
-            stiffness, mass = tf.cast(stiffness, dtype), tf.cast(mass, dtype)
+        stiffness, mass = same_dtype([self.stiffness.matrix(x), self.mass.matrix(y)])
         # Both branches must be finite, or the gradient is NaN: a mass that is not definite is
         # replaced before it is factorized.
-        trial = tf.abs(tf.linalg.cholesky(tf.stop_gradient(mass)))
-        definite = tf.reduce_all(tf.math.is_finite(trial), axis=[1, 2])
+        # Where the factorization fails, the diagonal is NaN, and 0 of a complex matrix.
+        trial = tf.linalg.diag_part(tf.linalg.cholesky(tf.stop_gradient(mass)))
+        definite = tf.reduce_all((tf.math.real(trial) > 0) & tf.math.is_finite(tf.abs(trial)), 1)
         identity = tf.eye(self.size, dtype=mass.dtype)
         mass = tf.where(definite[:, None, None], mass, identity)
         return stiffness, tf.linalg.cholesky(mass), definite
@@ -118,9 +142,9 @@ class Generalized(Parameterization):
         stiffness, factor, _ = self._both(parameters)
         modes = tf.linalg.triangular_solve(factor, eigenvectors, adjoint=True)
         parts = []
-        if isinstance(self.stiffness, Parameterization):
+        if self.stiffness.num_parameters:
             parts.append(self.stiffness.expectation_slopes(x, modes))
-        if isinstance(self.mass, Parameterization):
+        if self.mass.num_parameters:
             products = tf.math.conj(modes) * matmul_rows(stiffness, modes)
             levels = tf.math.real(tf.reduce_sum(tf.linalg.matrix_transpose(products), axis=-1))
             parts.append(-levels[:, :, None] * self.mass.expectation_slopes(y, modes))
@@ -133,9 +157,8 @@ class Generalized(Parameterization):
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, those of the stiffness, which no mass changes."""
-        if isinstance(self.stiffness, Parameterization):
-            return self.stiffness.level_signs
-        return signs_of_levels(self.stiffness)
+        given = _given(self.stiffness)
+        return self.stiffness.level_signs if given is None else signs_of_levels(given)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """By projection where one side is given and the other affine.
@@ -144,72 +167,74 @@ class Generalized(Parameterization):
         stiffness the matrix of the inverse levels, `K^(-1/2) M K^(-1/2)`, is. With any other given
         stiffness masses are around the one that gives the matrix the size of the levels.
         """
-        stiffness, mass = self.stiffness, self.mass
-        if isinstance(mass, np.ndarray) and isinstance(stiffness, Affine):
-            return _whitened(stiffness, mass).starting_points(levels, attempt, attempts)
-        if isinstance(stiffness, np.ndarray) and isinstance(mass, Parameterization):
-            if isinstance(mass, Affine) and (self.level_signs > 0).all():
-                inverse = tf.sort(_inverse(levels), axis=-1)
-                return _whitened(mass, stiffness).starting_points(inverse, attempt, attempts)
-            masses = _masses(stiffness, levels, attempt, attempts)
-            return mass.starting_points(masses, attempt, attempts)
-        parts = []
-        if isinstance(stiffness, Parameterization):
-            parts.append(stiffness.starting_points(levels, attempt, attempts))
-        if isinstance(mass, Parameterization):
-            ones = tf.ones_like(levels)
-            parts.append(mass.starting_points(ones, attempt, attempts))
+        affine = self._affine
+        if affine is not None and self._inverts:
+            levels = tf.sort(_inverse(levels), axis=-1)
+        if affine is not None:
+            return affine.starting_points(levels, attempt, attempts)
+        given = _given(self.stiffness)
+        if given is not None:
+            return self.mass.starting_points(
+                _masses(given, levels, attempt, attempts), attempt, attempts
+            )
+        parts = [self.stiffness.starting_points(levels, attempt, attempts)]
+        if self.mass.num_parameters:
+            parts.append(self.mass.starting_points(tf.ones_like(levels), attempt, attempts))
         return tf.concat(parts, axis=-1)
+
+    @property
+    def _inverts(self) -> bool:
+        """Whether `K^(-1/2) M K^(-1/2)` is the matrix that is affine, with the inverse levels."""
+        return _given(self.stiffness) is not None
+
+    @functools.cached_property
+    def _affine(self) -> Affine | None:
+        """Where one side is given and the other affine, a matrix that is affine; see `_inverts`."""
+        given = _given(self.stiffness)
+        form = self.as_affine()
+        if given is not None and is_definite(given):
+            form = _whitened(self.mass, given)
+        return None if form is None else affine_of(form, self.parameter_names)
 
     def random_points(self, spread: tf.Tensor, normal: tf.Tensor) -> tf.Tensor | None:
         """See `Parameterization.random_points`; masses are near those of equal levels.
 
         Where the stiffness is given, the levels of `K^(-1/2) M K^(-1/2)` are the inverse ones.
         """
-        stiffness, mass = self.stiffness, self.mass
-        if isinstance(mass, np.ndarray):
-            affine = isinstance(stiffness, Affine)
-            return _whitened(stiffness, mass).random_points(spread, normal) if affine else None
-        if not isinstance(mass, Affine):
-            return None
-        if isinstance(stiffness, np.ndarray):
-            if not is_definite(stiffness):
+        if _given(self.mass) is not None:
+            return None if self._affine is None else self._affine.random_points(spread, normal)
+        if self._inverts:
+            if self._affine is None:
                 return None
             safe = tf.where(spread > 0, spread, tf.ones_like(spread))
-            return _definite_points(_whitened(mass, stiffness), reciprocal(safe), normal)
+            return _definite_points(self._affine.form, reciprocal(safe), normal)
+        mass = self.mass.as_affine()
+        if mass is None:
+            return None
         x, y = self._split(normal)
-        one = stiffness.random_points(spread, x)
+        one = self.stiffness.random_points(spread, x)
         other = _definite_points(mass, tf.ones_like(spread), y)
         return None if one is None else tf.concat([one, other], axis=1)
 
     @property
     def has_constant(self) -> bool:
         """Whether the stiffness has one."""
-        return isinstance(self.stiffness, np.ndarray) or self.stiffness.has_constant
+        return self.stiffness.has_constant
 
 
-def _side(argument: str, value: Any) -> Parameterization | np.ndarray:
-    if isinstance(value, Parameterization):
-        if len(value.level_counts) > 1:
-            raise ValueError(f"Generalized: {argument} must be one matrix, got a family.")
-        return value
-    return as_matrices("Generalized", argument, value, rank=2)
+def _side(argument: str, value: Any) -> Parameterization:
+    """A side; a matrix is one without parameters."""
+    if not isinstance(value, Parameterization):
+        return constant_of(as_matrices("Generalized", argument, value, rank=2))
+    if len(value.level_counts) > 1:
+        raise ValueError(f"Generalized: {argument} must be one matrix, got a family.")
+    return value
 
 
-def _size(side: Parameterization | np.ndarray) -> int:
-    return side.size if isinstance(side, Parameterization) else len(side)
-
-
-def _matrix(side: Parameterization | np.ndarray, parameters: tf.Tensor) -> tf.Tensor:
-    """The matrices of a side, `[B, n, n]`."""
-    if isinstance(side, Parameterization):
-        return side.matrix(parameters)
-    dtype = parameters.dtype
-    if np.iscomplexobj(side):
-        dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
-    size = len(side)
-    rows = tf.shape(parameters)[0]
-    return tf.broadcast_to(tf.constant(side, dtype), [rows, size, size])
+def _given(side: Parameterization) -> np.ndarray | None:
+    """The matrix of a side without parameters."""
+    form = side.as_affine()
+    return form.constant if form is not None and not side.num_parameters else None
 
 
 def _inverse(levels: tf.Tensor) -> tf.Tensor:
@@ -232,29 +257,32 @@ def _masses(
     return mean * tf.gather(tf.constant(spread, levels.dtype), attempt % attempts)
 
 
-def _definite_points(side: Affine, unit: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
+def _definite_points(side: Form, unit: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
     """Parameters `[B, p]` of random matrices most of which are positive definite.
 
     They are around a constant part that is so itself, else around `unit` `[B]` times the identity.
     """
-    size, count = side.size, side.num_parameters
+    size, count, norms = side.size, len(side.norms), side.norms
     if is_definite(side.constant):
         mean = float(np.trace(side.constant).real) / size
         unit, center = mean * tf.ones_like(unit), 0.0
     else:
-        scaled = side.basis.reshape(count, -1) / side.parameter_scales[:, None]
+        scaled = side.basis.reshape(count, -1) / norms[:, None]
         wanted = np.stack([np.eye(size).ravel(), side.constant.ravel()])
         overlaps = np.real(scaled.conj() @ wanted.T)
         found = np.linalg.pinv(np.real(scaled.conj() @ scaled.T), hermitian=True) @ overlaps
-        identity, offset = (found / side.parameter_scales[:, None]).T
+        identity, offset = (found / norms[:, None]).T
         center = unit[:, None] * tf.constant(identity, unit.dtype) - tf.constant(offset, unit.dtype)
-    effects = np.sqrt(size / count) / side.parameter_scales
+    effects = np.sqrt(size / count) / norms
     return center + _MASS_SPREAD * unit[:, None] * tf.constant(effects, unit.dtype) * normal
 
 
-def _whitened(side: Any, other: Any) -> Affine:
-    """`L^-1 B L^-H` for every matrix of an affine side, with `L L^H` the other side."""
+def _whitened(side: Parameterization, other: np.ndarray) -> DenseForm | None:
+    """`L^-1 B L^-H` for every matrix of a side, with `L L^H` the other one; None if not affine."""
+    form = side.as_affine()
+    if form is None or not may_be_written_out([form]):
+        return None
     inverse = np.linalg.inv(np.linalg.cholesky(other))
-    basis = inverse @ side.basis @ inverse.conj().T
-    constant = inverse @ side.constant @ inverse.conj().T
-    return Affine(constant, basis)
+    found = inverse @ np.concatenate([form.constant[None], form.basis]) @ inverse.conj().T
+    constant, *basis = (found + found.conj().swapaxes(1, 2)) / 2
+    return DenseForm(constant, np.array(basis))

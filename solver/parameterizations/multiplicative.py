@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +48,17 @@ class Multiplicative(Parameterization):
         super().__init__(size, size, parameter_names or [f"m{i}" for i in range(size)], name)
         self.factor = matrix
 
+    @property
+    def kind(self) -> Hashable:
+        """Those of one size are one."""
+        return Multiplicative, self.size, np.iscomplexobj(self.factor)
+
+    def together(self, members: Sequence[Multiplicative]) -> Multiplicative:
+        """See `Parameterization.together`; the factor is `[k, n, n]`."""
+        made = Multiplicative(self.factor, self.parameter_names)
+        made.factor = np.stack([member.factor for member in members])
+        return made
+
     def _factor(self, dtype: tf.DType) -> tf.Tensor:
         if not np.iscomplexobj(self.factor):
             return tf.constant(self.factor, dtype)
@@ -67,7 +78,9 @@ class Multiplicative(Parameterization):
         roots = tf.where(positive, roots, nan)
         products = roots[:, :, None] * roots[:, None, :]
         factor = self._factor(parameters.dtype)
-        return tf.cast(products, factor.dtype) * factor
+        by_member = tf.reshape(products, [-1, *factor.shape])
+        matrix = tf.cast(by_member, factor.dtype) * factor
+        return tf.reshape(matrix, [-1, self.size, self.size])
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""

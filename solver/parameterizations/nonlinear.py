@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from ..checks import check_count
 from ..elementwise import in_row_packets
 from ..outline import outline
-from .banded import check_size
 from .base import Parameterization
 
 
@@ -54,8 +54,8 @@ class Nonlinear(Parameterization):
         Raises:
             ValueError: if the function cannot be called, or returns another shape.
         """
-        n = check_size("Nonlinear", "n", n)
-        p = check_size("Nonlinear", "p", p)
+        n = check_count("Nonlinear", "n", n)
+        p = check_count("Nonlinear", "p", p)
         if not callable(function):
             raise ValueError(f"Nonlinear: function must be callable, got {function!r}.")
         magnitudes = np.asarray(typical, dtype=float)
@@ -67,6 +67,11 @@ class Nonlinear(Parameterization):
         self._typical = np.broadcast_to(magnitudes, (p,))
         self._function = function
         self._takes_batch = _takes_batch(function, n, p)
+
+    @property
+    def kind(self) -> Hashable:
+        """The same function is one."""
+        return Nonlinear, id(self._function), self.size, self.num_parameters
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters; see `Parameterization.matrix`."""

@@ -3,88 +3,130 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from ..eigen import eigenvalues, largest_entry
+from ..held import held
 from .affine_stack import AffineStack
-from .dense_form import DenseForm
-from .entries_form import EntriesForm
-from .entry_form import EntryForm
 from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
-from .symmetry import couplings_of, subspaces_of_entries, uncoupled_states, uncoupled_subspaces
 
 # Smaller matrices are decomposed as fast as a whole.
 _SMALLEST = 8
 # A decomposition takes a time between the second and the third power of the size. What is saved has
 # to pay for the sorting.
 _LARGEST_SHARE = 0.7
-# Basis matrices are written out up to this many numbers.
-_MOST_NUMBERS = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """The blocks of affine matrices of one size, those of one size together.
+    """Affine matrices of the same parameters that symmetry splits into blocks of the same sizes.
 
-    Most often there is one matrix. Several members of a family are split into blocks of the same
-    sizes, and each has its levels in an order of its own.
+    Most often there is one matrix. Those of several members of a family are one tensor from the
+    parameters to the levels and their derivatives, and so the graph does not grow with their
+    number; each has its levels in an order of its own.
 
     Attributes:
-        stacks: of the blocks, the smallest first; those of the first member come first.
-        members: how many matrices there are.
+        places: `[k]`, their numbers in the family.
+        forms: `[k]`, the matrices.
+        stacks: of their blocks, the smallest first; those of the first member come first.
     """
 
+    places: tuple[int, ...]
+    forms: tuple[Form, ...]
     stacks: tuple[AffineStack, ...]
-    members: int = 1
 
     @classmethod
-    def of(cls, form: Form, subspaces: Sequence[np.ndarray]) -> Split | None:
-        """The blocks of an affine structure; None where splitting it would gain little."""
-        blocks = blocks_of(form, subspaces)
-        return cls.of_members([blocks]) if len(blocks) > 1 else None
-
-    @classmethod
-    def of_members(cls, members: Sequence[Sequence[Form]]) -> Split:
-        """Of the blocks of each member, the smallest first."""
-        stacks = []
-        for size in sorted({len(block.constant) for block in members[0]}):
-            alike = [block for blocks in members for block in blocks if len(block.constant) == size]
-            stacks.append(AffineStack.of(alike))
-        return cls(tuple(stacks), len(members))
+    def of(cls, members: Sequence[tuple[int, Form]]) -> list[Split]:
+        """The matrices of members, given with their numbers, in groups of what goes together."""
+        groups: dict[object, list[tuple[int, Form, Sequence[Form]]]] = {}
+        for place, form in members:
+            blocks = _blocks_of(form)
+            key = (form.size, form.is_complex, tuple(block.size for block in blocks))
+            groups.setdefault(key, []).append((place, form, blocks))
+        made = []
+        for group in groups.values():
+            places, forms, blocks = zip(*group, strict=True)
+            every = [block for some in blocks for block in some]
+            sizes = sorted({block.size for block in every})
+            alike = ([block for block in every if block.size == size] for size in sizes)
+            made.append(cls(places, forms, tuple(AffineStack.of(some) for some in alike)))
+        return made
 
     @property
     def is_split(self) -> bool:
         """Whether there is more than one block in each matrix."""
-        return sum(len(stack.copies) for stack in self.stacks) > self.members
+        return sum(len(stack.copies) for stack in self.stacks) > len(self.forms)
 
     @property
     def work(self) -> int:
         """What decomposing all of them takes: the sum of the cubes of the sizes."""
         return sum(stack.size * len(stack.forms[0].constant) ** 2 for stack in self.stacks)
 
-    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors]:
-        """Levels `[B, n]`, in each matrix ascending, and the eigenvectors.
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
+        """Levels `[B, k n]`, member after member, eigenvectors, and `[B]`, whether all are finite.
 
         Args:
-            parameters: `[B, p]`, with which the matrices are finite.
+            parameters: `[B, p]`.
         """
-        values, vectors = zip(
-            *(stack.eigensystem(parameters) for stack in self.stacks), strict=True
-        )
+        safe, finite = self._finite_parameters(parameters)
+        values, vectors = zip(*(stack.eigensystem(safe) for stack in self.stacks), strict=True)
         levels, order = self._ascending(values)
-        return levels, SortedVectors(vectors, order)
+        return levels, SortedVectors(vectors, order), finite
 
-    def levels(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The levels of `eigensystem` alone."""
-        return self._ascending([stack.levels(parameters) for stack in self.stacks])[0]
+    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The levels of `eigensystem` alone, and whether all are finite."""
+        safe, finite = self._finite_parameters(parameters)
+        return self._ascending([stack.levels(safe) for stack in self.stacks])[0], finite
 
-    def level_jacobian(self, vectors: SortedVectors) -> tf.Tensor:
-        """The derivatives of the levels, `[B, n, p]`."""
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The twice differentiable levels, `[B, k n]`; NaN where a matrix is not finite."""
+        matrix = self._whole.matrix(parameters)
+        size = matrix.shape[-1]
+        levels = eigenvalues(tf.reshape(matrix, [-1, size, size]))
+        return self._whole.for_each(tf.reshape(levels, [-1, len(self._whole.forms), size]))
+
+    def matrices(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`[B, k, n, n]`, of all members."""
+        return self._each.matrix(parameters)
+
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`[1, p, k, n, n]`, the matrices B_j of all members."""
+        dtype = parameters.dtype
+        if self.forms[0].is_complex:
+            dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
+
+        def bases() -> np.ndarray:
+            return np.stack([form.basis for form in self.forms], axis=1)[None]
+
+        return held(self, "derivatives", dtype, bases)
+
+    @functools.cached_property
+    def _whole(self) -> AffineStack:
+        """The matrices that have different levels, in one piece."""
+        return AffineStack.of(self.forms) if self.is_split else self.stacks[0]
+
+    @functools.cached_property
+    def _each(self) -> AffineStack:
+        return AffineStack(self.forms, tuple(range(len(self.forms))))
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
+        """None: they are affine."""
+        del parameters, density
+
+    def _finite_parameters(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        scales = np.max([form.norms for form in self.forms], axis=0)
+        return finite_parameters(parameters, scales)
+
+    def level_jacobian(self, parameters: tf.Tensor, vectors: SortedVectors) -> tf.Tensor:
+        """The derivatives of the levels, `[B, k n, p]`."""
+        del parameters  # they are the same everywhere
         slopes = [
             stack.level_jacobian(columns)
             for stack, columns in zip(self.stacks, vectors.blocks, strict=True)
@@ -96,12 +138,14 @@ class Split:
 
     def level_curvature(
         self,
+        parameters: tf.Tensor,
         values: tf.Tensor,
         vectors: SortedVectors,
         weights: tf.Tensor,
         meeting: Meeting | None,
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
+        """`sum_k g_k d2 lambda_k` over all of their levels, `[B, p, p]`."""
+        del parameters
         if not self.is_split:
             return self.stacks[0].level_curvature(values, vectors.blocks[0], weights, meeting)
         meeting = None if meeting is None else Meeting(*map(self._apart, meeting))
@@ -109,7 +153,7 @@ class Split:
         values, weights, meeting = back_in_blocks(order, values, weights, meeting)
         parts, first = [], 0
         for stack, columns in zip(self.stacks, vectors.blocks, strict=True):
-            span = slice(first, first + stack.size // self.members)
+            span = slice(first, first + stack.size // len(self.forms))
             first = span.stop
             inside = None if meeting is None else meeting.part(span)
             if inside is not None:
@@ -127,41 +171,37 @@ class Split:
 
     def _apart(self, field: tf.Tensor) -> tf.Tensor:
         """What belongs to levels, `[B, members k, ...]`, with each matrix as a row of its own."""
-        if self.members == 1:
+        if len(self.forms) == 1:
             return field
-        return tf.reshape(field, [-1, field.shape[1] // self.members, *field.shape[2:]])
+        return tf.reshape(field, [-1, field.shape[1] // len(self.forms), *field.shape[2:]])
 
     def _together(self, field: tf.Tensor) -> tf.Tensor:
         """`_apart`, back."""
-        if self.members == 1:
+        if len(self.forms) == 1:
             return field
-        return tf.reshape(field, [-1, field.shape[1] * self.members, *field.shape[2:]])
+        return tf.reshape(field, [-1, field.shape[1] * len(self.forms), *field.shape[2:]])
 
 
-def subspaces_of(form: Form) -> list[np.ndarray]:
-    """What symmetry splits an affine structure into; see `uncoupled_subspaces`."""
-    if isinstance(form, EntryForm) and len(form.norms) * len(form.constant) ** 2 > _MOST_NUMBERS:
-        # The matrices are not written out, and not looked at for mirror symmetry.
-        coupled = couplings_of(form.constant)
-        coupled[form.rows, form.columns] = coupled[form.columns, form.rows] = True
-        return uncoupled_states(coupled)
-    if isinstance(form, EntriesForm):
-        return subspaces_of_entries(form.constant, form.entries)
-    return uncoupled_subspaces(form.constant, form.basis)
-
-
-def blocks_of(form: Form, subspaces: Sequence[np.ndarray]) -> Sequence[Form]:
+def _blocks_of(form: Form) -> Sequence[Form]:
     """The blocks of an affine structure, the smallest first; itself if that would gain little."""
-    size, sizes = len(form.constant), [columns.shape[1] for columns in subspaces]
-    squares = sum(part**2 for part in sizes)
-    if size < _SMALLEST or squares > _LARGEST_SHARE * size**2:
+    squares = sum(columns.shape[1] ** 2 for columns in form.subspaces)
+    if form.size < _SMALLEST or squares > _LARGEST_SHARE * form.size**2:
         return [form]
-    if not isinstance(form, EntryForm):
-        return [form.restricted(columns) for columns in subspaces]
-    if any(columns.shape[1] < np.count_nonzero(columns) for columns in subspaces):
-        dense = DenseForm(form.constant, form.basis)
-        return [dense.restricted(columns) for columns in subspaces]
-    blocks = [form.restricted(columns) for columns in subspaces]
-    if len(form.norms) * squares > _MOST_NUMBERS:
-        return blocks
-    return [DenseForm(block.constant, block.basis) for block in blocks]
+    return [form.restricted(columns) for columns in form.subspaces]
+
+
+def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Zeros for parameters `[B, p]` of a matrix that is not finite; and `[B]`, where it is.
+
+    Where all parameters are of reasonable size the matrix is finite, and they are far fewer than
+    its entries.
+
+    Args:
+        parameters: `[B, p]`.
+        scales: `[p]`, the norms of the B_j; 0 for a parameter without effect.
+    """
+    dtype = parameters.dtype
+    most = largest_entry(dtype) / len(scales)
+    limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
+    finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
+    return tf.where(finite[:, None], parameters, 0.0), finite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import numpy as np
 import tensorflow as tf
@@ -34,40 +33,34 @@ class SquaresForm(EntriesForm):
     vectors: np.ndarray
     coefficients: np.ndarray
 
-    @functools.cached_property
-    def gram(self) -> np.ndarray:
-        """`[p, p]`, the inner products `tr(B_i B_j)`: squares of those of the vectors."""
-        inner = self.vectors.T @ self.vectors
-        return self.coefficients.T @ (inner * inner) @ self.coefficients
-
     @property
     def cost_of_expectations(self) -> float:
-        """Roughly, in operations of a decomposition."""
+        """See `Form.cost_of_expectations`."""
         return 0.2 * self.size * (self.vectors.size + self.coefficients.size)
 
     @property
     def numbers_of_slopes(self) -> int:
-        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        """See `Form.numbers_of_slopes`."""
         return self.size * (2 * self.vectors.shape[1] + self.coefficients.shape[1])
 
     @property
     def held_numbers(self) -> int:
-        """How many numbers the matrices are, in NumPy and as they are held for graphs."""
+        """See `Form.held_numbers`."""
         return 8 * len(self.entries.values) + 2 * (self.vectors.size + self.coefficients.size)
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
-        """`v_k^T B_j v_k` in NumPy for real eigenvectors in columns, `[..., p, n]`."""
+        """See `Form.expectations`."""
         overlaps = self.vectors.T @ vectors
         return self.coefficients.T @ (overlaps * overlaps)
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> SquaresForm:
-        """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
-        constant = self.constant + self.entries.combined(offset)
+        """See `Form.mapped`."""
+        constant = self.constant + self.member(offset)
         coefficients = self.coefficients @ map_
         return SquaresForm(constant, self.entries.mapped(map_), self.vectors, coefficients)
 
     def restricted(self, columns: np.ndarray) -> SquaresForm:
-        """The form within a subspace; see `DenseForm.restricted`."""
+        """See `Form.restricted`."""
         units = columns / np.linalg.norm(columns, axis=0)
         vectors = units.T @ self.vectors
         kept = np.linalg.norm(vectors, axis=0) > _NOTHING * np.linalg.norm(self.vectors, axis=0)
@@ -79,13 +72,13 @@ class SquaresForm(EntriesForm):
         )
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
-        """`v_k^T B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`."""
+        """See `Form.slopes`."""
         overlaps = matmul_shared(by_level, self._held("vectors", by_level.dtype))
         squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # of a complex sum with others
         return matmul_shared(squares, self._held("coefficients", squares.dtype))
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
-        """The couplings `v_k^T B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
+        """See `Form.coupler`."""
         waves = self._held("vectors", vectors.dtype)
         coefficients = tf.transpose(self._held("coefficients", vectors.dtype))  # [p, F]
         overlaps = tf.linalg.matrix_transpose(

@@ -124,8 +124,6 @@ def first_images(blocks: Sequence[np.ndarray]) -> list[int]:
     Args:
         blocks: `[q, k, k]` each, the matrices A0, B_1, ... within it.
     """
-    if len(blocks) == 1:
-        return [0]
     marks, near = _marks(blocks)
     first: list[int] = []
     for place, block in enumerate(blocks):

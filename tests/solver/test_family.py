@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import tensorflow as tf
 
 from eigenfit.solver import (
@@ -25,7 +26,7 @@ from eigenfit.solver import (
     Toeplitz,
     Transitions,
 )
-from eigenfit.solver.parameterizations import blocks
+from eigenfit.solver.parameterizations import affine_stack, forms
 from tests.problems.given_matrices import random_hermitian
 
 from .helpers import finite_differences, tape_hessian, tape_jacobian
@@ -89,6 +90,28 @@ def bent_by_hand(a: float, b: float) -> np.ndarray:
 def chain(m: np.ndarray) -> np.ndarray:
     root = np.diag(np.sqrt(m))
     return root @ POSITIVE @ root
+
+
+def scaled(factor: np.ndarray, *m: float) -> np.ndarray:
+    root = np.diag(np.sqrt(m))
+    return root @ factor @ root
+
+
+def in_field(x: tf.Tensor) -> tf.Tensor:
+    u, v, b = tf.unstack(x, axis=-1)
+    return bent(tf.stack([u * b, v + b * b], -1))
+
+
+def in_field_by_hand(u: float, v: float, b: float) -> np.ndarray:
+    return bent_by_hand(u * b, v + b * b)
+
+
+IN_FIELD = Nonlinear(in_field, 2, 3, ["u", "v", "B"])
+DEFINITE = np.array([3 * np.eye(3), 4 * np.eye(3), 5 * np.eye(3)]) + MANY[:3, 0, :3, :3] / 4
+
+
+def diagonal(*names: str) -> Affine:
+    return Affine(None, [np.diag(row) for row in np.eye(len(names))], parameter_names=names)
 
 
 def whitened(k: np.ndarray, m: np.ndarray) -> np.ndarray:
@@ -245,6 +268,76 @@ FAMILIES |= {
         ],
     ),
 }
+FAMILIES |= {
+    "one function, fixed and tied differently": (
+        lambda: [
+            IN_FIELD.with_fixed({"B": 0.3}),
+            IN_FIELD.with_fixed({"B": -1.1}),
+            IN_FIELD.with_tied({"B": ("v", 2.0)}),
+            Nonlinear(in_field, 2, 3, ["B", "u", "v"]),
+        ],
+        lambda u, v, b: [
+            in_field_by_hand(u, v, 0.3),
+            in_field_by_hand(u, v, -1.1),
+            in_field_by_hand(u, v, 2.0 * v),
+            in_field_by_hand(b, u, v),
+        ],
+    ),
+    "stiffnesses with masses given": (
+        lambda: [
+            Generalized(affine(m, *names), DEFINITE[k])
+            for k, (m, names) in enumerate(
+                zip(MANY[:3, :, :3, :3], ("ab", "bc", "ab"), strict=True)
+            )
+        ],
+        lambda a, b, c: [
+            whitened(m[0] + np.tensordot(x, m[1:], 1), DEFINITE[k])
+            for k, (m, x) in enumerate(
+                zip(MANY[:3, :, :3, :3], ((a, b), (b, c), (a, b)), strict=True)
+            )
+        ],
+    ),
+    "masses with stiffnesses given": (
+        lambda: [Generalized(k, diagonal("x", "y", "z")) for k in (REAL[0], DEFINITE[1])],
+        lambda *x: [whitened(k, np.diag(x)) for k in (REAL[0], DEFINITE[1])],
+    ),
+    "both sides with parameters": (
+        lambda: [
+            Generalized(affine(COMPLEX, "a", "b"), diagonal("x", "y", "z")),
+            Generalized(affine(COMPLEX * 0.5, "a", "c"), diagonal("x", "x2", "z")),
+            Generalized(affine(COMPLEX[[1, 0, 2]], "c", "b"), diagonal("z", "y", "x")),
+        ],
+        lambda a, b, x, y, z, c, x2: [
+            whitened(COMPLEX[0] + a * COMPLEX[1] + b * COMPLEX[2], np.diag([x, y, z])),
+            whitened(0.5 * (COMPLEX[0] + a * COMPLEX[1] + c * COMPLEX[2]), np.diag([x, x2, z])),
+            whitened(COMPLEX[1] + c * COMPLEX[0] + b * COMPLEX[2], np.diag([z, y, x])),
+        ],
+    ),
+    "scaled matrices, and multiples and sums of them": (
+        lambda: [
+            Multiplicative(POSITIVE),
+            Multiplicative(DEFINITE[0], ["m1", "m2", "m3"]),
+            2.0 * Multiplicative(DEFINITE[1], ["m0", "m1", "m3"]) + affine(REAL, "a"),
+            2.0 * Multiplicative(DEFINITE[2], ["m0", "m2", "m3"]) + affine(REAL[1:], "a"),
+        ],
+        lambda m0, m1, m2, m3, a: [
+            chain(np.array([m0, m1, m2])),
+            scaled(DEFINITE[0], m1, m2, m3),
+            2.0 * scaled(DEFINITE[1], m0, m1, m3) + REAL[0] + a * REAL[1],
+            2.0 * scaled(DEFINITE[2], m0, m2, m3) + REAL[1] + a * REAL[2],
+        ],
+    ),
+    "blocks, all affine and not": (
+        lambda: [
+            BlockDiagonal([affine(SMALL, "a"), 2.0 * affine(REAL, "b")]),
+            BlockDiagonal(anything([[[3.0]], Nonlinear(bent, 2, 2, ["a", "b"])])),
+        ],
+        lambda a, b: [
+            scipy.linalg.block_diag(SMALL[0] + a * SMALL[1], 2 * (REAL[0] + b * REAL[1])),
+            scipy.linalg.block_diag(3.0, bent_by_hand(a, b)),
+        ],
+    ),
+}
 each = pytest.mark.parametrize("name", FAMILIES)
 
 
@@ -299,7 +392,7 @@ def test_levels_matrix_and_derivatives(name: str):
 
 @pytest.mark.parametrize("name", ["equal sizes", "different sizes, real and complex"])
 def test_members_too_large_to_be_written_out(name: str, monkeypatch):
-    monkeypatch.setattr(blocks, "_MOST_NUMBERS", 0)
+    monkeypatch.setattr(forms, "MOST_NUMBERS", 0)
     family = Family(FAMILIES[name][0]())
     check_model(family, lambda x: levels_by_hand(name, x))
     start = family.starting_points(tf.zeros([2, family.size], tf.float64), tf.constant([0, 1]), 4)
@@ -323,6 +416,10 @@ FIT_TOGETHER = (
     "members that symmetry splits, and one that it does not",
     "sizes in turn, some alike",
     "structures of one kind",
+    "one function, fixed and tied differently",
+    "stiffnesses with masses given",
+    "both sides with parameters",
+    "scaled matrices, and multiples and sums of them",
 )
 
 
@@ -369,6 +466,66 @@ def nodes(family: Family, observation: Any = None) -> int:
 def test_the_graph_does_not_grow_with_the_members(members: Any, observation: Any):
     few, many = (nodes(Family(members(k)), observation(k)) for k in (2, 200))
     assert many <= 1.2 * few
+
+
+KINDS: dict[str, Any] = {
+    "functions of one field each": lambda k: IN_FIELD.with_fixed({"B": k}),
+    "stiffnesses with masses given": lambda k: Generalized(
+        affine(REAL * (1 + k), "a", "b"), DEFINITE[0] + k * np.eye(3)
+    ),
+    "both sides with parameters": lambda k: Generalized(
+        affine(REAL * (1 + k), "a", "b"), diagonal("x", "y", "z")
+    ),
+    "scaled matrices": lambda k: Multiplicative(DEFINITE[0] + k * np.eye(3)),
+    "sums": lambda k: affine(REAL * (1 + k), "a") + 2.0 * affine(REAL[1:] + k * REAL[:2], "b"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_a_step_and_a_start_take_does_not_grow_with_the_members(name: str):
+    """All that a fit asks a family for, beside a function of its own."""
+
+    def everything(rows: tf.Tensor, levels: tf.Tensor, attempt: tf.Tensor) -> list[tf.Tensor]:
+        values, vectors, finite = family.eigensystem(rows)
+        return [
+            family.level_jacobian(rows, vectors),
+            family.level_curvature(rows, values, vectors, values),
+            family.spectrum(rows),
+            family.starting_points(levels, attempt, 8),
+            tf.cast(finite, rows.dtype),
+        ]
+
+    found = []
+    for count in (4, 200):
+        alike = [KINDS[name]((1 + k) / count) for k in range(count)]
+        family = Family([*alike, Nonlinear(bent, 2, 2, ["u", "v"])])
+        graph = tf.Graph()
+        with graph.as_default():
+            shapes = (family.num_parameters, family.size)
+            rows, levels = (tf.compat.v1.placeholder(tf.float64, [None, n]) for n in shapes)
+            everything(rows, levels, tf.compat.v1.placeholder(tf.int32, [None]))
+        found.append(len(graph.get_operations()))
+    assert found[1] <= 1.05 * found[0]
+
+
+def test_members_that_are_large_together_have_their_second_derivatives_in_turn(monkeypatch):
+    name = "many members with matrices of their own"
+    rows = tf.constant(np.random.default_rng(2).normal(size=(3, 2)))
+
+    def second() -> np.ndarray:
+        family = Family(FAMILIES[name][0]())
+        values, vectors, _ = family.eigensystem(rows)
+        return family.level_curvature(rows, values, vectors, tf.sin(values)).numpy()
+
+    together = second()
+    monkeypatch.setattr(affine_stack, "_MOST_COUPLINGS", 4 * 2 * 100)  # four of six at a time
+    np.testing.assert_allclose(second(), together, rtol=1e-12)
+
+
+def test_memory_is_that_of_the_members():
+    """Not of the block-diagonal matrix of all, which a fit never makes."""
+    family = Family(of_each(random_hermitian(300, 200, 1).reshape(100, 3, 200, 200), "a", "b"))
+    assert SpectralSolver(family).parameterization.numbers_of_slopes == 100 * 2 * 200**2
 
 
 def test_names_are_joined_in_order_of_appearance():

@@ -197,6 +197,18 @@ def test_a_row_without_positive_mass_harms_no_other():
     assert_same(as_numpy(string().fit(targets[:1], start[:1])), take(together, [0]))
 
 
+def test_a_complex_row_without_positive_mass_has_no_matrix():
+    """TensorFlow's factorization of complex matrices fails without NaN."""
+    stiffness = random_hermitian(1, 3, 5, complex_entries=True)[0]
+    model = Generalized(stiffness, masses(3))
+    rows = tf.constant([[1.0, 2.0, 1.5], [1.0, -1.0, 1.0], [-2.0, -1.0, -3.0]], tf.float64)
+    assert model.eigensystem(rows)[2].numpy().tolist() == [True, False, False]
+    levels = model.spectrum(rows).numpy()
+    assert np.isnan(levels[1:]).all()
+    root = np.diag(rows[0].numpy() ** -0.5)
+    np.testing.assert_allclose(levels[0], np.linalg.eigvalsh(root @ stiffness @ root), atol=1e-13)
+
+
 def test_a_step_out_of_positive_masses_is_taken_back():
     targets = string_levels(np.array([[100.0, 100.0, 90.0]]))
     fit = string().fit(targets, [[0.02, 0.03, 0.01]])

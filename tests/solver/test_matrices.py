@@ -21,7 +21,7 @@ from eigenfit.solver import (
     Tridiagonal,
 )
 from eigenfit.solver.parameterizations.dense_form import DenseForm
-from eigenfit.solver.parameterizations.entry_form import EntryForm
+from eigenfit.solver.parameterizations.entries_form import EntriesForm
 from tests.problems.free_entries import banded, hermitian
 from tests.problems.given_matrices import random_hermitian
 from tests.problems.three_by_three import matrix as three_by_three
@@ -148,10 +148,10 @@ def one_entry_each(complex_entries: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize("complex_entries", [False, True])
-def test_entry_form_and_dense_form_agree(complex_entries: bool, rng: np.random.Generator):
+def test_entries_form_and_dense_form_agree(complex_entries: bool, rng: np.random.Generator):
     basis = one_entry_each(complex_entries)
     constant = random_hermitian(1, 4, 33, complex_entries)[0]
-    entry, dense = EntryForm.of(constant, basis), DenseForm(constant, basis)
+    entry, dense = EntriesForm.of_one_each(constant, basis), DenseForm(constant, basis)
     assert entry is not None
     count = len(basis)
     x = rng.normal(size=(6, count))
@@ -182,9 +182,9 @@ def test_entry_form_and_dense_form_agree(complex_entries: bool, rng: np.random.G
     ],
     ids=["full", "two entries", "both parts of one entry", "the same entry twice"],
 )
-def test_entry_form_refuses_what_it_cannot_hold(basis: object):
+def test_entries_form_refuses_what_it_cannot_hold(basis: object):
     basis = np.asarray(basis)
-    assert EntryForm.of(np.zeros((2, 2)), basis) is None
+    assert EntriesForm.of_one_each(np.zeros((2, 2)), basis) is None
     found = Affine(None, basis).matrix(tf.constant([[3.0, 5.0][: len(basis)]], tf.float64))[0]
     expected = np.tensordot([3.0, 5.0][: len(basis)], basis, 1)
     np.testing.assert_allclose(found, expected, rtol=1e-14)

@@ -1,0 +1,68 @@
+"""Affine matrices for rows of parameters of which each has another matrix than the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..held import held
+from .affine_stack import AffineStack
+from .base import Parameterization
+from .forms import Form
+from .meeting import Meeting
+
+
+class AffineInTurn(Parameterization):
+    """k affine structures with parameters of their own; row `b k + j` is one of structure j.
+
+    See `Parameterization.together`.
+    """
+
+    def __init__(self, forms: Sequence[Form], parameter_names: Sequence[str]):
+        """Take the matrices, of one size and with equally many parameters, which may be none."""
+        tf.Module.__init__(self)
+        self.size, self.num_parameters = forms[0].size, len(parameter_names)
+        self.parameter_names = tuple(parameter_names)
+        self._stack = AffineStack(tuple(forms), tuple(range(len(forms))))
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.matrix`."""
+        members = len(self._stack.forms)
+        times = tf.shape(parameters)[0] // members  # -1 is not known where there are no parameters
+        own = tf.reshape(parameters, [times, members, self.num_parameters])
+        return tf.reshape(self._stack.matrix(own), [-1, self.size, self.size])
+
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.derivatives`."""
+        forms, dtype = self._stack.forms, parameters.dtype
+        if forms[0].is_complex:
+            dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
+        every = held(self, "basis", dtype, lambda: np.stack([form.basis for form in forms]))
+        return tf.tile(every, [tf.shape(parameters)[0] // len(forms), 1, 1, 1])
+
+    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
+        """For any vectors `[B, n, n]`; see `Parameterization.level_jacobian`."""
+        del parameters  # the derivatives are the same everywhere
+        vectors = tf.reshape(eigenvectors, [-1, len(self._stack.forms), self.size, self.size])
+        slopes = self._stack.level_jacobian(vectors)
+        return tf.reshape(slopes, [-1, self.size, self.num_parameters])
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        eigenvalues: tf.Tensor,
+        eigenvectors: tf.Tensor,
+        weights: tf.Tensor,
+        meeting: Meeting | None = None,
+    ) -> tf.Tensor:
+        """See `Parameterization.level_curvature`."""
+        del parameters
+        vectors = tf.reshape(eigenvectors, [-1, len(self._stack.forms), self.size, self.size])
+        each = self._stack.curvature_of_each(eigenvalues, vectors, weights, meeting)
+        return tf.reshape(each, [-1, self.num_parameters, self.num_parameters])
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
+        """None: A(x) is affine."""
+        del parameters, density

@@ -1,0 +1,161 @@
+"""Members of a family that are one function of parameters of their own: rows of one batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..products import matmul_shared, sum_over_second
+from .base import Parameterization
+from .meeting import Meeting
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MappedMembers:
+    """k members of one kind, each with affine functions `x_j = M_j y + c_j` of all parameters y.
+
+    Row b of a family is rows `b k` to `b k + k - 1` of the kind; see `Parameterization.together`.
+
+    Attributes:
+        places: `[k]`, their numbers in the family.
+        inner: the k members in one.
+        maps: `[k, p, q]`, the M_j.
+        offsets: `[k, p]`, the c_j.
+    """
+
+    places: tuple[int, ...]
+    inner: Parameterization
+    maps: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, members: Sequence[tuple[int, Parameterization, np.ndarray]]) -> list[MappedMembers]:
+        """Members in groups of a kind.
+
+        Args:
+            members: each with its number, and `[own parameters, q]`, which of all they are.
+        """
+        groups: dict[Hashable, list[tuple[Any, ...]]] = {}
+        for place, member, selection in members:
+            inner, map_, offset = member.unmapped()
+            found = (place, inner, map_ @ selection, offset)
+            groups.setdefault(inner.kind, []).append(found)
+        made = []
+        for group in groups.values():
+            places, inner, maps, offsets = zip(*group, strict=True)
+            together = inner[0].together(inner)
+            made.append(cls(places, together, np.stack(maps), np.stack(offsets)))
+        return made
+
+    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
+        """Levels `[B, k n]`, member after member, eigenvectors, and `[B]`, whether all are finite.
+
+        Args:
+            parameters: `[B, q]`.
+        """
+        values, vectors, finite = self.inner.eigensystem(self._own(parameters))
+        finite = tf.reduce_all(tf.reshape(finite, [-1, len(self.places)]), axis=1)
+        return self._by_row(values), vectors, finite
+
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The twice differentiable levels, `[B, k n]`; NaN where a matrix is not finite."""
+        return self._by_row(self.inner.spectrum(self._own(parameters)))
+
+    def matrices(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`[B, k, n, n]`, of all members."""
+        size = self.inner.size
+        matrix = self.inner.matrix(self._own(parameters))
+        return tf.reshape(matrix, [-1, len(self.places), size, size])
+
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`[B, q, k, n, n]`, those of the matrices of all members."""
+        own = self.inner.derivatives(self._own(parameters))
+        members, count, wide = self.maps.shape
+        size = self.inner.size
+        own = tf.broadcast_to(own, [tf.shape(parameters)[0] * members, *own.shape[1:]])
+        own = tf.reshape(own, [-1, members, count, size * size])
+        found = tf.matmul(tf.constant(self.maps, own.dtype), own, transpose_a=True)
+        found = tf.reshape(found, [-1, members, wide, size, size])
+        return tf.transpose(found, [0, 2, 1, 3, 4])
+
+    def level_jacobian(self, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
+        """The derivatives of the levels, `[B, k n, q]`."""
+        own = self.inner.level_jacobian(self._own(parameters), vectors)
+        members, count, wide = self.maps.shape
+        if self._is_same:
+            return self._by_row(own if self._is_plain else matmul_shared(own, self.maps[0]), wide)
+        own = tf.reshape(own, [-1, members, self.inner.size, count])
+        return self._by_row(tf.matmul(own, tf.constant(self.maps, own.dtype)), wide)
+
+    def level_curvature(
+        self,
+        parameters: tf.Tensor,
+        values: tf.Tensor,
+        vectors: Any,
+        weights: tf.Tensor,
+        meeting: Meeting | None,
+    ) -> tf.Tensor:
+        """`sum_k g_k d2 lambda_k` over all of their levels, `[B, q, q]`."""
+
+        def by_member(field: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(field, [-1, self.inner.size])
+
+        return self._summed(
+            self.inner.level_curvature(
+                self._own(parameters),
+                by_member(values),
+                vectors,
+                by_member(weights),
+                None if meeting is None else Meeting(*map(by_member, meeting)),
+            )
+        )
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
+        """The second derivatives of `sum_j tr(D_j A_j)` for `[B, k, n, n]`; None for zero."""
+        density = tf.reshape(density, [-1, self.inner.size, self.inner.size])
+        own = self.inner.curvature(self._own(parameters), density)
+        return None if own is None else self._summed(own)
+
+    def _own(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The members' own parameters, `[B k, p]`."""
+        if self._is_plain and len(self.places) == 1:
+            return parameters
+        members, count, wide = self.maps.shape
+        every = tf.constant(self.maps.reshape(members * count, wide), parameters.dtype)
+        own = tf.linalg.matvec(every, parameters)
+        if self.offsets.any():
+            own += tf.constant(self.offsets.reshape(-1), parameters.dtype)
+        return tf.reshape(own, [-1, count])
+
+    def _by_row(self, field: tf.Tensor, *trailing: int) -> tf.Tensor:
+        """What belongs to the levels, `[B, k n, ...]`."""
+        if len(self.places) == 1:
+            return field
+        return tf.reshape(field, [-1, len(self.places) * self.inner.size, *trailing])
+
+    def _summed(self, own: tf.Tensor) -> tf.Tensor:
+        """Second derivatives by all parameters, `[B, q, q]`, for those by the own ones."""
+        members, count, wide = self.maps.shape
+        if not self._is_plain:
+            own = tf.reshape(own, [-1, members, count, count])
+            maps = tf.constant(self.maps, own.dtype)
+            own = tf.matmul(maps, tf.matmul(own, maps), transpose_a=True)
+        if members > 1:
+            own = sum_over_second(tf.reshape(own, [-1, members, wide * wide]))
+        return tf.reshape(own, [-1, wide, wide])
+
+    @property
+    def _is_same(self) -> bool:
+        """Whether all maps are."""
+        return bool((self.maps == self.maps[0]).all())
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the own parameters of each member are all parameters, in their order."""
+        _, count, wide = self.maps.shape
+        plain = count == wide and (self.maps == np.eye(wide)).all()
+        return bool(plain and not self.offsets.any())
