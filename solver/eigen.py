@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from .elementwise import reciprocal
+from .once_only import twice_only
 
 # Levels closer than this many units in the last place of the spectrum are one degenerate level.
 _DEGENERATE_ULPS = 64.0
@@ -88,7 +89,7 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
 
     Its first two derivatives are those of the eigenvalues (the first is Hellmann-Feynman), and
     nothing is differentiated through eigenvectors. Couplings inside a degenerate level are left
-    out; third derivatives are not available.
+    out. Third derivatives are not provided, and not finite.
 
     Args:
         matrix: `[B, n, n]`, real symmetric or complex Hermitian. A matrix that is not finite
@@ -113,7 +114,8 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     # |M|^2 without the square root of tf.abs, whose derivative at 0 is not finite.
     squares = tf.math.real(change * tf.math.conj(change))
     second_order = tf.reduce_sum(squares * _inverse_gaps(values), axis=-1)
-    expansion = first_order + second_order
+    parts = [tf.math.real(safe), tf.math.imag(safe)] if matrix.dtype.is_complex else [safe]
+    expansion = first_order + second_order + twice_only(parts, values)
     nan = tf.constant(np.nan, values.dtype)
     exact = tf.where(finite[:, None], values, nan)
     return exact + (expansion - tf.stop_gradient(expansion))
@@ -122,7 +124,17 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
 def _inverse_gaps(values: tf.Tensor) -> tf.Tensor:
     """`1 / (lambda_k - lambda_l)`, and 0 for equal levels: `[B, n, n]`."""
     gap = values[:, :, None] - values[:, None, :]
-    size = tf.reduce_max(tf.abs(values), axis=-1)[:, None, None]
-    epsilon = tf.constant(np.finfo(values.dtype.as_numpy_dtype).eps, values.dtype)
-    distinct = tf.abs(gap) > _DEGENERATE_ULPS * epsilon * size
+    distinct = tf.abs(gap) > _resolution(values)[:, None]
     return tf.where(distinct, reciprocal(tf.where(distinct, gap, tf.ones_like(gap))), 0.0)
+
+
+def are_degenerate(values: tf.Tensor) -> tf.Tensor:
+    """Whether two of the ascending eigenvalues `[B, n]` are equal, `[B]` bool."""
+    return tf.reduce_any(values[:, 1:] - values[:, :-1] <= _resolution(values), axis=1)
+
+
+def _resolution(values: tf.Tensor) -> tf.Tensor:
+    """`[B, 1]`, how near eigenvalues may be and count as equal."""
+    epsilon = np.finfo(values.dtype.as_numpy_dtype).eps
+    size = tf.reduce_max(tf.abs(values), axis=-1, keepdims=True)
+    return tf.constant(_DEGENERATE_ULPS * epsilon, values.dtype) * size
