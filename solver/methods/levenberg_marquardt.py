@@ -14,7 +14,7 @@ from ..hessian import Curvature
 from ..packing import gather_rows, select_rows
 from ..products import matmul_rows
 from .curved_steps import curved_steps, residual_stays
-from .uneven_step import uneven_step
+from .uneven_step import led_back, uneven_step
 
 # A step that fails is damped at least so much the next time, relative to the squared scale of the
 # parameters: as long as steps succeed there is hardly any damping, so that it must not grow from
@@ -156,7 +156,8 @@ class LevenbergMarquardt:
     damped; the damping follows Nielsen's gain ratio from the first step that fails.
 
     Rows whose weights differ by more than a thousand are solved by singular values, which keep
-    what light data say, and damped by as much as these allow.
+    what light data say, and damped by as much as these allow. Heavy data make a narrow valley: a
+    step that leaves it is followed by one that leads back into it, before it counts as failed.
 
     A row whose loss hardly falls any more has a residual that stays. It goes on with Newton's
     steps, from the exact second derivatives, and so its end converges quadratically too. (Not
@@ -250,9 +251,13 @@ class LevenbergMarquardt:
 
         def with_light_data() -> tuple[tf.Tensor, ...]:
             rows = tf.where(uneven)
-            wanted = (jacobian, point.residual, point.spread, followed, first)
+            wanted = (jacobian, point.residual, point.spread, followed, first, accepted)
             new = uneven_step(*gather_rows(wanted, rows[:, 0]))
-            return (*_updated(usual[:4], rows, new), curves_up)
+            found = _updated(usual[:4], rows, new)
+            failed = uneven & active & ~accepted & ~first
+            rows, step = led_back(state.point, trial, units, state.growth, failed)
+            kept = gather_rows((state.predicted, state.damping, state.least), rows[:, 0])
+            return (*_updated(found, rows, (step, *kept)), curves_up)
 
         def with_curvature(
             at_trial: Curvature, others: tuple[tf.Tensor, ...]

@@ -13,7 +13,7 @@ from ..graded import UNEVEN
 from ..packing import gather_rows, select_rows
 from .levenberg_marquardt import compare, next_damping
 from .modified_step import modified_step
-from .uneven_step import uneven_step
+from .uneven_step import led_back, uneven_step
 
 
 class NewtonState(NamedTuple):
@@ -151,13 +151,19 @@ class Newton:
             jacobian = point.jacobian / units[:, None, :]
             followed = tf.where(accepted, raised, tf.maximum(raised, state.least))
             followed = tf.where(first, state.damping, followed)
-            wanted = (jacobian, point.residual, point.spread, followed, first)
+            wanted = (jacobian, point.residual, point.spread, followed, first, accepted)
             some, scale, wanted = gather_rows((point, units, wanted), rows[:, 0])
             step, gains, mu, lowest = uneven_step(*wanted)
             there = within_bounds(some, some.parameters + step / scale)
             update = tf.tensor_scatter_nd_update
             found = (there, gains, mu, lowest)
-            return tuple(update(a, rows, b) for a, b in zip(usual, found, strict=True))
+            found = [update(a, rows, b) for a, b in zip(usual, found, strict=True)]
+            failed = uneven & active & ~accepted & ~first
+            rows, step = led_back(state.point, trial, units, state.growth, failed)
+            kept = (state.point, units, state.predicted, state.damping, state.least)
+            some, scale, *kept = gather_rows(kept, rows[:, 0])
+            there = within_bounds(some, some.parameters + step / scale)
+            return tuple(update(a, rows, b) for a, b in zip(found, (there, *kept), strict=True))
 
         least = tf.zeros_like(damping)
         usual = (next_trial, predicted, damping, least)
