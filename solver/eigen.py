@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from .axes import new_axis
 from .elementwise import reciprocal
+from .once_only import twice_only
 
 # Levels closer than this many units in the last place of the spectrum are one degenerate level.
 _DEGENERATE_ULPS = 64.0
@@ -89,7 +90,7 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
 
     Its first two derivatives are those of the eigenvalues (the first is Hellmann-Feynman), and
     nothing is differentiated through eigenvectors. Couplings inside a degenerate level are left
-    out; third derivatives are not available.
+    out. Third derivatives are not provided, and not finite.
 
     Args:
         matrix: `[B, n, n]`, real symmetric or complex Hermitian. A matrix that is not finite
@@ -114,7 +115,8 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     # |M|^2 without the square root of tf.abs, whose derivative at 0 is not finite.
     squares = tf.math.real(change * tf.math.conj(change))
     second_order = tf.reduce_sum(squares * _inverse_gaps(values), axis=-1)
-    expansion = first_order + second_order
+    parts = [tf.math.real(safe), tf.math.imag(safe)] if matrix.dtype.is_complex else [safe]
+    expansion = first_order + second_order + twice_only(parts, values)
     nan = tf.constant(np.nan, values.dtype)
     exact = tf.where(new_axis(finite, 1), values, nan)
     return exact + (expansion - tf.stop_gradient(expansion))
@@ -123,7 +125,17 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
 def _inverse_gaps(values: tf.Tensor) -> tf.Tensor:
     """`1 / (lambda_k - lambda_l)`, and 0 for equal levels: `[B, n, n]`."""
     gap = new_axis(values, 2) - new_axis(values, 1)
-    size = tf.reshape(tf.reduce_max(tf.abs(values), axis=-1), [-1, 1, 1])
-    epsilon = tf.constant(np.finfo(values.dtype.as_numpy_dtype).eps, values.dtype)
-    distinct = tf.abs(gap) > _DEGENERATE_ULPS * epsilon * size
+    distinct = tf.abs(gap) > new_axis(_resolution(values), 1)
     return tf.where(distinct, reciprocal(tf.where(distinct, gap, tf.ones_like(gap))), 0.0)
+
+
+def are_degenerate(values: tf.Tensor) -> tf.Tensor:
+    """Whether two of the ascending eigenvalues `[B, n]` are equal, `[B]` bool."""
+    return tf.reduce_any(values[:, 1:] - values[:, :-1] <= _resolution(values), axis=1)
+
+
+def _resolution(values: tf.Tensor) -> tf.Tensor:
+    """`[B, 1]`, how near eigenvalues may be and count as equal."""
+    epsilon = np.finfo(values.dtype.as_numpy_dtype).eps
+    size = tf.reduce_max(tf.abs(values), axis=-1, keepdims=True)
+    return tf.constant(_DEGENERATE_ULPS * epsilon, values.dtype) * size

@@ -10,6 +10,7 @@ import tensorflow as tf
 from .arrangement import arrange, fill_weights
 from .axes import new_axis, row_count
 from .driver import fit_rows
+from .eigen import are_degenerate
 from .evaluation import at_bounds, evaluate
 from .implicit import is_certified, keep_rows
 from .intake import take_in
@@ -72,10 +73,13 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
     point = evaluate(model, parameters, data)
     held = at_bounds(point)
-    result = covariance_of(point.jacobian, held)
+    # Where levels meet the derivatives of their slopes are none that the eigenvectors tell.
+    (fixed,) = without_derivative([point.jacobian], [parameters])
+    jacobian = select_rows(_levels_meet(settings, values), fixed, point.jacobian)
+    result = covariance_of(jacobian, held)
     if targets is not None and not settings.absolute_sigma:
         loss = point.loss if loss_of_fit is None else loss_of_fit
-        variance = unit_variance(point.jacobian, held, loss, count_data(model, data))
+        variance = unit_variance(jacobian, held, loss, count_data(model, data))
         result = with_variance(result, variance)
     usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
@@ -148,6 +152,12 @@ def loss(
         pull = data.prior_weight * (data.prior_mean - parameters)
         total += tf.reduce_sum(pull * pull, axis=-1)
     return total
+
+
+def _levels_meet(settings: Settings, values: tf.Tensor) -> tf.Tensor:
+    """Whether some member has two equal levels, `[B]` bool."""
+    members = tf.split(values, settings.parameterization.level_counts, axis=1)
+    return tf.reduce_any(tf.stack([are_degenerate(member) for member in members]), axis=0)
 
 
 def _fit(settings: Settings, request: Request) -> FitResult:

@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from .axes import new_axis, row_count
 
+# Its cube overflows; its square leaves room for derivatives of any size that occurs.
+_LARGE = 1e110
+
 
 def once_only(
     gradients: Sequence[tf.Tensor], upstream: Sequence[tf.Tensor], tensors: Sequence[tf.Tensor]
@@ -56,6 +59,21 @@ def without_derivative(
     ]
 
 
+def twice_only(tensors: Sequence[tf.Tensor], like: tf.Tensor) -> tf.Tensor:
+    """Zeros like `[B, n]`, whose third derivatives by the tensors overflow: they are not finite.
+
+    Args:
+        tensors: `[B, ...]` each, real.
+        like: `[B, n]`; each of its numbers gets a factor of its own, so that nothing cancels where
+            something depends on differences of them.
+    """
+    moved = _sum_of_rows([tensor - tf.stop_gradient(tensor) for tensor in tensors])
+    # NaN would spoil the first two derivatives, in which it is multiplied with 0.
+    large = _LARGE * tf.cast(moved, tf.float64)
+    cube = tf.cast(large * large * large, like.dtype)
+    return cube[:, None] * _factors(tf.shape(like)[1], like.dtype)
+
+
 def unprovided(upstream: Sequence[tf.Tensor]) -> tf.Tensor:
     """NaN for each row, `[B]`, where one of the gradients `[B, ...]` is not 0, else 0.
 
@@ -71,8 +89,11 @@ def _sum_of_rows(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     parts = []
     for place, tensor in enumerate(tensors):
         row = tf.reshape(tensor, [row_count(tensor), -1])
-        # Fractions of multiples of an irrational number: none is the sum of a few others.
-        number = tf.cast(tf.range(tf.shape(row)[1]), row.dtype)
-        factors = 1.0 + tf.math.floormod((number + place / 7.0) * 0.6180339887498949, 1.0)
+        factors = _factors(tf.shape(row)[1], row.dtype, place / 7.0)
         parts.append(tf.reduce_sum(tf.where(tf.math.is_finite(row), row * factors, 0.0), axis=1))
     return tf.add_n(parts)
+
+
+def _factors(count: tf.Tensor, dtype: tf.DType, first: float = 0.0) -> tf.Tensor:
+    """Positive numbers, of which no combination with rational coefficients is 0."""
+    return 2.0 + tf.sin(1.0 + first + tf.cast(tf.range(count), dtype))

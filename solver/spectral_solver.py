@@ -376,6 +376,8 @@ class SpectralSolver(PortableModule):
     def spectrum(self, parameters: Any) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
 
+        Third derivatives are not provided: they are NaN or infinite.
+
         Args:
             parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
 

@@ -15,7 +15,7 @@ from ..hessian import Curvature
 from ..packing import on_rows, select_rows
 from ..products import matmul_rows
 from .curved_steps import curved_steps, residual_stays
-from .uneven_step import uneven_step
+from .uneven_step import led_back, uneven_step
 
 # A step that fails is damped at least so much the next time, relative to the squared scale of the
 # parameters: as long as steps succeed there is hardly any damping, so that it must not grow from
@@ -157,7 +157,8 @@ class LevenbergMarquardt:
     damped; the damping follows Nielsen's gain ratio from the first step that fails.
 
     Rows whose weights differ by more than a thousand are solved by singular values, which keep
-    what light data say, and damped by as much as these allow.
+    what light data say, and damped by as much as these allow. Heavy data make a narrow valley: a
+    step that leaves it is followed by one that leads back into it, before it counts as failed.
 
     A row whose loss hardly falls any more has a residual that stays. It goes on with Newton's
     steps, from the exact second derivatives, and so its end converges quadratically too. (Not
@@ -257,8 +258,12 @@ class LevenbergMarquardt:
             return step, gains, lowest, curves & (spread >= UNEVEN_CURVATURE)
 
         def unusual() -> tuple[tf.Tensor, ...]:
-            wanted = (jacobian, point.residual, point.spread, followed, first)
-            step, gains, mu, lowest = on_rows(uneven, usual[:4], wanted, uneven_step)
+            wanted = (jacobian, point.residual, point.spread, followed, first, accepted)
+            found = on_rows(uneven, usual[:4], wanted, uneven_step)
+            failed = uneven & active & ~accepted & ~first
+            back, step = led_back(state.point, trial, units, state.growth, failed)
+            kept = (step, state.predicted, state.damping, state.least)
+            step, gains, mu, lowest = select_rows(back, kept, found)
             found = (step, gains, lowest, curves_up)
             if curvature is not None:
                 rows = tf.range(tf.size(slow))

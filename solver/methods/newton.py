@@ -14,7 +14,7 @@ from ..graded import UNEVEN
 from ..packing import on_rows, select_rows
 from .levenberg_marquardt import compare, next_damping
 from .modified_step import modified_step
-from .uneven_step import uneven_step
+from .uneven_step import led_back, uneven_step
 
 
 class NewtonState(NamedTuple):
@@ -153,12 +153,22 @@ class Newton:
             followed = tf.where(accepted, raised, tf.maximum(raised, least))
             followed = tf.where(first, initial, followed)
             jacobian = point.jacobian / new_axis(units, 1)
-            step, *others = uneven_step(jacobian, point.residual, point.spread, followed, first)
+            wanted = (jacobian, point.residual, point.spread, followed, first, accepted)
+            step, *others = uneven_step(*wanted)
             return within_bounds(point, point.parameters + step / units), *others
 
+        def unusual() -> tuple[tf.Tensor, ...]:
+            wanted = (point, units, raised, state.least, accepted, first, state.damping)
+            found = on_rows(uneven, usual, wanted, with_light_data)
+            failed = uneven & active & ~accepted & ~first
+            back, step = led_back(state.point, trial, units, state.growth, failed)
+            there = within_bounds(state.point, state.point.parameters + step / units)
+            return select_rows(back, (there, state.predicted, state.damping, state.least), found)
+
         usual = (next_trial, predicted, damping, tf.zeros_like(damping))
-        wanted = (point, units, raised, state.least, accepted, first, state.damping)
-        next_trial, predicted, damping, least = on_rows(uneven, usual, wanted, with_light_data)
+        next_trial, predicted, damping, least = tf.cond(
+            tf.reduce_any(uneven), unusual, lambda: usual
+        )
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
         return NewtonState(

@@ -354,3 +354,24 @@ def test_rows_are_independent_to_the_last_bit():
     together = as_numpy(solver.covariance(x, 1.0))
     for row in range(23):
         assert_same(as_numpy(solver.covariance(x[row : row + 1], 1.0)), take(together, [row]))
+
+
+def test_its_derivative_by_parameters_is_right_and_nan_where_levels_meet():
+    constant, basis = np.diag([0.0, 1.0, 3.0]), np.stack([np.ones([3, 3]), np.diag([1.0, 0, -1])])
+    of = SpectralSolver(Affine(constant, basis), starts=1)
+    points = np.array([[0.3, 0.2], [0.0, 1.0], [-0.2, 0.5]])  # diag(1, 1, 2) in the middle
+
+    def errors(x: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(of.covariance(x, 1.0).standard_errors, axis=1)
+
+    x = tf.constant(points)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = tf.reduce_sum(errors(x))
+    found = tape.gradient(value, x).numpy()
+    assert np.isnan(found[1]).all()
+    for place in ((0, 0), (0, 1), (2, 0), (2, 1)):
+        step = np.zeros_like(points)
+        step[place] = 1e-5
+        change = (errors(points + step) - errors(points - step))[place[0]] / 2e-5
+        assert found[place] == pytest.approx(float(change), rel=1e-6)

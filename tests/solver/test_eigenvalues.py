@@ -120,3 +120,32 @@ def test_gradients_of_good_rows_beside_bad_ones_are_finite():
     np.testing.assert_array_equal(loss[0], expected[0])
     assert not np.isfinite(loss[1:]).any()
     np.testing.assert_array_equal(tape.gradient(loss, x)[0], second.gradient(expected, alone)[0])
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("complex_entries", [False, True])
+def test_third_derivatives_are_not_finite(complex_entries: bool, graph: bool):
+    """Of the second row alone; they were plausible numbers, and wrong."""
+    basis = np.stack([np.diag([1.0, -2.0, 1.0, 0.0]), np.ones([4, 4])])  # no chance cancellation
+    if complex_entries:
+        basis = np.stack(random_hermitian(2, 4, seed=53, complex_entries=True))
+    given = Affine(np.diag([0.0, 1.0, 3.0, 4.0]), basis)
+    x = tf.constant([[0.3, 0.1], [0.2, 0.4]], tf.float64)
+    along = tf.constant([0.2, -1.0], tf.float64)
+
+    def derivative(x: tf.Tensor, order: int) -> tf.Tensor:
+        if order == 0:
+            levels = given.spectrum(x)[1]
+            return levels[1] - levels[0]
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.reduce_sum(derivative(x, order - 1) * (1.0 if order == 1 else along))
+        return tape.gradient(value, x)
+
+    def both(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return derivative(x, 2), derivative(x, 3)
+
+    second, third = (tf.function(both, autograph=False) if graph else both)(x)
+    assert np.isfinite(second).all()
+    assert not np.isfinite(third[1]).any()
+    np.testing.assert_array_equal(third[0], 0.0)
