@@ -34,9 +34,8 @@ class Point(NamedTuple):
         loss: `[R]`, the loss; the largest number where the matrix is not finite.
         rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
         noise: `[R]`, the rounding error of the loss, about.
-        largest_weight: `[R]`, of the levels; () where the data have not been checked.
-        spread: `[R]`, the smallest weight of an observed level as a share of the largest; ()
-            where the data have not been checked.
+        largest_weight: `[R]`, of the levels.
+        spread: `[R]`, the smallest weight of an observed level as a share of the largest.
         largest_level: `[R]`, the largest magnitude of the eigenvalues.
         lower: `[R, p]`, the bounds; () without bounds.
         upper: `[R, p]`, the bounds; () without bounds.
@@ -52,8 +51,8 @@ class Point(NamedTuple):
     loss: tf.Tensor
     rms: tf.Tensor
     noise: tf.Tensor
-    largest_weight: Any
-    spread: Any
+    largest_weight: tf.Tensor
+    spread: tf.Tensor
     largest_level: tf.Tensor
     lower: Any = ()
     upper: Any = ()
@@ -122,7 +121,7 @@ def evaluate_curved(
         root = tf.sqrt(tf.maximum(counted.stiffness, tf.constant(epsilon, weights.dtype)))
         residual, jacobian = over_root(residual, root), jacobian * root[:, :, None]
     loss = tf.reduce_sum(counted.loss, axis=-1)
-    rms = root_mean_square(difference, weights)
+    rms = tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(data.observed, 1.0))
     largest_level = tf.reduce_max(tf.abs(values), axis=-1)
     noise = _rounding_of_levels(largest_level, values.shape[1], counted.force, weights)
     if data.has_priors:
@@ -232,12 +231,6 @@ def level_difference(
     # larger part of the residual, is then the same at every point.
     difference = comparison.centre(data.targets, weights) - observed
     return tf.where(weights > 0, difference, 0.0)
-
-
-def root_mean_square(difference: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """`[R]`, over the observed levels, where the weight is above 0; elsewhere there must be 0."""
-    count = tf.reduce_sum(tf.cast(weights > 0, weights.dtype), axis=-1)
-    return tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(count, 1.0))
 
 
 def _rounding_of_levels(

@@ -14,7 +14,7 @@ from .eigen import are_degenerate
 from .evaluation import at_bounds, evaluate
 from .implicit import is_certified, keep_rows
 from .intake import take_in
-from .model import count_data
+from .model import count_data, with_weights_told
 from .once_only import once_only, without_derivative
 from .packing import select_rows
 from .request import Request, complete_data, request_shapes
@@ -71,6 +71,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
         known = tf.where(tf.equal(weights, 0), zero, known)
     weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
     data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
+    data = with_weights_told(data)
     point = evaluate(model, parameters, data)
     held = at_bounds(point)
     # Where levels meet the derivatives of their slopes are none that the eigenvectors tell.

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from .axes import new_axis
-from .model import Data
+from .model import Data, with_weights_told
 from .request import largest_square_root
 from .rows import Batch
 from .settings import Settings
@@ -62,16 +62,12 @@ def take_in(
         )
     # Nothing of a row that cannot be fitted may get into derivatives.
     observed &= new_axis(valid, 1)
-    weights = tf.where(observed, weights, tf.zeros_like(weights))
-    largest = tf.reduce_max(weights, axis=-1)
-    smallest = tf.reduce_min(tf.where(observed, weights, new_axis(largest, 1)), axis=-1)
+    data = data._replace(
+        targets=tf.where(observed, targets, tf.zeros_like(targets)),
+        weights=tf.where(observed, weights, tf.zeros_like(weights)),
+    )
     return Batch(
-        data=data._replace(
-            targets=tf.where(observed, targets, tf.zeros_like(targets)),
-            weights=weights,
-            largest_weight=largest,
-            spread=tf.math.divide_no_nan(smallest, largest),
-        ),
+        data=with_weights_told(data),
         initial=initial,
         tolerance=tolerance,
         max_steps=tf.where(max_steps > 0, max_steps, default_steps),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from .axes import new_axis
 from .few_levels import FewLevels, few_of
 from .observations import Comparison
 from .parameterizations import Parameterization
@@ -45,9 +46,10 @@ class Data(NamedTuple):
         upper: `[R, p]`, the largest; () where there are no bounds.
         prior_mean: `[R, p]`, finite; () where nothing is known beforehand.
         prior_weight: `[R, p]`, 1 / sigma of the prior, 0 for none; () where nothing is known.
-        largest_weight: `[R]`; () before the data have been checked.
-        spread: `[R]`, the smallest weight above 0 as a share of the largest, 1 where there is none;
-            () before the data have been checked.
+        observed: `[R]`, how many targets were observed, a real number; like the next two () before
+            `with_weights_told`.
+        largest_weight: `[R]`.
+        spread: `[R]`, the smallest weight above 0 as a share of the largest; 0 where there is none.
     """
 
     targets: Any
@@ -56,6 +58,7 @@ class Data(NamedTuple):
     upper: Any = ()
     prior_mean: Any = ()
     prior_weight: Any = ()
+    observed: Any = ()
     largest_weight: Any = ()
     spread: Any = ()
 
@@ -75,12 +78,24 @@ def is_given(part: Any) -> bool:
     return not isinstance(part, tuple)
 
 
+def with_weights_told(data: Data) -> Data:
+    """The data with what their weights tell, which every step of a fit asks for."""
+    weights = data.weights
+    seen = weights > 0
+    largest = tf.reduce_max(weights, axis=-1)
+    smallest = tf.reduce_min(tf.where(seen, weights, new_axis(largest, 1)), axis=-1)
+    return data._replace(
+        observed=tf.reduce_sum(tf.cast(seen, weights.dtype), axis=-1),
+        largest_weight=largest,
+        spread=tf.math.divide_no_nan(smallest, largest),
+    )
+
+
 def count_data(model: Model, data: Data) -> tf.Tensor:
     """How many data each row has, `[R]`: levels and priors, one fewer for an unknown offset."""
-    dtype = data.targets.dtype
-    count = tf.reduce_sum(tf.cast(data.weights > 0, dtype), axis=-1)
+    count = data.observed
     if model.comparison.centred:
         count -= 1.0
     if data.has_priors:
-        count += tf.reduce_sum(tf.cast(data.prior_weight > 0, dtype), axis=-1)
+        count += tf.reduce_sum(tf.cast(data.prior_weight > 0, count.dtype), axis=-1)
     return count

@@ -71,7 +71,7 @@ def twice_only(tensors: Sequence[tf.Tensor], like: tf.Tensor) -> tf.Tensor:
     # NaN would spoil the first two derivatives, in which it is multiplied with 0.
     large = _LARGE * tf.cast(moved, tf.float64)
     cube = tf.cast(large * large * large, like.dtype)
-    return cube[:, None] * _factors(tf.shape(like)[1], like.dtype)
+    return new_axis(cube, 1) * _factors(tf.shape(like)[1], like.dtype)
 
 
 def unprovided(upstream: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..checks import check_count, is_number
 from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
@@ -359,7 +360,7 @@ class Parameterization(PortableModule):
         if not (scales > 0).all():
             return None
         effects = tf.constant(np.sqrt(self.size / len(scales)) / scales, normal.dtype)
-        return spread[:, None] * effects * normal
+        return new_axis(spread, 1) * effects * normal
 
     @property
     def has_constant(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..eigen import divided_differences, hermitian_transpose
 from ..loops import loop
 from ..products import matmul_rows, matmul_shared, sum_over_second
@@ -138,9 +139,9 @@ def curvature_of_couplings(
     size, count = half.shape[1:3]
     # The couplings of level k, those of parameter j in row j: `[B, k, j, l]`. Level by level the
     # products are small, and so TensorFlow shares them out among the threads.
-    coupling = tf.matmul(half, eigenvectors[:, None])
+    coupling = tf.matmul(half, new_axis(eigenvectors, 1))
     limits = None if meeting is None else meeting.limits(weights)
-    quotients = divided_differences(eigenvalues, weights, limits)[:, :, None]
+    quotients = new_axis(divided_differences(eigenvalues, weights, limits), 2)
     by_level = tf.matmul(coupling * tf.cast(quotients, coupling.dtype), coupling, adjoint_b=True)
     total = sum_over_second(tf.reshape(tf.math.real(by_level), [-1, size, count * count]))
     return tf.reshape(total, [-1, count, count])

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ..axes import new_axis
+
 
 class Meeting(NamedTuple):
     """For each level what it is compared with: levels with equal targets are meant to meet.
@@ -34,12 +36,12 @@ class Meeting(NamedTuple):
             forces: `[B, n]`.
         """
         targets, stiffness = self.targets, self.stiffness
-        distance = tf.abs(targets[:, :, None] - targets[:, None, :])
-        alike = distance <= self.rounding[:, :, None]
-        mean = 0.5 * (stiffness[:, :, None] + stiffness[:, None, :])
+        distance = tf.abs(new_axis(targets, 2) - new_axis(targets, 1))
+        alike = distance <= new_axis(self.rounding, 2)
+        mean = 0.5 * (new_axis(stiffness, 2) + new_axis(stiffness, 1))
         number = tf.range(targets.shape[1])  # its signs are as many numbers as a matrix
-        order = tf.cast(tf.sign(number[:, None] - number[None, :]), forces.dtype)
-        apart = order * (forces[:, :, None] - forces[:, None, :]) / self.split[:, :, None]
+        order = tf.cast(tf.sign(new_axis(number, 1) - new_axis(number, 0)), forces.dtype)
+        apart = order * (new_axis(forces, 2) - new_axis(forces, 1)) / new_axis(self.split, 2)
         # A level does not meet itself.
         return tf.where(alike, -mean * tf.abs(order), apart)
 

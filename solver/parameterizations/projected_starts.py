@@ -27,6 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..held import held
 from ..seed import SEED
 from .forms import Form
@@ -126,7 +127,7 @@ def _in_blocks(forms: Forms, levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         blocks = tf.reshape(part, [-1, count, size])
         mean = tf.reduce_mean(blocks, axis=2)
         means.append(mean)
-        deviations.append(tf.reshape(blocks - mean[:, :, None], [-1, count * size]))
+        deviations.append(tf.reshape(blocks - new_axis(mean, 2), [-1, count * size]))
     return tf.concat(means, axis=1), tf.concat(deviations, axis=1)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..axes import new_axis
 from ..eigen import eigenvalues, largest_entry
 from ..held import held
 from .affine_stack import AffineStack
@@ -204,4 +205,4 @@ def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Ten
     most = largest_entry(dtype) / len(scales)
     limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
     finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
-    return tf.where(finite[:, None], parameters, 0.0), finite
+    return tf.where(new_axis(finite, 1), parameters, 0.0), finite

@@ -116,12 +116,12 @@ def test_operations_of_a_step():
     # Some 40 of them are the way past Newton's steps, which take two thirds of all steps away from
     # rows whose residual stays, and tell at the end whether it is a minimum. Some 50 are the way
     # past the singular values, by which rows with very light data are solved and ends certified;
-    # 30 of these only pass a tensor by.
-    assert of_a_step("operations") <= 382
+    # 40 of these only pass a tensor by.
+    assert of_a_step("operations") <= 392
 
 
 def test_allocations_of_a_step():
-    assert 0 < of_a_step("allocations") <= 127
+    assert 0 < of_a_step("allocations") <= 121
 
 
 def test_a_step_decomposes_once():
@@ -136,7 +136,7 @@ def test_operations_around_the_steps():
     # which all graphs share, 40 are random starts and the count of distinct minima, and 14 the
     # question whether a row has stalled on a kink.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 876
+    assert around <= 851
 
 
 @pytest.mark.parametrize("rows", [64, 700])
