@@ -15,7 +15,8 @@ import tensorflow as tf
 from .axes import row_count
 
 # The kernel of one large product takes four of its rows at a time, and rounds the rows that remain
-# in another way; that of single precision may take eight.
+# in another way. That of single precision is chosen by the size of the product on some processors
+# (those with AVX-512), so there is no such product in single precision.
 _ROWS_AT_ONCE = 8
 _ROWS_BEHIND = np.array([[0, 1], [0, 0], [0, 0]], np.int32)
 # Longer sums are split among the threads where that seems quicker, which depends on the batch.
@@ -59,7 +60,7 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     _, height, length = left.shape
     width = right.shape[1]
     factor: tf.Tensor = tf.cast(right, left.dtype)
-    if length > _LONGEST_SUM:
+    if length > _LONGEST_SUM or left.dtype == tf.float32:
         return matmul_rows(left, factor[None])
     if width == 1:  # a vector would be multiplied by yet another kernel
         factor = tf.pad(factor, [[0, 0], [0, 1]])

@@ -62,14 +62,18 @@ def test_shared_product_of_any_number_of_rows(rows: int):
     assert matmul_shared(tf.constant(left), tf.constant(right)).shape == (rows, 3, 4)
 
 
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
 @pytest.mark.parametrize("options", [{}, {"transpose_a": True}])
 @pytest.mark.parametrize("shared", [False, True])
-def test_product_of_each_row(shared: bool, options: dict, rng: np.random.Generator):
-    left = random_rows(rng, tf.float64, 300, 9, 9)
-    right = random_rows(rng, tf.float64, 1 if shared else 300, 9, 5)
+def test_product_of_each_row(
+    shared: bool, options: dict, dtype: tf.DType, rng: np.random.Generator
+):
+    left = random_rows(rng, dtype, 300, 9, 9)
+    right = random_rows(rng, dtype, 1 if shared else 300, 9, 5)
     turned = np.swapaxes(left, 1, 2) if options else left.numpy()
     expected = turned @ right.numpy()
-    np.testing.assert_allclose(matmul_rows(left, right, **options), expected, atol=1e-13)
+    tolerance = 1e-4 if dtype == tf.float32 else 1e-13
+    np.testing.assert_allclose(matmul_rows(left, right, **options), expected, atol=tolerance)
     if shared:
         assert_rows_do_not_see_others(lambda one: matmul_rows(one, right, **options), left)
     else:
