@@ -13,7 +13,7 @@ from tests.serving.certificate import CERTIFICATE, KEY
 from .fake_grpc import module, start_fake_grpc
 from .fake_model import pretended, wait_until
 from .fake_rest import start_fake_rest
-from .harness import KINDS, client_of, connect, serve
+from .harness import client_of, connect, serve
 
 ROW = np.ones((1, 3))
 
@@ -28,22 +28,21 @@ def certificate(tmp_path_factory):
     return key, chain
 
 
-@pytest.mark.parametrize("kind", ["grpc", "async grpc"])
 @pytest.mark.parametrize("mutual", [False, True])
-def test_encrypted_grpc(kind, mutual, certificate):
+def test_encrypted_grpc(mutual, certificate):
     key, chain = (path.read_bytes() for path in certificate)
     credentials = grpc.ssl_server_credentials(
         [(key, chain)], root_certificates=chain if mutual else None, require_client_auth=mutual
     )
     own = {"client_key": certificate[0], "client_certificate": certificate[1]} if mutual else {}
-    with serve(kind, pretended(), credentials=credentials) as port:
-        with connect(kind, port, root_certificates=certificate[1], **own) as client:
+    with serve("grpc", pretended(), credentials=credentials) as port:
+        with connect("grpc", port, root_certificates=certificate[1], **own) as client:
             assert client.fit(ROW).status.tolist() == [1]
         strangers = [{}, {"tls": True}]
         strangers += [{"root_certificates": certificate[1]}] if mutual else []
         for settings in strangers:
             with (
-                connect(kind, port, retries=0, timeout=5.0, **settings) as client,
+                connect("grpc", port, retries=0, timeout=5.0, **settings) as client,
                 pytest.raises(ServingError) as caught,
             ):
                 client.fit(ROW)
@@ -72,26 +71,23 @@ def test_encrypted_rest(mutual, certificate):
         assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.mark.parametrize("kind", ["rest", "async rest"])
-def test_closing_closes_every_connection(kind):
+def test_closing_closes_every_connection():
     """Those that are idle, and that of a request under way when it is done."""
     model = pretended()
     model.delay = 0.1
     server, port = start_fake_rest(model)
     try:
-        with connect(kind, port, max_batch_rows=1, max_concurrency=4) as client:
+        with connect("rest", port, max_batch_rows=1, max_concurrency=4) as client:
             client.fit(np.ones((4, 3)))  # four at a time
             assert len(server.connections) > 1
-            if kind == "rest":
-                model.delay = 60.0  # or until it is stopped
-                with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                    last = pool.submit(client.fit, ROW)
-                    assert wait_until(lambda: model.at_a_time == 1, 30.0)
-                    client.close()
-                    assert wait_until(lambda: len(server.connections) == 1, 30.0)
-                    model.stopped.set()
-                    assert last.result().status.tolist() == [1]
-                assert wait_until(lambda: not server.connections, 30.0)
+            model.delay = 60.0  # or until it is stopped
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                last = pool.submit(client.fit, ROW)
+                assert wait_until(lambda: model.at_a_time == 1, 30.0)
+                client.close()
+                assert wait_until(lambda: len(server.connections) == 1, 30.0)
+                model.stopped.set()
+                assert last.result().status.tolist() == [1]
         # The client itself is still there: nothing was left to the garbage collector.
         assert wait_until(lambda: not server.connections, 30.0)
         assert client is not None
@@ -187,7 +183,6 @@ def test_unix_socket(tmp_path):
     server.stop(None).wait()
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_answers_may_be_written_to(kind):
     with client_of(kind, pretended()) as client:
         fit = client.fit(np.ones((5, 3)))
