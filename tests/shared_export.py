@@ -1,4 +1,4 @@
-"""One exported model for the tests of clients, datasets and the command: exporting takes seconds."""
+"""One exported model for the tests of clients, datasets and the command: exports take seconds."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_ten_thousand_rows(kind, model, solver, rng):
 def test_an_event_loop_goes_on_while_a_fit_is_under_way(kind, model, solver, rng):
     """`asyncio.to_thread`, as the docs have it."""
     model.delay, ticks = 0.2, []
-    targets = np.asarray(solver.spectrum(rng.normal(size=(8, 5, 3))))
+    targets = np.asarray(solver.spectrum(rng.normal(size=(40, 3)))).reshape(8, 5, 3)
 
     async def tick():
         while True:
