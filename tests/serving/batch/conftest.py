@@ -72,6 +72,7 @@ def fitted(monkeypatch) -> list[list[int]]:
         for place, fragment in enumerate(fragments):
             tables = worker.read(fragment, settings.batch_rows)
             numbers = [number for table in tables for number in table["row_id"].to_pylist()]
+            assert numbers, "a fragment that is written is read again"
             runs[-1] += numbers
             name, columns = f"{len(runs)}_{place}", {"row_id": np.array(numbers)}
             pq.write_table(pa.table(columns), answers.checkpoint / f"{name}.parquet")

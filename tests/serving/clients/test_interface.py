@@ -1,4 +1,4 @@
-"""The methods of all four clients, against servers that answer with simple arithmetic."""
+"""The methods of both clients, against servers that answer with simple arithmetic."""
 
 from typing import Any
 
