@@ -40,7 +40,7 @@ format: $(INSTALLED)  ## put the code in format and mend what can be mended by i
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(PEERS_INSTALLED)  ## measure beside other programs; ARGS="speed --quick" chooses
+bench: $(PEERS_INSTALLED)  ## run every measurement; ARGS="speed --quick" chooses
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, caches, and what builds and the demo wrote

@@ -72,14 +72,14 @@ def write(folder: Path, suite: str, result: dict[str, Any], before: dict[str, An
 
 
 def assemble(folder: Path, suites: dict[str, tuple[str, Callable[[dict], str]]]) -> Path:
-    """Write `report.md` from the results that there are: title and text of each suite."""
+    """Write `report.md` from what there is: title, text and command of each suite."""
     parts = ["# Measurements\n"]
     for name, (title, text) in suites.items():
         path = folder / f"{name}.json"
         if path.exists():
             stored = json.loads(path.read_text())
             parts += [f"## {title}\n", machine.sentence(stored["machine"]) + "\n"]
-            parts.append(text(stored["result"]))
+            parts += [text(stored["result"]), f'    make bench ARGS="{name}"\n']
     report = folder / "report.md"
     report.write_text("\n".join(parts))
     return report

@@ -3,6 +3,20 @@
 Importing this imports neither TensorFlow nor the server.
 """
 
-from .clients import AsyncGrpcClient, AsyncRestClient, GrpcClient, RestClient, ServingError
+from .answers import Covariance, FitResult
+from .errors import ServingError
+from .grpc_client import GrpcClient
+from .metadata import ModelMetadata, SignatureInfo, TensorInfo, VersionStatus
+from .rest_client import RestClient
 
-__all__ = ["AsyncGrpcClient", "AsyncRestClient", "GrpcClient", "RestClient", "ServingError"]
+__all__ = [
+    "Covariance",
+    "FitResult",
+    "GrpcClient",
+    "ModelMetadata",
+    "RestClient",
+    "ServingError",
+    "SignatureInfo",
+    "TensorInfo",
+    "VersionStatus",
+]

@@ -5,12 +5,18 @@ from __future__ import annotations
 from types import ModuleType
 
 from . import (
+    batch,
     cold_start,
+    compaction,
+    error_bars,
     growth,
     large,
     latency,
     limit,
     memory,
+    refinement,
+    serving,
+    soak,
     speed,
     success,
     tutorial_task,
@@ -27,4 +33,10 @@ SUITES: dict[str, ModuleType] = {
     "cold_start": cold_start,
     "large": large,
     "growth": growth,
+    "compaction": compaction,
+    "refinement": refinement,
+    "error_bars": error_bars,
+    "serving": serving,
+    "soak": soak,
+    "batch": batch,
 }

@@ -1,13 +1,39 @@
-"""The entry point: arguments are checked, then the job runs."""
+"""The entry point: arguments are checked, then the run begins."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
-
-from .report import BatchReport
+from collections.abc import Mapping
+from pathlib import Path
 
 _NEEDED = ("ray", "pyarrow", "pandas")
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchReport:
+    """What `fit_dataset` did.
+
+    Attributes:
+        output_dir: where the answers are.
+        rows: spectra with an answer in `output_dir`, which is all of them.
+        fitted_rows: those of them that this run fitted.
+        statuses: how many spectra have which status, by its number; for a model with several
+            solutions the status of the best. Over all rows.
+        seconds: how long this run took, without the start of the cluster.
+    """
+
+    output_dir: Path
+    rows: int
+    fitted_rows: int
+    statuses: Mapping[int, int]
+    seconds: float
+
+    @property
+    def rows_per_second(self) -> float:
+        """Spectra that this run fitted in a second."""
+        return self.fitted_rows / self.seconds if self.seconds > 0 else 0.0
 
 
 def fit_dataset(
@@ -25,14 +51,14 @@ def fit_dataset(
 ) -> BatchReport:
     """Fit every spectrum of a dataset and write the answers as Parquet.
 
-    The source is cut into fragments. A worker fits a fragment and writes it as one file, under a
-    temporary name first, so a file `part-*.parquet` is always whole. A run that was killed goes on
-    where it stopped when it is started again with the same arguments. A worker that dies is
-    replaced, and its fragment is fitted again.
+    Ray Data reads the source in fragments, fits them, writes each as one file of answers, and
+    keeps a checkpoint of the rows that are written. A run that was killed goes on where it stopped
+    when it is started again with the same model and source; a worker that dies is replaced. When
+    the run has ended, every row of the source has its answer, once.
 
     Each answer has a column `row_id`, the number of the spectrum in the source (files in the order
     of their names), and one column for each output of the model: numbers such as status and loss,
-    lists such as parameters and standard_errors.
+    lists such as parameters and standard_errors. The files are in no order; sort by `row_id`.
 
     With several machines, all three paths must lead to the same files on each.
 
@@ -63,10 +89,10 @@ def fit_dataset(
         FileNotFoundError: if there is no model or no source.
         FileExistsError: if there are results and `resume` is False.
         ValueError: before anything is fitted, for a wrong argument, a column that is missing, a
-            width or a dtype that the model does not take, or if the model, the source or
-            `fragment_rows` are not those that the results in `output_dir` were begun with.
-        RuntimeError: if another run writes to `output_dir`; or, after everything else is done, if
-            fragments could not be fitted, with the reasons.
+            width or a dtype that the model does not take, or if the model or the source are not
+            those that the results in `output_dir` were begun with.
+        RuntimeError: if another run writes to `output_dir`, or if the workers fail; what they
+            finished stays.
     """
     for name, value in (
         ("batch_rows", batch_rows),
@@ -77,22 +103,32 @@ def fit_dataset(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"fit_dataset: {name} must be a positive integer, got {value!r}.")
     for name in _NEEDED:
-        _require(name)
-    from .job import Job  # needs the extra
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as missing:
+            if missing.name != name:
+                raise
+            raise ModuleNotFoundError(
+                f"fit_dataset needs the extra `ray`, {name} is missing: "
+                "pip install 'eigenfit[ray]'",
+                name=name,
+            ) from missing
+    from . import run  # needs the extra
+    from .model import read_model
+    from .source import cut, describe_files, find_files
 
-    job = Job(
-        model_dir, source, output_dir, targets_column, batch_rows, fragment_rows, workers, threads
+    answers = run.Answers(output_dir)
+    model = read_model(model_dir)
+    files = find_files(source)
+    fragments = cut(files, model, targets_column, fragment_rows)
+    plan = {
+        "format": 2,
+        "model": {"sha256": model.sha256, "width": model.width, "dtype": model.dtype.name},
+        "source": describe_files(source, files),
+        "targets_column": None if files[0].suffix == ".npy" else targets_column,
+        "rows": sum(fragment.rows for fragment in fragments),
+    }
+    settings = run.Settings(
+        str(model.directory), model.sha256, model.dtype.name, batch_rows, workers, threads, address
     )
-    return job.run(resume, address)
-
-
-def _require(name: str) -> None:
-    try:
-        importlib.import_module(name)
-    except ModuleNotFoundError as missing:
-        if missing.name != name:
-            raise
-        raise ModuleNotFoundError(
-            f"fit_dataset needs the extra `ray`, {name} is missing: pip install 'eigenfit[ray]'",
-            name=name,
-        ) from missing
+    return run.run(answers, plan, fragments, settings, resume)

@@ -1,8 +1,7 @@
-"""What the driver must know of a model before a worker loads it."""
+"""What must be known of an exported model before it is loaded."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -13,36 +12,40 @@ from ...export import load_solver_info
 from ...export.digest import digest_model
 from ...export.publishing import newest_model, pattern_characters
 
-SIGNATURE = "serving_default"
+_SIGNATURE = "serving_default"
+_OUTPUTS = ("status", "cause", "steps", "loss", "parameters", "standard_errors")
 
 
-class ModelInput(NamedTuple):
-    """What a model takes.
+class ExportedModel(NamedTuple):
+    """A model that fits.
 
     Attributes:
         directory: of the SavedModel.
         sha256: of its files.
         width: levels of a spectrum.
         dtype: of the levels.
+        parameter_names: `x0, x1, ...` if no description stands beside the model.
     """
 
     directory: Path
     sha256: str
     width: int
     dtype: np.dtype
+    parameter_names: list[str]
 
 
-def read_model_input(model_dir: str | os.PathLike[str]) -> ModelInput:
-    """Read from the file, without loading the graph, what a model takes.
+def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
+    """Read a model's files, without loading its graph.
 
     Args:
         model_dir: a version directory.
 
     Raises:
         FileNotFoundError: if there is no SavedModel.
-        ValueError: if `serving_default` is not a fit of targets alone, or the model is not the one
-            that the description beside it is about.
+        ValueError: if it cannot be read, is not a fit of targets alone, or is not the one that the
+            description beside it is about.
     """
+    from google.protobuf.message import DecodeError
     from tensorflow import as_dtype
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -52,31 +55,53 @@ def read_model_input(model_dir: str | os.PathLike[str]) -> ModelInput:
         newest = newest_model(directory)
         hint = "" if newest is None else f" Did you mean {newest}?"
         raise FileNotFoundError(
-            f"fit_dataset: {directory} is not the version directory of an exported model, such as "
+            f"{directory} is not the version directory of an exported model, such as "
             f"models/name/1.{hint}"
         )
     pattern = pattern_characters(directory)
     if pattern:
         raise ValueError(
-            f"fit_dataset: TensorFlow cannot load a model from a path with {pattern}, got "
-            f"{directory}; rename or copy it."
+            f"TensorFlow cannot load a model from a path with {pattern}, got {directory}; rename "
+            "or copy it."
         )
-    with contextlib.suppress(FileNotFoundError):  # a model without a description
-        load_solver_info(directory)
-    graph = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs[0]
-    signature = graph.signature_def[SIGNATURE]
-    inputs = signature.inputs
-    if set(inputs) != {"targets"} or "status" not in signature.outputs:
+    try:
+        graph = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs[0]
+    except (DecodeError, IndexError) as error:
         raise ValueError(
-            f"fit_dataset: the signature {SIGNATURE} of {directory} must take targets and return "
-            f"status among other things; it takes {sorted(inputs)} and returns "
-            f"{sorted(signature.outputs)}. Export the model with eigenfit.export."
+            f"the model in {directory} cannot be loaded; export it again. {error}"
+        ) from None
+    signature = graph.signature_def[_SIGNATURE]
+    inputs, outputs = signature.inputs, signature.outputs
+    if set(inputs) != {"targets"} or not set(_OUTPUTS) <= set(outputs):
+        raise ValueError(
+            f"{directory} must hold a model that export_saved_model wrote, whose {_SIGNATURE} "
+            f"takes targets and returns {', '.join(_OUTPUTS)}; this one takes "
+            f"{', '.join(sorted(inputs)) or 'nothing'} and returns "
+            f"{', '.join(sorted(outputs)) or 'nothing'}."
         )
     sizes = [dimension.size for dimension in inputs["targets"].tensor_shape.dim]
     if len(sizes) != 2 or sizes[0] != -1 or sizes[1] < 1:
         raise ValueError(
-            f"fit_dataset: targets of {directory} must have the shape [rows, m] with any number of "
-            f"rows, got {sizes}."
+            f"targets of {directory} must have the shape [rows, m] with any number of rows, got "
+            f"{sizes}."
         )
     dtype = np.dtype(as_dtype(inputs["targets"].dtype).as_numpy_dtype)
-    return ModelInput(directory, digest_model(directory), sizes[1], dtype)
+    names = _parameter_names(directory, outputs["parameters"].tensor_shape.dim[-1].size)
+    return ExportedModel(directory, digest_model(directory), sizes[1], dtype, names)
+
+
+def _parameter_names(directory: Path, count: int) -> list[str]:
+    try:
+        names = load_solver_info(directory)["parameter_names"]
+    except FileNotFoundError:
+        return [f"x{index}" for index in range(count)]
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"the description of the model in {directory} cannot be used; export it again. {error}"
+        ) from None
+    if len(names) != count:
+        raise ValueError(
+            f"the description of the model in {directory} names {len(names)} parameters "
+            f"({', '.join(names)}), but the model has {count}; export it again."
+        )
+    return names

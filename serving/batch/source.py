@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from .model import ModelInput
-from .npy import check_npy
-from .parquet import check_parquet
+from .model import ExportedModel
+from .worker import Fragment, as_levels
 
 _KINDS = {".npy": "npy", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -47,9 +48,7 @@ def find_files(source: str | os.PathLike[str]) -> list[Path]:
     return files
 
 
-def cut(
-    files: list[Path], model: ModelInput, column: str, fragment_rows: int
-) -> list[dict[str, Any]]:
+def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int) -> list[Fragment]:
     """Check every file and cut its rows into fragments.
 
     Args:
@@ -58,44 +57,42 @@ def cut(
         column: with the levels, in Parquet files.
         fragment_rows: rows of a fragment. Parquet files are cut between row groups only.
 
-    Returns:
-        For each fragment: number, path, kind, size and mtime of the file, the first row in the
-        file, rows, row_id (of the first row in the dataset) and the row groups.
-
     Raises:
         ValueError: for a wrong width, column or dtype.
     """
-    fragments: list[dict[str, Any]] = []
+    fragments: list[Fragment] = []
     row_id = 0
     for path in files:
-        kind = _KINDS[path.suffix]
-        stat = path.stat()
-        if kind == "npy":
-            rows, dtype = check_npy(path, model.width)
-            spans = [
-                (begin, min(fragment_rows, rows - begin), 0, 0)
-                for begin in range(0, rows, fragment_rows)
-            ]
-        else:
-            groups, dtype = check_parquet(path, column, model.width)
-            spans = _join(groups, fragment_rows)
-        _check_dtype(path, dtype, model)
-        for first, count, group_begin, group_end in spans:
-            fragments.append(
-                {
-                    "number": len(fragments),
-                    "path": str(path),
-                    "kind": kind,
-                    "size": stat.st_size,
-                    "mtime_ns": stat.st_mtime_ns,
-                    "first": first,
-                    "rows": count,
-                    "row_id": row_id + first,
-                    "group_begin": group_begin,
-                    "group_end": group_end,
-                }
+        stat, npy = path.stat(), _KINDS[path.suffix] == "npy"
+        groups, dtype = _check_npy(path, model) if npy else _check_parquet(path, column, model)
+        if dtype.kind != "f" or not np.can_cast(dtype, model.dtype, "safe"):
+            raise ValueError(
+                f"fit_dataset: {path} holds {dtype}; the model takes {model.dtype}, and only a "
+                "real floating-point type that it can hold without rounding is converted. Convert "
+                "the data, or export a model with that dtype."
             )
-        row_id += sum(span[1] for span in spans)
+        if npy:  # cut anywhere
+            whole, last = divmod(groups[0], fragment_rows)
+            groups = [fragment_rows] * whole + [last] * bool(last)
+        first = rows = begin = 0
+        for number, size in enumerate(groups):
+            rows += size
+            if rows and (rows >= fragment_rows or number == len(groups) - 1):
+                fragments.append(
+                    Fragment(
+                        path=str(path),
+                        size=stat.st_size,
+                        mtime_ns=stat.st_mtime_ns,
+                        column=None if npy else column,
+                        width=model.width,
+                        first=first,
+                        rows=rows,
+                        row_id=row_id + first,
+                        groups=(begin, number + 1),
+                    )
+                )
+                first, rows, begin = first + rows, 0, number + 1
+        row_id += first
     return fragments
 
 
@@ -113,22 +110,84 @@ def describe_files(root: str | os.PathLike[str], files: list[Path]) -> list[list
     ]
 
 
-def _join(groups: list[int], fragment_rows: int) -> list[tuple[int, int, int, int]]:
-    """Row groups joined to spans: first row, rows, first group, the group after the last."""
-    spans = []
-    first = rows = begin = 0
-    for number, size in enumerate(groups):
-        rows += size
-        if rows and (rows >= fragment_rows or number == len(groups) - 1):
-            spans.append((first, rows, begin, number + 1))
-            first, rows, begin = first + rows, 0, number + 1
-    return spans
+def _check_npy(path: Path, model: ExportedModel) -> tuple[list[int], np.dtype]:
+    """The number of rows and the dtype of a file.
 
-
-def _check_dtype(path: Path, dtype: np.dtype, model: ModelInput) -> None:
-    if dtype.kind != "f" or not np.can_cast(dtype, model.dtype, "safe"):
+    Raises:
+        ValueError: if it is no NumPy file of `[rows, width]`, or shorter than it says.
+    """
+    try:
+        levels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:
+        raise
+    except Exception as error:  # of nearly any kind, if the header is damaged
+        raise ValueError(f"fit_dataset: {path} is no readable .npy file: {error}") from error
+    if levels.ndim != 2 or levels.shape[1] != model.width:
         raise ValueError(
-            f"fit_dataset: {path} holds {dtype}; the model takes {model.dtype}, and only a real "
-            "floating-point type that it can hold without rounding is converted. Convert the data, "
-            "or export a model with that dtype."
+            f"fit_dataset: {path} has the shape {list(levels.shape)}; the model takes [rows, "
+            f"{model.width}]."
         )
+    return [levels.shape[0]], levels.dtype
+
+
+def _check_parquet(path: Path, column: str, model: ExportedModel) -> tuple[list[int], np.dtype]:
+    """The rows of each row group and the dtype of the levels.
+
+    Lists of a fixed size have their width in the schema. For others the number of values in the
+    footer must fit; only a row group where it does not is read.
+
+    Raises:
+        ValueError: if the file is not Parquet, or has no such column of `width` real numbers.
+    """
+    width, where = model.width, f"column {column!r} of {path}"
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"fit_dataset: {path} is no readable Parquet file: {error}") from error
+    with file:
+        schema = file.schema_arrow
+        if column not in schema.names:
+            raise ValueError(
+                f"fit_dataset: {path} has no column {column!r}; it has {', '.join(schema.names)}. "
+                "Name the one with the levels as targets_column."
+            )
+        kind = schema.field(column).type
+        if isinstance(kind, pa.ExtensionType):
+            kind = kind.storage_type
+        fixed = pa.types.is_fixed_size_list(kind)
+        if not (fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+            raise ValueError(
+                f"fit_dataset: {where} has the type {kind}; it must hold a list of {width} real "
+                "numbers in each row."
+            )
+        if fixed and kind.list_size != width:
+            raise ValueError(
+                f"fit_dataset: {where} has lists of {kind.list_size} numbers; the model takes "
+                f"{width}."
+            )
+        if not pa.types.is_floating(kind.value_type):
+            raise ValueError(
+                f"fit_dataset: {where} holds {kind.value_type}; it must hold floating-point "
+                "numbers."
+            )
+        groups = [file.metadata.row_group(group) for group in range(file.num_row_groups)]
+        first = 0
+        for number, group in enumerate(groups):
+            if not fixed and _values(group, column) != group.num_rows * width:
+                data = file.read_row_group(number, columns=[column], use_threads=False)
+                for chunk in data.column(column).chunks:
+                    as_levels(chunk, width, where, first)
+                    first += len(chunk)
+            else:
+                first += group.num_rows
+        return [group.num_rows for group in groups], np.dtype(kind.value_type.to_pandas_dtype())
+
+
+def _values(group: Any, column: str) -> int:
+    """How many numbers the lists of a row group hold, a null list counting as one."""
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    return sum(
+        chunk.num_values
+        for chunk in chunks
+        if chunk.path_in_schema.startswith(f"{column}.") or chunk.path_in_schema == column
+    )

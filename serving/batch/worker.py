@@ -1,106 +1,209 @@
-"""What runs on the workers; they need TensorFlow and pyarrow, not this package.
+"""What runs on the workers; they need TensorFlow, Ray and pyarrow, not this package.
 
-This module and those it imports from here are sent by value (`cluster.send_by_value`).
+This module goes to them by value, with `export.digest`: it imports nothing else of ours.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import ray.data
+from ray.data.block import BlockMetadata
+from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 
 from ...export.digest import digest_model
-from .model import SIGNATURE
-from .npy import read_npy
-from .parquet import read_parquet
-from .partition import write_partition
 
-#: A fragment whose worker died so often is given up: it is the fragment that kills.
-MAX_ATTEMPTS = 4
+SIGNATURE = "serving_default"
+ROW_ID, TARGETS = "row_id", "targets"
 
 
-class FitFragments:
-    """Loads the model once, then fits one fragment a call.
+class Fragment(NamedTuple):
+    """Some rows of a file of the source.
+
+    Attributes:
+        path: of the file.
+        size: of the file, in bytes, to notice a change.
+        mtime_ns: when it was changed.
+        column: with the levels, in a Parquet file; None for NPY.
+        width: levels of a spectrum.
+        first: the first row in the file.
+        rows: how many.
+        row_id: of the first row, in the whole source.
+        groups: the first row group of a Parquet file and the one after the last.
+        written: the row_id of those that have an answer already, ascending; they are left out.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    column: str | None
+    width: int
+    first: int
+    rows: int
+    row_id: int
+    groups: tuple[int, int]
+    written: np.ndarray = np.empty(0, np.int64)
+
+
+class Spectra(ray.data.Datasource):
+    """The source as a dataset with the columns `row_id` and `targets`.
 
     Args:
-        settings: model_dir, sha256, dtype, width, output_dir, plan, column, batch_rows, threads.
+        fragments: one for each block.
+        batch_rows: how many rows are read at a time.
+    """
+
+    def __init__(self, fragments: Sequence[Fragment], batch_rows: int):
+        super().__init__()
+        self._fragments = fragments
+        self._batch_rows = batch_rows
+
+    def estimate_inmemory_data_size(self) -> int:
+        """Bytes of all rows."""
+        return sum(8 * fragment.rows * (fragment.width + 1) for fragment in self._fragments)
+
+    def get_read_tasks(self, parallelism: int, *limits: Any, **more: Any) -> list[Any]:
+        """A task for each fragment, whatever the parallelism."""
+        del parallelism, limits, more
+        return [self._task(fragment) for fragment in self._fragments]
+
+    def _task(self, fragment: Fragment) -> Any:
+        size, batch_rows = 8 * fragment.rows * (fragment.width + 1), self._batch_rows
+        metadata = BlockMetadata(
+            num_rows=fragment.rows, size_bytes=size, input_files=(fragment.path,), exec_stats=None
+        )
+        return ray.data.ReadTask(lambda: read(fragment, batch_rows), metadata)
+
+
+def read(fragment: Fragment, batch_rows: int) -> Iterator[pa.Table]:
+    """The rows of a fragment as tables of `row_id` and `targets`."""
+    stat = Path(fragment.path).stat()
+    if (stat.st_size, stat.st_mtime_ns) != (fragment.size, fragment.mtime_ns):
+        raise RuntimeError(f"fit_dataset: {fragment.path} changed during the run.")
+    first = fragment.row_id
+    pieces = read_npy if fragment.column is None else read_parquet
+    for levels in pieces(fragment, batch_rows):
+        numbers = np.arange(first, first + len(levels), dtype=np.int64)
+        left = ~np.isin(numbers, fragment.written)
+        if left.any():
+            yield pa.table({ROW_ID: numbers[left], TARGETS: as_column(TARGETS, levels[left])})
+        first += len(levels)
+    if first != fragment.row_id + fragment.rows:
+        raise RuntimeError(f"fit_dataset: {fragment.path} has other rows than its footer says.")
+
+
+def read_npy(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
+    """Rows `[batch_rows, m]` at a time, through a memory map."""
+    levels = np.load(fragment.path, mmap_mode="r", allow_pickle=False)
+    end = fragment.first + fragment.rows
+    for begin in range(fragment.first, end, batch_rows):
+        yield levels[begin : min(begin + batch_rows, end)]
+
+
+def read_parquet(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
+    """Rows `[batch_rows, m]` at a time, by row groups."""
+    # Without a buffer of pages a whole column chunk would be held, however large the row group is.
+    with pq.ParquetFile(fragment.path, buffer_size=1 << 20, pre_buffer=False) as file:
+        first, column = fragment.first, fragment.column
+        batches = file.iter_batches(
+            batch_rows,
+            row_groups=list(range(*fragment.groups)),
+            columns=[column],
+            use_threads=False,
+        )
+        for batch in batches:
+            where = f"column {column!r} of {fragment.path}"
+            yield as_levels(batch.column(0), fragment.width, where, first)
+            first += batch.num_rows
+
+
+def as_levels(lists: Any, width: int, where: str, first: int) -> np.ndarray:
+    """Lists as an array `[rows, width]`; a null number and a null list are NaN.
+
+    Raises:
+        ValueError: if a list has another width, naming the row counted from `first`.
+    """
+    if isinstance(lists, pa.ExtensionArray):
+        lists = lists.storage
+    there = lists.is_valid().to_numpy(zero_copy_only=False)
+    lengths = (
+        pc.call_function("list_value_length", [lists])
+        .fill_null(width)
+        .to_numpy(zero_copy_only=False)
+    )
+    wrong = np.flatnonzero(lengths != width)
+    if wrong.size:
+        raise ValueError(
+            f"fit_dataset: row {first + wrong[0]} in {where} has a list of {lengths[wrong[0]]} "
+            f"numbers; the model takes {width}. Use null for a level that was not observed."
+        )
+    values = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    if there.all():
+        return values
+    levels = np.full([len(lists), width], np.nan, values.dtype)
+    levels[there] = values
+    return levels
+
+
+def as_column(name: str, values: np.ndarray) -> pa.Array:
+    """An array `[rows, ...]` as a column: numbers, lists of numbers, lists of lists."""
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"fit_dataset: {name} is {values.dtype}; Parquet has no such numbers.")
+    column = pa.array(np.ascontiguousarray(values).reshape(-1))
+    for size in reversed(values.shape[1:]):
+        column = pa.FixedSizeListArray.from_arrays(column, size)
+    return column
+
+
+class NothingToLeaveOut(CheckpointManager):
+    """Keeps Ray Data from reading its checkpoint: `run.leave_out` has done what it would be for."""
+
+    def load_checkpoint(self, *_: Any, **__: Any) -> tuple[None, int]:
+        """No rows, in no bytes."""
+        return None, 0
+
+
+class Fit:
+    """Loads the model once, then fits batches.
+
+    Args:
+        model_dir: the same directory on every machine.
+        sha256: the digest of the model that the driver read.
+        dtype: of the levels.
+        threads: that TensorFlow may use.
 
     Raises:
         RuntimeError: if the model on this machine is not the one of the driver.
     """
 
-    def __init__(self, settings: Mapping[str, Any]):
+    def __init__(self, model_dir: str, sha256: str, dtype: str, threads: int):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(settings["threads"])
-        tf.config.threading.set_inter_op_parallelism_threads(settings["threads"])
-        self._settings = settings
-        if digest_model(settings["model_dir"]) != settings["sha256"]:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        if digest_model(model_dir) != sha256:
             raise RuntimeError(
-                f"fit_dataset: {settings['model_dir']} on {socket.gethostname()} is not the model "
-                "that the driver read; it changed, or the machines do not share the directory."
+                f"fit_dataset: {model_dir} on {socket.gethostname()} is not the model that the "
+                "driver read; it changed, or the machines do not share the directory."
             )
-        self._tf = tf
-        self._model = tf.saved_model.load(settings["model_dir"])  # owns what the signature uses
+        self._constant, self._dtype = tf.constant, dtype
+        self._model: Any = tf.saved_model.load(model_dir)  # owns what the signature uses
         self._signature = self._model.signatures[SIGNATURE]
 
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-        """Fit a fragment and write its answers.
-
-        Args:
-            batch: one fragment as JSON, under "fragment".
-
-        Returns:
-            The receipt as JSON, or the number and an error: an exception would end the whole run.
-        """
-        fragment = json.loads(str(batch["fragment"][0]))
-        try:
-            receipt = self._fit(fragment)
-        except Exception as error:
-            receipt = {"number": fragment["number"], "error": f"{type(error).__name__}: {error}"}
-        return {"receipt": [json.dumps(receipt)]}
-
-    def _fit(self, fragment: Mapping[str, Any]) -> dict[str, Any]:
-        output_dir = self._settings["output_dir"]
-        marks = Path(output_dir) / "_attempts"
-        attempt = _mark_attempt(marks, fragment["number"])
-        stat = Path(fragment["path"]).stat()
-        if (stat.st_size, stat.st_mtime_ns) != (fragment["size"], fragment["mtime_ns"]):
-            raise RuntimeError(f"{fragment['path']} changed during the run.")
-        facts = {"plan": self._settings["plan"], "attempt": attempt}
-        receipt = write_partition(output_dir, fragment, self._answers(fragment), facts)
-        for mark in marks.glob(f"{fragment['number']:08d}.*"):
-            mark.unlink(missing_ok=True)
-        return receipt
-
-    def _answers(self, fragment: Mapping[str, Any]) -> Iterator[dict[str, np.ndarray]]:
-        settings, first = self._settings, fragment["first"]
-        batch_rows = settings["batch_rows"]
-        if fragment["kind"] == "npy":
-            pieces = read_npy(fragment["path"], first, fragment["rows"], batch_rows)
-        else:
-            groups = (fragment["group_begin"], fragment["group_end"])
-            column, width = settings["column"], settings["width"]
-            pieces = read_parquet(fragment["path"], column, width, groups, first, batch_rows)
-        for piece in pieces:
-            levels = self._tf.constant(np.ascontiguousarray(piece, settings["dtype"]))
-            outputs = self._signature(targets=levels)
-            yield {name: value.numpy() for name, value in outputs.items()}
-
-
-def _mark_attempt(marks: Path, number: int) -> int:
-    """Leave a mark that outlives this process, and say the how manieth it is."""
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        try:
-            with (marks / f"{number:08d}.{attempt}").open("x") as file:
-                file.write(f"{socket.gethostname()} {os.getpid()}\n")
-        except FileExistsError:
-            continue
-        return attempt
-    raise RuntimeError(f"its worker died {MAX_ATTEMPTS} times, see {marks}.")
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Answers for `row_id` and `targets`: `row_id` and the outputs of the model."""
+        lists = batch[TARGETS].combine_chunks()
+        width = lists.type.list_size
+        levels = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        outputs = self._signature(targets=self._constant(levels.astype(self._dtype)))
+        columns = {name: as_column(name, value.numpy()) for name, value in sorted(outputs.items())}
+        return pa.table({ROW_ID: batch[ROW_ID], **columns})

@@ -1,6 +1,7 @@
 """The command `eigenfit`."""
 
 import csv
+import functools
 import json
 import os
 import shutil
@@ -13,20 +14,34 @@ import pytest
 import tensorflow as tf
 from typer.testing import CliRunner
 
-from eigenfit.cli.application import application, as_table, without_answer
-from eigenfit.export import export_saved_model
-from eigenfit.solver import Cause, SpectralSolver, Status, Toeplitz
+from eigenfit.cli import fit as fit_command
+from eigenfit.cli.application import application
+from eigenfit.cli.fit import as_table, load_fit, without_answer
+from eigenfit.solver import Cause, Status
+from tests.shared_export import shared_export
 
 
 @pytest.fixture(scope="module")
-def solver():
-    return SpectralSolver(Toeplitz(3))
+def exported(tmp_path_factory):
+    return shared_export(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def model_dir(solver, tmp_path_factory):
-    base_dir = tmp_path_factory.mktemp("models") / "toeplitz"
-    return export_saved_model(solver, base_dir, measure_latency=False)
+def solver(exported):
+    return exported[0]
+
+
+@pytest.fixture(scope="module")
+def model_dir(exported):
+    return exported[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded_once():
+    """Each model is loaded once for all tests: that is what takes time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_command, "load_fit", functools.cache(load_fit))
+        yield
 
 
 def run(*arguments):
@@ -50,7 +65,7 @@ def test_fit_of_a_csv_with_a_gap_and_a_bad_line(solver, model_dir, tmp_path):
     rows = list(csv.DictReader(done.stdout.splitlines()))
     fit = solver.fit([[1, 2, 4], [1, np.nan, 4], [np.inf, 2, 4]])
     assert [row["status"] for row in rows] == [Status(s).name for s in fit.status.numpy()]
-    assert rows[2]["status"] == "INVALID_INPUT"
+    assert [row["cause"] for row in rows] == ["0", "0", str(int(Cause.TARGET))]
     printed = np.array([[float(row[f"r{k}"]) for k in range(3)] for row in rows])
     np.testing.assert_array_equal(printed, fit.parameters.numpy())
 
@@ -136,7 +151,7 @@ def test_a_wrong_output_is_noticed_before_the_fit(
     def fit(*arguments):
         raise AssertionError("the table was made")
 
-    monkeypatch.setattr("eigenfit.cli.application.as_table", fit)
+    monkeypatch.setattr(fit_command, "as_table", fit)
     monkeypatch.chdir(tmp_path)
     Path("levels.csv").write_text("1,2,4\n")
     done = run("fit", model_dir, "levels.csv", "--output", output)
@@ -172,14 +187,14 @@ def test_a_model_of_another_program_is_one_clear_error(tmp_path, monkeypatch):
     Path("other/saved_model.pb").write_bytes(b"junk")
     done = run("fit", "other", "levels.csv")
     assert done.exit_code == 2
-    assert "the model in other cannot be loaded" in message_of(done)
+    assert "cannot be loaded; export it again" in message_of(done)
 
 
 def test_the_columns_have_the_names_of_the_parameters(model_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("levels.csv").write_text("1,2,4\n")
     done = run("fit", model_dir, "levels.csv")
-    assert done.stdout.startswith("status,steps,loss,r0,r1,r2,se_r0,se_r1,se_r2\n")
+    assert done.stdout.startswith("status,cause,steps,loss,r0,r1,r2,se_r0,se_r1,se_r2\n")
     shutil.copytree(model_dir, "copy")
     description = Path("copy/assets.extra/eigenfit.json")
     names = ["J,1", 'the "gap"', "σ"]
@@ -189,7 +204,7 @@ def test_the_columns_have_the_names_of_the_parameters(model_dir, tmp_path, monke
     assert done.exit_code == 0, done.output
     with Path("out.csv").open(newline="", encoding="utf-8") as file:
         header, line = csv.reader(file)
-    assert header[3:] == [*names, *(f"se_{name}" for name in names)]
+    assert header[4:] == [*names, *(f"se_{name}" for name in names)]
     assert len(line) == len(header)
     for text, message in {
         json.dumps(
@@ -211,7 +226,7 @@ def test_the_columns_have_the_names_of_the_parameters(model_dir, tmp_path, monke
     assert "describes another graph" in message_of(done)
     description.unlink()
     done = run("fit", "copy", "levels.csv")
-    assert done.stdout.startswith("status,steps,loss,x0,x1,x2,se_x0,se_x1,se_x2\n")
+    assert done.stdout.startswith("status,cause,steps,loss,x0,x1,x2,se_x0,se_x1,se_x2\n")
 
 
 PROGRAM = """
@@ -255,8 +270,9 @@ def test_what_has_no_answer_is_counted_by_reason():
         ["2 of 7 spectra", f"number 2: INVALID_INPUT, {Cause.TARGET.message}"],
         ["1 of 7 spectra", f"number 5: INVALID_INPUT, {Cause.NO_LEVEL.message}"],
     ]
-    assert without_answer({"status": np.array([[1, -3], [2, 4]])}) == []
-    (line,) = without_answer({"status": np.array([[1, -3], [-2, -3]])})
+    assert without_answer({"status": np.array([[1, -3], [2, 4]]), "cause": np.zeros((2, 2))}) == []
+    several = {"status": np.array([[1, -3], [-2, -3]]), "cause": np.zeros((2, 2), int)}
+    (line,) = without_answer(several)
     assert line.startswith("1 of 2 spectra have no answer, the first is number 2: NON_FINITE, ")
 
 
@@ -264,13 +280,14 @@ def test_several_solutions_have_a_line_each():
     """A model with `solutions=2`, for one spectrum."""
     answer = {
         "status": np.array([[1, -3]]),
+        "cause": np.array([[0, 0]]),
         "steps": np.array([[4, 0]]),
         "loss": np.array([[0.5, np.nan]]),
         "parameters": np.array([[[1.0], [np.nan]]]),
         "standard_errors": np.array([[[0.25], [np.nan]]]),
     }
     assert as_table(answer, ["gap"]) == [
-        ["spectrum", "solution", "status", "steps", "loss", "gap", "se_gap"],
-        ["1", "1", "CONVERGED", "4", "0.5", "1.0", "0.25"],
-        ["1", "2", "NO_OTHER", "0", "nan", "nan", "nan"],
+        ["spectrum", "solution", "status", "cause", "steps", "loss", "gap", "se_gap"],
+        ["1", "1", "CONVERGED", "0", "4", "0.5", "1.0", "0.25"],
+        ["1", "2", "NO_OTHER", "0", "0", "nan", "nan", "nan"],
     ]

@@ -3,36 +3,82 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import ray
 
-from eigenfit.export import export_saved_model
-from eigenfit.solver import SpectralSolver, Symmetric
+from eigenfit.serving.batch import run, worker
+from eigenfit.solver import SpectralSolver
+from tests.shared_export import shared_export
 
 from .own_cluster import own_cluster
 
 
 @pytest.fixture(scope="session")
-def solver() -> SpectralSolver:
-    return SpectralSolver(Symmetric(3))
+def exported(tmp_path_factory) -> tuple[SpectralSolver, Path]:
+    return shared_export(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def model_dir(solver, tmp_path_factory) -> Path:
-    base = tmp_path_factory.mktemp("model")
-    return Path(export_saved_model(solver, base, measure_latency=False))
+def solver(exported) -> SpectralSolver:
+    return exported[0]
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory) -> Iterator[str]:
-    """The address of a cluster for two workers, which this process is connected to.
+def model_dir(exported) -> Path:
+    return exported[1]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Iterator[tuple[str, int]]:
+    """A cluster for two workers, which this process is connected to: its address and process.
 
     Its workers cannot import eigenfit.
     """
     shadow = tmp_path_factory.mktemp("path")
     (shadow / "eigenfit.py").write_text("raise ImportError('not on the workers')")
     workers = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(shadow)}
-    with own_cluster(2, 100 * 2**20, workers) as address:
-        ray.init(address=address, log_to_driver=False)
-        yield address
+    with own_cluster(workers) as started:
+        ray.init(address=started[0], log_to_driver=False)
+        yield started
         ray.shutdown()
+
+
+@pytest.fixture
+def fitted(monkeypatch) -> list[list[int]]:
+    """Instead of a cluster: writes what Ray Data would write.
+
+    Returns:
+        The row_id of the rows that were fitted, run by run.
+    """
+    runs: list[list[int]] = []
+
+    class Connected:
+        def __init__(self, settings):
+            del settings
+
+        def __enter__(self):
+            return 1
+
+        def __exit__(self, *arguments):
+            del arguments
+
+    def fit(answers, fragments, settings, workers):
+        del workers
+        answers.checkpoint.mkdir(exist_ok=True)
+        runs.append([])
+        for place, fragment in enumerate(fragments):
+            tables = worker.read(fragment, settings.batch_rows)
+            numbers = [number for table in tables for number in table["row_id"].to_pylist()]
+            assert numbers, "a fragment that is written is read again"
+            runs[-1] += numbers
+            name, columns = f"{len(runs)}_{place}", {"row_id": np.array(numbers)}
+            pq.write_table(pa.table(columns), answers.checkpoint / f"{name}.parquet")
+            columns["status"] = np.ones(len(numbers), np.int32)
+            pq.write_table(pa.table(columns), answers.directory / f"{name}-0.parquet")
+
+    monkeypatch.setattr(run, "connected", Connected)
+    monkeypatch.setattr(run, "_fit", fit)
+    return runs

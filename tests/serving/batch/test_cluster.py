@@ -1,23 +1,23 @@
 """Real workers, one of which is killed, and a driver that is killed."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
 from eigenfit.serving.batch import fit_dataset
-
-from .data import assert_same_as_live, names_of_parts, spectra
+from eigenfit.solver import SpectralSolver
 
 PATIENCE = 120.0  # seconds; a loaded machine starts workers slowly
+ROWS = 605
+COMMAND = "from eigenfit.cli.main import main; main()"
 
 
 def wait_for(condition):
@@ -30,16 +30,51 @@ def wait_for(condition):
     raise TimeoutError(condition)
 
 
-def worker_at(output_dir, number):
-    """The process that is fitting a fragment, if one is."""
-    mark = output_dir / "_attempts" / f"{number:08d}.1"
-    return int(mark.read_text().split()[1]) if mark.exists() and mark.read_text() else None
+def spectra(solver: SpectralSolver, rng: np.random.Generator) -> np.ndarray:
+    """Levels `[rows, 3]`; some are not observed, some rows are impossible."""
+    levels = np.array(solver.spectrum(rng.normal(size=(ROWS, 3))))
+    levels[3::10, 1] = np.nan
+    levels[5::50] = np.nan
+    levels[7::50, 2] = np.inf
+    return levels
 
 
-def noted(output_dir):
-    """The lines of the fragments that the driver knows to be finished."""
-    lines = output_dir / "_finished.jsonl"
-    return lines.read_text().splitlines() if lines.exists() else []
+def written(output_dir: Path) -> list[Path]:
+    """What Ray Data's checkpoint says is written."""
+    found = (output_dir / "_checkpoint").glob("*.parquet")
+    return [path for path in found if not path.name.endswith(".pending.parquet")]
+
+
+def assert_same_as_live(output_dir: Path, solver: SpectralSolver, levels: np.ndarray) -> None:
+    """Every row is there once and equals the live answer to the last bit."""
+    table = pq.read_table(list(output_dir.glob("*.parquet"))).sort_by("row_id")
+    np.testing.assert_array_equal(table["row_id"].to_numpy(), np.arange(len(levels)))
+    live = {name: value.numpy() for name, value in solver.fit(levels)._asdict().items()}
+    assert set(table.column_names) == {"row_id", *live}
+    for name, expected in live.items():
+        column = table[name].combine_chunks()
+        while hasattr(column.type, "list_size"):
+            column = column.flatten()
+        found = column.to_numpy(zero_copy_only=False).reshape(expected.shape)
+        assert found.dtype == expected.dtype, name
+        assert found.tobytes() == expected.tobytes(), name
+
+
+def fitting_workers(cluster_process: int) -> list[int]:
+    """Workers of our own cluster that hold a model; Ray names its processes."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (folder / "cmdline").read_bytes()
+            parents = [int(folder.name)]
+            while parents[-1] > 1:
+                status = Path(f"/proc/{parents[-1]}/stat").read_text()
+                parents.append(int(status.rpartition(")")[2].split()[1]))
+        except OSError:  # it has ended
+            continue
+        if name.startswith(b"ray::MapWorker(MapBatches(Fit))") and cluster_process in parents:
+            found.append(int(folder.name))
+    return found
 
 
 def test_workers_cannot_import_eigenfit(cluster):
@@ -50,110 +85,57 @@ def test_workers_cannot_import_eigenfit(cluster):
             return str(error)
         return there.__path__
 
-    import_there = ray.remote(found)
-    assert ray.get(import_there.remote()) == "not on the workers"
+    assert ray.get(ray.remote(found).remote()) == "not on the workers"
 
 
-def test_npy_and_a_worker_that_is_killed(
-    model_dir, solver, cluster, rng, tmp_path, monkeypatch, caplog
+def test_killed_driver_killed_worker_and_lost_files(
+    model_dir, solver, cluster, rng, tmp_path, caplog
 ):
-    levels = spectra(rng, 1103)  # the last fragment is shorter, and its last batch
-    np.save(tmp_path / "levels.npy", levels)
-    output_dir = tmp_path / "out"
-    killed = []
-
-    def kill():
-        process = wait_for(lambda: worker_at(output_dir, 2))
-        os.kill(process, signal.SIGKILL)
-        killed.append(process)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    # Tiny batches make a fragment last long enough to be interrupted.
-    arguments = (model_dir, tmp_path / "levels.npy", output_dir)
-    with caplog.at_level("INFO", "eigenfit.serving.batch"):
-        report = fit_dataset(*arguments, batch_rows=3, fragment_rows=200, workers=2)
-    killer.join()
-    assert killed
-    assert_same_as_live(output_dir, solver, levels)
-    assert (report.rows, report.fitted_rows) == (1103, 1103)
-    assert (report.fragments, report.fitted_fragments, report.retried_fragments) == (6, 6, 1)
-    codes, counts = np.unique(solver.fit(levels).status, return_counts=True)
-    assert report.statuses == dict(zip(codes.tolist(), counts.tolist(), strict=True))
-    assert len(names_of_parts(output_dir)) == 6
-    assert not list(output_dir.glob(".part-*"))
-    assert "1103 of 1103 rows (100.0 %)" in caplog.text
-    assert f"CONVERGED {report.statuses[1]}" in caplog.text
-
-    # Again: nothing is fitted, no worker is asked.
-    monkeypatch.setattr("eigenfit.serving.batch.job.connected", None)
-    again = fit_dataset(*arguments, batch_rows=7, fragment_rows=200, workers=1)
-    assert (again.rows, again.fitted_rows, again.fitted_fragments) == (1103, 0, 0)
-    assert again.statuses == report.statuses
-
-
-def test_parquet_of_several_files(model_dir, solver, cluster, rng, tmp_path):
-    levels = spectra(rng, 310)
-    levels[5] = np.nan
-    source = tmp_path / "source"
-    source.mkdir()
-    lists: list[list | None] = [
-        [None if np.isnan(value) else value for value in row] for row in levels[:200]
-    ]
-    lists[5] = None
-    table = pa.table({"label": ["x"] * 200, "levels": pa.array(lists, pa.list_(pa.float64()))})
-    pq.write_table(table, source / "a.parquet", row_group_size=70)
-    single = levels[200:].astype(np.float32)
-    levels[200:] = single
-    column = pa.FixedSizeListArray.from_arrays(pa.array(single.reshape(-1)), 3)
-    pq.write_table(pa.table({"levels": column}), source / "b.parquet", row_group_size=30)
-
-    report = fit_dataset(
-        model_dir,
-        source,
-        tmp_path / "out",
-        targets_column="levels",
-        batch_rows=32,
-        fragment_rows=100,
-        workers=1,
-    )
-    # 70 + 70 and 60 rows of the first file, 120 in groups of 30 of the second.
-    parts = sorted((tmp_path / "out").glob("part-*"))
-    assert [pq.read_metadata(part).num_rows for part in parts] == [140, 60, 110]
-    assert report.rows == 310
-    assert_same_as_live(tmp_path / "out", solver, levels)
-
-
-def test_driver_that_is_killed(model_dir, solver, cluster, rng, tmp_path):
-    levels = spectra(rng, 1000)
+    levels = spectra(solver, rng)
     np.save(tmp_path / "levels.npy", levels)
     output_dir = tmp_path / "out"
     arguments = [model_dir, tmp_path / "levels.npy", output_dir]
-    options = ["--batch-rows=1", "--fragment-rows=100", "--workers=1", f"--address={cluster}"]
-    command = [sys.executable, "-m", "eigenfit.serving.batch", *map(str, arguments), *options]
+    # Tiny batches make a fragment last long enough to be interrupted.
+    options = ["--batch-rows=1", "--fragment-rows=60", "--workers=2", f"--address={cluster[0]}"]
+    command = [sys.executable, "-c", COMMAND, "fit-dataset", *map(str, arguments), *options]
     with (tmp_path / "log").open("w") as log:
         driver = subprocess.Popen(command, stderr=log)
         try:
-            wait_for(lambda: len(noted(output_dir)) >= 2 or driver.poll() is not None)
+            wait_for(lambda: len(written(output_dir)) >= 3 or driver.poll() is not None)
         finally:
             driver.kill()
             driver.wait()
     assert driver.returncode == -signal.SIGKILL, (tmp_path / "log").read_text()
-    finished = {path: path.stat() for path in output_dir.glob("part-*.parquet")}
-    assert 2 <= len(finished) < 10
+    wait_for(lambda: not fitting_workers(cluster[1]))  # Ray ends those of a driver that is gone
+    finished = {output_dir / f"{path.stem}-0.parquet" for path in written(output_dir)}
+    assert 3 <= len(finished) < 11
+    lost, damaged, *others = sorted(finished)
+    lost.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:-30])
+    before = {path: path.stat() for path in others}
 
-    # As if it had died between the file and its line, and within a line.
-    lines = output_dir / "_finished.jsonl"
-    whole = noted(output_dir)
-    lines.write_text(whole[0] + "\n" + whole[1][:20])
+    def kill():
+        count = len(written(output_dir))
+        wait_for(lambda: len(written(output_dir)) > count)
+        process, *_ = fitting_workers(cluster[1])
+        os.kill(process, signal.SIGKILL)
+        killed.append(process)
 
-    report = fit_dataset(*arguments, fragment_rows=100, workers=1)
-    assert report.rows == 1000
-    assert report.fitted_fragments <= 10 - len(finished)
-    assert report.fitted_rows == 100 * report.fitted_fragments
-    for path, stat in finished.items():  # neither fitted nor written again
+    killed: list[int] = []
+    killer = threading.Thread(target=kill)
+    with caplog.at_level("INFO", "eigenfit.serving.batch"):
+        killer.start()
+        report = fit_dataset(*arguments, batch_rows=1, fragment_rows=50)
+        killer.join()
+    assert killed
+    assert f"{lost} is missing" in caplog.text
+    assert f"{damaged} is damaged" in caplog.text
+    assert report.rows == ROWS
+    assert report.fitted_rows == ROWS - sum(pq.read_metadata(path).num_rows for path in others)
+    for path, stat in before.items():  # neither fitted nor written again
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == (stat.st_ino, stat.st_mtime_ns)
-    numbers = [json.loads(line)["number"] for line in lines.read_text().splitlines()]
-    assert sorted(numbers) == list(range(10))
-    assert not list(output_dir.glob(".part-*"))
+    assert not list((output_dir / "_checkpoint").glob("*.pending.parquet"))
     assert_same_as_live(output_dir, solver, levels)
+    codes, counts = np.unique(solver.fit(levels).status, return_counts=True)
+    assert report.statuses == dict(zip(codes.tolist(), counts.tolist(), strict=True))
+    assert f"CONVERGED {report.statuses[1]}" in caplog.text

@@ -1,25 +1,30 @@
 """What is wrong is named before a cluster is started."""
 
 import importlib
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from eigenfit.serving.batch import fit_dataset, job
-from eigenfit.serving.batch.command import main
-from eigenfit.serving.batch.model import read_model_input
+from eigenfit.cli.application import application
+from eigenfit.serving.batch import fit_dataset, run
+from eigenfit.serving.batch.model import read_model
 from eigenfit.serving.batch.source import cut
+from eigenfit.serving.batch.worker import read
 
 
 @pytest.fixture(autouse=True)
 def no_cluster(monkeypatch):
-    monkeypatch.setattr(job, "connected", None)
+    monkeypatch.setattr(run, "connected", None)
 
 
 def lists(*rows, value=None, size=-1):
@@ -134,11 +139,11 @@ def test_counts(name, value):
 def test_empty_source_is_done_at_once(model_dir, tmp_path):
     np.save(tmp_path / "levels.npy", np.ones([0, 3]))
     report = fit_dataset(model_dir, tmp_path / "levels.npy", tmp_path / "out")
-    assert (report.rows, report.fragments, report.rows_per_second) == (0, 0, 0.0)
+    assert (report.rows, report.statuses, report.rows_per_second) == (0, {}, 0.0)
 
 
 def test_row_groups_are_joined_but_not_cut(model_dir, tmp_path):
-    model = read_model_input(model_dir)
+    model = read_model(model_dir)
     column = lists(*[ROW] * 100)
     pq.write_table(pa.table({"targets": column}), tmp_path / "a.parquet", row_group_size=30)
     pq.write_table(pa.table({"targets": column[:0]}), tmp_path / "b.parquet")
@@ -146,10 +151,42 @@ def test_row_groups_are_joined_but_not_cut(model_dir, tmp_path):
     files = sorted(tmp_path.glob("*.parquet"))
     for size, expected in ((20, [30, 30, 30, 10, 7]), (50, [60, 40, 7]), (1000, [100, 7])):
         fragments = cut(files, model, "targets", size)
-        assert [fragment["rows"] for fragment in fragments] == expected
-        assert [fragment["number"] for fragment in fragments] == list(range(len(expected)))
+        assert [fragment.rows for fragment in fragments] == expected
         starts = np.cumsum([0, *expected[:-1]]).tolist()
-        assert [fragment["row_id"] for fragment in fragments] == starts
+        assert [fragment.row_id for fragment in fragments] == starts
+
+
+def test_rows_of_every_kind_of_list(model_dir, tmp_path):
+    """Null lists, null numbers, lists of a fixed size, single precision, several files."""
+    levels = np.sort(np.random.default_rng(0).normal(size=(310, 3)), axis=1)
+    levels[3::10, 1] = levels[5] = np.nan
+    rows: list[list | None] = [
+        [None if np.isnan(value) else value for value in row] for row in levels[:200]
+    ]
+    rows[5] = None
+    table = pa.table({"label": ["x"] * 200, "targets": lists(*rows)})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=70)
+    levels[200:] = single = levels[200:].astype(np.float32)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(single.reshape(-1)), 3)
+    pq.write_table(pa.table({"targets": column}), tmp_path / "b.parquet", row_group_size=30)
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    assert_read(cut(files, read_model(model_dir), "targets", 100), levels)
+
+    np.save(tmp_path / "levels.npy", levels)
+    fragments = cut([tmp_path / "levels.npy"], read_model(model_dir), "", 100)
+    assert_read(fragments, levels)
+    np.save(tmp_path / "levels.npy", levels[:-1])
+    with pytest.raises(RuntimeError, match="changed during the run"):
+        next(iter(read(fragments[0], 32)))
+
+
+def assert_read(fragments, levels):
+    tables = [table for fragment in fragments for table in read(fragment, 32)]
+    assert max(table.num_rows for table in tables) <= 32
+    numbers = np.concatenate([table["row_id"].to_numpy() for table in tables])
+    np.testing.assert_array_equal(numbers, np.arange(len(levels)))
+    columns = [table["targets"].combine_chunks().flatten().to_numpy() for table in tables]
+    np.testing.assert_array_equal(np.concatenate(columns).reshape(-1, 3), levels)
 
 
 def test_missing_extra_is_named(monkeypatch):
@@ -169,12 +206,33 @@ def test_import_is_light():
     assert done.returncode == 0, done.stderr
 
 
-def test_command_names_what_is_wrong(model_dir, tmp_path, caplog):
-    np.save(tmp_path / "levels.npy", np.ones([4, 2]))
-    source, out = str(tmp_path / "levels.npy"), str(tmp_path / "out")
-    assert main([str(model_dir), source, out]) == 2
-    assert "the model takes [rows, 3]" in caplog.text
-    assert main([str(model_dir), str(tmp_path / "none.npy"), out]) == 1
-    np.save(tmp_path / "levels.npy", np.ones([0, 3]))
-    assert main([str(model_dir), source, out, "--no-resume", "--workers=2"]) == 0
-    assert main([str(model_dir), source, out, "--no-resume"]) == 1
+def test_command_names_what_is_wrong(model_dir, tmp_path):
+    def ends(*arguments):
+        done = CliRunner().invoke(application, ["fit-dataset", *map(str, arguments)])
+        return done.exit_code, done.stderr
+
+    source, out = tmp_path / "levels.npy", tmp_path / "out"
+    np.save(source, np.ones([4, 2]))
+    code, said = ends(model_dir, source, out)
+    assert code == 2
+    assert "eigenfit: fit_dataset: " in said
+    assert "the model takes [rows, 3]" in said
+    code, said = ends(model_dir, tmp_path / "none.npy", out)
+    assert code == 1
+    assert "no .npy or .parquet" in said
+    np.save(source, np.ones([0, 3]))
+    assert ends(model_dir, source, out, "--no-resume", "--workers=2")[0] == 0
+    assert ends(model_dir, source, out, "--no-resume")[0] == 1
+
+
+def test_the_command_and_the_options_on_the_page_are_there():
+    page = (Path(__file__).parents[3] / "docs" / "batch.md").read_text()
+    command: Any = typer.main.get_command(application)
+    command = command.commands["fit-dataset"]
+    there = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    named = set(re.findall(r"--[a-z-]+", page))
+    assert len(named) >= 5
+    assert named <= there
+    (line,) = re.findall(r"eigenfit fit-dataset (.*)", page)
+    options = command.make_context("fit-dataset", line.split()).params
+    assert options["output_dir"] == line.split()[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import threading
 import time
 from collections.abc import Callable
@@ -56,7 +57,10 @@ class FakeModel:
         faults: the next requests fail with these, one each.
         delay: seconds that each request takes.
         version: of the model.
-        requests: (signature, inputs) of each request that was let in or failed.
+        write_tensor: how gRPC answers are written, if not rightly.
+        requests: (signature, inputs) of each prediction that was let in or failed.
+        asked: (what, headers) of every request: "POST path", or "Method version_choice" over gRPC.
+        connections: those over HTTP that are open.
     """
 
     definitions: dict[str, Any]
@@ -66,7 +70,10 @@ class FakeModel:
     faults: list[Fault] = dataclasses.field(default_factory=list)
     delay: float = 0.0
     version: int = 1
+    write_tensor: Any = None
     requests: list[tuple[str, dict[str, np.ndarray]]] = dataclasses.field(default_factory=list)
+    asked: list[tuple[str, dict[str, Any]]] = dataclasses.field(default_factory=list)
+    connections: set[int] = dataclasses.field(default_factory=set)
     metadata_requests: int = 0
     at_a_time: int = 0
     most_at_a_time: int = 0
@@ -120,6 +127,32 @@ class FakeModel:
             return self.compute(signature, inputs)
         except tf.errors.InvalidArgumentError as error:
             raise Fault(grpc.StatusCode.INVALID_ARGUMENT, error.message) from None
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(f"tensorflow_serving.apis.{name}")
+
+
+def metadata_response(model: FakeModel) -> Any:
+    model.metadata_requests += 1
+    response = module("get_model_metadata_pb2").GetModelMetadataResponse()
+    response.model_spec.name = model.name
+    response.model_spec.version.value = model.version
+    signatures = module("get_model_metadata_pb2").SignatureDefMap()
+    for name, each in model.definitions.items():
+        signatures.signature_def[name].CopyFrom(each)
+    response.metadata["signature_def"].Pack(signatures)
+    return response
+
+
+def status_response(model: FakeModel) -> Any:
+    """A newer version that could not be loaded, and the one that answers."""
+    response = module("get_model_status_pb2").GetModelStatusResponse()
+    newest = response.model_version_status.add(version=model.version + 1, state=50)
+    newest.status.error_code = 5
+    newest.status.error_message = "it was not there"
+    response.model_version_status.add(version=model.version, state=30)
+    return response
 
 
 def definition(inputs: dict[str, Any], outputs: dict[str, Any]) -> Any:

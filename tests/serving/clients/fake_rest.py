@@ -12,8 +12,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
-from .fake_grpc import module
-from .fake_model import Fault
+from .fake_model import Fault, metadata_response, status_response
 
 STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -32,11 +31,9 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, *args):
+    def __init__(self, model, *args):
         super().__init__(*args)
-        self.paths: list[str] = []
-        self.headers: list[dict[str, str]] = []
-        self.connections: set[int] = set()  # those that are open
+        self.connections = model.connections
 
     def process_request(self, request, client_address):
         self.connections.add(id(request))
@@ -48,7 +45,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 def start_fake_rest(model, tls=None, port=0):
-    """Starts; returns (server, port). `server.paths` lists what was asked."""
+    """Starts; returns (server, port)."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -64,10 +61,9 @@ def start_fake_rest(model, tls=None, port=0):
             self._do(self.rfile.read(int(self.headers["Content-Length"])))
 
         def _do(self, body):
-            server.paths.append(f"{self.command} {self.path}")
-            server.headers.append(dict(self.headers))
+            model.asked.append((f"{self.command} {self.path}", dict(self.headers)))
             try:
-                status, text = 200, json.dumps(self._answer(body))
+                status, text = 200, self._answer(body)
             except Fault as fault:
                 status = STATUS.get(fault.code, 500)
                 text = json.dumps({"error": fault.message})
@@ -85,10 +81,13 @@ def start_fake_rest(model, tls=None, port=0):
             name, choice, value, verb = found.groups()
             model.check_spec(name, int(value) if choice == "versions" else None)
             if verb == ":predict":
-                return predict(model, json.loads(body))
-            return metadata(model) if verb == "/metadata" else status(model)
+                return json.dumps(predict(model, json.loads(body)))
+            answer = metadata_response(model) if verb == "/metadata" else status_response(model)
+            return json_format.MessageToJson(
+                answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+            )
 
-    server = _Server(("127.0.0.1", port), Handler)
+    server = _Server(model, ("127.0.0.1", port), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -119,24 +118,3 @@ def predict(model, request):
     if len(outputs) == 1:
         return {"outputs": next(iter(outputs.values())).tolist()}
     return {"outputs": {name: array.tolist() for name, array in outputs.items()}}
-
-
-def metadata(model):
-    model.metadata_requests += 1
-    signatures = module("get_model_metadata_pb2").SignatureDefMap()
-    for name, definition in model.definitions.items():
-        signatures.signature_def[name].CopyFrom(definition)
-    printed = json_format.MessageToDict(
-        signatures, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    spec = {"name": model.name, "signature_name": "", "version": str(model.version)}
-    return {"model_spec": spec, "metadata": {"signature_def": printed}}
-
-
-def status(model):
-    def one(version, state, code, message):
-        wrapped = {"error_code": code, "error_message": message}
-        return {"version": str(version), "state": state, "status": wrapped}
-
-    failed = one(model.version + 1, "END", "NOT_FOUND", "it was not there")
-    return {"model_version_status": [failed, one(model.version, "AVAILABLE", "OK", "")]}

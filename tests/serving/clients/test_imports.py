@@ -10,7 +10,7 @@ HEAVY = ("tensorflow", "tensorflow_serving", "aiohttp", "eigenfit.solver", "eige
 
 PROGRAM = f"""
 import sys
-from eigenfit.serving import AsyncGrpcClient, AsyncRestClient, GrpcClient, RestClient, ServingError
+from eigenfit.serving import GrpcClient, RestClient, ServingError
 with RestClient(sys.argv[1], "levels") as client:
     assert client.fit([[1.0, 2.0, 3.0]]).status.tolist() == [1]
     assert client.status()[1].state == "AVAILABLE"

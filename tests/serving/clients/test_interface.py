@@ -1,4 +1,4 @@
-"""The methods of all four clients, against servers that answer with simple arithmetic."""
+"""The methods of both clients, against servers that answer with simple arithmetic."""
 
 from typing import Any
 
@@ -6,25 +6,23 @@ import grpc
 import numpy as np
 import pytest
 
-from eigenfit.serving import ServingError, clients
+from eigenfit import serving
+from eigenfit.serving import ServingError
 from eigenfit.solver import Covariance, FitResult
 
 from .fake_model import FIT_OUTPUTS, FakeModel, Fault, definition, pretend, pretended
-from .harness import KINDS, client_of
+from .harness import client_of
 
 TARGETS = np.array([[1.0, 2.0, 3.5], [np.nan, 0.1, -np.inf], [1e300, -0.0, 5e-324]])
 NO_ROWS = np.zeros((0, 3))
 
-every_client = pytest.mark.parametrize("kind", KINDS)
 
-
-@every_client
 def test_targets_alone_ask_serving_default(kind):
     model = pretended()
     with client_of(kind, model) as client:
         fit = client.fit(TARGETS)
     expected = pretend("serving_default", {"targets": TARGETS})
-    assert isinstance(fit, clients.FitResult)
+    assert isinstance(fit, serving.FitResult)
     for name, array in fit._asdict().items():
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
         assert array.dtype == FIT_OUTPUTS[name][1]
@@ -34,7 +32,6 @@ def test_targets_alone_ask_serving_default(kind):
     assert np.signbit(inputs["targets"][2, 1])  # the minus of -0.0 arrives
 
 
-@every_client
 def test_anything_more_asks_fit_with_neutral_values_for_the_rest(kind):
     model = pretended(("lower", "upper", "prior_mean", "prior_sigma"))
     initial = np.array([[0.5, np.nan, 0.1], [1, 2, 3], [4, 5, 6]])
@@ -62,7 +59,6 @@ def test_anything_more_asks_fit_with_neutral_values_for_the_rest(kind):
     np.testing.assert_array_equal(third["upper"], np.full((3, 3), np.nan))
 
 
-@every_client
 def test_none_in_lists_is_nan(kind):
     model = pretended()
     targets = [[1, None, 3.5], [None, None, None]]
@@ -77,7 +73,6 @@ def test_none_in_lists_is_nan(kind):
     np.testing.assert_array_equal(second["tolerance"], [np.nan, 1e-6])
 
 
-@every_client
 def test_spectrum_and_predict(kind):
     model = pretended()
     with client_of(kind, model) as client:
@@ -88,15 +83,14 @@ def test_spectrum_and_predict(kind):
     np.testing.assert_array_equal(outputs["eigenvalues"], 3.0 * TARGETS)
 
 
-@every_client
 def test_metadata_and_status(kind):
     with client_of(kind, pretended()) as client:
         metadata, status = client.metadata(), client.status()
     assert (metadata.name, metadata.version) == ("levels", 1)
     assert set(metadata.signatures) == {"serving_default", "fit", "spectrum", "matrix"}
     fit = metadata.signatures["fit"]
-    assert fit.inputs["targets"] == clients.TensorInfo((None, 3), np.dtype("float64"))
-    assert fit.inputs["max_steps"] == clients.TensorInfo((None,), np.dtype("int32"))
+    assert fit.inputs["targets"] == serving.TensorInfo((None, 3), np.dtype("float64"))
+    assert fit.inputs["max_steps"] == serving.TensorInfo((None,), np.dtype("int32"))
     assert set(fit.outputs) == set(FIT_OUTPUTS)
     assert fit.by_rows
     assert metadata.signatures["matrix"].outputs["matrix"].dtype == np.dtype("complex128")
@@ -107,7 +101,6 @@ def test_metadata_and_status(kind):
     ]
 
 
-@every_client
 def test_zero_rows_are_answered_here(kind):
     model = pretended()
     model.batch_limit = 8  # with batching, the server would never answer
@@ -123,7 +116,6 @@ def test_zero_rows_are_answered_here(kind):
     assert levels.shape == (0, 3)
 
 
-@every_client
 def test_metadata_are_asked_once_and_again_for_another_model(kind):
     model = pretended()
     with client_of(kind, model) as client:
@@ -139,7 +131,6 @@ def test_metadata_are_asked_once_and_again_for_another_model(kind):
             client.fit(TARGETS, prior_mean=TARGETS)
 
 
-@every_client
 def test_metadata_are_asked_again_after_an_error(kind):
     """The model may have been replaced by one that takes less, or answers in another dtype."""
     model = pretended()
@@ -166,7 +157,6 @@ def test_grpc_notices_that_another_version_answered():
     assert model.metadata_requests == 2
 
 
-@every_client
 def test_version_and_model_that_are_not_there(kind):
     model = pretended()
     with (
@@ -178,11 +168,10 @@ def test_version_and_model_that_are_not_there(kind):
     assert "model 'levels' at" in str(caught.value)
 
 
-@every_client
 def test_complex_numbers(kind):
     model = pretended()
     with client_of(kind, model) as client:
-        if "grpc" in kind:
+        if kind == "grpc":
             matrix = client.predict("matrix", {"parameters": TARGETS[:1]})["matrix"]
             expected = pretend("matrix", {"parameters": TARGETS[:1]})["matrix"]
             np.testing.assert_array_equal(matrix, expected)
@@ -192,7 +181,6 @@ def test_complex_numbers(kind):
             assert model.requests == []
 
 
-@every_client
 def test_a_model_with_scalars_is_sent_whole(kind):
     scalars = definition({"x": ([-1], np.float32)}, {"total": ([], np.float32)})
     model = FakeModel({"sum": scalars}, lambda _, inputs: {"total": inputs["x"].sum()})
@@ -204,7 +192,6 @@ def test_a_model_with_scalars_is_sent_whole(kind):
     assert model.sizes == [4]
 
 
-@every_client
 def test_closed_clients_refuse(kind):
     with client_of(kind, pretended()) as client:
         client.fit(TARGETS)
@@ -215,12 +202,12 @@ def test_closed_clients_refuse(kind):
 
 
 def test_results_are_those_of_the_solver():
-    assert clients.FitResult._fields == FitResult._fields
-    assert clients.Covariance._fields == Covariance._fields
+    assert serving.FitResult._fields == FitResult._fields
+    assert serving.Covariance._fields == Covariance._fields
     fields: dict[str, Any] = {
         name: np.ones([1, *sizes[1:]], dtype) for name, (sizes, dtype) in FIT_OUTPUTS.items()
     }
-    fit = clients.FitResult(**fields)
+    fit = serving.FitResult(**fields)
     assert fit.summary() == FitResult(**fields).summary()
     assert fit.summary().startswith("CONVERGED: the spectrum is matched")
     with pytest.raises(ValueError, match="row must be below 1"):

@@ -4,30 +4,38 @@ import asyncio
 import doctest
 import importlib
 import pkgutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from eigenfit.export import export_saved_model
-from eigenfit.serving import AsyncGrpcClient, AsyncRestClient, ServingError, clients
+from eigenfit import serving
+from eigenfit.serving import ServingError
 from eigenfit.serving.server import ServerOptions, start_server
-from eigenfit.solver import SpectralSolver, Toeplitz
+from tests.shared_export import shared_export
 
 from .fake_model import from_saved_model
-from .harness import KINDS, client_of, connect, serve
+from .harness import client_of, connect
 
-MODULES = [f"{clients.__name__}.{found.name}" for found in pkgutil.iter_modules(clients.__path__)]
+MODULES = [
+    f"{serving.__name__}.{found.name}"
+    for found in pkgutil.iter_modules(serving.__path__)
+    if not found.ispkg and found.name != "__main__"
+]
 
 
 @pytest.fixture(scope="module")
-def solver():
-    return SpectralSolver(Toeplitz(3))
+def exported(tmp_path_factory):
+    return shared_export(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def version_dir(solver, tmp_path_factory):
-    return export_saved_model(solver, tmp_path_factory.mktemp("model"))
+def solver(exported):
+    return exported[0]
+
+
+@pytest.fixture(scope="module")
+def version_dir(exported):
+    return exported[1]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +49,7 @@ def embedded(version_dir, tmp_path_factory):
     parameters = tmp_path_factory.mktemp("batching") / "parameters.txt"
     parameters.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 1000 }")
     options = ServerOptions(
-        str(Path(version_dir).parent),
+        str(version_dir.parent),
         "levels",
         port=0,
         rest_api_port=0,
@@ -70,13 +78,12 @@ def assert_same(kind, answer, live):
         got, expected = getattr(answer, name), np.asarray(expected)
         assert isinstance(got, np.ndarray)
         assert (got.shape, got.dtype) == (expected.shape, expected.dtype), name
-        if "grpc" in kind:
+        if kind == "grpc":
             np.testing.assert_array_equal(got, expected, err_msg=name)
         else:
             np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_every_method(kind, model, solver, targets, rng):
     near = rng.normal(size=(12, 3))
     near[4] = np.nan
@@ -113,7 +120,6 @@ def test_every_method(kind, model, solver, targets, rng):
         assert_same(kind, client.fit(np.zeros((0, 3))), solver.fit(np.zeros((0, 3))))
 
 
-@pytest.mark.parametrize("kind", ["grpc", "rest"])
 def test_ten_thousand_rows(kind, model, solver, rng):
     parameters = rng.normal(size=(10_000, 3))
     targets = np.asarray(solver.spectrum(parameters))
@@ -122,55 +128,39 @@ def test_ten_thousand_rows(kind, model, solver, rng):
         assert_same(kind, client.fit(targets, near), solver.fit(targets, near))
 
 
-@pytest.mark.parametrize(("kind", "make"), [("grpc", AsyncGrpcClient), ("rest", AsyncRestClient)])
-def test_gathered_calls(kind, make, model, solver, rng):
+def test_an_event_loop_goes_on_while_a_fit_is_under_way(kind, model, solver, rng):
+    """`asyncio.to_thread`, as the docs have it."""
+    model.delay, ticks = 0.2, []
     targets = np.asarray(solver.spectrum(rng.normal(size=(40, 3)))).reshape(8, 5, 3)
-
-    async def ask(port):
-        async with make(f"127.0.0.1:{port}", "levels") as client:
-            good = asyncio.gather(*[client.fit(rows) for rows in targets])
-            bad = asyncio.gather(client.fit(targets), return_exceptions=True)
-            alone = client.predict("nothing", {})
-            return await good, await bad, *(await asyncio.gather(alone, return_exceptions=True))
-
-    with serve(kind, model) as port:
-        answers, (bad,), unknown = asyncio.run(ask(port))
-    for rows, answer in zip(targets, answers, strict=True):
-        assert_same(kind, answer, solver.fit(rows))
-    assert isinstance(bad, ValueError)
-    assert isinstance(unknown, ServingError)
-
-
-def test_the_loop_goes_on_while_a_fit_is_under_way(model):
-    """An asynchronous call that waits does not stop other tasks."""
-    model.delay = 0.3
-    ticks = []
 
     async def tick():
         while True:
             ticks.append(1)
             await asyncio.sleep(0.01)
 
-    async def ask(make, port):
-        async with make(f"127.0.0.1:{port}", "levels") as client:
-            ticking = asyncio.ensure_future(tick())
-            await client.fit([[1.0, 2.0, 3.0]])
-            ticking.cancel()
+    async def ask(client):
+        ticking = asyncio.ensure_future(tick())
+        answers = await asyncio.gather(
+            *[asyncio.to_thread(client.fit, rows) for rows in targets],
+            asyncio.to_thread(client.predict, "nothing", {}),
+            return_exceptions=True,
+        )
+        ticking.cancel()
+        return answers
 
     try:
-        for kind, make in (("grpc", AsyncGrpcClient), ("rest", AsyncRestClient)):
-            ticks.clear()
-            model.stopped.clear()
-            with serve(kind, model) as port:
-                asyncio.run(ask(make, port))
-            assert len(ticks) > 5
+        with client_of(kind, model) as client:
+            *answers, unknown = asyncio.run(ask(client))
     finally:
         model.delay = 0.0
+    assert len(ticks) > 5
+    for rows, answer in zip(targets, answers, strict=True):
+        assert_same(kind, answer, solver.fit(rows))
+    assert isinstance(unknown, ServingError)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_the_embedded_server(kind, embedded, solver, targets):
-    port = embedded.port if "grpc" in kind else embedded.rest_port
+    port = embedded.port if kind == "grpc" else embedded.rest_port
     with connect(kind, port, max_batch_rows=None) as client:
         fit = client.fit(targets)  # 12 rows, so the limit is learned
         assert_same(kind, fit, solver.fit(targets))

@@ -7,9 +7,7 @@ import pytest
 from eigenfit.serving import ServingError
 
 from .fake_model import Fault, pretend, pretended
-from .harness import KINDS, client_of
-
-every_client = pytest.mark.parametrize("kind", KINDS)
+from .harness import client_of
 
 
 def numbered(rows):
@@ -22,7 +20,6 @@ def assert_in_order(fit, targets):
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
 
 
-@every_client
 def test_ten_thousand_rows_in_uneven_pieces(kind):
     model = pretended()
     targets = numbered(10_000)
@@ -32,7 +29,6 @@ def test_ten_thousand_rows_in_uneven_pieces(kind):
     assert sorted(model.sizes) == sorted([1501] * 6 + [994])
 
 
-@every_client
 def test_a_thousand_rows_is_the_default(kind):
     model = pretended()
     with client_of(kind, model) as client:
@@ -42,7 +38,6 @@ def test_a_thousand_rows_is_the_default(kind):
     assert sorted(model.sizes[1:]) == [1, 1000, 1000]
 
 
-@every_client
 def test_the_limit_is_learned_from_the_server(kind):
     model = pretended()
     model.batch_limit = 8
@@ -56,7 +51,6 @@ def test_the_limit_is_learned_from_the_server(kind):
         assert sorted(model.sizes) == [3, *[8] * 5]  # it was not tried again
 
 
-@every_client
 def test_pieces_that_are_still_too_large_are_divided(kind):
     model = pretended()
     model.batch_limit = 7
@@ -67,7 +61,6 @@ def test_pieces_that_are_still_too_large_are_divided(kind):
         assert_in_order(client.fit(targets), targets)
 
 
-@every_client
 def test_a_limit_that_makes_no_sense_is_an_error(kind):
     model = pretended()
     words = "Task size 9 is larger than maximum input batch size 8"
@@ -77,7 +70,6 @@ def test_a_limit_that_makes_no_sense_is_an_error(kind):
     assert len(model.requests) == 1
 
 
-@every_client
 def test_not_more_than_max_concurrency_at_a_time(kind):
     model = pretended()
     model.delay = 0.02
@@ -87,7 +79,6 @@ def test_not_more_than_max_concurrency_at_a_time(kind):
     assert 2 <= model.most_at_a_time <= 3
 
 
-@every_client
 def test_each_piece_is_tried_again_by_itself(kind):
     model = pretended()
     model.faults = [Fault(grpc.StatusCode.UNAVAILABLE, "not yet")] * 4
@@ -97,7 +88,6 @@ def test_each_piece_is_tried_again_by_itself(kind):
     assert len(model.requests) == 5 + 4
 
 
-@every_client
 def test_the_first_error_ends_the_call(kind):
     model = pretended()
     model.delay = 0.01
@@ -125,7 +115,6 @@ def test_pieces_come_from_one_version():
     assert len(model.requests) == 10  # five of each version; only the second five are used
 
 
-@every_client
 def test_any_row_signature_is_divided(kind):
     model = pretended()
     with client_of(kind, model, max_batch_rows=4) as client:

@@ -12,8 +12,6 @@ from .harness import client_of
 ROWS = np.array([[1.0, 2.0, 3.5], [4.0, 5.0, 6.0]])
 WORDS = "the server loses the numbers.*--enable_serialization_as_tensor_content"
 
-rest = pytest.mark.parametrize("kind", ["rest", "async rest"])
-
 
 def losing(model: FakeModel) -> FakeModel:
     """Computes, then keeps shapes and dtypes alone."""
@@ -27,17 +25,18 @@ def losing(model: FakeModel) -> FakeModel:
     return model
 
 
-@rest
-@pytest.mark.parametrize("signature", ["serving_default", "fit", "spectrum", "any"])
-def test_zeros_in_the_place_of_numbers_are_an_error(kind, signature):
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.fit(ROWS),
+        lambda client: client.fit(ROWS, lower=-ROWS),
+        lambda client: client.spectrum(ROWS),
+        lambda client: client.predict("spectrum", {"parameters": ROWS}),
+    ],
+)
+def test_zeros_in_the_place_of_numbers_are_an_error(ask):
     model = losing(pretended(("lower",)))
-    ask = {
-        "serving_default": lambda client: client.fit(ROWS),
-        "fit": lambda client: client.fit(ROWS, lower=-ROWS),
-        "spectrum": lambda client: client.spectrum(ROWS),
-        "any": lambda client: client.predict("spectrum", {"parameters": ROWS}),
-    }[signature]
-    with client_of(kind, model) as client:
+    with client_of("rest", model) as client:
         for _ in range(2):  # the second time too
             with pytest.raises(ServingError, match=WORDS) as caught:
                 ask(client)
@@ -46,10 +45,9 @@ def test_zeros_in_the_place_of_numbers_are_an_error(kind, signature):
         ask(client)
 
 
-@rest
-def test_zeros_that_are_right_are_asked_about_once_for_each_version(kind):
+def test_zeros_that_are_right_are_asked_about_once_for_each_version():
     model = pretended()
-    with client_of(kind, model) as client:
+    with client_of("rest", model) as client:
         for _ in range(3):
             np.testing.assert_array_equal(client.spectrum(0 * ROWS), 0 * ROWS)
         asked = [signature for signature, _ in model.requests]
@@ -62,23 +60,21 @@ def test_zeros_that_are_right_are_asked_about_once_for_each_version(kind):
             client.spectrum(0 * ROWS)
 
 
-@rest
-def test_nothing_is_asked_about_other_answers(kind):
+def test_nothing_is_asked_about_other_answers():
     model = pretended()
-    with client_of(kind, model) as client:
+    with client_of("rest", model) as client:
         client.spectrum(ROWS)
         client.fit(ROWS)
         client.spectrum([[0.0, 0.0, 1e-300]])
     assert len(model.requests) == 3
 
 
-@rest
-def test_models_with_other_signatures_may_answer_zeros(kind):
+def test_models_with_other_signatures_may_answer_zeros():
     """Nothing is known about them."""
     numbers = ([-1, 3], np.float64)
     other = definition({"x": numbers}, {"y": numbers})
     model = FakeModel({"serving_default": other}, lambda _, inputs: {"y": 0 * inputs["x"]})
-    with client_of(kind, model) as client:
+    with client_of("rest", model) as client:
         answer = client.predict("serving_default", {"x": ROWS})["y"]
     np.testing.assert_array_equal(answer, 0 * ROWS)
 

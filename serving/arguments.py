@@ -1,0 +1,240 @@
+"""From what a caller passes to the arrays that a signature takes."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .metadata import SignatureInfo, TensorInfo
+
+_KINDS = {
+    "f": "real numbers",
+    "i": "whole numbers",
+    "u": "whole numbers of at least 0",
+    "O": "text",
+}
+_ALLOWED = {"f": "iuf", "i": "iu", "u": "iu", "b": "b", "c": "iufc", "O": "OSU"}
+
+
+def as_array(argument: str, value: Any) -> np.ndarray:
+    """The argument as an array of whatever it holds, NaN where a masked array is masked.
+
+    Raises:
+        ValueError: if it is ragged.
+    """
+    if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
+        return np.where(np.ma.getmaskarray(value), np.nan, value.data)
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{argument} must be a regular array of numbers: {error}") from error
+
+
+def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.ndarray:
+    """The array in the dtype of a model; a float32 model gets float64 numbers rounded.
+
+    Among real numbers in a list None becomes NaN: many programs write "not observed" so. Without a
+    dtype the array stays as it is.
+
+    Raises:
+        ValueError: for numbers of a kind that would lose their meaning, and whole numbers that do
+            not fit.
+    """
+    if dtype is None:
+        return array
+    if array.dtype.kind == "O" and dtype.kind == "O":
+        _check_text(argument, array)
+    if array.dtype.kind == "O" and dtype.kind == "f":
+        array = _nan_for_none(array)
+    if array.dtype == dtype:
+        return array
+    if array.dtype.kind not in _ALLOWED.get(dtype.kind, dtype.kind):
+        kinds = _KINDS.get(dtype.kind, f"{dtype.name} values")
+        raise ValueError(f"{argument} must hold {kinds}, got dtype {array.dtype}.")
+    if dtype.kind in "iu" and array.size:
+        limits = np.iinfo(dtype)
+        lowest, highest = array.min(), array.max()
+        if int(lowest) < limits.min or int(highest) > limits.max:
+            raise ValueError(
+                f"{argument} must fit into {dtype.name}, from {limits.min} to {limits.max}, "
+                f"got {lowest if int(lowest) < limits.min else highest}."
+            )
+    with np.errstate(over="ignore"):  # a number too large for float32 becomes the row's status
+        return array.astype(dtype)
+
+
+def weights_of(sigma: np.ndarray) -> np.ndarray:
+    """The weights 1 / sigma; NaN stays the default of the model.
+
+    Raises:
+        ValueError: for sigmas of all rows that are not positive. Those of one row make that row
+            invalid, as a negative weight does.
+    """
+    sigma = as_dtype("sigma", sigma, np.dtype("float64"))
+    if sigma.ndim < 2 and (sigma <= 0).any():
+        raise ValueError(
+            f"sigma must be positive, got {sigma.tolist()}; to leave a level out, make its target "
+            "NaN or its weight 0."
+        )
+    positive = sigma > 0
+    weights = 1.0 / np.where(positive, sigma, 1.0)
+    return np.where(positive, weights, np.where(np.isnan(sigma), np.nan, -1.0))
+
+
+def check_shape(argument: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
+    """The array, if it has the shape of an input.
+
+    Raises:
+        ValueError: if it has not. TensorFlow Serving would not notice.
+    """
+    if info.shape is None:
+        return array
+    fits = array.ndim == len(info.shape) and all(
+        wanted in (None, size) for size, wanted in zip(array.shape, info.shape, strict=True)
+    )
+    if fits:
+        return array
+    sizes = ["rows", *("?" if size is None else str(size) for size in info.shape[1:])]
+    if info.shape and info.shape[0] is not None:
+        sizes[0] = str(info.shape[0])
+    wanted = f"[{', '.join(sizes if info.shape else [])}]"
+    one_row = array.ndim == 1 and len(info.shape) == 2 and info.shape[1] in (None, len(array))
+    fix = f" For one row, pass {argument}[None, :]." if one_row else ""
+    raise ValueError(f"{argument} must have shape {wanted}, got {list(array.shape)}.{fix}")
+
+
+def row_inputs(
+    what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Every input of a signature of eigenfit: NaN, or 0 for whole numbers, where it is not given.
+
+    Args:
+        what: the name of the method, for messages.
+        signature: what the model takes; every input is `[rows, ...]`.
+        given: arrays by name, the first with the number of rows. One number stands for a column;
+            weights may be one number, or one for each target.
+
+    Raises:
+        ValueError: for unknown names, and shapes and dtypes that do not fit.
+    """
+    _check_names(what, signature, given)
+    first = next(iter(given))
+    rows = len(check_shape(first, given[first], signature.inputs[first]))
+    inputs = {}
+    for name, info in signature.inputs.items():
+        shape = [rows if size is None else size for size in info.shape or (None,)]
+        dtype = info.dtype or np.dtype("float64")
+        if name not in given:
+            inputs[name] = np.full(shape, 0 if dtype.kind in "iu" else np.nan, dtype)
+            continue
+        array = as_dtype(name, given[name], dtype)
+        # One number stands for a column, and what holds for every row for the weights of all.
+        if (array.ndim == 0 and len(shape) == 1) or (
+            name == "weights" and array.ndim < 2 and array.shape in ((), tuple(shape[1:]))
+        ):
+            array = np.full(shape, array)
+        inputs[name] = check_shape(name, array, info)
+    _check_rows({name: inputs[name] for name in given})
+    return inputs
+
+
+def named_inputs(
+    what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The inputs of any signature, all of them given, in the dtypes of the model.
+
+    Raises:
+        ValueError: for names that are missing or unknown, and shapes and dtypes that do not fit.
+    """
+    _check_names(what, signature, given)
+    missing = sorted(set(signature.inputs) - set(given) - signature.optional)
+    if missing:
+        raise ValueError(f"{what}: inputs must hold {missing} too; the model takes {signature}.")
+    inputs = {}
+    for name, array in given.items():
+        info = signature.inputs[name]
+        inputs[name] = check_shape(name, as_dtype(name, array, info.dtype), info)
+    if signature.by_rows:
+        _check_rows(inputs)
+    return inputs
+
+
+def covariance_inputs(
+    signature: SignatureInfo, arrays: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The inputs of the signature `covariance`; the weight is 0 where there is no level.
+
+    Args:
+        signature: what the model takes.
+        arrays: parameters, and weights or targets or both.
+
+    Raises:
+        ValueError: as `row_inputs`, and where nothing says what was observed.
+    """
+    arrays = dict(arrays)
+    targets = arrays.get("targets")
+    if targets is None and "weights" not in arrays and "targets" not in signature.inputs:
+        raise ValueError(
+            "covariance: parameters alone do not say what was observed, and how well; pass weights "
+            "(1 / sigma of each level, 0 where none was observed), or targets."
+        )
+    if "targets" not in signature.inputs:
+        arrays.pop("targets", None)
+    elif targets is None:
+        raise ValueError(
+            "covariance: pass targets; in this model what a level counts depends on them."
+        )
+    inputs = row_inputs("covariance", signature, arrays)
+    weights = inputs["weights"]
+    if targets is not None:
+        targets = as_dtype("targets", targets, weights.dtype)
+        if targets.shape != weights.shape:
+            raise ValueError(
+                f"covariance: targets must have the shape of the weights, {list(weights.shape)}, "
+                f"got {list(targets.shape)}."
+            )
+        weights = np.where(np.isnan(targets), np.zeros_like(weights), weights)
+    return inputs | {"weights": weights}
+
+
+def _check_text(argument: str, array: np.ndarray) -> None:
+    for entry in array.ravel().tolist():
+        if not isinstance(entry, (str, bytes)):
+            raise ValueError(f"{argument} must hold text as str or bytes, got {entry!r}.")
+
+
+def _nan_for_none(array: np.ndarray) -> np.ndarray:
+    """The numbers of a list as an array of numbers; anything else stays as it is."""
+    entries = array.ravel().tolist()
+    numeric = all(_is_gap(entry) or isinstance(entry, numbers.Real) for entry in entries)
+    # A lone None is a value that is missing, not one that was not observed.
+    if array.ndim == 0 or not numeric:
+        return array
+    filled = [math.nan if _is_gap(entry) else entry for entry in entries]
+    return np.asarray(filled).reshape(array.shape)
+
+
+def _is_gap(entry: Any) -> bool:
+    """Whether it is None or the NA of pandas."""
+    return entry is None or type(entry).__name__ == "NAType"
+
+
+def _check_names(what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]) -> None:
+    unknown = sorted(set(given) - set(signature.inputs))
+    if unknown:
+        raise ValueError(
+            f"{what}: this model has no input {unknown[0]!r}; it takes "
+            f"{sorted(signature.inputs)}. (lower and upper are there if the solver was exported "
+            "with bounds, prior_mean and prior_sigma if with priors.)"
+        )
+
+
+def _check_rows(inputs: Mapping[str, np.ndarray]) -> None:
+    counts = {name: len(array) for name, array in inputs.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise ValueError(f"All arguments must have the same number of rows, but {listed}.")

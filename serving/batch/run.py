@@ -1,0 +1,335 @@
+"""One run over a dataset: Ray Data fits what its checkpoint does not hold yet.
+
+What Ray Data does: it hands out and writes blocks, replaces workers that die, and keeps a
+checkpoint of the rows in each file of answers, committed after the file is whole, so that after any
+interruption a row is there once or not at all.
+
+What it does not do, and is here: it does not notice that a directory holds the answers of another
+model or source, that another run is writing there, or that a file of answers was lost or damaged
+after its rows were committed. And it would leave out the rows that are written only after reading
+the whole source again, by an actor with a CPU and 1 GiB of its own, for which a run whose workers
+have all the CPUs waits for ever; here they are not read.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import ray
+import ray.cloudpickle
+import ray.data
+from ray.data.checkpoint import CheckpointConfig
+from ray.exceptions import RayError
+from ray.util.annotations import RayDeprecationWarning
+
+from ...export import digest
+from ...export.publishing import is_remote
+from ...solver import Status
+from . import worker
+from .entry import BatchReport
+from .worker import ROW_ID, Fit, Fragment, NothingToLeaveOut, Spectra
+
+_log = logging.getLogger(__name__)
+_OBJECT_STORE_BYTES = 128 * 2**20
+_ATTEMPTS = 4  # a fragment whose workers died so often is given up: it is the fragment that kills
+_MOST_GIVEN_UP = 9  # fragments; one more ends the run
+
+
+class Settings(NamedTuple):
+    """How to fit; `fit_dataset` describes the fields."""
+
+    model_dir: str
+    sha256: str
+    dtype: str
+    batch_rows: int
+    workers: int | None
+    threads: int
+    address: str | None
+
+
+class Answers:
+    """The directory of answers: `*.parquet`, `_plan.json`, `_lock` and Ray's `_checkpoint`.
+
+    Args:
+        output_dir: made when a run begins.
+
+    Raises:
+        ValueError: if it is an address.
+    """
+
+    def __init__(self, output_dir: str | os.PathLike[str]):
+        if is_remote(output_dir):
+            raise ValueError(
+                f"fit_dataset: output_dir must be on a file system of this machine, got "
+                f"{os.fspath(output_dir)!r}; write there and upload the files."
+            )
+        self.directory = Path(output_dir).absolute()
+        self.checkpoint = self.directory / "_checkpoint"
+
+    @contextlib.contextmanager
+    def begun(self, plan: Mapping[str, Any], resume: bool) -> Iterator[None]:
+        """Hold the directory for a run; the lock ends with the process.
+
+        Args:
+            plan: what the answers are for: model and source, as plain data.
+            resume: whether answers may be there already.
+
+        Raises:
+            FileExistsError: if they are and may not be, or if they are none of ours.
+            ValueError: if they are for another plan.
+            RuntimeError: if another run holds the directory.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / "_lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RuntimeError(
+                    f"fit_dataset: another run is writing to {self.directory}; wait for it or "
+                    "choose another output_dir."
+                ) from None
+            self._check_plan(json.loads(json.dumps(plan)), resume)
+            yield
+
+    def written(self) -> np.ndarray:
+        """The row_id of the rows in whole files; what is in others is removed.
+
+        Ray Data names the checkpoint of `NAME-0.parquet` `NAME.parquet` when the file is written,
+        and `NAME.pending.parquet` before.
+        """
+        numbers = [np.empty(0, np.int64)]
+        for committed in sorted(self.checkpoint.glob("*.parquet")):
+            name = committed.stem.removesuffix(".pending")
+            answers, rows = self.directory / f"{name}-0.parquet", pq.read_table(committed)[ROW_ID]
+            if name == committed.stem and _rows(answers) == len(rows):
+                numbers.append(rows.to_numpy())
+                continue
+            if name == committed.stem:
+                state = "damaged" if answers.exists() else "missing"
+                _log.warning("%s is %s and will be fitted again", answers, state)
+            answers.unlink(missing_ok=True)
+            committed.unlink()
+        return np.sort(np.concatenate(numbers))
+
+    def statuses(self) -> dict[int, int]:
+        """How many rows have which status; of several solutions that of the best."""
+        counts: collections.Counter[int] = collections.Counter()
+        for path in self.directory.glob("*.parquet"):
+            status = pq.read_table(path, columns=["status"])["status"].combine_chunks()
+            while hasattr(status.type, "list_size"):
+                status = pc.call_function("list_element", [status, 0])
+            counts.update(status.to_pylist())
+        return dict(sorted(counts.items(), reverse=True))
+
+    def _check_plan(self, plan: Mapping[str, Any], resume: bool) -> None:
+        path = self.directory / "_plan.json"
+        if not path.exists():
+            if any(self.directory.glob("*.parquet")):
+                raise FileExistsError(
+                    f"fit_dataset: {self.directory} holds Parquet files but no _plan.json, so they "
+                    "are from something else; choose another output_dir."
+                )
+            hidden = path.with_name("._plan.json")
+            hidden.write_text(json.dumps(plan, indent=1) + "\n")
+            hidden.rename(path)
+            return
+        if not resume:
+            raise FileExistsError(
+                f"fit_dataset: {self.directory} holds results and resume is False; choose another "
+                "output_dir, or remove it."
+            )
+        begun = json.loads(path.read_text())
+        changed = [name for name in {**begun, **plan} if begun.get(name) != plan.get(name)]
+        if changed:
+            raise ValueError(
+                f"fit_dataset: the results in {self.directory} were begun with another "
+                f"{' and another '.join(changed)}, so they cannot be continued; choose another "
+                "output_dir, or put back what it was begun with."
+            )
+
+
+def run(
+    answers: Answers,
+    plan: Mapping[str, Any],
+    fragments: Sequence[Fragment],
+    settings: Settings,
+    resume: bool,
+) -> BatchReport:
+    """Fit what is missing; see `fit_dataset`.
+
+    Args:
+        answers: where they go.
+        plan: what they are for; `rows` of it is how many there must be.
+        fragments: of the source.
+        settings: how to fit.
+        resume: whether answers may be there already.
+    """
+    began, rows = time.monotonic(), plan["rows"]
+    with answers.begun(plan, resume):
+        written = answers.written()
+        before = len(written)
+        _log.info("%d rows, %d of them to be fitted", rows, rows - before)
+        if before < rows:
+            with connected(settings) as workers:
+                began = time.monotonic()
+                _fit(answers, leave_out(fragments, written), settings, workers)
+            written = answers.written()
+            missing = np.setdiff1d(np.arange(rows), written)
+            if missing.size:
+                raise RuntimeError(
+                    f"fit_dataset: {missing.size} of {rows} rows have no answer, the first is "
+                    f"row_id {missing[0]}; the log says why. The others are finished and stay; "
+                    "start it again to go on."
+                )
+            if len(written) > rows:
+                raise RuntimeError(
+                    f"fit_dataset: {len(written) - rows} rows were written twice to "
+                    f"{answers.directory}, by a run that goes on elsewhere; choose another "
+                    "output_dir."
+                )
+        report = BatchReport(
+            answers.directory, rows, rows - before, answers.statuses(), time.monotonic() - began
+        )
+    counts = ", ".join(f"{Status(code).name} {n}" for code, n in report.statuses.items())
+    _log.info("%d rows, %.0f rows/s; %s", rows, report.rows_per_second, counts)
+    return report
+
+
+@contextlib.contextmanager
+def connected(settings: Settings) -> Iterator[int]:
+    """Connect to a cluster, or start one of this machine; one that was started is stopped again.
+
+    Yields:
+        How many workers to use.
+
+    Raises:
+        ValueError: if this process is connected already and an address is given, or if the cluster
+            has too few CPUs.
+    """
+    threads, address, wanted = settings.threads, settings.address, settings.workers
+    started = not ray.is_initialized()
+    if not started and address is not None:
+        raise ValueError(
+            "fit_dataset: this process is connected to a Ray cluster already; leave address out."
+        )
+    if started:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        quiet: dict[str, Any] = {"logging_level": logging.WARNING, "log_to_driver": False}
+        if address is None:
+            here = wanted or max(len(os.sched_getaffinity(0)) // threads, 1)
+            ray.init(
+                address="local",
+                num_cpus=here * threads,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                **quiet,
+            )
+        else:
+            ray.init(address=address, **quiet)
+    try:
+        room = int(ray.cluster_resources().get("CPU", 0)) // threads
+        if (wanted or 1) > room:
+            raise ValueError(
+                f"fit_dataset: the cluster has room for {room} workers with {threads} CPUs each, "
+                f"{wanted or 1} are wanted; lower workers or threads."
+            )
+        yield wanted or room
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def leave_out(fragments: Sequence[Fragment], written: np.ndarray) -> list[Fragment]:
+    """The fragments that are not written, and the others without the rows that are.
+
+    Args:
+        fragments: of the source.
+        written: the row_id of all rows that have an answer, ascending.
+    """
+    left = []
+    for fragment in fragments:
+        ends = np.searchsorted(written, (fragment.row_id, fragment.row_id + fragment.rows))
+        there = written[slice(*ends)]
+        if len(there) < fragment.rows:
+            left.append(fragment._replace(written=there))
+    return left
+
+
+def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, workers: int) -> None:
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    context = ray.data.DataContext.get_current().copy()
+    context.enable_progress_bars = sys.stderr.isatty()
+    context.print_on_execution_start = False
+    context.max_errored_blocks = _MOST_GIVEN_UP
+    context.checkpoint_config = CheckpointConfig(
+        ROW_ID,
+        str(answers.checkpoint),
+        delete_checkpoint_on_success=False,
+        checkpoint_manager_cls=NothingToLeaveOut,
+    )
+    with _sent_by_value(digest, worker), ray.data.DataContext.current(context):
+        # Reading and writing wait for no CPU: the workers may have all of them.
+        spectra = ray.data.read_datasource(
+            Spectra(fragments, settings.batch_rows), override_num_blocks=len(fragments), num_cpus=0
+        )
+        with warnings.catch_warnings():
+            # Ray 2.64 is to have another way to say `max_task_retries`, which 2.60 has not.
+            warnings.simplefilter("ignore", RayDeprecationWarning)
+            dataset = spectra.map_batches(
+                Fit,
+                batch_size=settings.batch_rows,
+                batch_format="pyarrow",
+                num_cpus=settings.threads,
+                compute=ray.data.ActorPoolStrategy(
+                    size=min(workers, len(fragments)),
+                    max_tasks_in_flight_per_actor=1,  # a worker that dies fails one fragment
+                ),
+                fn_constructor_args=(
+                    settings.model_dir,
+                    settings.sha256,
+                    settings.dtype,
+                    settings.threads,
+                ),
+                max_task_retries=_ATTEMPTS - 1,
+            )
+        try:
+            dataset.write_parquet(str(answers.directory), ray_remote_args={"num_cpus": 0})
+        except RayError as error:
+            raise RuntimeError(
+                f"fit_dataset: the workers failed: {error} What is finished stays; start it again "
+                "to go on."
+            ) from error
+
+
+@contextlib.contextmanager
+def _sent_by_value(*modules: Any) -> Iterator[None]:
+    """While this lasts, workers get our code itself, not the name of a module to import."""
+    for module in modules:
+        ray.cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            ray.cloudpickle.unregister_pickle_by_value(module)
+
+
+def _rows(path: Path) -> int | None:
+    """The rows of a Parquet file by its footer; None if it has none, or is not there."""
+    try:
+        return pq.read_metadata(path).num_rows
+    except (OSError, ValueError):  # pyarrow.ArrowInvalid is a ValueError
+        return None

@@ -1,0 +1,112 @@
+"""The one exception of `eigenfit.serving`, and what codes and words of a server tell."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+
+_Code = grpc.StatusCode
+
+#: The HTTP status that TensorFlow Serving answers for each code; 500 for any other.
+HTTP_STATUS = {
+    _Code.OK: 200,
+    _Code.INVALID_ARGUMENT: 400,
+    _Code.FAILED_PRECONDITION: 400,
+    _Code.OUT_OF_RANGE: 400,
+    _Code.UNAUTHENTICATED: 401,
+    _Code.PERMISSION_DENIED: 403,
+    _Code.NOT_FOUND: 404,
+    _Code.ABORTED: 409,
+    _Code.ALREADY_EXISTS: 409,
+    _Code.RESOURCE_EXHAUSTED: 429,
+    _Code.CANCELLED: 499,
+    _Code.INTERNAL: 500,
+    _Code.UNIMPLEMENTED: 501,
+    _Code.UNAVAILABLE: 503,
+    _Code.DEADLINE_EXCEEDED: 504,
+}
+# The way back: of several codes the first in the table.
+_CODES = {status: code for code, status in reversed(HTTP_STATUS.items())}
+
+# The words of TensorFlow's batch scheduler.
+_TOO_MANY_ROWS = re.compile(r"Task size \d+ is larger than maximum (?:input )?batch size (\d+)")
+# What gRPC itself answers when every thread of a server has a request: in C++, which is
+# `tensorflow_model_server`, and in Python.
+_NO_THREAD = re.compile("Server Threadpool Exhausted|Concurrent RPC limit exceeded")
+
+
+class ServingError(Exception):
+    """A server could not be reached, or refused, or is not serving a model of eigenfit.
+
+    Attributes:
+        code: a `grpc.StatusCode`, also for REST, whose HTTP statuses are translated.
+        message: what went wrong, in the words of the server if they come from there.
+        signature: the signature that was asked, None for metadata and status.
+        where: the model and the address.
+        retryable: whether the same request may succeed a little later.
+
+    Example:
+        >>> str(ServingError(grpc.StatusCode.NOT_FOUND, "no such thing", "fit", "model 'm'"))
+        "NOT_FOUND (signature 'fit', model 'm'): no such thing"
+    """
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        signature: str | None = None,
+        where: str = "",
+        retryable: bool = False,
+    ):
+        # All of them, so that the exception can be pickled on its way out of another process.
+        super().__init__(code, message, signature, where, retryable)
+        self.code = code
+        self.message = message
+        self.signature = signature
+        self.where = where
+        self.retryable = retryable
+
+    def __str__(self) -> str:
+        signature = "" if self.signature is None else f"signature {self.signature!r}"
+        origin = ", ".join(part for part in (signature, self.where) if part)
+        return f"{self.code.name}{f' ({origin})' if origin else ''}: {self.message}"
+
+
+def code_of(status: int) -> grpc.StatusCode:
+    """The code behind an HTTP status.
+
+    400 may also have been FAILED_PRECONDITION or OUT_OF_RANGE, 409 ALREADY_EXISTS.
+
+    Example:
+        >>> code_of(400).name, code_of(413).name, code_of(502).name
+        ('INVALID_ARGUMENT', 'RESOURCE_EXHAUSTED', 'UNKNOWN')
+    """
+    return _Code.RESOURCE_EXHAUSTED if status == 413 else _CODES.get(status, _Code.UNKNOWN)
+
+
+def is_busy(code: grpc.StatusCode, message: str) -> bool:
+    """Whether a server had no thread for a request, which may succeed a little later as it is.
+
+    RESOURCE_EXHAUSTED alone does not tell: a message that is too large gets it too.
+    """
+    return code is _Code.RESOURCE_EXHAUSTED and bool(_NO_THREAD.search(message))
+
+
+def row_limit(error: ServingError) -> int | None:
+    """The most rows that the server takes at once, if that is what it complains about.
+
+    A server with request batching refuses a request with more rows than its `max_batch_size`.
+
+    Returns:
+        The limit, at least 1; None for any other error.
+
+    Example:
+        >>> words = "Task size 9 is larger than maximum input batch size 8"
+        >>> row_limit(ServingError(grpc.StatusCode.INVALID_ARGUMENT, words))
+        8
+    """
+    if error.code is not _Code.INVALID_ARGUMENT:
+        return None
+    found = _TOO_MANY_ROWS.search(error.message)
+    return max(int(found[1]), 1) if found else None

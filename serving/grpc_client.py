@@ -1,0 +1,160 @@
+"""The client for gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, Unpack
+
+import grpc
+
+from .client import Client, Prediction, Request
+from .errors import ServingError, is_busy
+from .metadata import ModelMetadata, VersionStatus, read_metadata, read_status
+from .retries import Deadline
+from .settings import Settings, is_text, is_whole
+
+_T = TypeVar("_T")
+
+
+class GrpcClient(Client):
+    """Fits on a TensorFlow Serving server, over gRPC: numbers arrive bit for bit.
+
+    Making the first client imports TensorFlow, as the stubs of tensorflow-serving-api do. Nothing
+    is sent before the first call. In a program with an event loop:
+    `await asyncio.to_thread(client.fit, targets)`.
+
+    Args:
+        target: the address and gRPC port, for example "localhost:8500" or "unix:/run/model.sock".
+        model_name: the name under which the server offers the model.
+        tls: encrypt, and believe the authorities of the system. Implied by the three files.
+        max_message_bytes: the largest message to send or accept; None for no limit.
+        channel_options: further options of gRPC as (name, value).
+        version: of the model; None for the one that the server chooses, normally the newest.
+        label: the name of a version, for example "stable".
+        timeout: seconds for one call of a method, all its requests and retries; None for no limit.
+        retries: how often a request is sent again that found no server or a server that was not
+            ready (UNAVAILABLE). A server without a free thread (RESOURCE_EXHAUSTED "Server
+            Threadpool Exhausted") is asked until the timeout, unless this is 0. No other error is
+            retried, and nothing after the timeout.
+        backoff: seconds before the first retry. It doubles each time up to 5 s, and each pause is
+            a random part of it between a half and the whole.
+        max_batch_rows: the most rows in one request; larger batches are divided, in order. 1000 is
+            the limit of a server with request batching that has not been told another. If a
+            server says that it takes fewer, the client obeys from then on. None divides only then.
+        max_concurrency: how many requests of a divided batch are on their way at a time.
+        root_certificates: PEM file of the authorities to believe instead.
+        client_key: PEM file of a private key, for servers that ask who is there.
+        client_certificate: PEM file of its certificate chain.
+        headers: sent with each request, for example {"authorization": "Bearer ..."}.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+
+    Example:
+        >>> with GrpcClient("localhost:8500", "three_level") as client:  # doctest: +SKIP
+        ...     fit = client.fit([[1.0, 2.0, 4.0]])
+        >>> fit.parameters.shape  # doctest: +SKIP
+        (1, 3)
+    """
+
+    def __init__(
+        self,
+        target: str,
+        model_name: str,
+        *,
+        tls: bool = False,
+        max_message_bytes: int | None = None,
+        channel_options: Sequence[tuple[str, Any]] = (),
+        **settings: Unpack[Settings],
+    ):
+        if not is_text(target) or target.startswith(("http://", "https://")):
+            hint = " An URL belongs to RestClient." if is_text(target) else ""
+            raise ValueError(
+                f'target must be an address such as "localhost:8500", got {target!r}.{hint}'
+            )
+        if max_message_bytes is not None and not is_whole(max_message_bytes, 1):
+            raise ValueError(
+                "max_message_bytes must be a whole number from 1, or None for no limit, "
+                f"got {max_message_bytes!r}."
+            )
+        super().__init__(target, model_name, **settings)
+        # Here and not above: TensorFlow takes seconds to import, which programs that use REST or
+        # only import this package should not wait for.
+        from . import messages
+
+        self._messages = messages
+        options = [*_options(max_message_bytes), *channel_options]
+        if tls or any(path is not None for path in self._certificates):
+            pem = (None if path is None else Path(path).read_bytes() for path in self._certificates)
+            credentials = grpc.ssl_channel_credentials(*pem)
+            self._channel = grpc.secure_channel(target, credentials, options)
+        else:
+            self._channel = grpc.insecure_channel(target, options)
+        self._predict, self._get_metadata, self._get_status = messages.methods(self._channel)
+        self._sent_headers = tuple((name.lower(), text) for name, text in self._headers.items())
+        chosen = {"name": model_name, "version": self._version, "version_label": self._label}
+        self._model = {name: value for name, value in chosen.items() if value is not None}
+
+    def close(self) -> None:
+        """Close the connections. Later calls raise ValueError; closing again does nothing."""
+        self._closed = True
+        self._channel.close()
+
+    def _send_prediction(self, request: Request, deadline: Deadline) -> Prediction:
+        message = self._messages.predict_request(self._model, request.signature, request.inputs)
+        read = self._messages.read_prediction
+        return Prediction(*self._call(self._predict, message, read, deadline, request.signature))
+
+    def _send_metadata(self, deadline: Deadline) -> ModelMetadata:
+        def read(message: Any) -> ModelMetadata:
+            return read_metadata(self._messages.as_json(message), with_defaults=True)
+
+        message = self._messages.metadata_request(self._model)
+        return self._call(self._get_metadata, message, read, deadline)
+
+    def _send_status(self, deadline: Deadline) -> tuple[VersionStatus, ...]:
+        def read(message: Any) -> tuple[VersionStatus, ...]:
+            return read_status(self._messages.as_json(message))
+
+        message = self._messages.status_request(self._model)
+        return self._call(self._get_status, message, read, deadline)
+
+    def _call(
+        self,
+        method: Any,
+        message: Any,
+        read: Callable[[Any], _T],
+        deadline: Deadline,
+        signature: str | None = None,
+    ) -> _T:
+        timeout = self._left(deadline, signature)
+        try:
+            answer = method(message, timeout=timeout, metadata=self._sent_headers)
+        except grpc.RpcError as error:
+            raise self._failed(error, signature) from error
+        try:
+            return read(answer)
+        except (KeyError, TypeError, ValueError) as error:
+            text = f"the answer cannot be read: {error}"
+            raise self._error(grpc.StatusCode.INTERNAL, text, signature) from error
+
+    def _failed(self, error: Any, signature: str | None) -> ServingError:
+        code = error.code() or grpc.StatusCode.UNKNOWN
+        message = error.details() or "the server gave no reason"
+        retryable = code is grpc.StatusCode.UNAVAILABLE or is_busy(code, message)
+        return self._error(code, message, signature, retryable)
+
+
+def _options(max_message_bytes: int | None) -> list[tuple[str, Any]]:
+    most = -1 if max_message_bytes is None else max_message_bytes
+    return [
+        # gRPC's own limit of 4 MB for answers is a few thousand rows.
+        ("grpc.max_receive_message_length", most),
+        ("grpc.max_send_message_length", most),
+        # A channel that found no server fails without trying for a second and more, during
+        # which all our retries would pass in vain. (min_reconnect_backoff_ms must stay as it
+        # is: it is also the time that a slow connection has to come about.)
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2000),
+    ]

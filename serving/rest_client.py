@@ -1,0 +1,312 @@
+"""The client for REST."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, Unpack
+from urllib.parse import quote, urlsplit
+
+import grpc
+import numpy as np
+
+# TensorFlow depends on requests, so it is there; tensorflow itself is not imported.
+import requests
+import requests.adapters
+import urllib3
+
+from .client import Client, Prediction, Request
+from .errors import ServingError, code_of
+from .metadata import (
+    ModelMetadata,
+    TensorInfo,
+    VersionStatus,
+    read_metadata,
+    read_status,
+)
+from .retries import Deadline
+from .settings import Settings, is_text
+
+_Code = grpc.StatusCode
+_CHUNK = 1 << 16
+_KEPT = 64  # connections that stay open between requests
+# The kinds of dtypes that JSON carries both ways; half precision is refused by the server.
+_NUMBERS = "biuf"
+# The signature that is asked something whose answer is known.
+_KNOWN = "serving_default"
+_T = TypeVar("_T")
+
+
+class RestClient(Client):
+    """Fits on a TensorFlow Serving server, over HTTP and JSON, without importing TensorFlow.
+
+    Doubles are sent and read back exactly, NaN and infinity included, but `tensorflow_model_server`
+    itself reads some of them a few units in the last place off, which a fit amplifies; use
+    `GrpcClient` where that matters, for complex matrices, and for large batches. The server has a
+    time limit of its own for REST requests, 30 s unless it was told another. Started with
+    `--enable_serialization_as_tensor_content`, it answers zeros in the place of all numbers: the
+    client raises `ServingError` if a model of eigenfit does.
+
+    Args:
+        url: the address and REST port, for example "http://localhost:8501"; https encrypts.
+        model_name: the name under which the server offers the model.
+        version: of the model; None for the one that the server chooses, normally the newest.
+        label: the name of a version, for example "stable".
+        timeout: seconds for one call of a method, all its requests and retries; None for no limit.
+        retries: how often a request is sent again that could make no connection, or that the
+            server answered with 503, or with 429 and a `Retry-After`. No other error is retried,
+            and nothing after the timeout.
+        backoff: see `GrpcClient`.
+        max_batch_rows: see `GrpcClient`.
+        max_concurrency: see `GrpcClient`.
+        root_certificates: PEM file of the authorities to believe instead of those of `requests`.
+        client_key: PEM file of a private key, for servers that ask who is there.
+        client_certificate: PEM file of its certificate chain.
+        headers: sent with each request, for example {"Authorization": "Bearer ..."}.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+
+    Example:
+        >>> with RestClient("http://localhost:8501", "three_level") as client:  # doctest: +SKIP
+        ...     fit = client.fit([[1.0, 2.0, 4.0]])
+        >>> fit.parameters.shape  # doctest: +SKIP
+        (1, 3)
+    """
+
+    def __init__(self, url: str, model_name: str, **settings: Unpack[Settings]):
+        base = _check_url(url)
+        super().__init__(base, model_name, **settings)
+        if base.startswith("http://") and any(path is not None for path in self._certificates):
+            raise ValueError(
+                f"url must begin with https:// where certificates are given, got {url!r}."
+            )
+        self._model = f"{base}/v1/models/{quote(model_name, safe='')}"
+        self._numbered = "" if self._version is None else f"/versions/{self._version}"
+        label = "" if self._label is None else f"/labels/{quote(self._label, safe='')}"
+        self._chosen = f"{self._model}{self._numbered}{label}"
+        root, key, certificate = (
+            None if path is None else str(path) for path in self._certificates
+        )
+        # Given with each request: a session would let an environment variable come before them.
+        self._tls = {
+            "verify": True if root is None else root,
+            "cert": None if key is None else (certificate, key),
+        }
+        self._session = requests.Session()
+        # Threads share the session: its connections have locks, and cookies it shall not have.
+        self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=_KEPT)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, self._adapter)
+        self._believed: int | None = None  # the version whose zeros are right
+
+    def close(self) -> None:
+        """Close the connections. Later calls raise ValueError; closing again does nothing."""
+        self._closed = True
+        pools = self._adapter.poolmanager.pools
+        for address in pools.keys():  # noqa: SIM118  # it has no other way to be walked through
+            # The idle ones now, not when the last request is done; that closes its own.
+            pools[address].close()
+        self._session.close()
+
+    def _send_prediction(self, request: Request, deadline: Deadline) -> Prediction:
+        self._check_request(request)
+        inputs = {name: array.tolist() for name, array in request.inputs.items()}
+        # `json` writes the shortest text that gives the same double back, and NaN and Infinity in
+        # the words that the server reads.
+        body = json.dumps({"signature_name": request.signature, "inputs": inputs}).encode()
+        url, offered = f"{self._chosen}:predict", request.offered.outputs
+        outputs = self._call(
+            url, deadline, lambda answer: _read_outputs(answer, offered), request.signature, body
+        )
+        return Prediction(outputs, None)
+
+    def _send_metadata(self, deadline: Deadline) -> ModelMetadata:
+        return self._call(f"{self._chosen}/metadata", deadline, read_metadata)
+
+    def _send_status(self, deadline: Deadline) -> tuple[VersionStatus, ...]:
+        return self._call(f"{self._model}{self._numbered}", deadline, read_status)
+
+    def _call(
+        self,
+        url: str,
+        deadline: Deadline,
+        read: Callable[[Any], _T],
+        signature: str | None = None,
+        body: bytes | None = None,
+    ) -> _T:
+        """Send one request, once; POST if it has a body.
+
+        The time is checked whenever a part of the answer arrives, so an answer that stops half way
+        may hold the caller up to once more the timeout.
+        """
+        timeout: Any = urllib3.Timeout(total=self._left(deadline, signature))
+        chunks: list[bytes] = []
+        try:
+            with self._session.request(
+                "GET" if body is None else "POST",
+                url,
+                data=body,
+                headers={"Content-Type": "application/json", **self._headers},
+                timeout=timeout,
+                allow_redirects=False,  # a POST would arrive as a GET
+                stream=True,
+                **self._tls,
+            ) as response:
+                for chunk in response.iter_content(_CHUNK):
+                    self._left(deadline, signature)
+                    chunks.append(chunk)
+        except requests.RequestException as error:
+            raise self._no_answer(error, signature) from error
+        answer = b"".join(chunks)
+        if response.status_code != 200:
+            raise self._refused(response, answer, signature)
+        try:
+            return read(json.loads(answer))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            text = (
+                f"this is not an answer of TensorFlow Serving ({type(error).__name__}: {error}): "
+                f"{answer[:200].decode(errors='replace')!r}"
+            )
+            raise self._error(_Code.INTERNAL, text, signature) from error
+
+    def _check_request(self, request: Request) -> None:
+        """Refuse what REST cannot carry."""
+        reason = ""
+        if not request.offered.inputs:
+            reason = (
+                "REST cannot ask a signature without inputs; TensorFlow Serving refuses such "
+                "requests. Use GrpcClient."
+            )
+        for name, info in {**request.offered.inputs, **request.offered.outputs}.items():
+            dtype = info.dtype
+            if dtype is None or dtype.kind not in _NUMBERS or dtype.name == "float16":
+                reason = (
+                    f"REST cannot carry {name!r}, which is {info}; the REST interface of "
+                    "TensorFlow Serving knows no complex and half-precision numbers, and this "
+                    "client no text. Use GrpcClient."
+                )
+        if reason:
+            raise self._error(_Code.UNIMPLEMENTED, reason, request.signature)
+
+    def _refused(
+        self, response: requests.Response, body: bytes, signature: str | None
+    ) -> ServingError:
+        """The error for a status other than 200; TensorFlow Serving writes {"error": "..."}."""
+        status = response.status_code
+        try:
+            message = str(json.loads(body)["error"])
+        except (KeyError, TypeError, ValueError):
+            text = body[:200].decode(errors="replace").strip()
+            message = f"HTTP status {status}" + (f": {text}" if text else "")
+        if "Location" in response.headers:
+            address = response.headers["Location"]
+            message += f" (redirected to {address}; give RestClient that address)"
+        # 429 of TensorFlow Serving will not get better. A proxy that wants fewer requests says
+        # when.
+        retryable = status == 503 or (status == 429 and "Retry-After" in response.headers)
+        return self._error(code_of(status), message, signature, retryable)
+
+    def _no_answer(self, error: requests.RequestException, signature: str | None) -> ServingError:
+        """The error for a request that got no answer.
+
+        Only a request for which no connection could be made is worth trying again as it is. One
+        that was sent may be the reason why the server closed the connection.
+        """
+        causes = list(_causes(error))
+
+        def is_a(*kinds: type[Exception]) -> bool:
+            return any(isinstance(cause, kinds) for cause in causes)
+
+        # A connection that is refused counts as a timeout too.
+        if is_a(urllib3.exceptions.NewConnectionError):
+            message = f"no connection could be made: {causes[-1]}"
+            return self._error(_Code.UNAVAILABLE, message, signature, retryable=True)
+        if is_a(requests.Timeout, urllib3.exceptions.TimeoutError):
+            message = "the timeout was over before the answer was there"
+            return self._error(_Code.DEADLINE_EXCEEDED, message, signature)
+        if isinstance(error, requests.ConnectionError):
+            return self._error(_Code.UNAVAILABLE, f"the connection failed: {error}", signature)
+        return self._error(_Code.UNKNOWN, f"the request failed: {error}", signature)
+
+    def _check_numbers(
+        self, outputs: Mapping[str, np.ndarray], metadata: ModelMetadata, deadline: Deadline
+    ) -> None:
+        """Doubt an answer of zeros: once for each version, ask something whose answer is known.
+
+        `tensorflow_model_server --enable_serialization_as_tensor_content` computes rightly and then
+        writes zeros over REST, with status 200: its REST side reads fields that this flag leaves
+        empty. The parameters of a row without any level are NaN.
+        """
+        if self._believed == metadata.version or not _all_zeros(outputs):
+            return
+        known = metadata.signatures.get(_KNOWN)
+        if (
+            known is not None
+            and known.by_rows
+            and "targets" in known.inputs
+            and {"parameters", "status"} <= known.outputs.keys()
+        ):
+            row = {name: _nothing(info) for name, info in known.inputs.items()}
+            answer = self._piece(Request(_KNOWN, known, row), deadline)
+            if _all_zeros(answer.outputs):
+                raise self._error(
+                    _Code.INTERNAL,
+                    "every number in the answer is 0, and so are the parameters of a row without "
+                    "data, which are NaN: the server loses the numbers. TensorFlow Serving does so "
+                    "over REST if it was started with --enable_serialization_as_tensor_content. "
+                    "Start it without this flag, or use GrpcClient.",
+                    _KNOWN,
+                )
+        self._believed = metadata.version
+
+
+def _check_url(url: str) -> str:
+    """The address with its scheme and without a slash at the end."""
+    wanted = f'url must be an address such as "http://localhost:8501", got {url!r}.'
+    if not is_text(url):
+        raise ValueError(wanted)
+    base = (url if "://" in url else f"http://{url}").rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(wanted)
+    if parts.path.startswith("/v1"):
+        raise ValueError(
+            'url must be the address of the server alone, such as "http://localhost:8501", got '
+            f"{url!r}. The client adds /v1/models/ and the name of the model."
+        )
+    return base
+
+
+def _causes(error: Any) -> Iterator[BaseException]:
+    """An exception and those inside it; `requests` and `urllib3` wrap them in several ways."""
+    while isinstance(error, BaseException):
+        yield error
+        inner = getattr(error, "reason", None)
+        error = inner if inner is not None else (error.args[0] if error.args else None)
+
+
+def _read_outputs(content: Any, offered: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
+    values = content["outputs"]
+    # A single output comes without its name.
+    if len(offered) == 1 and not isinstance(values, dict):
+        values = {next(iter(offered)): values}
+    return {
+        name: np.asarray(value, offered[name].dtype if name in offered else None)
+        for name, value in values.items()
+    }
+
+
+def _all_zeros(outputs: Mapping[str, np.ndarray]) -> bool:
+    """Whether there are real numbers in an answer and each is 0."""
+    reals = [array for array in outputs.values() if array.dtype.kind == "f" and array.size]
+    return bool(reals) and not any(np.any(array) for array in reals)
+
+
+def _nothing(info: TensorInfo) -> np.ndarray:
+    """One row of NaN, or of 0 for whole numbers: a spectrum without levels."""
+    sizes = [size or 1 for size in (info.shape or ())[1:]]
+    real = info.dtype is not None and info.dtype.kind == "f"
+    return np.full((1, *sizes), np.nan if real else 0, info.dtype)
