@@ -46,7 +46,7 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from None
 
-from .batching import Batcher, Direct
+from .batching import Batcher, Direct, Runner
 from .loading import make_loader
 from .versions import Models
 
@@ -73,12 +73,7 @@ class _Server:
         """Load the models, then listen; raises ServingError if that fails."""
         options = self.options
         settings = _settings(options)
-        models = self._models = Models(
-            make_loader(options, self._runner()),
-            1 + options.max_num_load_retries,
-            options.load_retry_interval_micros / 1e6,
-            not options.allow_version_labels_for_unavailable_models,
-        )
+        models = self._models = Models(make_loader(options, self._runner()), options)
         self._every(options.file_system_poll_wait_seconds, models.poll)
         await models.configure(settings, options.start_timeout_seconds)
         if options.model_config_file:
@@ -109,7 +104,7 @@ class _Server:
         for threads in self._threads:
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _runner(self) -> Direct | Batcher:
+    def _runner(self) -> Runner:
         options = self.options
         least = max(_LEAST_THREADS, 4 * (os.cpu_count() or 1))
         count = (options.grpc_max_threads or least) + (

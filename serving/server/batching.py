@@ -30,11 +30,7 @@ _Outcome: TypeAlias = list[np.ndarray] | ServingError
 
 
 class Direct:
-    """Runs each request by itself, in one of some threads.
-
-    Args:
-        threads: where.
-    """
+    """Runs each request by itself, in one of some threads."""
 
     def __init__(self, threads: Executor):
         self._threads = threads
@@ -156,7 +152,7 @@ class Batcher:
 
     Args:
         parameters: of the batches.
-        threads: as many as they say, where batches run.
+        threads: where they run; as many as the parameters say.
         direct: runs requests without rows, in which there is nothing to join.
     """
 
@@ -265,23 +261,27 @@ class Batcher:
         deadlines = [part.request.deadline for part in parts]
         # As long as one still wants the answer.
         deadline = None if None in deadlines else max(filter(None, deadlines))
-        rows = sum(part.stop - part.start for part in parts)
-        size = self._parameters.padded_size(rows)
-        feeds = _merged([part.feeds() for part in parts], size - rows)
-        outputs = _outcome(queue.session, feeds, queue.fetches, deadline)
+        feeds = [part.feeds() for part in parts]
+        merged = feeds[0]
+        if len(feeds) > 1:
+            merged = {name: np.concatenate([each[name] for each in feeds]) for name in merged}
+        ends = np.cumsum([part.stop - part.start for part in parts]).tolist()
+        outputs = _outcome(queue.session, merged, queue.fetches, deadline)
         if isinstance(outputs, ServingError):
             return outputs
-        if any(array.ndim == 0 or len(array) != size for array in outputs):
+        if any(array.ndim == 0 or len(array) != ends[-1] for array in outputs):
             return ServingError(
                 StatusCode.FAILED_PRECONDITION,
                 "An output of this signature does not have a row for each row of the inputs, so it "
                 "cannot be computed with batching",
             )
-        ends = np.cumsum([part.stop - part.start for part in parts]).tolist()
-        starts = [0, *ends[:-1]]
         return [
-            [array[start:end] for array in outputs] for start, end in zip(starts, ends, strict=True)
+            [array[start:end] for array in outputs]
+            for start, end in zip([0, *ends[:-1]], ends, strict=True)
         ]
+
+
+Runner: TypeAlias = Direct | Batcher
 
 
 def _outcome(
@@ -314,15 +314,3 @@ def _rows_of(feeds: Arrays) -> int:
             f"rows; got the shapes {', '.join(str(array.shape) for array in feeds.values())}"
         )
     return shapes.pop()[0]
-
-
-def _merged(feeds: list[dict[str, np.ndarray]], padding: int) -> dict[str, np.ndarray]:
-    """The arrays of several requests, then copies of the first row of the last request."""
-    if len(feeds) == 1 and not padding:
-        return feeds[0]
-    return {
-        name: np.concatenate(
-            [*(each[name] for each in feeds), np.repeat(feeds[-1][name][:1], padding, axis=0)]
-        )
-        for name in feeds[0]
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -30,7 +31,6 @@ _FIELDS: dict[str, dict[str, tuple[int, str]]] = {
         "num_batch_threads": (4, _INT),
         "thread_pool_name": (5, ".google.protobuf.StringValue"),
         "allowed_batch_sizes": (6, "repeated int64"),
-        "pad_variable_length_inputs": (7, "bool"),
         "enable_large_batch_splitting": (8, ".google.protobuf.BoolValue"),
         "max_execution_batch_size": (9, _INT),
     },
@@ -73,7 +73,6 @@ class BatchingParameters:
         batch_timeout_seconds: how long a batch waits for more requests when a thread is free.
         max_enqueued_batches: how many batches may wait; beyond that requests are refused.
         num_batch_threads: how many batches run at a time.
-        allowed_batch_sizes: batches are filled up to the next of these sizes; any when empty.
         split: whether the rows of a request may be divided among batches.
         max_execution_batch_size: the most rows of one run.
     """
@@ -82,13 +81,8 @@ class BatchingParameters:
     batch_timeout_seconds: float = 0.0
     max_enqueued_batches: int = 10
     num_batch_threads: int = os.cpu_count() or 1
-    allowed_batch_sizes: tuple[int, ...] = ()
     split: bool = False
     max_execution_batch_size: int = 1000
-
-    def padded_size(self, rows: int) -> int:
-        """The size to which a batch is filled up."""
-        return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
 
 
 def read_text(path: str) -> str:
@@ -163,41 +157,26 @@ def batching_of(message: Any) -> BatchingParameters:
     Raises:
         ServingError: INVALID_ARGUMENT if the numbers do not fit together.
     """
-    if message.pad_variable_length_inputs:
-        raise invalid(
-            "pad_variable_length_inputs is not supported: it pads with the first entry of a "
-            "tensor, which a model cannot tell from data. Send tensors of one shape."
-        )
     given: dict[str, int] = {
         name: getattr(message, name).value
         for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads")
         if message.HasField(name)
     }
-    for name, value in given.items():
-        if value < 1:
-            raise invalid(f"{name} must be positive, got {value}")
-    timeout = message.batch_timeout_micros.value / 1e6
-    if timeout < 0:
-        raise invalid(f"batch_timeout_micros must not be negative, got {timeout * 1e6:g}")
     largest = given.get("max_batch_size", BatchingParameters.max_batch_size)
     split = message.enable_large_batch_splitting.value
     # Without splitting TensorFlow Serving does not look at max_execution_batch_size.
     own = split and message.HasField("max_execution_batch_size")
     run = message.max_execution_batch_size.value if own else largest
-    if not 1 <= run <= largest:
-        raise invalid(f"max_execution_batch_size must be from 1 to {largest}, got {run}")
-    sizes = tuple(message.allowed_batch_sizes)
-    if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != run):
-        raise invalid(
-            f"allowed_batch_sizes must be positive, grow, and end with {run}, the rows of the "
-            f"largest run; got {sizes}"
-        )
+    timeout = message.batch_timeout_micros.value
+    for name, value, low, high in [
+        *((name, value, 1, math.inf) for name, value in given.items()),
+        ("batch_timeout_micros", timeout, 0, math.inf),
+        ("max_execution_batch_size", run, 1, largest),
+    ]:
+        if not low <= value <= high:
+            raise invalid(f"{name} must be from {low} to {high}, got {value}")
     return BatchingParameters(
-        **given,
-        batch_timeout_seconds=timeout,
-        allowed_batch_sizes=sizes,
-        split=split,
-        max_execution_batch_size=run,
+        **given, batch_timeout_seconds=timeout / 1e6, split=split, max_execution_batch_size=run
     )
 
 

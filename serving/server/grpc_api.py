@@ -27,16 +27,7 @@ Answer = Callable[[Any, "float | None"], Awaitable[Any]]
 
 
 class GrpcApi:
-    """Answers gRPC requests.
-
-    Args:
-        models: has the models.
-        metrics: counts requests.
-        options: host, port, TLS and limits.
-
-    Attributes:
-        port: where it listens.
-    """
+    """Answers gRPC requests, on the address that the options say."""
 
     def __init__(self, models: Models, metrics: Metrics, options: ServerOptions):
         self._models = models

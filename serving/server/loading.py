@@ -9,9 +9,10 @@ from typing import Any
 import tensorflow as tf
 from grpc import StatusCode
 
+from .batching import Runner
 from .errors import ServingError, as_serving_error, invalid
 from .options import ServerOptions
-from .predict import Predictor, Runner
+from .predict import Predictor
 from .protos import PredictionLog
 from .session import Session
 from .versions import in_thread

@@ -6,13 +6,14 @@ import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from grpc import StatusCode
 from tensorflow.python.framework import tensor_util
 
+from .batching import Runner
 from .errors import ServingError, invalid
 from .protos import TensorProto
 from .session import Session
@@ -24,20 +25,6 @@ MOST_DIMENSIONS = 32
 _MOST_FILLED = 2**20
 
 
-class Runner(Protocol):
-    """Runs requests one by one, or joins them."""
-
-    async def run(
-        self,
-        session: Session,
-        feeds: Mapping[str, np.ndarray],
-        fetches: tuple[str, ...],
-        deadline: float | None,
-    ) -> list[np.ndarray]:
-        """See `Session.run`."""
-        ...
-
-
 class Predictor:
     """A loaded model that answers predict requests.
 
@@ -45,10 +32,6 @@ class Predictor:
         session: the model.
         runner: how its graph is run.
         most_rows: the most rows in one tensor of a request; 0 for any number.
-
-    Attributes:
-        session: the same.
-        signatures: its SignatureDefs by name.
     """
 
     def __init__(self, session: Session, runner: Runner, most_rows: int = 0):

@@ -52,17 +52,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], Any]] = {
 
 
 class RestApi:
-    """Answers HTTP requests.
-
-    Args:
-        models: has the models.
-        metrics: counts requests.
-        metrics_path: of the page for Prometheus; None for no page.
-        options: host, port and limits.
-
-    Attributes:
-        port: where it listens.
-    """
+    """Answers HTTP requests; at `metrics_path`, unless it is None, with the page for Prometheus."""
 
     def __init__(
         self, models: Models, metrics: Metrics, metrics_path: str | None, options: ServerOptions
@@ -110,11 +100,8 @@ class RestApi:
         self._under_way += 1
         try:
             return web.json_response(body=await self._answer(request.method, path, request))
-        except web.HTTPRequestEntityTooLarge:
-            limit = self._options.max_message_bytes
-            return _error(413, f"The body is larger than {limit} bytes (max_message_bytes)")
-        except _BodyError as error:
-            return _error(error.status, str(error))
+        except web.HTTPException as error:
+            return _error(error.status, error.text or "")
         except Exception as error:
             problem = as_serving_error(error)
             return _error(http_status(problem.code), problem.message)
@@ -187,21 +174,11 @@ class RestApi:
             async with asyncio.timeout(self._timeout):
                 return await request.clone(client_max_size=limit).read()
         except TimeoutError:
-            raise _BodyError(
-                408, "The body did not arrive in time (rest_api_timeout_in_ms)"
-            ) from None
+            text = "The body did not arrive in time (rest_api_timeout_in_ms)"
+            raise web.HTTPRequestTimeout(text=text) from None
         except (web.RequestPayloadError, ConnectionError):
-            raise _BodyError(
-                400, "The body is cut off, or its chunks or its compression are wrong"
-            ) from None
-
-
-class _BodyError(Exception):
-    """A body that could not be read, with its own HTTP status."""
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status = status
+            text = "The body is cut off, or its chunks or its compression are wrong"
+            raise web.HTTPBadRequest(text=text) from None
 
 
 def _not_found(message: str) -> ServingError:

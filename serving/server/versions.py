@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import enum
 import functools
 import logging
@@ -19,7 +20,9 @@ from grpc import StatusCode
 
 from .configs import ModelSettings
 from .errors import ServingError, as_serving_error, invalid
+from .options import ServerOptions
 from .predict import Predictor
+from .session import Session
 
 _T = TypeVar("_T")
 _LARGEST_VERSION = 2**63 - 1
@@ -36,43 +39,29 @@ class State(enum.IntEnum):
     END = 50
 
 
+@dataclasses.dataclass(eq=False)
 class Version:
-    """A version of a model.
+    """A version of a model, and why it could not be loaded."""
 
-    Attributes:
-        number: of the version.
-        directory: where it is.
-        state: see `State`.
-        error: why it could not be loaded; None otherwise.
-        wanted: cleared to stop further attempts to load it.
-        tried: whether an attempt to load it has ended, well or not.
-        predictor: answers requests while the version is held.
-        users: how many requests hold it.
-    """
-
-    def __init__(self, number: int, directory: str):
-        self.number = number
-        self.directory = directory
-        self.state = State.START
-        self.error: ServingError | None = None
-        self.wanted = True
-        self.tried = False
-        self.predictor: Predictor | None = None
-        self.users = 0
+    number: int
+    directory: str
+    state: State = State.START
+    error: ServingError | None = None
+    wanted: bool = True
+    tried: bool = False  # an attempt to load it has ended, well or not
+    predictor: Predictor | None = None
+    users: int = 0
 
 
+@dataclasses.dataclass(eq=False)
 class _Model:
-    """A model: what is to be served, and what is there.
+    """What is to be served, and what is there."""
 
-    `present` has the versions that are in memory, on their way there, or could not be loaded;
-    `history` every version ever tried.
-    """
-
-    def __init__(self, settings: ModelSettings):
-        self.settings = settings
-        self.wanted: dict[int, str] = {}
-        self.present: dict[int, Version] = {}
-        self.history: dict[int, Version] = {}
+    settings: ModelSettings
+    wanted: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    # In memory, on the way there, or they could not be loaded; and all there ever were.
+    present: dict[int, Version] = dataclasses.field(default_factory=dict)
+    history: dict[int, Version] = dataclasses.field(default_factory=dict)
 
     def available(self) -> list[int]:
         """Highest first."""
@@ -99,23 +88,14 @@ class Models:
 
     Args:
         load: loads and warms up the version in a directory, or raises.
-        attempts: how often to try to load a version.
-        interval: seconds between attempts.
-        labels_need_available: refuse a new label for a version that is not available; one that
-            exists never moves to such a version.
+        options: say how often to try that, and whether labels may come before their versions.
     """
 
-    def __init__(
-        self,
-        load: Callable[[str], Awaitable[Predictor]],
-        attempts: int,
-        interval: float,
-        labels_need_available: bool,
-    ):
+    def __init__(self, load: Callable[[str], Awaitable[Predictor]], options: ServerOptions):
         self._load = load
-        self._attempts = attempts
-        self._interval = interval
-        self._labels_need_available = labels_need_available
+        self._attempts = 1 + options.max_num_load_retries
+        self._interval = max(0.0, options.load_retry_interval_micros / 1e6)
+        self._labels_need_available = not options.allow_version_labels_for_unavailable_models
         self._models: dict[str, _Model] = {}
         self._removed: dict[str, _Model] = {}
         self._labels: dict[str, Mapping[str, int]] = {}
@@ -132,21 +112,14 @@ class Models:
     def hold(
         self, name: str, number: int | None, label: str | None
     ) -> Iterator[tuple[int, Predictor]]:
-        """Hold a version for one request.
+        """The number of a version and what answers, in memory until the block is left.
 
-        Args:
-            name: of the model.
-            number: of the version; the highest available one when None.
-            label: stands for a version; used when not None.
-
-        Yields:
-            The number of the version, and what answers: in memory until the block is left.
+        Without number and label it is the highest version that is available.
 
         Raises:
             ServingError: NOT_FOUND; INVALID_ARGUMENT for an unknown label or no name.
         """
-        if not name:
-            raise invalid("The request names no model (model_spec.name)")
+        _check_name(name)
         if label is not None:
             number = self._labels.get(name, {}).get(label)
             if number is None:
@@ -174,8 +147,7 @@ class Models:
         Raises:
             ServingError: NOT_FOUND if there are none; INVALID_ARGUMENT without a name.
         """
-        if not name:
-            raise invalid("The request names no model (model_spec.name)")
+        _check_name(name)
         model = self._models.get(name) or self._removed.get(name)
         found = model.history if model else {}
         if not found:
@@ -187,14 +159,11 @@ class Models:
     async def configure(
         self, settings: Mapping[str, ModelSettings], timeout: float | None = None
     ) -> None:
-        """Serve these models and no others; return when each new one is there.
+        """Serve these models, by name, and no others; return when each new one is there.
 
         That is when it has a version available and the others were tried too. The models are served
-        also when the wait for them ends early; the labels are then the old ones.
-
-        Args:
-            settings: the models by name.
-            timeout: seconds to wait; None for no limit.
+        also when the wait for them ends early, after `timeout` seconds or with an error; the labels
+        are then the old ones.
 
         Raises:
             ServingError: UNKNOWN if all versions of a new model failed; DEADLINE_EXCEEDED;
@@ -266,7 +235,7 @@ class Models:
         for attempt in range(self._attempts):
             if attempt:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, self._interval)):
+                    async with asyncio.timeout(self._interval):
                         await self._until(lambda: not version.wanted)
             if attempt and not version.wanted:
                 break
@@ -315,17 +284,16 @@ class Models:
             self._free(version)
 
     def _free(self, version: Version) -> None:
-        predictor, version.predictor = version.predictor, None
-        assert predictor is not None
-
-        async def free() -> None:
+        async def free(session: Session) -> None:
             # It takes long enough to be felt by requests.
-            await in_thread(predictor.session.close, self._closing)
+            await in_thread(session.close, self._closing)
             version.state = State.END
             self._notify()
 
+        assert version.predictor is not None
+        _keep(self._frees, free(version.predictor.session))
+        version.predictor = None
         self._loaded.discard(version)
-        _keep(self._frees, free())
 
     def _remove(self, name: str) -> None:
         model = self._removed[name] = self._models.pop(name)
@@ -414,6 +382,11 @@ async def in_thread(function: Callable[..., _T], *arguments: object) -> _T:
 
     threading.Thread(target=work, name=function.__name__, daemon=True).start()
     return await done
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise invalid("The request names no model (model_spec.name)")
 
 
 def _list_versions(base_path: str) -> dict[int, str]:

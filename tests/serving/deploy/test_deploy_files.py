@@ -128,13 +128,14 @@ def test_batching():
     pieces = parameters.max_batch_size // parameters.max_execution_batch_size
     assert parameters.max_enqueued_batches >= 2 * pieces
     # No duplicate solves.
-    assert parameters.allowed_batch_sizes == ()
+    assert not parse_text("BatchingParameters", read("batching.config")).allowed_batch_sizes
 
 
 def test_allowed_batch_sizes_in_comment_would_load():
     (line,) = re.findall(r"^#   (allowed_batch_sizes: .*)$", read("batching.config"), re.MULTILINE)
-    parameters = batching(read("batching.config") + line)
-    assert parameters.allowed_batch_sizes[-1] == parameters.max_execution_batch_size
+    message = parse_text("BatchingParameters", read("batching.config") + line)
+    assert message.allowed_batch_sizes[-1] == message.max_execution_batch_size.value
+    assert list(message.allowed_batch_sizes) == sorted(set(message.allowed_batch_sizes))
 
 
 def test_wrong_field_is_noticed():

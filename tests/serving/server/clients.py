@@ -52,7 +52,7 @@ class Client:
             self.channel
         )
         self.models = _messages("model_service_pb2_grpc").ModelServiceStub(self.channel)
-        self._rest_port = server.rest_port
+        self.server: Any = server
 
     def predict(self, request: Any, timeout: float | None = 20.0) -> dict[str, np.ndarray]:
         response = self.predictions.Predict(request, timeout=timeout)
@@ -84,7 +84,7 @@ class Client:
         body: bytes | str = b"",
         headers: dict[str, str] | None = None,
     ) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._rest_port or 0, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.rest_port, timeout=20)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()

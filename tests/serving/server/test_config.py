@@ -6,7 +6,7 @@ import pytest
 
 from eigenfit.serving.server import ServerOptions, ServingError, start_server
 
-from .clients import AVAILABLE, END, LOADING, Client, predict_request, refusal, wait_for, with_spec
+from .clients import AVAILABLE, END, LOADING, predict_request, refusal, wait_for, with_spec
 from .models import predict_log, publish_broken, publish_plus
 
 ONE = np.array([1.0], np.float32)
@@ -173,16 +173,12 @@ def test_reload_ends_when_its_model_comes(two, base, tmp_path):
     assert ask(client, "none") == 6.0
 
 
-def test_stop_ends_a_reload(base, tmp_path):
-    options = ServerOptions(model_base_path=str(base / "a"), model_name="a", port=0)
-    with start_server(options) as server:
-        client = Client(server)
-        call = client.reload(endless(base, tmp_path, entry(base / "b")), timeout=60)
-        wait_for(lambda: ask(client, "b") == 11.0)
-        server.stop(60.0)
-        code, message = ended(call)
-        assert (code, message) == ("UNAVAILABLE", "The server is stopping")
-        client.close()
+def test_stop_ends_a_reload(two, base, tmp_path):
+    client, _ = two
+    call = client.reload(endless(base, tmp_path, entry(base / "b")), timeout=60)
+    wait_for(lambda: ask(client, "b") == 11.0)
+    client.server.stop(60.0)
+    assert ended(call) == ("UNAVAILABLE", "The server is stopping")
 
 
 def test_start_with_a_wrong_file(base, tmp_path):

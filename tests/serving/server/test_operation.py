@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from concurrent import futures
 from typing import Any
 
 import grpc
@@ -21,80 +22,52 @@ ONE = np.array([1.0], np.float32)
 PEM = f'server_key: "{KEY}" server_cert: "{CERTIFICATE}"'.replace("\n", "\\n")
 
 
-def test_stop_waits_for_requests_and_refuses_new_ones(many_path):
-    server = start_server(
-        ServerOptions(model_base_path=str(many_path), model_name="many", port=0, rest_api_port=0)
-    )
-    client = Client(server)
-    answers = []
-    body = {"signature_name": "slow", "instances": [100_000]}
-    rest = threading.Thread(
-        target=lambda: answers.append(client.post("/v1/models/many:predict", body))
-    )
-    rest.start()
-    request = slow(100_000)
-    future = client.predictions.Predict.future(request, timeout=20)
-    time.sleep(0.2)
-    server.stop(20.0)
-    assert list(future.result().outputs["steps"].int64_val) == [100_000]
-    rest.join()
-    assert answers == [(200, {"predictions": [100_000]})]
+def test_stop_waits_for_requests_and_refuses_new_ones(serve_many):
+    client = serve_many(rest_api_port=0)
+    with futures.ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(client.rows, [100_000], "slow")
+        future = client.predictions.Predict.future(slow(100_000), timeout=20)
+        time.sleep(0.2)
+        client.server.stop(20.0)
+        assert list(future.result().outputs["steps"].int64_val) == [100_000]
+        assert rest.result() == (200, {"predictions": [100_000]})
     assert refusal(client.predict, predict_request("many", x=ONE), timeout=0.5)[0] in (
         "UNAVAILABLE",
         "DEADLINE_EXCEEDED",
     )
     with pytest.raises(ConnectionRefusedError):
         client.http("GET", "/v1/models/many")
-    server.stop()  # a second time does nothing
-    client.close()
+    client.server.stop()  # a second time does nothing
 
 
-def test_stop_cuts_off_after_the_grace(many_path):
-    server = start_server(ServerOptions(model_base_path=str(many_path), model_name="many", port=0))
-    client = Client(server)
-    request = slow(ENDLESS)
-    future = client.predictions.Predict.future(request, timeout=5)
+def test_stop_cuts_off_after_the_grace(serve_many):
+    client = serve_many()
+    future = client.predictions.Predict.future(slow(ENDLESS))
     time.sleep(0.2)
     started = time.monotonic()
-    server.stop(0.2)
+    client.server.stop(0.2)
     assert time.monotonic() - started < 3.0
     assert future.exception() is not None
-    client.close()
 
 
-def test_limits(serve, many_path):
-    client = serve(
-        model_base_path=str(many_path),
-        model_name="many",
-        rest_api_port=0,
-        max_message_bytes=1000,
-        max_batch_rows=4,
-    )
+def test_limits(serve_many):
+    client = serve_many(rest_api_port=0, max_message_bytes=1000, max_batch_rows=4)
     request = predict_request("many", x=np.ones([5], np.float32))
     code, message = refusal(client.predict, request)
     assert code == "INVALID_ARGUMENT"
     assert "has 5 rows; this server takes 4 (max_batch_rows)" in message
-    status, answer = client.post("/v1/models/many:predict", {"instances": [1.0] * 5})
+    status, answer = client.rows([1.0] * 5)
     assert status == 400
     assert "max_batch_rows" in answer["error"]
     request = predict_request("many", x=np.ones([500], np.float32))
     assert refusal(client.predict, request)[0] == "RESOURCE_EXHAUSTED"
-    status, answer = client.post("/v1/models/many:predict", {"instances": [1.0] * 500})
-    assert status == 413
-    assert "error" in answer
+    status, answer = client.rows([1.0] * 500)
+    assert (status, list(answer)) == (413, ["error"])
 
 
-def test_health_while_the_server_stops(many_path):
+def test_health_while_the_server_stops(serve_many):
     """Who watches learns it before the connection ends, so that others can be asked instead."""
-    server = start_server(
-        ServerOptions(
-            model_base_path=str(many_path),
-            model_name="many",
-            port=0,
-            enable_grpc_healthcheck_service=True,
-        )
-    )
-    client = Client(server)
+    client = serve_many(enable_grpc_healthcheck_service=True)
     health: Any = health_pb2_grpc.HealthStub(client.channel)
     messages: Any = health_pb2
     states = messages.HealthCheckResponse
@@ -104,13 +77,12 @@ def test_health_while_the_server_stops(many_path):
     ]
     for watch in watched:
         assert next(watch).status == states.SERVING
-    stopping = threading.Thread(target=server.stop, args=(10.0,))
+    stopping = threading.Thread(target=client.server.stop, args=(10.0,))
     stopping.start()
     for watch in watched:
         assert next(watch).status == states.NOT_SERVING
         watch.cancel()
     stopping.join()
-    client.close()
 
 
 def connects(address, port):

@@ -281,16 +281,3 @@ def test_bad_warmup_fails_the_load(serve, tmp_path, case):
 def test_warmup_is_replayed_before_the_version_is_available(serve, tmp_path):
     publish_plus(tmp_path, 1, 1.0, [GOOD] * 3)
     assert ask(serve(model_base_path=str(tmp_path))) == 2.0
-
-
-def test_models_without_the_tag(serve, many_path, tmp_path):
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    shutil.copytree(many_path / "1", tmp_path / "1")
-    file = tmp_path / "1" / "saved_model.pb"
-    message: object = saved_model_pb2
-    model = getattr(message, "SavedModel").FromString(file.read_bytes())  # noqa: B009
-    model.meta_graphs[0].meta_info_def.tags[:] = ["train"]
-    file.write_bytes(model.SerializeToString())
-    with pytest.raises(ServingError, match="has no graph with the tag 'serve'"):
-        serve(model_base_path=str(tmp_path))

@@ -1,5 +1,6 @@
 """Right gRPC requests, and how they are spoiled: as bytes, or as messages with faults."""
 
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -93,14 +94,11 @@ def spoiled_bytes(right: tuple[str, bytes], random: Random) -> tuple[str, bytes,
         sent = random.randbytes(random.randrange(100))
     else:
         sent = edited(sent, random)
-    return method, sent, method not in MESSAGES or not _is_message(method, sent)
-
-
-def _is_message(method: str, sent: bytes) -> bool:
     try:
-        return bool(MESSAGES[method].FromString(sent)) or True
-    except Exception:
-        return False
+        MESSAGES[method].FromString(sent)
+    except Exception:  # Classify and Regress, which are not implemented, and what is no message
+        return method, sent, True
+    return method, sent, False
 
 
 def spoiled_message(right: tuple[str, bytes], random: Random) -> tuple[str, bytes, bool]:
@@ -124,32 +122,12 @@ _SIZES = [0, 1, 2, 3, 4, 7, -1, -(2**63), 2**21, 2**31 - 1, 2**32, 2**40, 2**62,
 # All that DataType has, some types of references (from 101), and numbers that it does not have.
 _DTYPES = [*range(36), 101, 103, 107, 120, 121, 1000, -1, 2**31 - 1, -(2**31)]
 _LISTS = ["float_val", "double_val", "int_val", "int64_val", "half_val", "uint64_val", "bool_val"]
+_VARIANTS = ["tensorflow::Tensor", "tensorflow::TensorList", "x"]
+_Fault = Callable[[Any, Random], Any]
 
 
-def _other_name(random: Random) -> str:
+def _name(random: Random) -> str:
     return random.choice([*_NAMES, str(random.getrandbits(64))])
-
-
-def _model(request: Any, random: Random) -> None:
-    request.model_spec.name = _other_name(random)
-
-
-def _version(request: Any, random: Random) -> None:
-    request.model_spec.version.value = random.choice([0, 2, -1, random.randint(-(2**63), -2)])
-
-
-def _no_spec(request: Any, random: Random) -> None:
-    del random
-    request.ClearField("model_spec")
-
-
-def _model_config(request: Any, random: Random) -> None:
-    """A model more, beside those that are asked for twice."""
-    request.config.model_config_list.config.add(
-        name=_other_name(random),
-        base_path=random.choice(["", "relative", "/nowhere", "\x00"]),
-        model_platform=random.choice(["", "x", "tensorflow"]),
-    )
 
 
 def _tensor(request: Any, random: Random) -> Any:
@@ -157,25 +135,19 @@ def _tensor(request: Any, random: Random) -> Any:
     return request.inputs[random.choice(sorted(request.inputs) or ["x"])]
 
 
-def _without(request: Any, random: Random) -> None:
-    _tensor(request, random)
-    request.inputs.clear()
+def _add_sizes(tensor: Any, sizes: Iterable[int]) -> Any:
+    for size in sizes:
+        tensor.tensor_shape.dim.add(size=size)
+    return tensor
 
 
-def _more(request: Any, random: Random) -> None:
-    request.inputs["more " + _other_name(random)].CopyFrom(_tensor(request, random))
-
-
-def _signature(request: Any, random: Random) -> None:
-    request.model_spec.signature_name = "s" + _other_name(random)
-
-
-def _label(request: Any, random: Random) -> None:
-    request.model_spec.version_label = "l" + _other_name(random)
-
-
-def _output(request: Any, random: Random) -> None:
-    request.output_filter.append("o" + _other_name(random))
+def _model_config(request: Any, random: Random) -> None:
+    """A model more, beside those that are asked for twice."""
+    request.config.model_config_list.config.add(
+        name=_name(random),
+        base_path=random.choice(["", "relative", "/nowhere", "\x00"]),
+        model_platform=random.choice(["", "x", "tensorflow"]),
+    )
 
 
 def _dtype(request: Any, random: Random) -> None:
@@ -183,31 +155,18 @@ def _dtype(request: Any, random: Random) -> None:
     tensor.dtype = random.choice([each for each in _DTYPES if each != tensor.dtype])
 
 
-def _negative(request: Any, random: Random) -> None:
-    tensor = _tensor(request, random)
-    tensor.tensor_shape.dim.add(size=random.randint(-(2**63), -1))
-
-
-def _rank(request: Any, random: Random) -> None:
-    shape = _tensor(request, random).tensor_shape
-    for _ in range(random.choice([33, 63, 253, 300])):
-        shape.dim.add(size=1)
-
-
 def _terabytes(request: Any, random: Random) -> None:
     """A few bytes that claim to be a very large tensor."""
     tensor = _tensor(request, random)
-    huge = TensorProto(dtype=tensor.dtype)
-    for _ in range(random.randint(1, 3)):
-        huge.tensor_shape.dim.add(size=2 ** random.randint(21, 40))
+    sizes = [2 ** random.randint(21, 40) for _ in range(random.randint(1, 3))]
+    huge = _add_sizes(TensorProto(dtype=tensor.dtype), sizes)
     getattr(huge, random.choice(_LISTS)).extend([1] * random.randrange(3))
     tensor.CopyFrom(huge)
 
 
 def _resource(request: Any, random: Random) -> None:
     tensor = _tensor(request, random)
-    tensor.dtype = 20
-    tensor.tensor_content = b""
+    tensor.dtype, tensor.tensor_content = 20, b""
     tensor.resource_handle_val.add(name="x", container="y", hash_code=random.getrandbits(64))
 
 
@@ -215,10 +174,9 @@ def _variant(request: Any, random: Random) -> None:
     """Tensors in tensors, more or less deep."""
     tensor = _tensor(request, random)
     for _ in range(random.choice([1, 2, 10, 40])):
-        tensor.dtype = 21
-        tensor.tensor_content = b""
+        tensor.dtype, tensor.tensor_content = 21, b""
         inner = tensor.variant_val.add(metadata=random.randbytes(3))
-        inner.type_name = random.choice(["tensorflow::Tensor", "tensorflow::TensorList", "x"])
+        inner.type_name = random.choice(_VARIANTS)
         tensor = inner.tensors.add(dtype=1)
 
 
@@ -229,38 +187,38 @@ def _size(request: Any, random: Random) -> None:
 
 
 def _shape(request: Any, random: Random) -> None:
-    found = _tensor(request, random).tensor_shape
-    del found.dim[:]
-    for _ in range(random.randrange(4)):
-        found.dim.add(size=random.choice(_SIZES))
-
-
-def _unknown_rank(request: Any, random: Random) -> None:
-    found = _tensor(request, random).tensor_shape
-    found.unknown_rank = True
-    del found.dim[random.randrange(3) :]
-
-
-def _content(request: Any, random: Random) -> None:
-    _tensor(request, random).tensor_content = random.randbytes(random.randrange(100))
+    tensor = _tensor(request, random)
+    tensor.tensor_shape.unknown_rank = random.random() < 0.3
+    del tensor.tensor_shape.dim[random.randrange(3) :]
+    _add_sizes(tensor, random.choices(_SIZES, k=random.randrange(3)))
 
 
 def _values(request: Any, random: Random) -> None:
     """Values of any type, too many or too few, in place of the content."""
     tensor = _tensor(request, random)
-    tensor.tensor_content = b""
+    tensor.tensor_content = random.choice([b"", b"", random.randbytes(random.randrange(100))])
     getattr(tensor, random.choice(_LISTS)).extend([1] * random.randrange(16))
+    tensor.string_val.extend([random.randbytes(5)] * random.choice([0, 0, 1, 7]))
 
 
-def _text(request: Any, random: Random) -> None:
-    tensor = _tensor(request, random)
-    tensor.string_val.extend([random.randbytes(5)] * random.randrange(8))
-
-
-_SURE = [_model, _version, _no_spec]
-_SURE_OF_PREDICT = [
-    *(_without, _more, _signature, _label, _output, _dtype),
-    *(_negative, _rank, _terabytes, _resource, _variant),
+_SURE: list[_Fault] = [
+    lambda request, random: setattr(request.model_spec, "name", _name(random)),
+    lambda request, random: setattr(
+        request.model_spec.version, "value", random.choice([0, 2, random.randint(-(2**63), -1)])
+    ),
+    lambda request, _: request.ClearField("model_spec"),
+]
+_SURE_OF_PREDICT: list[_Fault] = [
+    lambda request, random: setattr(request.model_spec, "signature_name", "s" + _name(random)),
+    lambda request, random: setattr(request.model_spec, "version_label", "l" + _name(random)),
+    lambda request, random: request.output_filter.append("o" + _name(random)),
+    lambda request, _: request.inputs.clear(),
+    lambda request, random: request.inputs["m" + _name(random)].CopyFrom(TensorProto(dtype=1)),
+    lambda request, random: _add_sizes(_tensor(request, random), [random.randint(-(2**63), -1)]),
+    lambda request, random: _add_sizes(
+        _tensor(request, random), [1] * random.choice([33, 63, 253, 300])
+    ),
+    *(_dtype, _terabytes, _resource, _variant),
 ]
 # These may make another right request.
-_PERHAPS = [_size, _shape, _unknown_rank, _content, _values, _text]
+_PERHAPS: list[_Fault] = [_size, _shape, _values]
