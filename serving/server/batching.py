@@ -235,8 +235,8 @@ class Batcher:
         """Run a batch, in a thread, and hand the answers to the loop.
 
         Parts of different forms run apart, those without time left not at all. If a run fails, each
-        of its parts runs by itself, so that the error is the answer only to who caused it; but not
-        when the time was over.
+        of its parts runs by itself, so that the error is the answer only to who caused it; when the
+        time was over, that ends at once.
         """
         groups: dict[Any, list[_Part]] = {}
         for part in parts:
@@ -246,11 +246,9 @@ class Batcher:
             wanted = [part for part in group if (part.request.deadline or now + 1) > now]
             outcomes = self._run_parts(queue, wanted) if wanted else []
             if isinstance(outcomes, ServingError):
-                again = len(wanted) > 1 and outcomes.code is not StatusCode.DEADLINE_EXCEEDED
-                each = [self._run_parts(queue, [part]) for part in wanted] if again else []
-                outcomes = [one if isinstance(one, ServingError) else one[0] for one in each] or [
-                    outcomes
-                ] * len(wanted)
+                alone = len(wanted) == 1
+                each = [outcomes if alone else self._run_parts(queue, [part]) for part in wanted]
+                outcomes = [one if isinstance(one, ServingError) else one[0] for one in each]
             loop.call_soon_threadsafe(_deliver, wanted, outcomes)
         loop.call_soon_threadsafe(self._end_batch)
 

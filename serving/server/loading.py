@@ -42,7 +42,7 @@ def make_loader(options: ServerOptions, runner: Runner) -> Callable[[str], Await
                     name = request.model_spec.signature_name
                     await predictor.predict(name, request.inputs, request.output_filter)
         except BaseException:
-            await in_thread(session.close, True)
+            await in_thread(session.close)
             raise
         return predictor
 

@@ -115,11 +115,8 @@ class Session:
                 self._runs -= 1
                 self._changed.notify_all()
 
-    def close(self, cancel: bool = False) -> None:
-        """Free the model when no run is under way: nobody may wait for its answer any more.
-
-        Args:
-            cancel: end the runs under way with an error.
+    def close(self) -> None:
+        """Free the model. Runs under way end with an error: nobody may wait for their answers.
 
         The Python side of a graph is 20 MB of nodes that refer to each other, which would wait for
         a full collection. And the C library (glibc) keeps what is freed between pages in use, so
@@ -127,10 +124,8 @@ class Session:
         """
         with self._changed:
             self._closing = True
-            if cancel:
-                self._session.close()
+            self._session.close()
             self._changed.wait_for(lambda: self._runs == 0)
-        self._session.close()
         self._tensors.clear()
         del self._session, self._graph
         gc.collect()

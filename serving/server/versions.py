@@ -106,7 +106,6 @@ class Models:
         self._frees: set[asyncio.Task[None]] = set()
         self._configurations = 0
         self._stopping = False
-        self._closing = False
 
     @contextlib.contextmanager
     def hold(
@@ -200,7 +199,6 @@ class Models:
     async def close(self) -> None:
         """Unload everything; requests that are still under way end with an error."""
         self.stop_waiting()
-        self._closing = True
         for name in list(self._models):
             self._remove(name)
         for load in self._loads:
@@ -286,7 +284,7 @@ class Models:
     def _free(self, version: Version) -> None:
         async def free(session: Session) -> None:
             # It takes long enough to be felt by requests.
-            await in_thread(session.close, self._closing)
+            await in_thread(session.close)
             version.state = State.END
             self._notify()
 

@@ -273,7 +273,7 @@ def test_deadline_of_a_batch_is_not_run_again(meeting):
 
 def test_full_queue_refuses(serve_many):
     client = serve_many(ONE_BY_ONE + "max_enqueued_batches { value: 1 }")
-    answers = together(client, [slow(150_000)] * 6)
+    answers = together(client, [slow(40_000)] * 6, 60.0)
     refused = [answer for answer in answers if isinstance(answer, tuple)]
     assert 1 <= len(refused) <= 5
     for code, message in refused:
