@@ -7,17 +7,13 @@ from typing import Annotated
 
 import typer
 
+from ..serving.server.options import add_serve_command
 from .fit import fit
 from .fit_dataset import fit_dataset
-from .serve import serve
 
 application = typer.Typer(add_completion=False, no_args_is_help=True)
 application.command()(fit)
-# Every option is the server's: it has its own names and its own help.
-application.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(serve)
+add_serve_command(application)
 application.command()(fit_dataset)
 
 

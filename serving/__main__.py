@@ -1,13 +1,20 @@
-"""`python -m eigenfit.serving` starts the embedded server; `--help` lists its flags."""
+"""`python -m eigenfit.serving` is `eigenfit serve`: the embedded server."""
 
 import sys
 
-try:
-    from .server.command import main
-except ModuleNotFoundError as missing:
-    if "eigenfit[serve]" not in str(missing):
-        raise
-    sys.exit(f"eigenfit: {missing}")
+from .server.options import add_serve_command
+
+
+def main() -> None:
+    """Run the command on the arguments of the process."""
+    try:
+        import typer
+    except ModuleNotFoundError:
+        sys.exit("eigenfit: the server needs the extra `serve`: pip install 'eigenfit[serve]'")
+    application = typer.Typer(add_completion=False)
+    add_serve_command(application)
+    application(prog_name="python -m eigenfit.serving")
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

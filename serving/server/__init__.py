@@ -1,18 +1,26 @@
-"""The embedded server: answers as `tensorflow_model_server` does, from Python.
+"""The embedded server: the interfaces of `tensorflow_model_server`, from Python.
 
 It needs the extra `serve`. Requests run the graph of the SavedModel in a C++ session; no Python of
-the model's author runs.
-
-docs/serving.md lists where it differs from `tensorflow_model_server` and what it does not have.
+the model's author runs. docs/serving.md lists where it differs from `tensorflow_model_server`.
 """
 
-from .codes import Code, ServingError
-from .extra import name_extra
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .options import ServerOptions
 
-try:
-    from .running import RunningServer, start_server
-except ModuleNotFoundError as missing:
-    raise name_extra(missing) from missing
+if TYPE_CHECKING:
+    from .app import RunningServer, serve, start_server
+    from .errors import ServingError
 
-__all__ = ["Code", "RunningServer", "ServerOptions", "ServingError", "start_server"]
+__all__ = ["RunningServer", "ServerOptions", "ServingError", "serve", "start_server"]
+
+
+def __getattr__(name: str) -> Any:
+    # Not at once: the command line asks for the options alone, without TensorFlow.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "errors" if name == "ServingError" else "app"
+    return getattr(importlib.import_module(f".{module}", __name__), name)

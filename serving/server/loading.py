@@ -2,132 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
+from grpc import StatusCode
 
-from .answers import ANSWERS
-from .batcher import Batcher
-from .batching_parameters import BatchingParameters, parse_batching_parameters
-from .codes import invalid_argument
+from .batching import Runner
+from .errors import ServingError, as_serving_error, invalid
 from .options import ServerOptions
-from .rules import Rules
-from .served_version import Loaded, ServedVersion
-from .session_model import Runner, SessionModel
-from .text_configs import read_text
-from .warmup import warm_up
+from .predict import Predictor
+from .protos import PredictionLog
+from .session import Session
+from .versions import in_thread
+
+_WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
+_MOST_RECORDS = 1000
 
 
-class LoadedModel:
-    """A session, and what stands in front of it: a batcher, a limit."""
+def make_loader(options: ServerOptions, runner: Runner) -> Callable[[str], Awaitable[Predictor]]:
+    """A function that loads the version in a directory and replays its warm-up requests.
 
-    def __init__(
-        self,
-        signatures: Mapping[str, Any],
-        runner: Runner,
-        rules: Rules,
-        closers: Sequence[Callable[[], None]],
-    ):
-        self.signatures = signatures
-        self.runner = runner
-        self.rules = rules
-        self._closers = closers
-
-    def close(self) -> None:
-        """See `Loaded.close`."""
-        for close in self._closers:
-            close()
-
-
-class LimitedRunner:
-    """Refuses tensors with too many rows, so that one request cannot take all the memory."""
-
-    def __init__(self, inner: Runner, most_rows: int):
-        self._inner = inner
-        self._most_rows = most_rows
-
-    def run(
-        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], timeout: float | None
-    ) -> list[np.ndarray]:
-        """See `Runner.run`."""
-        for name, array in feeds.items():
-            if array.ndim and len(array) > self._most_rows:
-                raise invalid_argument(
-                    f"Input {name} has {len(array)} rows; this server takes {self._most_rows} "
-                    "(max_batch_rows)"
-                )
-        return self._inner.run(feeds, fetches, timeout)
-
-
-def make_loader(
-    options: ServerOptions, batcher: Batcher | None = None
-) -> Callable[[ServedVersion], Loaded]:
-    """A function that loads a version.
-
-    Args:
-        options: of the server.
-        batcher: joins requests; None to run each by itself.
-
-    Returns:
-        The function; it raises if the version cannot be loaded or one of its warm-up requests
-        fails.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT if the options contradict each other.
+    It raises ServingError if the version cannot be loaded or one of the requests fails.
     """
-    intra_op_threads, inter_op_threads = _threads(options)
-    tags = [tag for tag in options.saved_model_tags.split(",") if tag] or [tf.saved_model.SERVING]
-    rules = Rules(
-        check_method_names=options.enable_signature_method_name_check,
-        tensor_content=options.enable_serialization_as_tensor_content,
-    )
 
-    def load(version: ServedVersion) -> Loaded:
-        session = SessionModel(version.directory, intra_op_threads, inter_op_threads, tags)
-        closers = [session.close]
+    async def load(directory: str) -> Predictor:
+        session = await in_thread(
+            Session,
+            directory,
+            options.tensorflow_intra_op_parallelism,
+            options.tensorflow_inter_op_parallelism,
+        )
+        predictor = Predictor(session, runner, options.max_batch_rows)
         try:
-            runner: Runner = session
-            parameters = None if batcher is None else batcher.parameters
-            if batcher is not None and options.enable_per_model_batching_parameters:
-                parameters = _own_parameters(version.directory)
-            if batcher is not None and parameters is not None:
-                runner = batching = batcher.wrap(session, parameters)
-                closers.insert(0, batching.close)
-            if options.max_batch_rows:
-                runner = LimitedRunner(runner, options.max_batch_rows)
-            loaded = LoadedModel(session.signatures, runner, rules, closers)
-            if options.enable_model_warmup:
-                warm_up(
-                    version.directory,
-                    lambda kind, request: ANSWERS[kind](loaded, version.version, request, None),
-                )
+            path = Path(directory) / _WARMUP
+            if options.enable_model_warmup and path.exists():
+                for request in await in_thread(_requests, path):
+                    name = request.model_spec.signature_name
+                    await predictor.predict(name, request.inputs, request.output_filter)
         except BaseException:
-            for close in closers:
-                close()
+            await in_thread(session.close)
             raise
-        return loaded
+        return predictor
 
     return load
 
 
-def _threads(options: ServerOptions) -> tuple[int, int]:
-    """Within an operation, and operations at a time."""
-    both = options.tensorflow_session_parallelism
-    intra = options.tensorflow_intra_op_parallelism
-    inter = options.tensorflow_inter_op_parallelism
-    if both > 0 and intra > 0 and inter > 0:
-        raise invalid_argument(
-            "Either configure server_options.tensorflow_session_parallelism or "
-            "(server_options.tensorflow_intra_op_parallelism, "
-            "server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all."
+def _requests(path: Path) -> list[Any]:
+    """The PredictRequests of a warm-up file."""
+    try:
+        with tf.init_scope():
+            records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    except tf.errors.OpError as error:
+        message = f"{path} is no TFRecord file: {as_serving_error(error).message}"
+        raise ServingError(StatusCode.DATA_LOSS, message) from None
+    if len(records) > _MOST_RECORDS:
+        raise invalid(f"{path} has {len(records)} warm-up records; at most {_MOST_RECORDS} may be")
+    return [_request(record, path) for record in records]
+
+
+def _request(record: bytes, path: Path) -> Any:
+    log = PredictionLog()
+    try:
+        log.ParseFromString(record)
+    except Exception:  # protobuf has several kinds, which differ between its implementations
+        raise invalid(f"A warm-up record of {path} is no PredictionLog") from None
+    kind = log.WhichOneof("log_type")
+    if kind != "predict_log":
+        raise ServingError(
+            StatusCode.UNIMPLEMENTED,
+            f"A warm-up record of {path} is {kind or 'empty'}; this server replays predict_log "
+            "only. --enable_model_warmup=false replays none",
         )
-    return (intra, inter) if intra > 0 or inter > 0 else (both, both)
-
-
-def _own_parameters(directory: str) -> BatchingParameters | None:
-    """What the version says about batching; None if it says nothing."""
-    path = Path(directory, "batching_params.pbtxt")
-    return parse_batching_parameters(read_text(path)) if path.exists() else None
+    return log.predict_log.request

@@ -1,97 +1,186 @@
-"""What the server can be told."""
+"""What the server can be told, in Python and on the command line."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import math
+import numbers
+import sys
+import threading
+import typing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import typer
+
+_T = TypeVar("_T")
+_INT32 = 2**31 - 1
+_PORT = 65535
+# Python waits no longer; on Linux it is 292 years.
+_LONGEST = int(threading.TIMEOUT_MAX)
+_ANY = -math.inf
+
+
+def _option(default: _T, text: str, low: float = 0, high: float = _INT32) -> _T:
+    """A field with its help and, for a number, the range of its values."""
+    metadata = {"help": text, "range": (low, high)}
+    return typing.cast("_T", dataclasses.field(default=default, metadata=metadata))
 
 
 @dataclasses.dataclass(frozen=True)
 class ServerOptions:
-    """The flags, under the names that `tensorflow_model_server` gives them.
+    """The options, under the names that `tensorflow_model_server` has for them where it has them.
 
-    `start_server` refuses numbers that are out of range.
+    `eigenfit serve --help` explains each. Its `--rest_api_port=0` means no REST, which is None
+    here, where 0 takes any free port.
 
-    Attributes:
-        model_base_path: the directory whose numbered directories are versions of the one model.
-            Not used with `model_config_file`.
-        model_name: the name of that model.
-        model_config_file: a ModelServerConfig in text form, for several models.
-        model_config_file_poll_wait_seconds: how often to read that file again; 0 or less: never.
-        port: gRPC; 0: any free port.
-        rest_api_port: REST; None: no REST. On the command line 0 means no REST, as
-            `tensorflow_model_server` has it; here 0 means any free port.
-        rest_api_timeout_in_ms: what a REST request may take, and before that its body to arrive.
-        grpc_socket_path: also listen on this Unix socket.
-        grpc_channel_arguments: `key=value,key=value`.
-        grpc_max_threads: how many gRPC requests run at a time; 0: chosen by the number of cores.
-        rest_api_num_threads: the same for REST.
-        enable_batching: join requests that come at the same time into one run.
-        batching_parameters_file: BatchingParameters in text form.
-        enable_per_model_batching_parameters: read them from `batching_params.pbtxt` in the version
-            directory instead; a version without this file is not batched. The threads are shared
-            and stay as `batching_parameters_file` has them.
-        file_system_poll_wait_seconds: how often to look for new versions; 0 or less: only at the
-            start.
-        monitoring_config_file: a MonitoringConfig in text form; switches on the Prometheus page.
-        ssl_config_file: an SSLConfig in text form; gRPC then speaks TLS only.
-        enable_grpc_healthcheck_service: answer grpc.health.v1.
-        max_num_load_retries: how often to try again to load a version; 0: one attempt.
-        load_retry_interval_micros: how long to wait before that; 0 or less: not at all.
-        tensorflow_intra_op_parallelism: threads within an operation; 0: chosen by TensorFlow.
-            As in TensorFlow, the first session of a process decides for all.
-        tensorflow_inter_op_parallelism: operations at a time; the same holds. Less than 0: one, in
-            the thread of the request.
-        tensorflow_session_parallelism: both, if neither of the two is given. All three are an
-            error.
-        saved_model_tags: of the graph to load, separated by commas.
-        enable_model_warmup: replay the warm-up requests of a version before serving it.
-        enable_signature_method_name_check: refuse signatures whose method name is not that of
-            Predict, Classify or Regress; and those of another one for Classify and Regress.
-        enable_serialization_as_tensor_content: answer Predict with `tensor_content` instead of
-            typed fields such as `double_val`, which is faster. REST stays as it is.
-        allow_version_labels_for_unavailable_models: accept a new label before its version is
-            available.
-        xla_cpu_compilation_enabled: run functions with `jit_compile=True`. Only the program obeys
-            this; `start_server` leaves XLA as it is, for the switch holds for the whole process.
-        host: the address to listen on. Ours; `tensorflow_model_server` listens on all of them.
-        max_message_bytes: the largest request. Ours; `tensorflow_model_server` has no such flag
-            and takes 2 GiB.
-        max_batch_rows: the most rows in one tensor of a request; 0: any number. Ours.
-        start_timeout_seconds: how long the start may wait for the models; None: for ever. Ours.
-        stop_grace_seconds: how long requests under way may take after SIGTERM. Ours.
+    Raises:
+        ValueError: for a number that is out of range.
+
+    Example:
+        >>> ServerOptions(model_base_path="/models/three_level", port=0).enable_batching
+        False
     """
 
-    model_base_path: str = ""
-    model_name: str = "default"
-    model_config_file: str = ""
-    model_config_file_poll_wait_seconds: float = 0.0
-    port: int = 8500
-    rest_api_port: int | None = None
-    rest_api_timeout_in_ms: int = 30000
-    grpc_socket_path: str = ""
-    grpc_channel_arguments: str = ""
-    grpc_max_threads: int = 0
-    rest_api_num_threads: int = 0
-    enable_batching: bool = False
-    batching_parameters_file: str = ""
-    enable_per_model_batching_parameters: bool = False
-    file_system_poll_wait_seconds: float = 1.0
-    monitoring_config_file: str = ""
-    ssl_config_file: str = ""
-    enable_grpc_healthcheck_service: bool = False
-    max_num_load_retries: int = 5
-    load_retry_interval_micros: int = 60_000_000
-    tensorflow_intra_op_parallelism: int = 0
-    tensorflow_inter_op_parallelism: int = 0
-    tensorflow_session_parallelism: int = 0
-    saved_model_tags: str = "serve"
-    enable_model_warmup: bool = True
-    enable_signature_method_name_check: bool = False
-    enable_serialization_as_tensor_content: bool = False
-    allow_version_labels_for_unavailable_models: bool = False
-    xla_cpu_compilation_enabled: bool = False
-    host: str = "127.0.0.1"
-    max_message_bytes: int = 2**31 - 1
-    max_batch_rows: int = 0
-    start_timeout_seconds: float | None = None
-    stop_grace_seconds: float = 30.0
+    model_base_path: str = _option(
+        "",
+        "Directory whose numbered directories are the versions of the one model. Not used with "
+        "--model_config_file.",
+    )
+    model_name: str = _option("default", "Name of that model.")
+    model_config_file: str = _option("", "A ModelServerConfig in text form, for several models.")
+    model_config_file_poll_wait_seconds: float = _option(
+        0.0, "How often to read that file again; 0 or less: never.", _ANY, _LONGEST
+    )
+    port: int = _option(8500, "Port of gRPC; 0: any free port.", 0, _PORT)
+    rest_api_port: int | None = _option(None, "Port of REST; without it there is none.", 0, _PORT)
+    rest_api_timeout_in_ms: int = _option(
+        30000, "What a REST request may take, and before that its body to arrive.", 1
+    )
+    grpc_socket_path: str = _option("", "Also listen with gRPC on this Unix socket.")
+    grpc_channel_arguments: str = _option("", "Arguments of gRPC: key=value,key=value.")
+    grpc_max_threads: int = _option(
+        0,
+        "Requests that run at a time without batching, beside those of --rest_api_num_threads; "
+        "both interfaces share them. 0: four for each core, at least 32.",
+    )
+    rest_api_num_threads: int = _option(0, "See --grpc_max_threads.")
+    enable_batching: bool = _option(False, "Join requests that come at the same time in one run.")
+    batching_parameters_file: str = _option("", "BatchingParameters in text form.")
+    file_system_poll_wait_seconds: float = _option(
+        1.0, "How often to look for new versions; 0 or less: only at the start.", _ANY, _LONGEST
+    )
+    monitoring_config_file: str = _option(
+        "", "A MonitoringConfig in text form; switches on the page for Prometheus."
+    )
+    ssl_config_file: str = _option("", "An SSLConfig in text form; gRPC then speaks TLS only.")
+    enable_grpc_healthcheck_service: bool = _option(False, "Answer grpc.health.v1.")
+    max_num_load_retries: int = _option(5, "How often to try again to load a version.")
+    load_retry_interval_micros: int = _option(
+        60_000_000, "How long to wait before that; 0 or less: not at all.", _ANY, _LONGEST * 10**6
+    )
+    tensorflow_intra_op_parallelism: int = _option(
+        0,
+        "Threads within an operation; 0: as many as the machine has cores. The first model of a "
+        "process decides for all.",
+    )
+    tensorflow_inter_op_parallelism: int = _option(
+        0, "Operations at a time; the same holds. Less than 0: one.", -_INT32
+    )
+    enable_model_warmup: bool = _option(
+        True, "Replay the warm-up requests of a version before it serves."
+    )
+    allow_version_labels_for_unavailable_models: bool = _option(
+        False, "Accept a new label before its version is available."
+    )
+    host: str = _option("127.0.0.1", "Address to listen on; 0.0.0.0: all of them.")
+    max_message_bytes: int = _option(_INT32, "Size of the largest request.", 1)
+    max_batch_rows: int = _option(
+        0, "Most rows in one tensor of a request; 0: any number.", 0, 2**63 - 1
+    )
+    start_timeout_seconds: float | None = _option(
+        None, "How long the start may wait for the models; without it, for ever.", 0, math.inf
+    )
+    stop_grace_seconds: float = _option(
+        30.0, "How long requests under way may take after SIGTERM or Ctrl-C.", 0, _LONGEST
+    )
+
+    def __post_init__(self) -> None:
+        kinds = typing.get_type_hints(ServerOptions)
+        for field in dataclasses.fields(self):
+            value, kind = getattr(self, field.name), _plain_type(kinds[field.name])
+            if kind not in (int, float) or (value is None and field.default is None):
+                continue
+            low, high = field.metadata["range"]
+            number: Any = numbers.Integral if kind is int else numbers.Real
+            fits = isinstance(value, number) and not isinstance(value, bool)
+            if not (fits and low <= value <= high):  # NaN is in no range
+                limits = f"up to {high}" if low == _ANY else f"from {low} to {high}"
+                raise ValueError(
+                    f"{field.name} must be {'a whole' if kind is int else 'a'} number {limits}, "
+                    f"got {value!r}. {field.metadata['help']}"
+                )
+
+
+def add_serve_command(application: typer.Typer, name: str = "serve") -> None:
+    """Register the embedded server as a command of a Typer application.
+
+    Every field of `ServerOptions` becomes an option of its own name. As with
+    `tensorflow_model_server`, a switch may have a value: `--enable_batching=true`.
+
+    Args:
+        application: of which it becomes a command.
+        name: of the command.
+    """
+    import typer
+    import typer.core
+
+    fields = dataclasses.fields(ServerOptions)
+    kinds = typing.get_type_hints(ServerOptions)
+    switches = {f"--{field.name}" for field in fields if kinds[field.name] is bool}
+
+    class Command(typer.core.TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            return super().parse_args(ctx, [_plain_switch(each, switches) for each in args])
+
+    def serve(**values: Any) -> None:
+        """Serve exported models as TensorFlow Serving does, over gRPC and REST."""
+        values["rest_api_port"] = values["rest_api_port"] or None
+        try:
+            from .app import serve as run
+        except ModuleNotFoundError as missing:
+            if "eigenfit[serve]" not in str(missing):
+                raise
+            sys.exit(f"eigenfit: {missing}")
+        try:
+            options = ServerOptions(**values)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        raise typer.Exit(run(options))
+
+    def parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
+        flag = f"--{field.name}"
+        names = f"{flag}/--no-{field.name}" if flag in switches else flag
+        option = typer.Option(field.default, names, help=field.metadata["help"])
+        kind = kinds[field.name]
+        return inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind
+        )
+
+    serve.__annotations__ = kinds
+    vars(serve)["__signature__"] = inspect.Signature([parameter(each) for each in fields])
+    application.command(name, cls=Command)(serve)
+
+
+def _plain_type(hint: Any) -> type:
+    """`int` for `int | None`."""
+    return next((each for each in typing.get_args(hint) if each is not type(None)), hint)
+
+
+def _plain_switch(argument: str, switches: set[str]) -> str:
+    """`--x` for `--x=true`, `--no-x` for `--x=false`."""
+    flag, equal, value = argument.partition("=")
+    if not equal or flag not in switches or value.lower() not in ("true", "false", "1", "0"):
+        return argument
+    return flag if value.lower() in ("true", "1") else f"--no-{flag.removeprefix('--')}"

@@ -14,28 +14,20 @@ def _module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-_APIS = "tensorflow_serving.apis."
-_CONFIG = "tensorflow_serving.config."
+_predict = _module("tensorflow_serving.apis.predict_pb2")
+_metadata = _module("tensorflow_serving.apis.get_model_metadata_pb2")
+_status = _module("tensorflow_serving.apis.get_model_status_pb2")
+_management = _module("tensorflow_serving.apis.model_management_pb2")
 
-TensorProto: Any = _module("tensorflow.core.framework.tensor_pb2").TensorProto
-Example: Any = _module("tensorflow.core.example.example_pb2").Example
-PredictRequest: Any = _module(_APIS + "predict_pb2").PredictRequest
-PredictResponse: Any = _module(_APIS + "predict_pb2").PredictResponse
-ClassificationRequest: Any = _module(_APIS + "classification_pb2").ClassificationRequest
-ClassificationResponse: Any = _module(_APIS + "classification_pb2").ClassificationResponse
-ClassificationResult: Any = _module(_APIS + "classification_pb2").ClassificationResult
-RegressionRequest: Any = _module(_APIS + "regression_pb2").RegressionRequest
-RegressionResponse: Any = _module(_APIS + "regression_pb2").RegressionResponse
-RegressionResult: Any = _module(_APIS + "regression_pb2").RegressionResult
-MultiInferenceResponse: Any = _module(_APIS + "inference_pb2").MultiInferenceResponse
-GetModelMetadataRequest: Any = _module(_APIS + "get_model_metadata_pb2").GetModelMetadataRequest
-GetModelMetadataResponse: Any = _module(_APIS + "get_model_metadata_pb2").GetModelMetadataResponse
-SignatureDefMap: Any = _module(_APIS + "get_model_metadata_pb2").SignatureDefMap
-GetModelStatusRequest: Any = _module(_APIS + "get_model_status_pb2").GetModelStatusRequest
-GetModelStatusResponse: Any = _module(_APIS + "get_model_status_pb2").GetModelStatusResponse
-ReloadConfigResponse: Any = _module(_APIS + "model_management_pb2").ReloadConfigResponse
-PredictionLog: Any = _module(_APIS + "prediction_log_pb2").PredictionLog
-ModelServerConfig: Any = _module(_CONFIG + "model_server_config_pb2").ModelServerConfig
-
-prediction_service: Any = _module(_APIS + "prediction_service_pb2_grpc")
-model_service: Any = _module(_APIS + "model_service_pb2_grpc")
+TensorProto = _module("tensorflow.core.framework.tensor_pb2").TensorProto
+PredictRequest = _predict.PredictRequest
+PredictResponse = _predict.PredictResponse
+GetModelMetadataRequest = _metadata.GetModelMetadataRequest
+GetModelMetadataResponse = _metadata.GetModelMetadataResponse
+SignatureDefMap = _metadata.SignatureDefMap
+GetModelStatusRequest = _status.GetModelStatusRequest
+GetModelStatusResponse = _status.GetModelStatusResponse
+ReloadConfigRequest = _management.ReloadConfigRequest
+ReloadConfigResponse = _management.ReloadConfigResponse
+PredictionLog = _module("tensorflow_serving.apis.prediction_log_pb2").PredictionLog
+ModelServerConfig = _module("tensorflow_serving.config.model_server_config_pb2").ModelServerConfig

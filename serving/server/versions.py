@@ -1,51 +1,406 @@
-"""Which version directories there are, and which of them are to be served."""
+"""All models and their versions: found, loaded, handed out to requests, unloaded.
+
+All of this runs in the event loop, but for the loading and freeing themselves.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+import enum
+import functools
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
+from grpc import StatusCode
+
+from .configs import ModelSettings
+from .errors import ServingError, as_serving_error, invalid
+from .options import ServerOptions
+from .predict import Predictor
+from .session import Session
+
+_T = TypeVar("_T")
 _LARGEST_VERSION = 2**63 - 1
+_log = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True)
-class VersionPolicy:
-    """Chooses versions.
+class State(enum.IntEnum):
+    """The states of a version, numbered as in the status messages."""
 
-    Attributes:
-        latest: serve this many of the highest; 0 when another rule holds.
-        specific: serve these; all versions if this is empty and `latest` is 0.
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+@dataclasses.dataclass(eq=False)
+class Version:
+    """A version of a model, and why it could not be loaded."""
+
+    number: int
+    directory: str
+    state: State = State.START
+    error: ServingError | None = None
+    wanted: bool = True
+    tried: bool = False  # an attempt to load it has ended, well or not
+    predictor: Predictor | None = None
+    users: int = 0
+
+
+@dataclasses.dataclass(eq=False)
+class _Model:
+    """What is to be served, and what is there."""
+
+    settings: ModelSettings
+    wanted: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    # In memory, on the way there, or they could not be loaded; and all there ever were.
+    present: dict[int, Version] = dataclasses.field(default_factory=dict)
+    history: dict[int, Version] = dataclasses.field(default_factory=dict)
+
+    def available(self) -> list[int]:
+        """Highest first."""
+        found = [n for n, each in self.present.items() if each.state is State.AVAILABLE]
+        return sorted(found, reverse=True)
+
+    def is_settled(self) -> bool:
+        """Whether one version is available and each wanted one was tried; or all were in vain.
+
+        TensorFlow Serving is content with the first. But then the labels of the others would point
+        to nothing when the ports open. Further attempts at one that failed are not waited for.
+        """
+        versions = self.present.values()
+        if self.available():
+            return all(version.tried for version in versions if version.wanted)
+        return bool(versions) and all(version.state is State.END for version in versions)
+
+
+class Models:
+    """Keeps the wanted versions in memory.
+
+    A new version is loaded beside the old one, which is unloaded when the new one is available. If
+    the new one cannot be loaded, the old one stays.
+
+    Args:
+        load: loads and warms up the version in a directory, or raises.
+        options: say how often to try that, and whether labels may come before their versions.
     """
 
-    latest: int = 1
-    specific: tuple[int, ...] = ()
+    def __init__(self, load: Callable[[str], Awaitable[Predictor]], options: ServerOptions):
+        self._load = load
+        self._attempts = 1 + options.max_num_load_retries
+        self._interval = max(0.0, options.load_retry_interval_micros / 1e6)
+        self._labels_need_available = not options.allow_version_labels_for_unavailable_models
+        self._models: dict[str, _Model] = {}
+        self._removed: dict[str, _Model] = {}
+        self._labels: dict[str, Mapping[str, int]] = {}
+        self._polling = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._loaded: set[Version] = set()
+        self._loads: set[asyncio.Task[None]] = set()
+        self._frees: set[asyncio.Task[None]] = set()
+        self._configurations = 0
+        self._stopping = False
+
+    @contextlib.contextmanager
+    def hold(
+        self, name: str, number: int | None, label: str | None
+    ) -> Iterator[tuple[int, Predictor]]:
+        """The number of a version and what answers, in memory until the block is left.
+
+        Without number and label it is the highest version that is available.
+
+        Raises:
+            ServingError: NOT_FOUND; INVALID_ARGUMENT for an unknown label or no name.
+        """
+        _check_name(name)
+        if label is not None:
+            number = self._labels.get(name, {}).get(label)
+            if number is None:
+                known = ", ".join(self._labels.get(name, {})) or "none"
+                raise invalid(f"Model {name} has no version label {label!r}; it has {known}")
+        model = self._models.get(name)
+        available = model.available() if model else []
+        if number is None and available:
+            number = available[0]
+        if model is None or number not in available:
+            asked = name if number is None else f"version {number} of {name}"
+            raise ServingError(StatusCode.NOT_FOUND, f"Servable not found: {asked} is not loaded")
+        version = model.present[number]
+        assert version.predictor is not None
+        version.users += 1
+        try:
+            yield number, version.predictor
+        finally:
+            version.users -= 1
+            self._free_if_unused(version)
+
+    def statuses(self, name: str, number: int | None = None) -> list[Version]:
+        """The versions of a model, newest first; also those that failed or are gone.
+
+        Raises:
+            ServingError: NOT_FOUND if there are none; INVALID_ARGUMENT without a name.
+        """
+        _check_name(name)
+        model = self._models.get(name) or self._removed.get(name)
+        found = model.history if model else {}
+        if not found:
+            raise ServingError(StatusCode.NOT_FOUND, f"There is no version of a model {name}")
+        if number is not None and number not in found:
+            raise ServingError(StatusCode.NOT_FOUND, f"There is no version {number} of {name}")
+        return [found[each] for each in sorted(found, reverse=True) if number in (None, each)]
+
+    async def configure(
+        self, settings: Mapping[str, ModelSettings], timeout: float | None = None
+    ) -> None:
+        """Serve these models, by name, and no others; return when each new one is there.
+
+        That is when it has a version available and the others were tried too. The models are served
+        also when the wait for them ends early, after `timeout` seconds or with an error; the labels
+        are then the old ones.
+
+        Raises:
+            ServingError: UNKNOWN if all versions of a new model failed; DEADLINE_EXCEEDED;
+                FAILED_PRECONDITION for a label of a version that is not available; ABORTED if
+                another call has removed a new model; UNAVAILABLE if the server stops.
+        """
+        async with self._polling:
+            self._check_running()
+            self._configurations += 1
+            number = self._configurations
+            new = settings.keys() - self._models.keys()
+            for name in self._models.keys() - settings.keys():
+                self._remove(name)
+            for name, each in settings.items():
+                known = self._models.get(name) or self._removed.pop(name, None)
+                self._models[name] = model = known or _Model(each)
+                model.settings = each
+            self._notify()  # others may wait for what was removed
+            await self._poll()
+        await self._wait_for({name: self._models[name] for name in sorted(new)}, timeout)
+        if number == self._configurations:  # otherwise the labels of a later call hold
+            self._set_labels({name: each.labels for name, each in settings.items()})
+
+    async def poll(self) -> None:
+        """Look at the directories: load what is new, unload what is gone."""
+        async with self._polling:
+            await self._poll()
+
+    def stop_waiting(self) -> None:
+        """End calls of `configure`, those to come too."""
+        self._stopping = True
+        self._notify()
+
+    async def close(self) -> None:
+        """Unload everything; requests that are still under way end with an error."""
+        self.stop_waiting()
+        for name in list(self._models):
+            self._remove(name)
+        for load in self._loads:
+            load.cancel()
+        for version in list(self._loaded):
+            self._free(version)
+        while self._loads or self._frees:
+            await asyncio.wait([*self._loads, *self._frees])
+
+    async def _poll(self) -> None:
+        for model in list(self._models.values()):
+            path = model.settings.base_path
+            try:
+                found = await in_thread(_list_versions, path)
+            except (OSError, ValueError) as error:
+                # tensorflow_model_server stops looking at the other models too; no reason to.
+                _log.error("Base path of %s: %s", model.settings.name, error)
+                continue
+            if not found:
+                _log.warning("No versions of %s found under %s", model.settings.name, path)
+            model.wanted = _chosen(found, model.settings)
+            self._retire_unwanted(model)
+            for number in sorted(model.wanted.keys() - model.present.keys(), reverse=True):
+                version = Version(number, model.wanted[number])
+                model.present[number] = model.history[number] = version
+                _keep(self._loads, self._load_version(model, version))
+
+    async def _load_version(self, model: _Model, version: Version) -> None:
+        name = f"{model.settings.name} version {version.number}"
+        self._set(model, version, State.LOADING)
+        error = None
+        for attempt in range(self._attempts):
+            if attempt:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._interval):
+                        await self._until(lambda: not version.wanted)
+            if attempt and not version.wanted:
+                break
+            try:
+                version.predictor = await self._load(version.directory)
+            except Exception as reason:
+                error = as_serving_error(reason)
+                _log.warning("%s, attempt %d: %s", name, attempt + 1, error)
+                version.tried = True
+                self._notify()
+                continue
+            version.tried = True
+            self._set(model, version, State.AVAILABLE)
+            self._loaded.add(version)
+            break
+        if version.predictor is None:
+            version.error = error
+            self._set(model, version, State.END)
+        self._retire_unwanted(model)
+
+    def _retire_unwanted(self, model: _Model) -> None:
+        """Retire versions that are no longer wanted, as soon as a wanted one can take over.
+
+        Until then the newest of them that is available goes on, also one that became available
+        after it was replaced: where versions come faster than they load, the model still moves on.
+        A version that could not be loaded is forgotten, so it is tried again if its directory goes
+        and comes back.
+        """
+        available = model.available()
+        replaced = not model.wanted or any(number in model.wanted for number in available)
+        last = None if replaced else next(iter(available), None)
+        for number, version in list(model.present.items()):
+            version.wanted = number in model.wanted
+            if version.wanted or number == last:
+                continue
+            if version.state in (State.START, State.LOADING):  # its load will end, then again
+                continue
+            del model.present[number]
+            if version.state is State.AVAILABLE:
+                self._set(model, version, State.UNLOADING)
+                self._free_if_unused(version)
+        self._notify()
+
+    def _free_if_unused(self, version: Version) -> None:
+        if version.state is State.UNLOADING and version.users == 0 and version.predictor:
+            self._free(version)
+
+    def _free(self, version: Version) -> None:
+        async def free(session: Session) -> None:
+            # It takes long enough to be felt by requests.
+            await in_thread(session.close)
+            version.state = State.END
+            self._notify()
+
+        assert version.predictor is not None
+        _keep(self._frees, free(version.predictor.session))
+        version.predictor = None
+        self._loaded.discard(version)
+
+    def _remove(self, name: str) -> None:
+        model = self._removed[name] = self._models.pop(name)
+        model.wanted = {}
+        self._retire_unwanted(model)
+
+    def _set_labels(self, labels: Mapping[str, Mapping[str, int]]) -> None:
+        for name, wanted in labels.items():
+            for label, number in wanted.items():
+                available = self._models[name].available() if name in self._models else []
+                is_new = label not in self._labels.get(name, {})
+                if number not in available and (self._labels_need_available or not is_new):
+                    raise ServingError(
+                        StatusCode.FAILED_PRECONDITION,
+                        f"Label {label!r} cannot point to version {number} of model {name}, which "
+                        "is not available",
+                    )
+        self._labels = {name: dict(each) for name, each in labels.items()}
+
+    async def _wait_for(self, models: Mapping[str, _Model], timeout: float | None) -> None:
+        def gone() -> list[str]:
+            return [name for name, each in models.items() if self._models.get(name) is not each]
+
+        def settled() -> bool:
+            return bool(gone()) or all(each.is_settled() for each in models.values())
+
+        try:
+            async with asyncio.timeout(timeout):
+                await self._until(lambda: self._stopping or settled())
+        except TimeoutError:
+            waiting = [name for name, each in models.items() if not each.is_settled()]
+            message = f"Model(s) {', '.join(waiting)} did not become available in time"
+            raise ServingError(StatusCode.DEADLINE_EXCEEDED, message) from None
+        if gone():
+            message = f"Another configuration has removed model(s) {', '.join(gone())} meanwhile"
+            raise ServingError(StatusCode.ABORTED, message)
+        if not settled():
+            self._check_running()
+        failed = [
+            f"{name} version {version.number}: {version.error}"
+            for name, each in models.items()
+            for version in each.present.values()
+            if version.error and not each.available()
+        ]
+        if failed:
+            message = f"Model(s) did not become available: {'; '.join(failed)}"
+            raise ServingError(StatusCode.UNKNOWN, message)
+
+    def _check_running(self) -> None:
+        if self._stopping:
+            raise ServingError(StatusCode.UNAVAILABLE, "The server is stopping")
+
+    def _set(self, model: _Model, version: Version, state: State) -> None:
+        _log.info("%s version %d: %s", model.settings.name, version.number, state.name)
+        version.state = state
+        self._notify()
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._changed.wait()
 
 
-def list_versions(base_path: Path) -> dict[int, str]:
-    """The version numbers below a base directory, with their paths; `00000123` is 123.
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    """Do something beside the rest; a task that nobody keeps may be forgotten half done."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
-    Raises:
-        OSError: if the directory cannot be read.
-    """
+
+async def in_thread(function: Callable[..., _T], *arguments: object) -> _T:
+    """Call a function in a thread of its own, for which the end of the process does not wait."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def work() -> None:
+        try:
+            finish: Callable[[], None] = functools.partial(done.set_result, function(*arguments))
+        except BaseException as error:
+            finish = functools.partial(done.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(lambda: done.done() or finish())
+
+    threading.Thread(target=work, name=function.__name__, daemon=True).start()
+    return await done
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise invalid("The request names no model (model_spec.name)")
+
+
+def _list_versions(base_path: str) -> dict[int, str]:
+    """The version numbers below a base directory, with their paths; `00000123` is 123."""
     found = {}
-    for path in sorted(base_path.iterdir()):
+    for path in sorted(Path(base_path).iterdir()):
         if path.name.isascii() and path.name.isdecimal() and int(path.name) <= _LARGEST_VERSION:
             found[int(path.name)] = str(path)
     return found
 
 
-def choose_versions(available: Mapping[int, str], policy: VersionPolicy) -> dict[int, str]:
-    """Those that the policy wants.
-
-    Example:
-        >>> choose_versions({1: "m/1", 2: "m/2"}, VersionPolicy(latest=1))
-        {2: 'm/2'}
-    """
-    if policy.latest:
-        wanted = sorted(available, reverse=True)[: policy.latest]
-    elif policy.specific:
-        wanted = [version for version in policy.specific if version in available]
-    else:
-        wanted = sorted(available)
-    return {version: available[version] for version in wanted}
+def _chosen(found: Mapping[int, str], settings: ModelSettings) -> dict[int, str]:
+    """The versions that the settings want."""
+    numbers = sorted(found, reverse=True)
+    if settings.latest:
+        numbers = numbers[: settings.latest]
+    elif settings.specific:
+        numbers = [number for number in numbers if number in settings.specific]
+    return {number: found[number] for number in numbers}

@@ -21,11 +21,9 @@ import pytest
 import yaml
 
 from eigenfit.serving import GrpcClient
-from eigenfit.serving.server.batching_parameters import parse_batching_parameters
-from eigenfit.serving.server.codes import ServingError
-from eigenfit.serving.server.flags import parse_flags
-from eigenfit.serving.server.model_config import parse_config, settings_of
-from eigenfit.serving.server.text_configs import parse_text
+from eigenfit.serving.server import ServingError
+from eigenfit.serving.server.configs import batching_of, models_of, parse_text
+from tests.serving.command_line import parse_flags
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "serving" / "deploy"
@@ -68,7 +66,11 @@ def kserve_model() -> Any:
 
 
 def model_names() -> set[str]:
-    return set(settings_of(parse_config(read("models.config"))))
+    return set(models_of(parse_text("ModelServerConfig", read("models.config"))))
+
+
+def batching(text: str) -> Any:
+    return batching_of(parse_text("BatchingParameters", text))
 
 
 FLAGS = {
@@ -102,16 +104,16 @@ def test_files_are_packaged():
 
 
 def test_models():
-    models = settings_of(parse_config(read("models.config")))
+    models = models_of(parse_text("ModelServerConfig", read("models.config")))
     (model,) = models.values()
     assert model.base_path == f"/models/{model.name}"
-    assert model.policy.latest == 1
+    assert model.latest == 1
 
 
 def test_models_with_labels():
-    models = settings_of(parse_config(read("models-two-versions.config.example")))
+    models = models_of(parse_text("ModelServerConfig", read("models-two-versions.config.example")))
     (model,) = models.values()
-    assert set(model.labels.values()) <= set(model.policy.specific)
+    assert set(model.labels.values()) <= set(model.specific)
     assert model.name in model_names()
     # Where the file can be put in the place of models.config, the server would not start without.
     for start in ("compose", "kubernetes"):
@@ -119,20 +121,21 @@ def test_models_with_labels():
 
 
 def test_batching():
-    parameters = parse_batching_parameters(read("batching.config"))
+    parameters = batching(read("batching.config"))
     # The default of the clients: smaller, and they would have to ask twice.
     assert parameters.max_batch_size == 1000
     assert parameters.max_batch_size % parameters.max_execution_batch_size == 0
     pieces = parameters.max_batch_size // parameters.max_execution_batch_size
     assert parameters.max_enqueued_batches >= 2 * pieces
     # No duplicate solves.
-    assert parameters.allowed_batch_sizes == ()
+    assert not parse_text("BatchingParameters", read("batching.config")).allowed_batch_sizes
 
 
 def test_allowed_batch_sizes_in_comment_would_load():
     (line,) = re.findall(r"^#   (allowed_batch_sizes: .*)$", read("batching.config"), re.MULTILINE)
-    parameters = parse_batching_parameters(read("batching.config") + line)
-    assert parameters.allowed_batch_sizes[-1] == parameters.max_execution_batch_size
+    message = parse_text("BatchingParameters", read("batching.config") + line)
+    assert message.allowed_batch_sizes[-1] == message.max_execution_batch_size.value
+    assert list(message.allowed_batch_sizes) == sorted(set(message.allowed_batch_sizes))
 
 
 def test_wrong_field_is_noticed():
@@ -286,11 +289,11 @@ def test_threads_are_the_cores(flags):
         "kserve": int(kserve_model()["resources"]["limits"]["cpu"]),
     }
     options = parse_flags(flags())
-    batching = parse_batching_parameters(read("batching.config"))
+    parameters = batching(read("batching.config"))
     assert set(cores.values()) == {
         options.tensorflow_intra_op_parallelism,
         options.tensorflow_inter_op_parallelism,
-        batching.num_batch_threads,
+        parameters.num_batch_threads,
     }
 
 
@@ -300,8 +303,8 @@ def test_threads_for_requests_that_wait(flags):
     options = parse_flags(flags())
     assert options.grpc_max_threads >= 4 * 4 * 4
     assert options.rest_api_num_threads >= 4 * 4 * 4
-    batching = parse_batching_parameters(read("batching.config"))
-    assert options.grpc_max_threads > batching.max_enqueued_batches + batching.num_batch_threads
+    parameters = batching(read("batching.config"))
+    assert options.grpc_max_threads > parameters.max_enqueued_batches + parameters.num_batch_threads
 
 
 def test_compose_mounts_what_the_flags_name():

@@ -22,8 +22,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from eigenfit.export import export_saved_model
 from eigenfit.serving import GrpcClient
 from eigenfit.serving.server import RunningServer, ServerOptions, start_server
-from eigenfit.serving.server.flags import parse_flags
 from eigenfit.solver import SpectralSolver, Toeplitz
+from tests.serving.command_line import parse_flags
 from tests.serving.server.models import publish_plus
 
 ROOT = Path(__file__).parents[3]
@@ -45,7 +45,7 @@ def solver() -> SpectralSolver:
 def server(solver, tmp_path_factory) -> Iterator[RunningServer]:
     """Started with the flags of the Deployment; the two folders of the container are elsewhere."""
     models = tmp_path_factory.mktemp("models")
-    export_saved_model(solver, models / NAME)
+    export_saved_model(solver, models / NAME, measure_latency=False)
     with start_server(deployed(models, tmp_path_factory.mktemp("config"))) as running:
         yield running
 
@@ -113,6 +113,28 @@ def test_divided_requests_answer_as_the_solver(server, solver, rng):
     expected = solver.fit(targets)
     np.testing.assert_array_equal(fit.status, expected.status.numpy())
     np.testing.assert_allclose(fit.eigenvalues, expected.eigenvalues.numpy(), rtol=1e-9, atol=1e-9)
+
+
+def test_rest_answers_as_the_solver(server, solver):
+    rows = [[1.0, 2.0, 4.0], [1.0, float("nan"), 5.0]]
+    body = json.dumps({"instances": rows}).encode()
+    address = f"http://127.0.0.1:{server.rest_port}/v1/models/{NAME}:predict"
+    with urllib.request.urlopen(address, body) as answer:
+        predictions = json.load(answer)["predictions"]
+    expected = solver.fit(rows)
+    for row, prediction in enumerate(predictions):
+        assert prediction["status"] == expected.status[row]
+        np.testing.assert_allclose(prediction["eigenvalues"], expected.eigenvalues[row], rtol=1e-9)
+
+
+def test_a_wrong_shape_over_rest_is_an_error_of_the_request(server):
+    with pytest.raises(urllib.error.HTTPError, match="400") as caught:
+        urllib.request.urlopen(
+            f"http://127.0.0.1:{server.rest_port}/v1/models/{NAME}:predict",
+            b'{"instances": [[1.0, 2.0]]}',
+        )
+    with caught.value as answer:
+        assert "is not compatible with expected shape [?,3]" in json.load(answer)["error"]
 
 
 def test_curl_lines_of_the_page(server):

@@ -1,20 +1,34 @@
 """Plain clients, which share nothing with the server but the messages."""
 
 import http.client
+import importlib
 import json
+import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import grpc
 import numpy as np
 import tensorflow as tf
+from google.protobuf import text_format
 
-from eigenfit.serving.server.protos import (
-    GetModelMetadataRequest,
-    GetModelStatusRequest,
-    PredictRequest,
-    model_service,
-    prediction_service,
-)
+
+def _messages(name: str) -> Any:
+    return importlib.import_module("tensorflow_serving.apis." + name)
+
+
+TensorProto: Any = importlib.import_module("tensorflow.core.framework.tensor_pb2").TensorProto
+PredictRequest = _messages("predict_pb2").PredictRequest
+PredictResponse = _messages("predict_pb2").PredictResponse
+PredictionLog = _messages("prediction_log_pb2").PredictionLog
+GetModelMetadataRequest = _messages("get_model_metadata_pb2").GetModelMetadataRequest
+GetModelStatusRequest = _messages("get_model_status_pb2").GetModelStatusRequest
+SignatureDefMap = _messages("get_model_metadata_pb2").SignatureDefMap
+ReloadConfigRequest = _messages("model_management_pb2").ReloadConfigRequest
+
+MANY = "/v1/models/many"
+START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
+ENDLESS = 10**12  # steps of the signature `slow`
 
 
 class Ports(Protocol):
@@ -31,10 +45,14 @@ class Client:
     """Both interfaces of one server."""
 
     def __init__(self, server: Ports):
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{server.port}")
-        self.predictions = prediction_service.PredictionServiceStub(self.channel)
-        self.models = model_service.ModelServiceStub(self.channel)
-        self._rest_port = server.rest_port
+        # Otherwise the pauses between attempts to reach a server that starts become long.
+        patient = [("grpc.max_reconnect_backoff_ms", 500)]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{server.port}", options=patient)
+        self.predictions = _messages("prediction_service_pb2_grpc").PredictionServiceStub(
+            self.channel
+        )
+        self.models = _messages("model_service_pb2_grpc").ModelServiceStub(self.channel)
+        self.server: Any = server
 
     def predict(self, request: Any, timeout: float | None = 20.0) -> dict[str, np.ndarray]:
         response = self.predictions.Predict(request, timeout=timeout)
@@ -47,10 +65,17 @@ class Client:
             request.model_spec.version.value = version
         return self.models.GetModelStatus(request, timeout=20)
 
-    def metadata(self, name: str) -> Any:
-        request = GetModelMetadataRequest(metadata_field=["signature_def"])
-        request.model_spec.name = name
-        return self.predictions.GetModelMetadata(request, timeout=20)
+    def states(self, name: str = "default") -> dict[int, int]:
+        """By version; none if there is no such model."""
+        try:
+            return {each.version: each.state for each in self.status(name).model_version_status}
+        except grpc.RpcError:
+            return {}
+
+    def reload(self, text: str, timeout: float | None = 20.0) -> Any:
+        """A call that asks for other models; `text` is a ModelServerConfig."""
+        request = text_format.Parse(f"config {{ {text} }}", ReloadConfigRequest())
+        return self.models.HandleReloadConfigRequest.future(request, timeout=timeout)
 
     def http(
         self,
@@ -59,11 +84,11 @@ class Client:
         body: bytes | str = b"",
         headers: dict[str, str] | None = None,
     ) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._rest_port or 0, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.rest_port, timeout=20)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
-            return response.status, response.read().decode("utf-8", "surrogateescape")
+            return response.status, response.read().decode()
         finally:
             connection.close()
 
@@ -72,6 +97,14 @@ class Client:
         text = body if isinstance(body, (str, bytes)) else json.dumps(body)
         status, answer = self.http("POST", path, text)
         return status, json.loads(answer)
+
+    def rows(self, rows: Any, signature: str = "") -> tuple[int, Any]:
+        """A prediction of the model `many` in row form."""
+        return self.post(MANY + ":predict", {"signature_name": signature, "instances": rows})
+
+    def columns(self, inputs: Any, signature: str = "") -> tuple[int, Any]:
+        """A prediction of the model `many` in column form."""
+        return self.post(MANY + ":predict", {"signature_name": signature, "inputs": inputs})
 
     def close(self) -> None:
         self.channel.close()
@@ -88,6 +121,18 @@ def predict_request(model: str, signature: str = "", **inputs: Any) -> Any:
     return request
 
 
+def with_spec(request: Any, **fields: Any) -> Any:
+    if "version" in fields:
+        request.model_spec.version.value = fields.pop("version")
+    for name, value in fields.items():
+        setattr(request.model_spec, name, value)
+    return request
+
+
+def slow(steps: int, model: str = "many") -> Any:
+    return predict_request(model, "slow", steps=np.array([steps]))
+
+
 def refusal(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:
     """The code and the message with which a call fails."""
     try:
@@ -96,3 +141,10 @@ def refusal(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:
         reported: Any = error
         return reported.code().name, reported.details()
     raise AssertionError("the call did not fail")
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "it did not happen"
+        time.sleep(0.02)

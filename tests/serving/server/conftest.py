@@ -1,14 +1,13 @@
 """One server for most tests: loading TensorFlow and models is what takes time."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eigenfit.export import export_saved_model
 from eigenfit.serving.server import RunningServer, ServerOptions, start_server
-from eigenfit.solver import SpectralSolver, Toeplitz
 
 from .clients import Client
 from .models import save_many
@@ -20,7 +19,6 @@ model_config_list {{
     model_version_policy {{ all {{}} }}
     version_labels {{ key: "stable" value: 1 }}
   }}
-  config {{ name: "toeplitz" base_path: "{toeplitz}" model_platform: "tensorflow" }}
 }}
 """
 
@@ -33,21 +31,9 @@ def many_path(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toeplitz() -> SpectralSolver:
-    return SpectralSolver(Toeplitz(3))
-
-
-@pytest.fixture(scope="session")
-def toeplitz_path(toeplitz, tmp_path_factory) -> Path:
-    base = tmp_path_factory.mktemp("toeplitz")
-    export_saved_model(toeplitz, base)
-    return base
-
-
-@pytest.fixture(scope="session")
-def server(many_path, toeplitz_path, tmp_path_factory) -> Iterator[RunningServer]:
+def server(many_path, tmp_path_factory) -> Iterator[RunningServer]:
     config = tmp_path_factory.mktemp("config") / "models.txt"
-    config.write_text(CONFIG.format(many=many_path, toeplitz=toeplitz_path))
+    config.write_text(CONFIG.format(many=many_path))
     monitoring = config.with_name("monitoring.txt")
     monitoring.write_text("prometheus_config { enable: true }")
     options = ServerOptions(
@@ -73,15 +59,27 @@ def client(server) -> Iterator[Client]:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Client]]:
     """Start a server with the given options; it stops when the test ends."""
-    running: list[Any] = []
+    with contextlib.ExitStack() as stack:
 
-    def start(**options: Any) -> Client:
-        defaults = {"port": 0, "file_system_poll_wait_seconds": 0.05, "max_num_load_retries": 0}
-        server = start_server(ServerOptions(**{**defaults, **options}))
-        connected = Client(server)
-        running.extend([connected.close, server.stop])
-        return connected
+        def start(**options: Any) -> Client:
+            defaults = {"port": 0, "file_system_poll_wait_seconds": 0.05, "max_num_load_retries": 0}
+            server = stack.enter_context(start_server(ServerOptions(**{**defaults, **options})))
+            client = Client(server)
+            stack.callback(client.close)
+            return client
 
-    yield start
-    for stop in running:
-        stop()
+        yield start
+
+
+@pytest.fixture
+def serve_many(serve, many_path, tmp_path) -> Callable[..., Client]:
+    """The same for the model `many`; `batching` is the text of the parameters."""
+
+    def start(batching: str | None = None, **options: Any) -> Client:
+        if batching is not None:
+            (tmp_path / "batching").write_text(batching)
+            options["enable_batching"] = True
+            options["batching_parameters_file"] = str(tmp_path / "batching")
+        return serve(model_base_path=str(many_path), model_name="many", **options)
+
+    return start

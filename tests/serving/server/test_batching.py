@@ -1,4 +1,4 @@
-"""Batching: requests run together, and the errors that this brings."""
+"""Batching: requests run together; the errors and the deadlines that this brings."""
 
 import threading
 import time
@@ -8,36 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eigenfit.serving.server import ServerOptions, start_server
-from eigenfit.serving.server.batcher import Batcher
-from eigenfit.serving.server.batching_parameters import BatchingParameters
-from eigenfit.serving.server.protos import Example
+from eigenfit.serving.server import ServerOptions, ServingError, start_server
 
-from .clients import predict_request, refusal
-from .rest_bodies import MANY
+from .clients import ENDLESS, Client, predict_request, refusal, slow, wait_for
 
-EIGHT = "max_batch_size { value: 8 } num_batch_threads { value: 2 }"
+EIGHT = "max_batch_size { value: 8 } num_batch_threads { value: 2 } "
 # Long enough for requests sent at the same time to meet.
-MEET = EIGHT + " batch_timeout_micros { value: 300000 }"
-
-
-@pytest.fixture
-def batched(serve, many_path, tmp_path):
-    def start(text, **options):
-        (tmp_path / "batching").write_text(text)
-        return serve(
-            model_base_path=str(many_path),
-            model_name="many",
-            enable_batching=True,
-            batching_parameters_file=str(tmp_path / "batching"),
-            **options,
-        )
-
-    return start
+MEET = EIGHT + "batch_timeout_micros { value: 300000 } "
+ONE_BY_ONE = "max_batch_size { value: 1 } num_batch_threads { value: 1 } "
+SPLIT = "enable_large_batch_splitting { value: true } "
+EXPIRED = "The time of the request was over while it waited for a batch to run"
+ROWS = np.ones([2, 3])
 
 
 def ints(*values):
     return np.array(values, np.int32)
+
+
+def sizes(*values):
+    return predict_request("many", "batch_size", x=ints(*values))
 
 
 def together(client, requests, timeout=20.0) -> list[Any]:
@@ -47,37 +36,51 @@ def together(client, requests, timeout=20.0) -> list[Any]:
         try:
             return client.predict(request, timeout)
         except Exception as error:
-            return refusal_of(error)
+            reported: Any = error
+            return reported.code().name, reported.details()
 
     with futures.ThreadPoolExecutor(len(requests)) as pool:
         return list(pool.map(send, requests))
 
 
-def refusal_of(error):
-    return error.code().name, error.details()
+@pytest.fixture(scope="module")
+def meeting(many_path, tmp_path_factory):
+    """A server on which requests wait for each other."""
+    file = tmp_path_factory.mktemp("batching") / "parameters"
+    file.write_text(MEET)
+    options = ServerOptions(
+        model_base_path=str(many_path),
+        model_name="many",
+        enable_batching=True,
+        batching_parameters_file=str(file),
+        port=0,
+        rest_api_port=0,
+        rest_api_timeout_in_ms=1000,
+    )
+    with start_server(options) as server:
+        client = Client(server)
+        yield client
+        client.close()
 
 
-def test_requests_run_together(batched):
-    client = batched(MEET)
+def test_requests_run_together(meeting):
     rows = [ints(1), ints(2), ints(3, 4), ints(5, 6, 7), ints(8)]
-    answers = together(client, [predict_request("many", "batch_size", x=each) for each in rows])
+    answers = together(meeting, [sizes(*each) for each in rows])
     for each, answer in zip(rows, answers, strict=True):
         np.testing.assert_array_equal(answer["rows"], [8] * len(each))
         np.testing.assert_array_equal(answer["most"], [8] * len(each))
 
 
-def test_a_full_batch_does_not_wait(batched):
+def test_a_full_batch_does_not_wait(serve_many):
     """Nor does one that the next request does not fit into. A batch that is not full waits long."""
     text = "num_batch_threads { value: 2 } max_batch_size { value: 4 } "
-    client = batched(text + "batch_timeout_micros { value: 600000000 }")
-    requests = [predict_request("many", "batch_size", x=ints(each)) for each in range(4)]
+    client = serve_many(text + "batch_timeout_micros { value: 600000000 }")
+    requests = [sizes(each) for each in range(4)]
     assert [answer["rows"].tolist() for answer in together(client, requests, 30.0)] == [[4]] * 4
-    three = predict_request("many", "batch_size", x=ints(1, 2, 3))
-    first = client.predictions.Predict.future(three, timeout=30)
+    first = client.predictions.Predict.future(sizes(1, 2, 3), timeout=30)
     time.sleep(0.2)  # until it waits
     assert not first.done()
-    four = predict_request("many", "batch_size", x=ints(1, 2, 3, 4))
-    assert client.predict(four, 30.0)["rows"].tolist() == [4] * 4
+    assert client.predict(sizes(1, 2, 3, 4), 30.0)["rows"].tolist() == [4] * 4
     assert list(first.result().outputs["rows"].int_val) == [3] * 3
 
 
@@ -88,7 +91,7 @@ def test_no_queue_waits_until_another_is_empty(serve, many_path, tmp_path):
         for name in ("many", "other")
     )
     (tmp_path / "models").write_text(f"model_config_list {{ {models} }}")
-    (tmp_path / "batching").write_text("max_batch_size { value: 1 } num_batch_threads { value: 1 }")
+    (tmp_path / "batching").write_text(ONE_BY_ONE)
     client = serve(
         model_config_file=str(tmp_path / "models"),
         enable_batching=True,
@@ -102,150 +105,115 @@ def test_no_queue_waits_until_another_is_empty(serve, many_path, tmp_path):
         future.add_done_callback(lambda _: order.append(name))
         sent.append(future)
 
-    def steps(model: str, number: int) -> Any:
-        return predict_request(model, "slow", steps=np.array([number]))
-
-    send("first", steps("many", 60_000))
+    send("first", slow(60_000))
     time.sleep(0.05)
     for model in ("many", "other"):
         for _ in range(6):
-            send(model, steps(model, 10_000))
+            send(model, slow(10_000, model))
         time.sleep(0.05)
-    send("signature", predict_request("many", "batch_size", x=ints(1)))
+    send("signature", sizes(1))
     for future in sent:
         future.result()
-    limit = time.monotonic() + 10
-    while len(order) < len(sent) and time.monotonic() < limit:  # callbacks have their own thread
-        time.sleep(0.01)
-    assert sorted(order) == sorted(["first", "signature", *["many", "other"] * 6])
+    wait_for(lambda: len(order) == len(sent))  # callbacks have their own thread
     assert order[order.index("signature") :].count("many") >= 3, order
     for model in ("many", "other"):
         assert order[:8].count(model) >= 2, order
 
 
-def test_answers_go_to_those_who_asked(batched):
-    client = batched(MEET)
+def test_answers_go_to_those_who_asked(meeting):
     values = [np.array([number, 10 * number], np.float32) for number in range(8)]
-    answers = together(client, [predict_request("many", x=each) for each in values])
+    answers = together(meeting, [predict_request("many", x=each) for each in values])
     for each, answer in zip(values, answers, strict=True):
         np.testing.assert_array_equal(answer["y"], each / 2 + 2)
 
 
-def test_different_outputs_are_different_queues(batched):
-    client = batched(MEET)
-    requests = [predict_request("many", "batch_size", x=ints(1)) for _ in range(4)]
+def test_no_more_run_than_there_are_threads(serve_many):
+    """By turns: what is a batch is all that came while the one before was running."""
+    client = serve_many("max_batch_size { value: 1000 } num_batch_threads { value: 1 }")
+    answers = together(client, [slow(30_000)] * 4 + [sizes(k) for k in range(12)], 60.0)
+    assert [answer["steps"].tolist() for answer in answers[:4]] == [[30_000]] * 4
+    assert max(answer["rows"][0] for answer in answers[4:]) >= 2
+
+
+def test_different_outputs_are_different_queues(meeting):
+    requests = [sizes(1) for _ in range(4)]
     for request in requests[2:]:
         request.output_filter.append("rows")
-    answers = together(client, requests)
+    answers = together(meeting, requests)
     assert [answer["rows"][0] for answer in answers] == [2, 2, 2, 2]
     assert [len(answer) for answer in answers] == [2, 2, 1, 1]
 
 
-def test_padding_with_the_first_row_of_the_last_request(batched):
-    client = batched(EIGHT + " allowed_batch_sizes: 4 allowed_batch_sizes: 8")
-    answer = client.predict(predict_request("many", "batch_size", x=ints(7, 1, 1)))
-    np.testing.assert_array_equal(answer["rows"], [4, 4, 4])
-    np.testing.assert_array_equal(answer["most"], [7, 7, 7])
+def test_splitting(serve_many):
+    """More rows than a run has are divided."""
+    client = serve_many(MEET + SPLIT + "max_execution_batch_size { value: 6 }")
+    answer = client.predict(sizes(*range(8)))
+    np.testing.assert_array_equal(answer["rows"], [6] * 6 + [2] * 2)
+    np.testing.assert_array_equal(answer["most"], [5] * 6 + [7] * 2)
+    rows = [[number, 0, 0] for number in range(8)]
+    good, refused = together(client, [checked(*rows), BAD["shape"][0]])
+    np.testing.assert_array_equal(good["y"], np.array(rows) + 1)
+    assert refused[0] == "INVALID_ARGUMENT"
+    assert refusal(client.predict, sizes(*range(9)))[0] == "INVALID_ARGUMENT"
 
 
-def test_too_many_rows(batched):
-    client = batched(EIGHT)
-    request = predict_request("many", "batch_size", x=ints(*range(9)))
-    assert refusal(client.predict, request) == (
-        "INVALID_ARGUMENT",
-        "Task size 9 is larger than maximum input batch size 8",
-    )
-
-
-def test_splitting(batched):
-    text = EIGHT + " enable_large_batch_splitting { value: true }"
-    client = batched(text + " max_execution_batch_size { value: 3 } allowed_batch_sizes: 3")
-    answer = client.predict(predict_request("many", "batch_size", x=ints(*range(8))))
-    np.testing.assert_array_equal(answer["rows"], [3] * 8)
-    np.testing.assert_array_equal(answer["most"], [2, 2, 2, 5, 5, 5, 7, 7])
-    request = predict_request("many", "batch_size", x=ints(*range(9)))
-    assert refusal(client.predict, request)[1].startswith("Task size 9 is larger")
-
-
-ROWS = np.ones([2, 3])
 WRONG = {
+    "too many rows": (sizes(*range(9)), "INVALID_ARGUMENT", "9 is larger than maximum"),
     "scalar": (
         predict_request("many", x=np.array(1.0, np.float32)),
         "INVALID_ARGUMENT",
-        "Batching Run() input tensors must have at least one dimension",
+        "same number of rows",
     ),
     "different rows": (
         predict_request("many", "two", a=ROWS, b=ROWS[:1]),
         "INVALID_ARGUMENT",
-        "Batching Run() input tensors must have equal 0th-dimension size",
+        "(2, 3), (1, 3)",
     ),
     "default of another size": (
         predict_request("many", "defaults", a=ROWS),
         "INVALID_ARGUMENT",
-        "Batching Run() input tensors must have equal 0th-dimension size",
+        "same number of rows",
     ),
     "scalar output": (
         predict_request("many", "count", x=np.ones([2])),
         "FAILED_PRECONDITION",
-        "Batched output tensor has 0 dimensions",
+        "does not have a row for each row",
     ),
     "output with other rows": (
         predict_request("many", "more", x=np.ones([2])),
         "FAILED_PRECONDITION",
-        "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes "
-        "of the input tensors",
+        "does not have a row for each row",
     ),
 }
 
 
-@pytest.fixture(scope="module")
-def plain(many_path):
-    """A batching server without a file of parameters."""
-    from .clients import Client
-
-    options = ServerOptions(
-        model_base_path=str(many_path), model_name="many", enable_batching=True, port=0
-    )
-    with start_server(options) as server:
-        client = Client(server)
-        yield client
-        client.close()
-
-
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_requests(plain, case):
-    request, code, message = WRONG[case]
-    assert refusal(plain.predict, request) == (code, message)
+def test_wrong_requests(meeting, case):
+    request, code, told = WRONG[case]
+    found, message = refusal(meeting.predict, request)
+    assert found == code
+    assert told in message
 
 
-def test_default_for_one_row(plain):
-    answer = plain.predict(predict_request("many", "defaults", a=ROWS[:1]))
+def test_default_for_one_row_and_no_rows_at_all(meeting):
+    answer = meeting.predict(predict_request("many", "defaults", a=ROWS[:1]))
     np.testing.assert_array_equal(answer["y"], [[1.5, 1.5, 1.5]])
-
-
-def test_zero_rows_are_answered(plain):
-    answer = plain.predict(predict_request("many", x=np.zeros([0], np.float32)))
+    answer = meeting.predict(predict_request("many", x=np.zeros([0], np.float32)))
     assert answer["y"].shape == (0,)
 
 
-def two_inputs(width):
-    return predict_request("many", "two", a=np.ones([1, width]), b=np.ones([1, width]))
-
-
-def test_different_shapes_do_not_hurt_each_other(batched):
+def test_different_shapes_do_not_hurt_each_other(meeting):
     """The graph takes both; they cannot be joined."""
-    client = batched(MEET)
-    answers = together(client, [two_inputs(3), two_inputs(4)])
-    for width, answer in zip((3, 4), answers, strict=True):
+    requests = [
+        predict_request("many", "two", a=np.ones([1, width]), b=np.ones([1, width]))
+        for width in (3, 4)
+    ]
+    for width, answer in zip((3, 4), together(meeting, requests), strict=True):
         np.testing.assert_array_equal(answer["x"], np.full([1, width], 2.0))
-
-
-def test_another_shape_does_not_part_the_others(batched):
-    client = batched(MEET)
     values = [ints(1), ints([3, 4]), ints(2)]
-    answers = together(client, [predict_request("many", "batch_size", x=each) for each in values])
+    answers = together(meeting, [predict_request("many", "batch_size", x=each) for each in values])
     assert answers.pop(1)[0] == "INVALID_ARGUMENT"  # the graph takes vectors only
-    for answer in answers:
+    for answer in answers:  # which does not part the others
         np.testing.assert_array_equal([answer["rows"], answer["most"]], [[2], [2]])
 
 
@@ -253,165 +221,151 @@ def checked(*rows, dtype: Any = np.float64):
     return predict_request("many", "checked", x=np.array(rows, dtype))
 
 
+def example(text: bytes):
+    return predict_request("many", "example", inputs=np.array([text], object))
+
+
+# An example with x = 2. Those of "value" can be joined; the graph fails for the sake of one row.
+TWO = b"\n\x0f\n\r\n\x01x\x12\x08\x12\x06\n\x04\x00\x00\x00@"
 BAD = {
-    "shape": (checked([1, 2, 3, 4]), "is not compatible with expected shape [?,3]"),
-    "dtype": (checked([1, 2, 3], dtype=np.float32), "to be double but float is provided"),
+    "shape": (checked([1, 2, 3, 4]), checked([1, 0, -1]), [[2, 1, 0]], "expected shape [?,3]"),
+    "dtype": (checked([1, 2, 3], dtype=np.float32), checked([1, 0, -1]), [[2, 1, 0]], "float32"),
+    "value": (example(b"no example"), example(TWO), [[2.0]], "Could not parse example input"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_request_does_not_hurt_the_good_ones(batched, case):
-    bad, message = BAD[case]
-    client = batched(MEET)
-    good = [checked([number, 0, -number]) for number in range(5)]
-    alone = refusal(client.predict, bad)
-    *answers, refused = together(client, [*good, bad])
-    for number, answer in enumerate(answers):
-        np.testing.assert_array_equal(answer["y"], [[number + 1, 1, 1 - number]])
+def test_a_bad_request_does_not_hurt_the_good_ones(meeting, case):
+    bad, good, expected, message = BAD[case]
+    alone = refusal(meeting.predict, bad)
+    *answers, refused = together(meeting, [good] * 5 + [bad])
+    for answer in answers:
+        np.testing.assert_array_equal(answer["y"], expected)
     assert message in refused[1]
     assert refused == alone
 
 
-def test_a_bad_value_does_not_hurt_the_good_ones(batched):
-    """The requests can be joined; the graph fails for the sake of one row."""
-    client = batched(MEET)
-    bad, good = (
-        predict_request("many", "regress", inputs=np.array([each], object))
-        for each in (b"no example", example(2.0))
-    )
-    refused, *answers = together(client, [bad, good, good])
-    assert refused == refusal(client.predict, bad)
-    assert refused[0] == "INVALID_ARGUMENT"
-    for answer in answers:
-        np.testing.assert_array_equal(answer["outputs"], [[3.0]])
-
-
-def example(x):
-    one = Example()
-    one.features.feature["x"].float_list.value.append(x)
-    return one.SerializeToString()
-
-
-def test_requests_that_run_alone_are_padded_and_divided(batched):
-    """Eight rows with a bad one among them, then what is left of a request that was split."""
-    text = MEET + " enable_large_batch_splitting { value: true } allowed_batch_sizes: 6"
-    client = batched(text + " max_execution_batch_size { value: 6 }")
-    rows = [[number, 0, 0] for number in range(8)]
-    good, refused = together(client, [checked(*rows), BAD["shape"][0]])
-    np.testing.assert_array_equal(good["y"], np.array(rows) + 1)
-    assert refused[0] == "INVALID_ARGUMENT"
-
-
-def test_two_bad_requests_each_get_their_error(batched):
-    client = batched(MEET)
-    answers = together(client, [checked([1] * width) for width in (4, 5)])
+def test_two_bad_requests_each_get_their_error(meeting):
+    answers = together(meeting, [checked([1] * width) for width in (4, 5)])
     for width, (code, message) in zip((4, 5), answers, strict=True):
         assert code == "INVALID_ARGUMENT"
         assert f"[1,{width}] is not compatible with expected shape [?,3]" in message
 
 
-@pytest.mark.parametrize(("signature", "output"), [("count", "n"), ("more", "more")])
-def test_wrong_outputs_of_a_batch(batched, signature, output):
+@pytest.mark.parametrize("signature", ["count", "more"])
+def test_wrong_outputs_of_a_batch(meeting, signature):
     """Nobody can have them; who asks for the others only has a queue of its own."""
-    client = batched(MEET)
     requests = [predict_request("many", signature, x=np.ones([2])) for _ in range(4)]
     for request in requests[2:]:
         request.output_filter.append("y")
-    answers = together(client, requests)
+    answers = together(meeting, requests)
     assert [answer[0] for answer in answers[:2]] == ["FAILED_PRECONDITION"] * 2
     for answer in answers[2:]:
         np.testing.assert_array_equal(answer["y"], [1.0, 1.0])
 
 
-def test_deadline_of_a_batch_is_not_run_again(batched):
+def test_deadline_of_a_batch_is_not_run_again(meeting):
     """Over REST, where all have the same time; by themselves they would have none left: 429."""
-    client = batched(MEET, rest_api_port=0, rest_api_timeout_in_ms=1000)
-    body = {"signature_name": "slow", "instances": [10**9]}
     with futures.ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda _: client.post(MANY + ":predict", body), range(3)))
+        answers = list(pool.map(lambda _: meeting.rows([ENDLESS], "slow"), range(3)))
     assert [status for status, _ in answers] == [504] * 3
 
 
-def slow(steps):
-    return predict_request("many", "slow", steps=np.array([steps]))
-
-
-def test_full_queue_refuses(batched):
-    text = "max_batch_size { value: 1 } num_batch_threads { value: 1 } "
-    client = batched(text + "max_enqueued_batches { value: 1 }")
-    answers = together(client, [slow(150_000)] * 6)
+def test_full_queue_refuses(serve_many):
+    client = serve_many(ONE_BY_ONE + "max_enqueued_batches { value: 1 }")
+    answers = together(client, [slow(40_000)] * 6, 60.0)
     refused = [answer for answer in answers if isinstance(answer, tuple)]
     assert 1 <= len(refused) <= 5
-    assert set(refused) == {
-        (
-            "UNAVAILABLE",
-            "The batch scheduling queue to which this task was submitted is full; currently 1 "
-            "batches enqueued and max_enqueued_batches is 1",
-        )
-    }
+    for code, message in refused:
+        assert code == "UNAVAILABLE"
+        assert "1 batches wait, and max_enqueued_batches is 1" in message
 
 
-def test_deadline_in_the_queue(batched):
+def test_deadline_in_the_queue(serve_many):
     """Over REST, since a gRPC client gives up by itself."""
-    text = "max_batch_size { value: 1 } num_batch_threads { value: 1 }"
-    client = batched(text, rest_api_port=0, rest_api_timeout_in_ms=150)
+    client = serve_many(ONE_BY_ONE, rest_api_port=0, rest_api_timeout_in_ms=150)
     first = threading.Thread(target=lambda: client.predict(slow(300_000)))
     first.start()
     time.sleep(0.1)
-    body = {"signature_name": "batch_size", "instances": [1]}
-    status, answer = client.post("/v1/models/many:predict", body)
+    status, answer = client.rows([1], "batch_size")
     first.join()
-    assert (status, answer["error"]) == (
-        429,
-        "Run() timeout exceeded while waiting in batching queue",
+    assert (status, answer["error"]) == (429, EXPIRED)
+
+
+@pytest.mark.parametrize("seconds", [None, 60])
+def test_a_batch_has_the_time_of_its_most_patient_request_and_no_other_waits(serve_many, seconds):
+    # Nobody waits the minute: two rows fill the batch.
+    text = "max_batch_size { value: 2 } batch_timeout_micros { value: 60000000 } "
+    text += "num_batch_threads { value: 1 }"
+    client = serve_many(text, rest_api_port=0, rest_api_timeout_in_ms=500)
+    started = time.monotonic()
+    client.predict(predict_request("many", "slow", steps=np.array([20_000, 0])), timeout=60)
+    steps = int(20_000 * 2.0 / (time.monotonic() - started))  # two seconds
+    patient = client.predictions.Predict.future(slow(steps), timeout=seconds)
+    time.sleep(0.1)
+    status, _ = client.rows([1], "slow")
+    assert not patient.done(), "the run was too short to show anything"
+    assert status == 504
+    assert list(patient.result(60).outputs["steps"].int64_val) == [steps]
+
+
+def test_a_request_that_gave_up_leaves_its_place_in_the_queue(serve_many):
+    text = ONE_BY_ONE + "max_enqueued_batches { value: 1 }"
+    client = serve_many(text, rest_api_port=0, rest_api_timeout_in_ms=500)
+    first = client.predictions.Predict.future(slow(ENDLESS), timeout=2.0)
+    time.sleep(0.1)
+    status, answer = client.rows([1], "slow")
+    assert not first.done()
+    assert (status, answer["error"]) == (429, EXPIRED)
+    # There is place for one; it would be refused if the other were still there.
+    assert client.predict(slow(2), timeout=60)["steps"] == [2]
+
+
+def test_the_run_ends_with_the_time_of_its_request(serve_many):
+    client = serve_many(ONE_BY_ONE)
+    assert refusal(client.predict, slow(ENDLESS), timeout=0.2)[0] == "DEADLINE_EXCEEDED"
+    assert client.predict(slow(3), timeout=60)["steps"] == [3]  # the only batch thread is free
+
+
+def test_the_wait_for_a_thread_counts_without_batching(serve_many, tmp_path):
+    """Eight requests that never end, and two threads: by turns they would take four seconds."""
+    (tmp_path / "monitoring").write_text("prometheus_config { enable: true }")
+    client = serve_many(
+        rest_api_port=0,
+        grpc_max_threads=1,
+        rest_api_num_threads=1,
+        rest_api_timeout_in_ms=1000,
+        monitoring_config_file=str(tmp_path / "monitoring"),
     )
-
-
-def test_deadline_of_the_run(plain):
-    assert refusal(plain.predict, slow(10**9), timeout=0.3)[0] == "DEADLINE_EXCEEDED"
+    started = time.monotonic()
+    with futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.rows([ENDLESS], "slow"), range(8)))
+    assert time.monotonic() - started < 3.5
+    assert [status for status, _ in answers] == [504] * 8
+    assert client.rows([1], "slow")[0] == 200  # the threads ran none of those that were late
+    line = 'request_count{model_name="many",status="DEADLINE_EXCEEDED"} 8.0\n'
+    assert line in client.http("GET", "/monitoring/prometheus/metrics")[1]
 
 
 def test_swap_under_batching(serve, many_path, tmp_path):
-    """The queues of a version go when it goes."""
     (tmp_path / "1").symlink_to(many_path / "1")
     client = serve(model_base_path=str(tmp_path), model_name="many", enable_batching=True)
     (tmp_path / "2").symlink_to(many_path / "1")
-    versions = set()
-    limit = time.monotonic() + 20
-    while 2 not in versions and time.monotonic() < limit:
-        response = client.predictions.Predict(predict_request("many", x=np.ones([1], np.float32)))
-        versions.add(response.model_spec.version.value)
-    assert 2 in versions
+    request = predict_request("many", x=np.ones([1], np.float32))
+    wait_for(lambda: client.predictions.Predict(request).model_spec.version.value == 2)
 
 
-class Recorder:
-    """A graph that doubles, and remembers who ran it and how many did so at once."""
-
-    def __init__(self) -> None:
-        self.threads: list[threading.Thread] = []
-        self.running = self.most = 0
-        self._lock = threading.Lock()
-
-    def run(self, feeds, fetches, timeout):
-        with self._lock:
-            self.threads.append(threading.current_thread())
-            self.running += 1
-            self.most = max(self.most, self.running)
-        time.sleep(0.01)
-        with self._lock:
-            self.running -= 1
-        return [2 * feeds["x"] for _ in fetches]
-
-
-def test_a_lone_request_runs_in_its_own_thread_and_no_more_run_than_there_are_threads():
-    batcher = Batcher(BatchingParameters(num_batch_threads=2))
-    graph = Recorder()
-    runner = batcher.wrap(graph, batcher.parameters)
-    (answer,) = runner.run({"x": ints(1, 2)}, ["y"], None)
-    assert answer.tolist() == [2, 4]
-    assert graph.threads == [threading.current_thread()]
-    with futures.ThreadPoolExecutor(16) as pool:
-        answers = pool.map(lambda k: runner.run({"x": ints(k)}, ["y"], 20.0)[0], range(200))
-        assert [answer.tolist() for answer in answers] == [[2 * k] for k in range(200)]
-    assert graph.most == 2
-    batcher.close()
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x", "no BatchingParameters in text form"),
+        (EIGHT + SPLIT + "max_execution_batch_size { value: 9 }", "max_execution_batch_size"),
+        ("batch_timeout_micros { value: -1 }", "batch_timeout_micros"),
+        ("max_batch_size { value: 0 }", "max_batch_size must be from 1"),
+        ("num_batch_threads { value: 0 }", "num_batch_threads must be from 1"),
+        ("pad_variable_length_inputs: true", "pad_variable_length_inputs"),
+    ],
+)
+def test_wrong_parameters(serve_many, text, told):
+    with pytest.raises(ServingError, match=told):
+        serve_many(text)

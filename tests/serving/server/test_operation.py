@@ -1,11 +1,11 @@
-"""The program, its flags, limits, TLS, and stopping a server."""
+"""Limits, addresses, TLS, health, and stopping a server."""
 
 import contextlib
-import signal
 import socket
 import sys
 import threading
 import time
+from concurrent import futures
 from typing import Any
 
 import grpc
@@ -14,153 +14,60 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from eigenfit.serving.server import ServerOptions, ServingError, start_server
-from eigenfit.serving.server.command import main
-from eigenfit.serving.server.flags import parse_flags
-from eigenfit.serving.server.grpc_server import GrpcServer
-from eigenfit.serving.server.protos import prediction_service
 from tests.serving.certificate import CERTIFICATE, KEY
 
-from .clients import Client, predict_request, refusal
+from .clients import ENDLESS, Client, PredictResponse, predict_request, refusal, slow
 
 ONE = np.array([1.0], np.float32)
+PEM = f'server_key: "{KEY}" server_cert: "{CERTIFICATE}"'.replace("\n", "\\n")
 
 
-def test_program_with_a_wrong_config(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    (tmp_path / "config").write_text("improper model config")
-    assert main([f"--model_config_file={tmp_path / 'config'}"]) == 1
-    assert "Error parsing text-format tensorflow.serving.ModelServerConfig" in caplog.text
-
-
-def test_flags():
-    options = parse_flags(
-        [
-            "--model_base_path=/models/m",
-            "--port=1",
-            "--rest_api_port=0",
-            "--enable_batching",
-            "--enable_model_warmup=false",
-            "--file_system_poll_wait_seconds=0.5",
-            "--max_num_load_retries=3",
-        ]
-    )
-    assert options == ServerOptions(
-        model_base_path="/models/m",
-        port=1,
-        rest_api_port=None,
-        enable_batching=True,
-        enable_model_warmup=False,
-        file_system_poll_wait_seconds=0.5,
-        max_num_load_retries=3,
-    )
-    assert parse_flags([]) == ServerOptions()
-    assert parse_flags(["--rest_api_port=8501"]).rest_api_port == 8501
-
-
-@pytest.mark.parametrize(
-    "flag", ["--unknown=1", "--port=x", "--enable_batching=perhaps", "--por=1"]
-)
-def test_wrong_flags(flag, capsys):
-    with pytest.raises(SystemExit):
-        parse_flags([flag])
-    assert flag.split("=")[0] in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("flag", ["--help", "--version"])
-def test_help_and_version(flag, capsys):
-    with pytest.raises(SystemExit) as ended:
-        parse_flags([flag])
-    assert ended.value.code == 0
-    assert "eigenfit" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "model_base_path and model_name are empty"),
-        ({"model_config_file": "/no/such/file"}, "No such file"),
-        ({"model_base_path": "/m", "batching_parameters_file": "/f"}, "needs enable_batching"),
-    ],
-)
-def test_wrong_options(options, message):
-    with pytest.raises(ServingError, match=message):
-        start_server(ServerOptions(port=0, **options))
-
-
-def test_stop_waits_for_requests_and_refuses_new_ones(many_path):
-    server = start_server(
-        ServerOptions(model_base_path=str(many_path), model_name="many", port=0, rest_api_port=0)
-    )
-    client = Client(server)
-    answers = []
-    body = {"signature_name": "slow", "instances": [400_000]}
-    rest = threading.Thread(
-        target=lambda: answers.append(client.post("/v1/models/many:predict", body))
-    )
-    rest.start()
-    request = predict_request("many", "slow", steps=np.array([400_000]))
-    future = client.predictions.Predict.future(request, timeout=20)
-    time.sleep(0.2)
-    server.stop(20.0)
-    assert list(future.result().outputs["steps"].int64_val) == [400_000]
-    rest.join()
-    assert answers == [(200, {"predictions": [400_000]})]
+def test_stop_waits_for_requests_and_refuses_new_ones(serve_many):
+    client = serve_many(rest_api_port=0)
+    with futures.ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(client.rows, [100_000], "slow")
+        future = client.predictions.Predict.future(slow(100_000), timeout=20)
+        time.sleep(0.2)
+        client.server.stop(20.0)
+        assert list(future.result().outputs["steps"].int64_val) == [100_000]
+        assert rest.result() == (200, {"predictions": [100_000]})
     assert refusal(client.predict, predict_request("many", x=ONE), timeout=0.5)[0] in (
         "UNAVAILABLE",
         "DEADLINE_EXCEEDED",
     )
     with pytest.raises(ConnectionRefusedError):
         client.http("GET", "/v1/models/many")
-    server.stop()  # a second time does nothing
-    client.close()
+    client.server.stop()  # a second time does nothing
 
 
-def test_stop_cuts_off_after_the_grace(many_path):
-    server = start_server(ServerOptions(model_base_path=str(many_path), model_name="many", port=0))
-    client = Client(server)
-    request = predict_request("many", "slow", steps=np.array([10**9]))
-    future = client.predictions.Predict.future(request, timeout=5)
+def test_stop_cuts_off_after_the_grace(serve_many):
+    client = serve_many()
+    future = client.predictions.Predict.future(slow(ENDLESS))
     time.sleep(0.2)
     started = time.monotonic()
-    server.stop(0.2)
+    client.server.stop(0.2)
     assert time.monotonic() - started < 3.0
     assert future.exception() is not None
-    client.close()
 
 
-def test_limits(serve, many_path):
-    client = serve(
-        model_base_path=str(many_path),
-        model_name="many",
-        rest_api_port=0,
-        max_message_bytes=1000,
-        max_batch_rows=4,
-    )
+def test_limits(serve_many):
+    client = serve_many(rest_api_port=0, max_message_bytes=1000, max_batch_rows=4)
     request = predict_request("many", x=np.ones([5], np.float32))
     code, message = refusal(client.predict, request)
     assert code == "INVALID_ARGUMENT"
-    assert message.endswith("has 5 rows; this server takes 4 (max_batch_rows)")
-    status, answer = client.post("/v1/models/many:predict", {"instances": [1.0] * 5})
+    assert "has 5 rows; this server takes 4 (max_batch_rows)" in message
+    status, answer = client.rows([1.0] * 5)
     assert status == 400
     assert "max_batch_rows" in answer["error"]
     request = predict_request("many", x=np.ones([500], np.float32))
     assert refusal(client.predict, request)[0] == "RESOURCE_EXHAUSTED"
-    status, answer = client.post("/v1/models/many:predict", {"instances": [1.0] * 500})
-    assert status == 413
-    assert "error" in answer
+    status, answer = client.rows([1.0] * 500)
+    assert (status, list(answer)) == (413, ["error"])
 
 
-def test_health_while_the_server_stops(many_path):
+def test_health_while_the_server_stops(serve_many):
     """Who watches learns it before the connection ends, so that others can be asked instead."""
-    server = start_server(
-        ServerOptions(
-            model_base_path=str(many_path),
-            model_name="many",
-            port=0,
-            enable_grpc_healthcheck_service=True,
-        )
-    )
-    client = Client(server)
+    client = serve_many(enable_grpc_healthcheck_service=True)
     health: Any = health_pb2_grpc.HealthStub(client.channel)
     messages: Any = health_pb2
     states = messages.HealthCheckResponse
@@ -170,13 +77,12 @@ def test_health_while_the_server_stops(many_path):
     ]
     for watch in watched:
         assert next(watch).status == states.SERVING
-    stopping = threading.Thread(target=server.stop, args=(10.0,))
+    stopping = threading.Thread(target=client.server.stop, args=(10.0,))
     stopping.start()
     for watch in watched:
         assert next(watch).status == states.NOT_SERVING
         watch.cancel()
     stopping.join()
-    client.close()
 
 
 def connects(address, port):
@@ -204,61 +110,38 @@ def test_bound_address(many_path, options, elsewhere):
             assert connects("127.0.0.2", port) is elsewhere
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (None, "No such file or directory"),
-        (b"\xff", "is not text in UTF-8"),
-        (b"server_key: 1", "Error parsing text-format tensorflow.serving.SSLConfig"),
-    ],
-)
-def test_wrong_ssl_config(many_path, tmp_path, monkeypatch, caplog, content, told):
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    if content is not None:
-        (tmp_path / "ssl").write_bytes(content)
-    flags = [f"--model_base_path={many_path}", f"--ssl_config_file={tmp_path / 'ssl'}"]
-    assert main([*flags, "--port=0"]) == 1
-    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
-    assert told in record.getMessage()
-    assert record.exc_info is None
-
-
 JUNK = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
 @pytest.mark.parametrize(
-    ("key", "certificate", "more", "told"),
+    ("text", "told"),
     [
-        (KEY, JUNK, "", "the certificate or key in ssl_config_file .* could not be used"),
-        ("x", CERTIFICATE, "", "the certificate or key in ssl_config_file .* could not be used"),
-        (KEY, CERTIFICATE, 'custom_ca: "x"', "server_cert and custom_ca must be PEM"),
-        ("", CERTIFICATE, "", "ssl_config_file .* has no server_key"),
-        (KEY, "", "", "ssl_config_file .* has no server_cert"),
-        (KEY, CERTIFICATE, "client_verify: true", "has client_verify but no custom_ca"),
+        (None, "No such file or directory"),
+        (b"\xff", "is not text in UTF-8"),
+        (b"server_key: 1", "no SSLConfig in text form"),
+        *(
+            (text.replace("\n", "\\n").encode(), told)
+            for text, told in [
+                (f'server_key: "{KEY}" server_cert: "{JUNK}"', "certificates in .* cannot be used"),
+                (f'server_key: "x" server_cert: "{CERTIFICATE}"', "certificates in .* cannot be"),
+                (f'server_cert: "{CERTIFICATE}"', "ssl_config_file .* has no server_key"),
+                (f'server_key: "{KEY}"', "ssl_config_file .* has no server_cert"),
+                (PEM + 'custom_ca: "x"', "they must be PEM"),
+                (PEM + "client_verify: true", "has client_verify but no custom_ca"),
+            ]
+        ),
     ],
 )
-def test_wrong_certificates(tmp_path, key, certificate, more, told):
-    file = tmp_path / "ssl"
-    text = f'server_key: "{key}" server_cert: "{certificate}" {more}'
-    file.write_text(text.replace("\n", "\\n"))
-    core: Any = None  # is not asked before a port is open
+def test_wrong_ssl_config(serve_many, tmp_path, text, told):
+    if text is not None:
+        (tmp_path / "ssl").write_bytes(text)
     with pytest.raises(ServingError, match=told):
-        GrpcServer(core, ServerOptions(port=0, ssl_config_file=str(file)))
-
-
-def test_port_in_use_with_tls(tmp_path):
-    file = tmp_path / "ssl"
-    file.write_text(f'server_key: "{KEY}" server_cert: "{CERTIFICATE}"'.replace("\n", "\\n"))
-    core: Any = None  # is not asked before a port is open
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        options = ServerOptions(port=taken.getsockname()[1], ssl_config_file=str(file))
-        with pytest.raises(ServingError, match="with TLS: the address is taken, or"):
-            GrpcServer(core, options)
+        serve_many(ssl_config_file=str(tmp_path / "ssl"))
 
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_tls(many_path, tmp_path, verify):
-    text = f'server_key: "{KEY}" server_cert: "{CERTIFICATE}"'.replace("\n", "\\n")
+    text = PEM
     if verify:
         text += f' custom_ca: "{CERTIFICATE}" client_verify: true'.replace("\n", "\\n")
     (tmp_path / "ssl").write_text(text)
@@ -274,8 +157,9 @@ def test_tls(many_path, tmp_path, verify):
     def ask(port, **given):
         credentials = grpc.ssl_channel_credentials(CERTIFICATE.encode(), **given)
         with grpc.secure_channel(f"localhost:{port}", credentials) as channel:
-            stub = prediction_service.PredictionServiceStub(channel)
-            return list(stub.Predict(request, timeout=5).outputs["y"].float_val)
+            predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+            answer = predict(request.SerializeToString(), timeout=5)
+            return list(PredictResponse.FromString(answer).outputs["y"].float_val)
 
     with start_server(options) as server:
         assert ask(server.port, **(pair if verify else {})) == [2.5]
@@ -286,20 +170,31 @@ def test_tls(many_path, tmp_path, verify):
         plain.close()
 
 
-def test_channel_arguments(serve, many_path):
+def test_channel_arguments(serve_many):
     arguments = "grpc.max_receive_message_length=1000,grpc.primary_user_agent=x"
-    client = serve(
-        model_base_path=str(many_path), model_name="many", grpc_channel_arguments=arguments
-    )
+    client = serve_many(grpc_channel_arguments=arguments)
     request = predict_request("many", x=np.ones([500], np.float32))
     assert refusal(client.predict, request)[0] == "RESOURCE_EXHAUSTED"
-    with pytest.raises(ServingError, match="no value in 'x'"):
-        serve(model_base_path=str(many_path), grpc_channel_arguments="x")
+    with pytest.raises(ServingError, match="key=value,key=value; got 'x'"):
+        serve_many(grpc_channel_arguments="x")
 
 
-def test_port_in_use(server, many_path):
-    path = str(many_path)
-    with pytest.raises(ServingError, match="Cannot listen on"):
-        start_server(ServerOptions(model_base_path=path, port=server.port))
-    with pytest.raises(ServingError, match="Cannot listen on"):
-        start_server(ServerOptions(model_base_path=path, port=0, rest_api_port=server.rest_port))
+def test_port_in_use(server, serve_many, tmp_path):
+    (tmp_path / "ssl").write_text(PEM)
+    for taken in (
+        {"port": server.port},
+        {"rest_api_port": server.rest_port},
+        {"port": server.port, "ssl_config_file": str(tmp_path / "ssl")},
+    ):
+        with pytest.raises(ServingError, match="Cannot listen on"):
+            serve_many(**taken)
+
+
+def test_wrong_options(serve, tmp_path):
+    for options, told in [
+        ({}, "give model_base_path or model_config_file"),
+        ({"model_config_file": "/no/such/file"}, "No such file"),
+        ({"model_base_path": "/m", "batching_parameters_file": "/f"}, "needs enable_batching"),
+    ]:
+        with pytest.raises(ServingError, match=told):
+            serve(**options)

@@ -1,7 +1,5 @@
 """The embedded server as a process of its own: what ends or stops it is seen from outside."""
 
-import functools
-import math
 import os
 import re
 import socket
@@ -16,9 +14,8 @@ from typing import Any, NamedTuple
 import grpc
 import numpy as np
 
-from ..clients import Client, predict_request
+from ..clients import Client, predict_request, slow
 
-LEVELS = np.array([[1.0, 2.0, 4.0]])
 # What any request may take, a wrong one too. It is far more than they need.
 SECONDS = 20.0
 # What Python says of itself has no place in an answer.
@@ -28,10 +25,7 @@ PYTHON = re.compile(r"Traceback|\w(?:Error|Exception)\b|<class |object at 0x|sit
 _MOST_GROWTH = 6.0
 # What gRPC's own pool adds under load ends after 20 idle seconds.
 _SETTLING_SECONDS = 30.0
-# Threads of each pool of the server.
-_POOL_THREADS = 4
-# Of a request that lasts until as many others have arrived: a tenth of a second or more.
-_SLOW_STEPS = 100_000
+_THREADS = 4
 
 
 class Resources(NamedTuple):
@@ -43,7 +37,7 @@ class Resources(NamedTuple):
 
 
 class ServerProcess:
-    """`python -m eigenfit.serving`, with the models `many` and `toeplitz`.
+    """`python -m eigenfit.serving` with the model `many`.
 
     Args:
         config: of the models.
@@ -52,15 +46,17 @@ class ServerProcess:
     """
 
     def __init__(self, config: Path, log: Path, **more: Any):
-        self.port, self.rest_port = _free_ports()
+        with socket.socket() as first, socket.socket() as second:
+            for probe in (first, second):
+                probe.bind(("127.0.0.1", 0))
+            self.port, self.rest_port = (each.getsockname()[1] for each in (first, second))
         self._log = log
         flags = {
             "model_config_file": config,
             "port": self.port,
             "rest_api_port": self.rest_port,
-            "max_num_load_retries": 0,
-            "grpc_max_threads": _POOL_THREADS,
-            "rest_api_num_threads": _POOL_THREADS,
+            "grpc_max_threads": _THREADS,
+            "rest_api_num_threads": _THREADS,
             **more,
         }
         command = [f"--{name}={value}" for name, value in flags.items()]
@@ -73,9 +69,6 @@ class ServerProcess:
             )
         self.rest_address = ("127.0.0.1", self.rest_port)
         self.client = Client(self)
-
-    def wait(self) -> None:
-        """Until it answers."""
         grpc.channel_ready_future(self.client.channel).result(timeout=120)
         self._files = self.resources().files
         self.check()
@@ -84,16 +77,10 @@ class ServerProcess:
     def check(self) -> None:
         """It runs, and answers right requests rightly."""
         assert self._process.poll() is None, self._log.read_text()[-5000:]
-        self._ask_grpc()
-        self._ask_rest()
-
-    def _ask_grpc(self) -> None:
-        answer = self.client.predict(predict_request("toeplitz", targets=LEVELS), timeout=SECONDS)
-        np.testing.assert_allclose(answer["eigenvalues"], LEVELS, rtol=1e-6)
-
-    def _ask_rest(self) -> None:
-        status, body = self.client.post("/v1/models/many:predict", {"instances": [1.0, 3.0]})
-        assert (status, body) == (200, {"predictions": [2.5, 3.5]})
+        x = np.array([1.0, 3.0], np.float32)
+        answer = self.client.predict(predict_request("many", x=x), timeout=SECONDS)
+        np.testing.assert_array_equal(answer["y"], [2.5, 3.5])
+        assert self.client.rows([1.0, 3.0]) == (200, {"predictions": [2.5, 3.5]})
 
     def _fill_pools(self) -> None:
         """Ask so much at once that from now on every thread of its pools is there.
@@ -101,20 +88,10 @@ class ServerProcess:
         A pool makes one more thread when a request finds no idle one, until it has all. With one
         request at a time that is a matter of chance; it may come late, and look like a leak.
         """
-        steps = np.full(1, _SLOW_STEPS)
-        request = predict_request("many", "slow", steps=steps)
-        body = {"signature_name": "slow", "instances": steps.tolist()}
-
-        def ask_rest() -> None:
-            assert self.client.post("/v1/models/many:predict", body)[0] == 200
-
-        with futures.ThreadPoolExecutor(2 * _POOL_THREADS) as callers:
-            under_way = [
-                callers.submit(ask)
-                for ask in (functools.partial(self.client.predict, request), ask_rest)
-                for _ in range(_POOL_THREADS)
-            ]
-            for asked in under_way:
+        with futures.ThreadPoolExecutor(2 * _THREADS) as callers:
+            for asked in [
+                callers.submit(self.client.predict, slow(100_000)) for _ in range(2 * _THREADS)
+            ]:
                 asked.result()
 
     def resources(self) -> Resources:
@@ -138,7 +115,7 @@ class ServerProcess:
         assert after.threads <= before.threads, (before, after)
         assert after.files <= self._files, (self._files, after)
 
-    def _settled(self, threads: float = math.inf) -> Resources:
+    def _settled(self, threads: float = float("inf")) -> Resources:
         """What it holds when it has seen that connections are closed, and threads have ended.
 
         What does not go in half a minute stays, and is in the answer.
@@ -158,10 +135,4 @@ class ServerProcess:
             assert self._process.wait(timeout=60) == 0, self._log.read_text()[-5000:]
         finally:
             self._process.kill()
-
-
-def _free_ports() -> list[int]:
-    with socket.socket() as first, socket.socket() as second:
-        for probe in (first, second):
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in (first, second)]
+        assert "Unexpected error" not in self._log.read_text()

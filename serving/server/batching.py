@@ -1,0 +1,314 @@
+"""Requests that come at the same time are joined in one run.
+
+Everything is decided in the event loop, which alone touches the queues; threads only run batches.
+
+TensorFlow's `BatchFunction` does not fit here: it wraps a function, and this server runs the graph
+of the SavedModel as it is, with any set of outputs; and it knows no deadlines in its queue. In two
+things this differs from TensorFlow Serving on purpose: the error of a request is not that of those
+which run with it, and each is answered when its own time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, TypeAlias
+
+import numpy as np
+from grpc import StatusCode
+
+from .configs import BatchingParameters
+from .errors import ServingError, as_serving_error, invalid, late
+from .session import Session
+
+Arrays = Mapping[str, np.ndarray]
+_Outcome: TypeAlias = list[np.ndarray] | ServingError
+
+
+class Direct:
+    """Runs each request by itself, in one of some threads."""
+
+    def __init__(self, threads: Executor):
+        self._threads = threads
+
+    async def run(
+        self, session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
+    ) -> list[np.ndarray]:
+        """See `Session.run`; raises DEADLINE_EXCEEDED also if the wait for a thread is too long."""
+        async with asyncio.timeout_at(deadline):
+            work = self._threads.submit(_outcome, session, feeds, fetches, deadline)
+            return _result(await asyncio.wrap_future(work))
+
+
+@dataclasses.dataclass(eq=False)
+class _Request:
+    feeds: Arrays
+    rows: int
+    deadline: float | None
+    answer: asyncio.Future[_Outcome]
+    pieces: dict[int, list[np.ndarray]] = dataclasses.field(default_factory=dict)
+    missing: int = 0
+    started: bool = False
+
+    def deliver(self, part: _Part, outcome: _Outcome) -> None:
+        """Take what some rows came to; it is the answer when there are all, or with an error."""
+        if self.answer.done():
+            return
+        if isinstance(outcome, ServingError):
+            self.answer.set_result(outcome)
+            return
+        self.pieces[part.start] = outcome
+        self.missing -= part.stop - part.start
+        if self.missing == 0:
+            pieces = [self.pieces[start] for start in sorted(self.pieces)]
+            whole = (
+                pieces[0]
+                if len(pieces) == 1
+                else list(map(np.concatenate, zip(*pieces, strict=True)))
+            )
+            self.answer.set_result(whole)
+
+
+@dataclasses.dataclass
+class _Part:
+    """Some rows of a request; all of them unless it was split."""
+
+    request: _Request
+    start: int
+    stop: int
+
+    def feeds(self) -> dict[str, np.ndarray]:
+        return {name: each[self.start : self.stop] for name, each in self.request.feeds.items()}
+
+    def form(self) -> Any:
+        """What two parts must have in common to run as one: dtypes, and shapes but for the rows."""
+        return tuple((name, a.dtype, a.shape[1:]) for name, a in self.request.feeds.items())
+
+
+class _Batch:
+    def __init__(self) -> None:
+        self.parts: list[_Part] = []
+        self.rows = 0
+        self.opened = time.monotonic()
+
+
+class _Queue:
+    """The batches of requests that feed and fetch the same tensors of one session."""
+
+    def __init__(self, session: Session, fetches: tuple[str, ...], parameters: BatchingParameters):
+        self.session = session
+        self.fetches = fetches
+        self.batches: deque[_Batch] = deque()
+        self._parameters = parameters
+
+    def add(self, request: _Request) -> None:
+        """Put a request into the last batch, and into new ones where it does not fit.
+
+        Raises:
+            ServingError: UNAVAILABLE if too much waits.
+        """
+        limits = self._parameters
+        size = limits.max_execution_batch_size
+        free = size - self.batches[-1].rows if self.batches else 0
+        if not limits.split and free < request.rows:
+            free = 0
+        new = -(-(request.rows - free) // size)
+        if len(self.batches) + new > limits.max_enqueued_batches:
+            raise ServingError(
+                StatusCode.UNAVAILABLE,
+                f"The queue of this signature is full: {len(self.batches)} batches wait, and "
+                f"max_enqueued_batches is {limits.max_enqueued_batches}. Ask again a little later",
+            )
+        start = 0
+        while start < request.rows:
+            if free == 0:
+                self.batches.append(_Batch())
+                free = size
+            stop = min(request.rows, start + free)
+            self.batches[-1].parts.append(_Part(request, start, stop))
+            self.batches[-1].rows += stop - start
+            start, free = stop, 0
+
+    def withdraw(self, request: _Request) -> None:
+        """Take out what still waits of a request."""
+        for batch in self.batches:
+            batch.parts = [part for part in batch.parts if part.request is not request]
+            batch.rows = sum(part.stop - part.start for part in batch.parts)
+        self.batches = deque(batch for batch in self.batches if batch.parts)
+
+    def ready_at(self) -> float:
+        """When the first batch may run: at once if it is full, or another waits behind it."""
+        first, limits = self.batches[0], self._parameters
+        full = len(self.batches) > 1 or first.rows >= limits.max_execution_batch_size
+        return first.opened + (0.0 if full else limits.batch_timeout_seconds)
+
+
+class Batcher:
+    """Gathers the requests to all models, and runs them in one set of threads.
+
+    Args:
+        parameters: of the batches.
+        threads: where they run; as many as the parameters say.
+        direct: runs requests without rows, in which there is nothing to join.
+    """
+
+    def __init__(self, parameters: BatchingParameters, threads: Executor, direct: Direct):
+        self._parameters = parameters
+        self._threads = threads
+        self._direct = direct
+        self._queues: dict[Any, _Queue] = {}  # those in which something waits, in turn
+        self._running = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(
+        self, session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
+    ) -> list[np.ndarray]:
+        """See `Session.run`.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT if the inputs have no common number of rows, or too many;
+                UNAVAILABLE if too much waits; RESOURCE_EXHAUSTED if its time is over before it ran.
+        """
+        rows = _rows_of(feeds)
+        if rows == 0:
+            return await self._direct.run(session, feeds, fetches, deadline)
+        if rows > self._parameters.max_batch_size:
+            raise invalid(
+                f"Task size {rows} is larger than maximum batch size "
+                f"{self._parameters.max_batch_size} (max_batch_size); divide the request"
+            )
+        answer: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
+        request = _Request(feeds, rows, deadline, answer, missing=rows)
+        key = (session, tuple(sorted(feeds)), fetches)
+        queue = self._queues.get(key) or _Queue(session, fetches, self._parameters)
+        queue.add(request)
+        self._queues[key] = queue
+        self._start_batches()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return _result(await answer)
+        except TimeoutError:
+            if request.started:
+                raise late() from None
+            message = "The time of the request was over while it waited for a batch to run"
+            raise ServingError(StatusCode.RESOURCE_EXHAUSTED, message) from None
+        finally:
+            if request.missing and key in self._queues:
+                self._queues[key].withdraw(request)
+                if not self._queues[key].batches:
+                    del self._queues[key]
+
+    def _start_batches(self) -> None:
+        """Run what is ready, in as many threads as there are."""
+        loop = asyncio.get_running_loop()
+        while self._running < self._parameters.num_batch_threads:
+            now = time.monotonic()
+            key = next((key for key, each in self._queues.items() if each.ready_at() <= now), None)
+            if key is None:
+                break
+            queue = self._queues.pop(key)
+            batch = queue.batches.popleft()
+            if queue.batches:
+                self._queues[key] = queue  # at the end of the line, so that none starves the others
+            for part in batch.parts:
+                part.request.started = True
+            self._running += 1
+            self._threads.submit(self._run_batch, loop, queue, batch.parts)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._queues and self._running < self._parameters.num_batch_threads:
+            soonest = min(queue.ready_at() for queue in self._queues.values())
+            self._timer = loop.call_at(soonest, self._start_batches)
+
+    def _end_batch(self) -> None:
+        self._running -= 1
+        self._start_batches()
+
+    def _run_batch(
+        self, loop: asyncio.AbstractEventLoop, queue: _Queue, parts: list[_Part]
+    ) -> None:
+        """Run a batch, in a thread, and hand the answers to the loop.
+
+        Parts of different forms run apart, those without time left not at all. If a run fails, each
+        of its parts runs by itself, so that the error is the answer only to who caused it; when the
+        time was over, that ends at once.
+        """
+        groups: dict[Any, list[_Part]] = {}
+        for part in parts:
+            groups.setdefault(part.form(), []).append(part)
+        for group in groups.values():
+            now = time.monotonic()
+            wanted = [part for part in group if (part.request.deadline or now + 1) > now]
+            outcomes = self._run_parts(queue, wanted) if wanted else []
+            if isinstance(outcomes, ServingError):
+                alone = len(wanted) == 1
+                each = [outcomes if alone else self._run_parts(queue, [part]) for part in wanted]
+                outcomes = [one if isinstance(one, ServingError) else one[0] for one in each]
+            loop.call_soon_threadsafe(_deliver, wanted, outcomes)
+        loop.call_soon_threadsafe(self._end_batch)
+
+    def _run_parts(
+        self, queue: _Queue, parts: list[_Part]
+    ) -> list[list[np.ndarray]] | ServingError:
+        """Run some parts as one: the arrays of each, or the error of all."""
+        deadlines = [part.request.deadline for part in parts]
+        # As long as one still wants the answer.
+        deadline = None if None in deadlines else max(filter(None, deadlines))
+        feeds = [part.feeds() for part in parts]
+        merged = feeds[0]
+        if len(feeds) > 1:
+            merged = {name: np.concatenate([each[name] for each in feeds]) for name in merged}
+        ends = np.cumsum([part.stop - part.start for part in parts]).tolist()
+        outputs = _outcome(queue.session, merged, queue.fetches, deadline)
+        if isinstance(outputs, ServingError):
+            return outputs
+        if any(array.ndim == 0 or len(array) != ends[-1] for array in outputs):
+            return ServingError(
+                StatusCode.FAILED_PRECONDITION,
+                "An output of this signature does not have a row for each row of the inputs, so it "
+                "cannot be computed with batching",
+            )
+        return [
+            [array[start:end] for array in outputs]
+            for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        ]
+
+
+Runner: TypeAlias = Direct | Batcher
+
+
+def _outcome(
+    session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
+) -> _Outcome:
+    """What a run comes to. An error is a value: raised in a thread, it would keep the request."""
+    try:
+        return session.run(feeds, fetches, deadline)
+    except Exception as error:
+        return as_serving_error(error)
+
+
+def _result(outcome: _Outcome) -> list[np.ndarray]:
+    if isinstance(outcome, ServingError):
+        # One of its own for each request: they get different tracebacks.
+        raise as_serving_error(outcome)
+    return outcome
+
+
+def _deliver(parts: list[_Part], outcomes: Sequence[_Outcome]) -> None:
+    for part, outcome in zip(parts, outcomes, strict=True):
+        part.request.deliver(part, outcome)
+
+
+def _rows_of(feeds: Arrays) -> int:
+    shapes = {array.shape[:1] for array in feeds.values()}
+    if len(shapes) != 1 or () in shapes:
+        raise invalid(
+            "With batching a signature must have an input, and all its inputs the same number of "
+            f"rows; got the shapes {', '.join(str(array.shape) for array in feeds.values())}"
+        )
+    return shapes.pop()[0]

@@ -1,0 +1,197 @@
+"""The gRPC side: messages in, messages out, errors as status; TLS, health, and a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from . import model_info, protos
+from .configs import models_of, parse_text, read_text
+from .errors import ServingError, as_serving_error, invalid
+from .metrics import Metrics
+from .options import ServerOptions
+from .predict import DEFAULT_SIGNATURE, encoded
+from .versions import Models
+
+# A status travels in a header, of which clients take 8 kB; each byte may become three.
+_LONGEST_MESSAGE = 1024
+_PREDICTION, _MODEL = "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"
+Answer = Callable[[Any, "float | None"], Awaitable[Any]]
+
+
+class GrpcApi:
+    """Answers gRPC requests, on the address that the options say."""
+
+    def __init__(self, models: Models, metrics: Metrics, options: ServerOptions):
+        self._models = models
+        self._metrics = metrics
+        self._options = options
+        self._health: Any = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen; raises ServingError if that is not possible."""
+        self._server = grpc.aio.server(options=_channel_options(self._options))
+        answers: dict[str, dict[str, tuple[Any, Answer]]] = {
+            _PREDICTION: {
+                "Predict": (protos.PredictRequest, self._predict),
+                "GetModelMetadata": (protos.GetModelMetadataRequest, self._metadata),
+                **dict.fromkeys(("Classify", "Regress", "MultiInference"), (None, _refuse)),
+            },
+            _MODEL: {
+                "GetModelStatus": (protos.GetModelStatusRequest, self._status),
+                "HandleReloadConfigRequest": (protos.ReloadConfigRequest, self._reload),
+            },
+        }
+        for service, methods in answers.items():
+            handlers = {name: _handler(*each) for name, each in methods.items()}
+            generic = grpc.method_handlers_generic_handler(service, handlers)
+            self._server.add_generic_rpc_handlers((generic,))
+        if self._options.enable_grpc_healthcheck_service:
+            module: Any = health
+            self._health = module.aio.HealthServicer()
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+            serving: Any = health_pb2
+            for service in (_PREDICTION, _MODEL):
+                for name in (service, service.rpartition(".")[2]):
+                    await self._health.set(name, serving.HealthCheckResponse.SERVING)
+        self._listen()
+        await self._server.start()
+
+    async def stop(self, grace: float) -> None:
+        """Take no more requests; end those under way after `grace` seconds."""
+        if self._health is not None:
+            await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)
+
+    def _listen(self) -> None:
+        options = self._options
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        address, file = f"{host}:{options.port}", options.ssl_config_file
+        try:
+            if file:
+                self.port = self._server.add_secure_port(address, _credentials(file))
+            else:
+                self.port = self._server.add_insecure_port(address)
+            if options.grpc_socket_path:
+                self._server.add_insecure_port(f"unix:{options.grpc_socket_path}")
+        except RuntimeError as error:
+            # gRPC raises the same for both reasons; only its log tells them apart.
+            reason = (
+                f", or the certificates in {file} cannot be used: they must be PEM" if file else ""
+            )
+            message = f"Cannot listen on {address}: the address is taken{reason}. {error}"
+            raise ServingError(grpc.StatusCode.UNAVAILABLE, message) from None
+
+    async def _predict(self, request: Any, deadline: float | None) -> Any:
+        asked = model_info.spec_of(request)
+        with (
+            self._models.hold(*model_info.which(asked)) as (number, predictor),
+            self._metrics.count(asked.name, "GRPC", deadline) as counted,
+        ):
+            outputs, counted.run_seconds = await predictor.predict(
+                asked.signature_name, request.inputs, request.output_filter, deadline
+            )
+            response = protos.PredictResponse()
+            response.model_spec.name = asked.name
+            response.model_spec.signature_name = asked.signature_name or DEFAULT_SIGNATURE
+            response.model_spec.version.value = number
+            for name, array in outputs.items():
+                response.outputs[name].CopyFrom(encoded(array))
+            return response
+
+    async def _metadata(self, request: Any, deadline: float | None) -> Any:
+        del deadline
+        return model_info.metadata(self._models, request)
+
+    async def _status(self, request: Any, deadline: float | None) -> Any:
+        del deadline
+        return model_info.status(self._models, request)
+
+    async def _reload(self, request: Any, deadline: float | None) -> Any:
+        timeout = None if deadline is None else deadline - time.monotonic()
+        await self._models.configure(models_of(request.config), timeout)
+        response = protos.ReloadConfigResponse()
+        response.status.SetInParent()
+        return response
+
+
+async def _refuse(request: Any, deadline: float | None) -> Any:
+    raise ServingError(grpc.StatusCode.UNIMPLEMENTED, model_info.NOT_SERVED)
+
+
+def _handler(message: Any, answer: Answer) -> Any:
+    """The way of a request of one method: read, answered, an error as its status."""
+
+    async def handle(data: bytes, context: Any) -> Any:
+        left = context.time_remaining()
+        deadline = None if left is None else time.monotonic() + left
+        try:
+            return await answer(_read(message, data), deadline)
+        except asyncio.CancelledError:  # the client has gone, or its time is over
+            raise
+        except Exception as error:
+            problem = as_serving_error(error)
+            # Not context.abort, whose exception would keep the request until the collector runs.
+            context.set_code(problem.code)
+            context.set_details(_shortened(problem.message))
+
+    def write(response: Any) -> bytes:
+        return response.SerializeToString()
+
+    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=write)
+
+
+def _read(message: Any, data: bytes) -> Any:
+    try:
+        return message and message.FromString(data)
+    except DecodeError:
+        name = message.DESCRIPTOR.name
+        text = f"The bytes of the request are no {name}"
+        raise ServingError(grpc.StatusCode.INTERNAL, text) from None
+
+
+def _shortened(message: str) -> str:
+    data = message.encode("utf-8", "replace")
+    if len(data) <= _LONGEST_MESSAGE:
+        return message
+    return data[:_LONGEST_MESSAGE].decode("utf-8", "ignore") + "..."
+
+
+def _credentials(file: str) -> grpc.ServerCredentials:
+    config = parse_text("SSLConfig", read_text(file))
+    for name in ("server_key", "server_cert"):
+        if not getattr(config, name):
+            raise invalid(f"ssl_config_file {file} has no {name}; TLS needs both, in PEM")
+    if config.client_verify and not config.custom_ca:
+        raise invalid(
+            f"ssl_config_file {file} has client_verify but no custom_ca; give the certificate of "
+            "the authority that signed those of the clients, in PEM"
+        )
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        root_certificates=config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
+    )
+
+
+def _channel_options(options: ServerOptions) -> list[tuple[str, Any]]:
+    found: dict[str, Any] = {
+        # Two servers on one port would share the requests between them.
+        "grpc.so_reuseport": 0,
+        "grpc.max_receive_message_length": options.max_message_bytes,
+        "grpc.max_send_message_length": -1,
+    }
+    for pair in filter(None, options.grpc_channel_arguments.split(",")):
+        key, equal, value = pair.partition("=")
+        if not equal:
+            raise invalid(f"grpc_channel_arguments must be key=value,key=value; got {pair!r}")
+        found[key] = int(value) if value.lstrip("-").isdecimal() else value
+    return list(found.items())

@@ -1,0 +1,145 @@
+"""A SavedModel in a C++ session, the way TensorFlow Serving runs it."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import pathlib
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from grpc import StatusCode
+
+# The public Session.run casts what is fed and refuses shapes that the signature does not have.
+# TensorFlow Serving does neither, so a graph would be asked different questions here and there.
+from tensorflow.python.client import pywrap_tf_session
+from tensorflow.python.saved_model import loader_impl
+
+from .errors import ServingError, as_serving_error, late
+
+_native: Any = pywrap_tf_session
+
+
+class Session:
+    """A loaded SavedModel. No Python of its author runs: only the graph, in C++.
+
+    Args:
+        directory: of the version.
+        intra_op_threads: within an operation; 0: TensorFlow chooses.
+        inter_op_threads: operations at a time; the same holds.
+
+    Raises:
+        ServingError: if it cannot be loaded.
+
+    Attributes:
+        signatures: its SignatureDefs by name.
+    """
+
+    def __init__(self, directory: str, intra_op_threads: int = 0, inter_op_threads: int = 0):
+        names = ("saved_model.pb", "saved_model.pbtxt")
+        if not any(pathlib.Path(directory, name).exists() for name in names):
+            raise ServingError(
+                StatusCode.NOT_FOUND, f"There is no saved_model.pb that can be read in {directory}"
+            )
+        self._graph = tf.Graph()
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=intra_op_threads,
+            inter_op_parallelism_threads=inter_op_threads,
+        )
+        self._session = tf.compat.v1.Session(graph=self._graph, config=config)
+        try:
+            with self._graph.as_default():
+                # The same as tf.compat.v1.saved_model.load, which tells users not to use it.
+                loader = loader_impl.SavedModelLoader(directory)
+                meta_graph: Any = loader.load(self._session, [tf.saved_model.SERVING])
+            self._session._extend_graph()  # otherwise the first request would do it
+        except Exception as error:
+            self._session.close()
+            if isinstance(error, RuntimeError) and "associated with tags" in str(error):
+                message = f"{directory} has no graph with the tag 'serve'"
+                raise ServingError(StatusCode.NOT_FOUND, message) from None
+            if isinstance(error, OSError):
+                message = f"{directory}/saved_model.pb is damaged, or no SavedModel: {error}"
+                raise ServingError(StatusCode.DATA_LOSS, message) from None
+            raise as_serving_error(error) from None
+        self.signatures: dict[str, Any] = dict(meta_graph.signature_def)
+        self._tensors: dict[str, Any] = {}
+        self._runs = 0
+        self._closing = False
+        self._changed = threading.Condition()
+
+    def run(
+        self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], deadline: float | None
+    ) -> list[np.ndarray]:
+        """Compute some tensors, in the calling thread. Calls may overlap.
+
+        Args:
+            feeds: arrays by tensor name such as `serving_default_x:0`.
+            fetches: tensor names.
+            deadline: by `time.monotonic()`, when the run is stopped; None: never.
+
+        Returns:
+            One array for each fetch.
+
+        Raises:
+            ServingError: what TensorFlow reported.
+        """
+        with self._changed:
+            if self._closing:
+                raise ServingError(StatusCode.UNAVAILABLE, "This version is being unloaded")
+            self._runs += 1
+        options = None
+        try:
+            fed = {self._tensor(name): array for name, array in feeds.items()}
+            fetched = [self._tensor(name) for name in fetches]
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise late()
+                # 0 would mean "no limit".
+                limit = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(left * 1000)))
+                options = _native.TF_NewBufferFromString(limit.SerializeToString())
+            return _native.TF_SessionRun_wrapper(
+                self._session._session, options, fed, fetched, [], None
+            )
+        except Exception as error:
+            raise as_serving_error(error) from None
+        finally:
+            if options is not None:
+                _native.TF_DeleteBuffer(options)
+            with self._changed:
+                self._runs -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Free the model. Runs under way end with an error: nobody may wait for their answers.
+
+        The Python side of a graph is 20 MB of nodes that refer to each other, which would wait for
+        a full collection. And the C library (glibc) keeps what is freed between pages in use, so
+        that each model loaded anew would take new ones.
+        """
+        with self._changed:
+            self._closing = True
+            self._session.close()
+            self._changed.wait_for(lambda: self._runs == 0)
+        self._tensors.clear()
+        del self._session, self._graph
+        gc.collect()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # another C library has nothing of the kind
+            trim(0)
+
+    def _tensor(self, name: str) -> Any:
+        found = self._tensors.get(name)
+        if found is None:
+            try:
+                found = self._graph.get_tensor_by_name(name)._as_tf_output()
+            except (KeyError, ValueError):
+                message = f"The graph of this model has no tensor {name}"
+                raise ServingError(StatusCode.NOT_FOUND, message) from None
+            self._tensors[name] = found
+        return found

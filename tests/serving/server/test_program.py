@@ -1,0 +1,263 @@
+"""The program: its options, what ends it, and what it says without its extra."""
+
+import dataclasses
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any, NamedTuple
+
+import grpc
+import numpy as np
+import pytest
+
+from eigenfit.serving.server import ServerOptions
+from tests.serving.command_line import parse_flags, run_command
+
+from .clients import ENDLESS, Client, slow, wait_for
+
+# Without the check of the options this would wait for a model that never comes.
+NO_MODEL = {"model_base_path": "/no/such/model", "start_timeout_seconds": 0.1}
+
+
+def test_flags():
+    flags = "--model_base_path=/models/m --port=1 --rest_api_port=0 --enable_batching"
+    flags += " --enable_model_warmup=false --file_system_poll_wait_seconds=0.5"
+    flags += " --max_num_load_retries 3"
+    assert parse_flags(flags.split()) == ServerOptions(
+        model_base_path="/models/m",
+        port=1,
+        rest_api_port=None,
+        enable_batching=True,
+        enable_model_warmup=False,
+        file_system_poll_wait_seconds=0.5,
+        max_num_load_retries=3,
+    )
+    assert parse_flags([]) == ServerOptions()
+    given = ServerOptions(rest_api_port=8501, enable_batching=True)
+    assert parse_flags(["--rest_api_port=8501", "--enable_batching=TRUE"]) == given
+
+
+@pytest.mark.parametrize(
+    "flag", ["--unknown=1", "--port=x", "--enable_batching=perhaps", "--por=1", "--port=99999"]
+)
+def test_wrong_flags(flag):
+    code, text, options = run_command([flag])
+    assert (code, options) == (2, None)
+    assert flag.split("=")[0].strip("-") in text
+
+
+def test_help_has_every_option():
+    code, text, _ = run_command(["--help"])
+    assert code == 0
+    for field in dataclasses.fields(ServerOptions):
+        assert f"--{field.name} " in text
+        assert field.metadata["help"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("port", 99999, "a whole number from 0 to 65535, got 99999"),
+        ("port", -1, "a whole number from 0 to 65535, got -1"),
+        ("port", "8500", "got '8500'"),
+        ("port", 8500.0, "got 8500.0"),
+        ("port", None, "got None"),
+        ("rest_api_port", 70000, "from 0 to 65535, got 70000"),
+        ("rest_api_timeout_in_ms", 0, "from 1 to 2147483647, got 0"),
+        ("grpc_max_threads", -1, "got -1"),
+        ("grpc_max_threads", True, "got True"),
+        ("rest_api_num_threads", -1, "got -1"),
+        ("max_num_load_retries", -1, "got -1"),
+        ("load_retry_interval_micros", 2**63, "a whole number up to "),
+        ("tensorflow_intra_op_parallelism", -1, "got -1"),
+        ("tensorflow_inter_op_parallelism", 2**31, "got 2147483648"),
+        ("max_message_bytes", 0, "from 1 to 2147483647, got 0"),
+        ("max_batch_rows", -1, "got -1"),
+        ("model_config_file_poll_wait_seconds", math.nan, "a number up to "),
+        ("file_system_poll_wait_seconds", math.inf, "a number up to "),
+        ("start_timeout_seconds", -0.5, "from 0 to inf, got -0.5"),
+        ("stop_grace_seconds", -1.0, "got -1.0"),
+        ("stop_grace_seconds", "1", "got '1'"),
+    ],
+)
+def test_out_of_range(name, value, told):
+    given: dict[str, Any] = NO_MODEL | {name: value}
+    with pytest.raises(ValueError, match=f"{name} must be .*{told}"):
+        ServerOptions(**given)
+
+
+def test_in_range():
+    for given in [
+        {"port": 0, "rest_api_port": 65535},
+        {"port": np.int64(8500), "stop_grace_seconds": 0},
+        {"rest_api_port": None, "start_timeout_seconds": math.inf},
+        # tensorflow_model_server has these too.
+        {"file_system_poll_wait_seconds": -1, "model_config_file_poll_wait_seconds": -1.0},
+        {"load_retry_interval_micros": -1, "tensorflow_inter_op_parallelism": -1},
+    ]:
+        ServerOptions(**given)
+
+
+# As if a package of the extra were not installed. The clients and the batch entry do without.
+WITHOUT = """
+import runpy, sys
+import eigenfit.serving
+import eigenfit.serving.batch
+import eigenfit.serving.server.options
+for name in ("grpc_health", "prometheus_client", "aiohttp"):
+    sys.modules[name] = None
+    try:
+        from eigenfit.serving.server import start_server
+    except ModuleNotFoundError as error:
+        print(error)
+    if name != "aiohttp":
+        del sys.modules[name]
+sys.argv = ["server"]
+runpy.run_module("eigenfit.serving", run_name="__main__")
+"""
+
+
+def test_without_the_extra():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False
+    )
+    told = "eigenfit.serving.server needs the extra `serve`, {} is missing: "
+    told += "pip install 'eigenfit[serve]'"
+    names = ("grpc_health", "prometheus_client", "aiohttp")
+    assert done.stdout.splitlines() == [told.format(name) for name in names]
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "eigenfit: " + told.format("aiohttp")
+    assert "Traceback" not in done.stderr
+
+
+class Address(NamedTuple):
+    port: int
+    rest_port: int | None
+
+
+def free_ports():
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in (first, second)]
+
+
+# The system gives a signal to any thread, but Python's handlers run in the main one, which is not
+# woken from what it waits for. So this one comes in another thread, and a second one at the end.
+PROGRAM = """
+import os, runpy, signal, sys, threading
+
+def on_input():
+    sys.stdin.readline()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+threading.Thread(target=on_input, daemon=True).start()
+try:
+    runpy.run_module("eigenfit.serving", run_name="__main__")
+finally:  # an impatient second one, while the process ends
+    assert "eigenfit.solver" not in sys.modules  # what runs is the graph alone
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+class Process:
+    """The program, which is told to stop through its input."""
+
+    def __init__(self, log: Any, *flags: str):
+        self.port, self.rest_port = free_ports()
+        self._log = log
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, f"--port={self.port}", *flags],
+                stdin=subprocess.PIPE,
+                stderr=output,
+                text=True,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def client(self) -> Client:
+        client = Client(Address(self.port, None))
+        grpc.channel_ready_future(client.channel).result(timeout=120)
+        return client
+
+    def signal(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_sigterm_finishes_what_is_under_way_and_ends_what_waits(many_path, tmp_path):
+    """A reload that waits for a model without versions would hold up the end of the process."""
+    (tmp_path / "none").mkdir()
+    flags = [f"--model_base_path={many_path}", "--model_name=many", "--stop_grace_seconds=600"]
+    with Process(tmp_path / "log", *flags) as program:
+        client = program.client()
+        models = "".join(
+            f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}'
+            for name, path in [("many", many_path), ("none", tmp_path / "none")]
+        )
+        reload = client.reload(f"model_config_list {{ {models} }}", timeout=None)
+        future = client.predictions.Predict.future(slow(200_000), timeout=60)
+        time.sleep(0.3)
+        was_running = not (future.done() or reload.done())
+        program.signal()
+        assert list(future.result().outputs["steps"].int64_val) == [200_000]
+        assert was_running
+        assert reload.exception(timeout=60).code().name == "UNAVAILABLE"
+        client.close()
+        assert program.process.wait(timeout=60) == 0
+        assert "Signal SIGTERM: stopping" in program.log
+        assert program.log.rstrip().endswith("Stopped")
+        assert "Traceback" not in program.log
+
+
+def test_sigterm_while_the_models_load(tmp_path):
+    with Process(tmp_path / "log", f"--model_base_path={tmp_path}", "--model_name=m") as program:
+        wait_for(lambda: "No versions of m found" in program.log, 120)
+        program.signal()
+        assert program.process.wait(timeout=60) == 0
+        assert "Traceback" not in program.log
+
+
+def test_kill_9_and_then_sigterm_cut_off_what_never_ends(many_path, tmp_path):
+    """Nothing is left of the killed one that would hinder the next start, on the same ports."""
+    port, rest_port = free_ports()
+    program = [sys.executable, "-m", "eigenfit.serving", f"--model_base_path={many_path}"]
+    program += [f"--port={port}", f"--rest_api_port={rest_port}", "--model_name=many"]
+    program += [f"--grpc_socket_path={tmp_path / 'socket'}", "--stop_grace_seconds=0.2"]
+    program += ["--tensorflow_inter_op_parallelism=-1"]  # no run waits for the threads of another
+    for number, code in [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)]:
+        process = subprocess.Popen(program, stderr=subprocess.DEVNULL)
+        client = Client(Address(port, rest_port))
+        grpc.channel_ready_future(client.channel).result(timeout=120)
+        call = client.predictions.Predict.future(slow(ENDLESS))
+        assert client.rows([1.0]) == (200, {"predictions": [2.5]})
+        process.send_signal(number)
+        assert process.wait(timeout=60) == code
+        assert call.exception(timeout=60) is not None
+        client.close()
+
+
+def test_program_with_a_wrong_config(tmp_path):
+    (tmp_path / "config").write_text("improper model config")
+    program = [sys.executable, "-m", "eigenfit.serving"]
+    program += [f"--model_config_file={tmp_path / 'config'}"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no ModelServerConfig in text form" in done.stderr
+    assert "Traceback" not in done.stderr
