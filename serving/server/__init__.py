@@ -13,14 +13,12 @@ from .options import ServerOptions
 
 if TYPE_CHECKING:
     from .app import RunningServer, serve, start_server
-    from .errors import ServingError
 
-__all__ = ["RunningServer", "ServerOptions", "ServingError", "serve", "start_server"]
+__all__ = ["RunningServer", "ServerOptions", "serve", "start_server"]
 
 
 def __getattr__(name: str) -> Any:
     # Not at once: the command line asks for the options alone, without TensorFlow.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "errors" if name == "ServingError" else "app"
-    return getattr(importlib.import_module(f".{module}", __name__), name)
+    return getattr(importlib.import_module(".app", __name__), name)

@@ -21,6 +21,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..errors import ServingError
 from .configs import (
     BatchingParameters,
     ModelSettings,
@@ -29,7 +30,7 @@ from .configs import (
     parse_text,
     read_text,
 )
-from .errors import ServingError, invalid
+from .errors import invalid
 from .options import ServerOptions
 
 try:

@@ -21,8 +21,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from grpc import StatusCode
 
+from ..errors import ServingError
 from .configs import BatchingParameters
-from .errors import ServingError, as_serving_error, invalid, late
+from .errors import as_serving_error, invalid, late
 from .session import Session
 
 Arrays = Mapping[str, np.ndarray]

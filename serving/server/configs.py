@@ -18,7 +18,8 @@ from google.protobuf import (
 )
 from grpc import StatusCode
 
-from .errors import ServingError, invalid
+from ..errors import ServingError
+from .errors import invalid
 from .protos import ModelServerConfig
 
 # Those that tensorflow-serving-api lacks: message, then field, then number and type.

@@ -8,41 +8,10 @@ from typing import Any
 import tensorflow as tf
 from grpc import StatusCode
 
+from ..errors import HTTP_STATUS, ServingError
+
 _log = logging.getLogger(__name__)
 _BY_NUMBER = {code.value[0]: code for code in StatusCode}
-_HTTP = {
-    StatusCode.OK: 200,
-    StatusCode.INVALID_ARGUMENT: 400,
-    StatusCode.FAILED_PRECONDITION: 400,
-    StatusCode.OUT_OF_RANGE: 400,
-    StatusCode.UNAUTHENTICATED: 401,
-    StatusCode.PERMISSION_DENIED: 403,
-    StatusCode.NOT_FOUND: 404,
-    StatusCode.ALREADY_EXISTS: 409,
-    StatusCode.ABORTED: 409,
-    StatusCode.RESOURCE_EXHAUSTED: 429,
-    StatusCode.CANCELLED: 499,
-    StatusCode.UNIMPLEMENTED: 501,
-    StatusCode.UNAVAILABLE: 503,
-    StatusCode.DEADLINE_EXCEEDED: 504,
-}
-
-
-class ServingError(Exception):
-    """A request, a configuration or the loading of a model was refused or failed.
-
-    Attributes:
-        code: a `grpc.StatusCode`, also for REST.
-        message: what is wrong, and what would be right.
-    """
-
-    def __init__(self, code: StatusCode, message: str):
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"{self.code.name}: {self.message}"
 
 
 def invalid(message: str) -> ServingError:
@@ -57,7 +26,7 @@ def late() -> ServingError:
 
 def http_status(code: StatusCode) -> int:
     """The HTTP status for a code; 500 for those without one of their own."""
-    return _HTTP.get(code, 500)
+    return HTTP_STATUS.get(code, 500)
 
 
 def as_serving_error(error: BaseException) -> ServingError:

@@ -12,9 +12,10 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from ..errors import ServingError
 from . import model_info, protos
 from .configs import models_of, parse_text, read_text
-from .errors import ServingError, as_serving_error, invalid
+from .errors import as_serving_error, invalid
 from .metrics import Metrics
 from .options import ServerOptions
 from .predict import DEFAULT_SIGNATURE, encoded

@@ -9,8 +9,9 @@ from typing import Any
 import tensorflow as tf
 from grpc import StatusCode
 
+from ..errors import ServingError
 from .batching import Runner
-from .errors import ServingError, as_serving_error, invalid
+from .errors import as_serving_error, invalid
 from .options import ServerOptions
 from .predict import Predictor
 from .protos import PredictionLog

@@ -13,8 +13,9 @@ import tensorflow as tf
 from grpc import StatusCode
 from tensorflow.python.framework import tensor_util
 
+from ..errors import ServingError
 from .batching import Runner
-from .errors import ServingError, invalid
+from .errors import invalid
 from .protos import TensorProto
 from .session import Session
 

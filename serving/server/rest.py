@@ -20,8 +20,9 @@ from aiohttp import web
 from google.protobuf import json_format
 from grpc import StatusCode
 
+from ..errors import ServingError
 from . import model_info, protos
-from .errors import ServingError, as_serving_error, http_status, invalid
+from .errors import as_serving_error, http_status, invalid
 from .metrics import Metrics
 from .options import ServerOptions
 from .predict import MOST_DIMENSIONS, type_name

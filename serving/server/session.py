@@ -19,7 +19,8 @@ from grpc import StatusCode
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.saved_model import loader_impl
 
-from .errors import ServingError, as_serving_error, late
+from ..errors import ServingError
+from .errors import as_serving_error, late
 
 _native: Any = pywrap_tf_session
 

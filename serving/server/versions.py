@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 
 from grpc import StatusCode
 
+from ..errors import ServingError
 from .configs import ModelSettings
-from .errors import ServingError, as_serving_error, invalid
+from .errors import as_serving_error, invalid
 from .options import ServerOptions
 from .predict import Predictor
 from .session import Session

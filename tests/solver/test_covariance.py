@@ -373,5 +373,5 @@ def test_its_derivative_by_parameters_is_right_and_nan_where_levels_meet():
     for place in ((0, 0), (0, 1), (2, 0), (2, 1)):
         step = np.zeros_like(points)
         step[place] = 1e-5
-        change = (errors(points + step) - errors(points - step))[place[0]] / 2e-5
+        change = (errors(x + step) - errors(x - step))[place[0]] / 2e-5
         assert found[place] == pytest.approx(float(change), rel=1e-6)

@@ -20,8 +20,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from eigenfit.serving import GrpcClient
-from eigenfit.serving.server import ServingError
+from eigenfit.serving import GrpcClient, ServingError
 from eigenfit.serving.server.configs import batching_of, models_of, parse_text
 from tests.serving.command_line import parse_flags
 

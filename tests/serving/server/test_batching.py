@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eigenfit.serving.server import ServerOptions, ServingError, start_server
+from eigenfit.serving import ServingError
+from eigenfit.serving.server import ServerOptions, start_server
 
 from .clients import ENDLESS, Client, predict_request, refusal, slow, wait_for
 

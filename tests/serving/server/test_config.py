@@ -4,7 +4,8 @@ import grpc
 import numpy as np
 import pytest
 
-from eigenfit.serving.server import ServerOptions, ServingError, start_server
+from eigenfit.serving import ServingError
+from eigenfit.serving.server import ServerOptions, start_server
 
 from .clients import AVAILABLE, END, LOADING, predict_request, refusal, wait_for, with_spec
 from .models import predict_log, publish_broken, publish_plus

@@ -11,7 +11,7 @@ import socket
 import numpy as np
 import pytest
 
-from eigenfit.serving.server import ServingError
+from eigenfit.serving import ServingError
 
 from .clients import MANY, TensorProto, predict_request, refusal
 

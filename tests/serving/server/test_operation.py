@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from eigenfit.serving.server import ServerOptions, ServingError, start_server
+from eigenfit.serving import ServingError
+from eigenfit.serving.server import ServerOptions, start_server
 from tests.serving.certificate import CERTIFICATE, KEY
 
 from .clients import ENDLESS, Client, PredictResponse, predict_request, refusal, slow

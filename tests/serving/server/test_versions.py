@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.serving.server import ServerOptions, ServingError, start_server
+from eigenfit.serving import ServingError
+from eigenfit.serving.server import ServerOptions, start_server
 
 from .clients import (
     AVAILABLE,
