@@ -15,7 +15,7 @@ import ray
 from eigenfit.serving.batch import fit_dataset
 from eigenfit.solver import SpectralSolver
 
-PATIENCE = 120.0  # seconds; a loaded machine starts workers slowly
+PATIENCE = 300.0  # seconds; a loaded machine starts workers slowly
 ROWS = 605
 COMMAND = "from eigenfit.cli.main import main; main()"
 
