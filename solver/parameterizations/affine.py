@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from .symmetry import Block, block_of
 
 # The work of a full decomposition, beside that of finding few levels of a large matrix.
 _WHOLE_IS_CHEAPER = 5
+# Rows and columns of a large matrix that are looked at together.
+_TILE = 256
 
 
 class Affine(Parameterization):
@@ -273,22 +276,37 @@ def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarr
         )
     if array.size == 0:
         raise ValueError(f"{owner}: {argument} must have shape {shape}, got {array.shape}.")
-    array = array.astype(complex if array.dtype.kind == "c" else float)
+    # Large matrices are copied as seldom as can be.
+    array = array.astype(complex if array.dtype.kind == "c" else float, copy=False)
     if not np.isfinite(array).all():
         raise ValueError(f"{owner}: {argument} must be finite, got NaN or infinity.")
-    magnitudes = np.abs(array[array != 0])
-    if magnitudes.size and not 1e-100 < magnitudes.max() < 1e100:
+    largest = np.abs(array).max()
+    if largest and not 1e-100 < largest < 1e100:
         raise ValueError(
             f"{owner}: {argument} must have its largest entry between 1e-100 and 1e100, got "
-            f"{magnitudes.max():.3g}; choose another unit."
+            f"{largest:.3g}; choose another unit."
         )
-    error = np.abs(array - array.swapaxes(-1, -2).conj()).max()
-    if error > 1e-8 * np.abs(array).max():
+    array, error = _hermitian_part(array)
+    if error > 1e-8 * largest:
         raise ValueError(
             f"{owner}: {argument} must be symmetric (or Hermitian if complex), but differs from "
             f"its conjugate transpose by up to {error:.3g}; symmetrize it as (B + B^H) / 2."
         )
-    return (array + array.swapaxes(-1, -2).conj()) / 2
+    return array
+
+
+def _hermitian_part(array: np.ndarray) -> tuple[np.ndarray, float]:
+    """`(B + B^H) / 2` of matrices `[..., n, n]`, and the largest entry of `|B - B^H|`.
+
+    Tile by tile: the columns of a large matrix are far apart in memory.
+    """
+    part, error = np.empty_like(array), 0.0
+    tiles = [slice(first, first + _TILE) for first in range(0, array.shape[-1], _TILE)]
+    for rows, columns in itertools.product(tiles, tiles):
+        one, other = array[..., rows, columns], array[..., columns, rows].swapaxes(-1, -2).conj()
+        error = max(error, float(np.abs(one - other).max()))
+        part[..., rows, columns] = (one + other) / 2
+    return part, error
 
 
 def _dense(owner: str, argument: str, value: Any, rank: int) -> np.ndarray:

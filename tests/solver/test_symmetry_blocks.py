@@ -196,6 +196,24 @@ def test_blocks_name_their_states(kind: str):
                 np.testing.assert_allclose(one.T @ matrix @ other, 0.0, atol=1e-14)
 
 
+def test_two_large_parity_blocks(rng: np.random.Generator):
+    """States in turn of even and odd parity, as in a cluster of spins; each block in one piece."""
+    size = 1100
+    matrix = np.zeros((size, size))
+    place = np.arange(size - 2)
+    matrix[place, place + 2] = matrix[place + 2, place] = rng.normal(size=size - 2)
+    given = Affine(np.diag(rng.normal(size=size)), [matrix])
+    assert given.blocks == tuple(Block(size // 2, tuple(range(first, size, 2))) for first in (0, 1))
+    # Rounding is taken out of a large matrix, and anything else refused, wherever it is.
+    noisy = matrix.copy()
+    noisy[3, 1050] += 1e-12
+    basis = Affine(None, [noisy]).basis[0]
+    np.testing.assert_array_equal(basis, (noisy + noisy.T) / 2)
+    noisy[3, 1050] = 0.5
+    with pytest.raises(ValueError, match=r"differs from its conjugate transpose by up to 0\.5"):
+        Affine(None, [noisy])
+
+
 def test_every_parameterization_names_its_blocks():
     whole = Block(3, (0, 1, 2))
     dense = Affine(None, random_hermitian(2, 3, seed=1), ["a", "b"])
