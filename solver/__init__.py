@@ -1,5 +1,6 @@
 """The mathematics of eigenfit: parameterizations, methods and the compiled fit."""
 
+from .errors_of_parameters import Covariance
 from .methods import (
     LBFGS,
     Adam,
@@ -30,7 +31,6 @@ from .parameterizations import (
 from .result import FitResult, Trace
 from .spectral_solver import SpectralSolver
 from .spin import Spin, embed, heisenberg
-from .statistics import Covariance
 from .status import Cause, Status
 
 __all__ = [

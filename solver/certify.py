@@ -19,7 +19,7 @@ from .evaluation import Point, known_effects
 from .graded import UNEVEN, decompose, gain_by_projection, gain_left
 from .model import Data, count_data
 from .packing import on_rows
-from .rows import Task
+from .rows import Task, tolerance_of
 from .settings import Settings
 from .status import RUNNING, Cause, Status
 
@@ -74,12 +74,6 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
     status, cause = on_rows(asked, (status, cause), (*wanted, others), decide)
     empty = point.loss == dtype.max
     return tf.where(state.broken | empty, int(Status.NON_FINITE), status), cause
-
-
-def tolerance_of(settings: Settings, task: Task) -> tf.Tensor:
-    """`[R]`, the tolerance of each row: its own, or the default."""
-    default = tf.constant(settings.tolerance, task.tolerance.dtype)
-    return tf.where(tf.math.is_nan(task.tolerance), default, task.tolerance)
 
 
 def _decide(

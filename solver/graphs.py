@@ -11,6 +11,7 @@ from .arrangement import arrange, fill_weights
 from .axes import new_axis, row_count
 from .driver import fit_rows
 from .eigen import are_degenerate
+from .errors_of_parameters import Covariance
 from .evaluation import at_bounds, evaluate
 from .implicit import is_certified, keep_rows
 from .intake import take_in
@@ -22,8 +23,8 @@ from .result import FitResult, Trace
 from .rows import Batch
 from .settings import Settings
 from .solutions import fit_solutions, pull_back
-from .statistics import Covariance, unit_variance, with_variance
 from .statistics import covariance as covariance_of
+from .statistics import unit_variance, with_variance
 from .trace import trace_rows
 
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from .certify import tolerance_of
 from .evaluation import Point
 from .model import Data, Model, count_data
-from .rows import Task
+from .rows import Task, tolerance_of
 from .settings import Settings
 from .status import Cause, Status
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from .statistics import Covariance
+from .errors_of_parameters import Covariance
 from .summary import level_labels, summarize
 
 

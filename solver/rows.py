@@ -204,3 +204,9 @@ def pool_specs(settings: Settings, batch: Batch) -> Pool:
     with tf.init_scope():
         fields = [tf.zeros([0, *s.shape[1:]], s.dtype) for s in tf.nest.flatten(specs)]
         return tf.nest.map_structure(spec, pool(*fields))
+
+
+def tolerance_of(settings: Settings, task: Task) -> tf.Tensor:
+    """`[R]`, the tolerance of each row: its own, or the default."""
+    default = tf.constant(settings.tolerance, task.tolerance.dtype)
+    return tf.where(tf.math.is_nan(task.tolerance), default, task.tolerance)

@@ -11,6 +11,7 @@ from . import checks
 from .arguments import Arguments
 from .compiled import Compiled
 from .description import describe
+from .errors_of_parameters import Covariance
 from .methods import Method
 from .observations import Observation
 from .parameterizations import Parameterization
@@ -18,7 +19,6 @@ from .pieces import as_progress, in_pieces
 from .portable import PortableModule
 from .result import Context, FitResult, Trace
 from .settings import make_settings
-from .statistics import Covariance
 
 
 class SpectralSolver(PortableModule):
