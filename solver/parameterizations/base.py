@@ -19,11 +19,11 @@ from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..products import matmul_rows, matmul_shared
 from ..seed import SEED
-from .dense_form import sum_of
-from .forms import Form
+from .affine.dense_form import sum_of
+from .affine.forms import Form
+from .affine.symmetry_blocks import Block
 from .level_curvature import Coupler, coupler_of, density_of, level_curvature
 from .meeting import Meeting
-from .symmetry import Block
 
 
 class Parameterization(PortableModule):

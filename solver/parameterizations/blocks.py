@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .affine import as_matrices, constant_of
+from .affine.forms import Form, may_be_copied
+from .affine.split import Split
+from .affine.starts import projected_starts, shared_between
+from .affine_matrix import as_matrices, constant_of
 from .base import Parameterization, check_names, same_dtype
-from .forms import Form, may_be_copied
 from .mapped_members import MappedMembers
 from .meeting import Meeting
-from .projected_starts import projected_starts, shared_between
-from .split import Split
 
 # So many members propose starts for a parameter, where there are others than affine ones.
 _PROPOSALS = 4

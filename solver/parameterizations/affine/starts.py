@@ -27,8 +27,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from ..held import held
-from ..seed import SEED
+from ...held import held
+from ...seed import SEED
 from .forms import Form
 
 Forms = tuple[Form, ...]
