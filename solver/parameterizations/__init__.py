@@ -1,6 +1,6 @@
 """Structured matrices: how the parameters make the matrix."""
 
-from .affine import Affine
+from .affine_matrix import Affine
 from .base import Parameterization
 from .block_diagonal import BlockDiagonal
 from .family import Family

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..held import held
-from .affine_stack import AffineStack
+from .affine.forms import Form
+from .affine.stack import AffineStack
 from .base import Parameterization
-from .forms import Form
 from .meeting import Meeting
 
 

@@ -20,11 +20,11 @@ from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..products import matmul_rows, matmul_shared
 from ..seed import SEED
-from .dense_form import sum_of
-from .forms import Form
+from .affine.dense_form import sum_of
+from .affine.forms import Form
+from .affine.symmetry_blocks import Block
 from .level_curvature import Coupler, coupler_of, density_of, level_curvature
 from .meeting import Meeting
-from .symmetry import Block
 
 
 class Parameterization(PortableModule):
@@ -395,7 +395,7 @@ class Parameterization(PortableModule):
         if not keep:
             raise ValueError("with_fixed: at least one parameter must stay free.")
         offset = np.array([float(values.get(name, 0.0)) for name in self.parameter_names])
-        return self.mapped(selection(self.parameter_names, keep), offset, keep)
+        return self.mapped(self._only(keep), offset, keep)
 
     def with_tied(self, ties: Mapping[str, tuple[str, float]]) -> Parameterization:
         """The same structure with some parameters multiples of others.
@@ -431,10 +431,15 @@ class Parameterization(PortableModule):
                 )
             _check_finite("with_tied", f"the factor of {name!r}", factor)
         keep = [name for name in names if name not in ties]
-        map_ = selection(self.parameter_names, keep)
+        map_ = self._only(keep)
         for name, (other, factor) in ties.items():
             map_[names.index(name), keep.index(other)] = factor
         return self.mapped(map_, np.zeros(len(names)), keep)
+
+    def _only(self, keep: Sequence[str]) -> np.ndarray:
+        """`[p, q]`, the map from parameters of which only some are kept."""
+        number = {name: place for place, name in enumerate(self.parameter_names)}
+        return np.eye(self.num_parameters)[:, [number[name] for name in keep]]
 
     def mapped(
         self, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
@@ -753,16 +758,6 @@ def check_names(owner: str, names: Sequence[str] | None, count: int) -> tuple[st
             f"got {len(names)}: {names}."
         )
     return names
-
-
-def selection(names: Sequence[str], chosen: Sequence[str]) -> np.ndarray:
-    """`[names, chosen]`, 1 where they are the same, else 0."""
-    found = np.zeros((len(names), len(chosen)))
-    column = {name: number for number, name in enumerate(chosen)}
-    for row, name in enumerate(names):
-        if name in column:
-            found[row, column[name]] = 1.0
-    return found
 
 
 def same_dtype(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:

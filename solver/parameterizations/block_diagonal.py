@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from ..seed import SEED
+from .affine.dense_form import block_diagonal
+from .affine.forms import Form
+from .affine.symmetry_blocks import Block
 from .base import Parameterization
 from .blocks import Blocks
-from .dense_form import block_diagonal
-from .forms import Form
 from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
-from .symmetry import Block
 
 
 class BlockDiagonal(Blocks):

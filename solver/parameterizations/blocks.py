@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .affine import as_matrices, constant_of
-from .base import Parameterization, check_names, same_dtype, selection
-from .forms import Form, may_be_copied
+from .affine.forms import Form, may_be_copied
+from .affine.split import Split
+from .affine.starts import projected_starts, shared_between
+from .affine_matrix import as_matrices, constant_of
+from .base import Parameterization, check_names, same_dtype
 from .mapped_members import MappedMembers
 from .meeting import Meeting
-from .projected_starts import projected_starts, shared_between
-from .split import Split
 
 # So many members propose starts for a parameter, where there are others than affine ones.
 _PROPOSALS = 4
@@ -65,19 +65,27 @@ class Blocks(Parameterization):
         self._first = [0, *itertools.accumulate(member.size for member in self.members)]
 
     @functools.cached_property
-    def _selections(self) -> list[np.ndarray]:
-        """For each member `[own parameters, p]`, which of all parameters they are."""
-        return [selection(member.parameter_names, self.parameter_names) for member in self.members]
+    def _columns(self) -> list[list[int]]:
+        """For each member which of all parameters its own are."""
+        number = {name: place for place, name in enumerate(self.parameter_names)}
+        return [[number[name] for name in member.parameter_names] for member in self.members]
+
+    def _selection(self, place: int) -> np.ndarray:
+        """`[own parameters, p]`, 1 where a parameter is the own one of a member, else 0."""
+        chosen = np.zeros((self.members[place].num_parameters, self.num_parameters))
+        chosen[np.arange(len(chosen)), self._columns[place]] = 1.0
+        return chosen
 
     @functools.cached_property
     def _forms(self) -> list[Form | None]:
         """The matrices of each member for all parameters; None if not affine, or too large."""
         found: list[Form | None] = []
-        for member, chosen in zip(self.members, self._selections, strict=True):
+        for place, member in enumerate(self.members):
             form = member.as_affine()
             if form is not None and member.parameter_names != self.parameter_names:
                 small = may_be_copied(form, self.num_parameters)
-                form = form.mapped(chosen, np.zeros(len(chosen))) if small else None
+                nothing = np.zeros(member.num_parameters)
+                form = form.mapped(self._selection(place), nothing) if small else None
             found.append(form)
         return found
 
@@ -88,7 +96,7 @@ class Blocks(Parameterization):
         others: list[tuple[int, Parameterization, np.ndarray]] = []
         for place, form in enumerate(self._forms):
             if form is None:
-                others.append((place, self.members[place], self._selections[place]))
+                others.append((place, self.members[place], self._selection(place)))
             else:
                 affine.append((place, form))
         return *Split.of(affine), *MappedMembers.of(others)
@@ -101,9 +109,11 @@ class Blocks(Parameterization):
     def parameter_scales(self) -> np.ndarray:
         """`[p]`, the root of the sum of the squares of those of the members."""
         squares = np.zeros(self.num_parameters)
-        for member, form, chosen in zip(self.members, self._forms, self._selections, strict=True):
-            own = member.parameter_scales @ chosen if form is None else form.norms
-            squares += own**2
+        for member, form, columns in zip(self.members, self._forms, self._columns, strict=True):
+            if form is not None:
+                squares += form.norms**2
+            else:
+                squares[columns] += member.parameter_scales**2
         return np.sqrt(squares)
 
     @property
@@ -223,17 +233,16 @@ class Blocks(Parameterization):
         if len(forms) == len(self.members):
             return projected_starts(tuple(forms), levels, attempt, attempts)
         proposing, count = [], np.zeros(self.num_parameters)
-        for place, chosen in enumerate(self._selections):
-            known = chosen.sum(axis=0)
-            if (known * (count < _PROPOSALS)).any():
+        for place, columns in enumerate(self._columns):
+            if (count[columns] < _PROPOSALS).any():
                 proposing.append(place)
-                count += known
+                count[columns] += 1
         total = 0.0
         for place in proposing:
             part = levels[:, self._first[place] : self._first[place + 1]]
             with shared_between(len(proposing)):
                 proposed = self.members[place].starting_points(part, attempt, attempts)
-            every = tf.constant(self._selections[place], levels.dtype)
+            every = tf.constant(self._selection(place), levels.dtype)
             total += tf.linalg.matvec(every, proposed, transpose_a=True)
         return total / tf.constant(count, levels.dtype)
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .affine import affine_of, as_matrices
+from .affine.dense_form import DenseForm
+from .affine.symmetry_blocks import Block
+from .affine_matrix import affine_of, as_matrices
 from .base import Parameterization, check_names
 from .blocks import Blocks
-from .dense_form import DenseForm
-from .symmetry import Block
 
 
 class Family(Blocks):

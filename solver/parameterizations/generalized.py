@@ -13,10 +13,10 @@ from ..eigen import hermitian_transpose
 from ..elementwise import reciprocal
 from ..products import matmul_rows
 from ..seed import SEED
-from .affine import Affine, affine_of, as_matrices, constant_of
+from .affine.dense_form import DenseForm
+from .affine.forms import Form, may_be_written_out
+from .affine_matrix import Affine, affine_of, as_matrices, constant_of
 from .base import Parameterization, same_dtype
-from .dense_form import DenseForm
-from .forms import Form, may_be_written_out
 from .inertia import is_definite, norm_of, signs_of_levels
 
 # How far the levels of a random mass are from their mean, about, in units of it.

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..products import matmul_rows
 from ..seed import SEED
-from .affine import as_matrices
+from .affine_matrix import as_matrices
 from .base import Parameterization
 from .inertia import norm_of, signs_of_levels
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_count
-from .affine import Affine, as_matrices
-from .entries import Entries
-from .entries_form import EntriesForm
-from .squares_form import SquaresForm
+from .affine.entries import Entries
+from .affine.entries_form import EntriesForm
+from .affine.squares_form import SquaresForm
+from .affine_matrix import Affine, as_matrices
 
 
 class Banded(Affine):

@@ -26,7 +26,7 @@ from eigenfit.solver import (
     Toeplitz,
     Transitions,
 )
-from eigenfit.solver.parameterizations import affine_stack, forms
+from eigenfit.solver.parameterizations.affine import forms, stack
 from tests.problems.given_matrices import random_hermitian
 
 from .helpers import finite_differences, tape_hessian, tape_jacobian
@@ -518,7 +518,7 @@ def test_members_that_are_large_together_have_their_second_derivatives_in_turn(m
         return family.level_curvature(rows, values, vectors, tf.sin(values)).numpy()
 
     together = second()
-    monkeypatch.setattr(affine_stack, "_MOST_COUPLINGS", 4 * 2 * 100)  # four of six at a time
+    monkeypatch.setattr(stack, "_MOST_COUPLINGS", 4 * 2 * 100)  # four of six at a time
     np.testing.assert_allclose(second(), together, rtol=1e-12)
 
 

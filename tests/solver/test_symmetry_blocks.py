@@ -25,8 +25,8 @@ from eigenfit.solver import (
     heisenberg,
 )
 from eigenfit.solver import SpectralSolver as Solver
+from eigenfit.solver.parameterizations.affine.symmetry_blocks import Block, uncoupled_subspaces
 from eigenfit.solver.parameterizations.meeting import Meeting
-from eigenfit.solver.parameterizations.symmetry import Block, uncoupled_subspaces
 from tests.problems.given_matrices import random_hermitian
 
 from .helpers import as_numpy, assert_same, finite_differences, take

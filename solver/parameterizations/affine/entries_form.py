@@ -8,13 +8,13 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from ..held import held
-from ..products import pick_columns
+from ...held import held
+from ...products import pick_columns
+from ..level_curvature import Coupler
 from .dense_form import DenseForm
 from .entries import Entries
 from .forms import Form, may_be_written_out
-from .level_curvature import Coupler
-from .symmetry import subspaces_of_entries
+from .symmetry_blocks import subspaces_of_entries
 
 # With more products for each parameter a matrix product is quicker.
 _MOST_TERMS = 16

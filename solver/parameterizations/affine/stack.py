@@ -9,16 +9,16 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import hermitian_transpose
-from ..held import held, is_large
-from ..products import sum_of_rows, sum_over_second
+from ...eigen import hermitian_transpose
+from ...held import held, is_large
+from ...products import sum_of_rows, sum_over_second
+from ..level_curvature import curvature_of_couplings
+from ..meeting import Meeting
 from .common_terms import CommonTerms
 from .dense_form import as_real, combine, real_parts
 from .forms import Form, may_be_written_out
-from .level_curvature import curvature_of_couplings
-from .meeting import Meeting
 from .squares_form import SquaresForm
-from .symmetry import first_images
+from .symmetry_blocks import first_images
 
 # Larger matrices have one product for all rows, each by itself, if there are few of them.
 _LARGEST_TOGETHER = 8

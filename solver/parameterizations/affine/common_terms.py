@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..held import held
-from ..products import matmul_shared
+from ...held import held
+from ...products import matmul_shared
 from .dense_form import DenseForm
 from .entries import Entries
 from .entries_form import EntriesForm
 from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
-from .symmetry import scales_of
+from .symmetry_blocks import scales_of
 
 # The products of a field with an operator differ by the rounding of one multiplication.
 _TOLERANCE = 4.0 * np.finfo(float).eps

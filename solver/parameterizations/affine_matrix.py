@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .affine.dense_form import DenseForm
+from .affine.entries_form import EntriesForm
+from .affine.forms import Form, may_be_copied
+from .affine.split import Split, finite_parameters
+from .affine.starts import projected_starts
+from .affine.symmetry_blocks import Block, block_of
 from .affine_in_turn import AffineInTurn
 from .base import Parameterization
-from .dense_form import DenseForm
-from .entries_form import EntriesForm
-from .forms import Form, may_be_copied
 from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
-from .projected_starts import projected_starts
-from .split import Split, finite_parameters
-from .symmetry import Block, block_of
 
 # The work of a full decomposition, beside that of finding few levels of a large matrix.
 _WHOLE_IS_CHEAPER = 5

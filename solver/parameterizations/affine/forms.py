@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from .level_curvature import Coupler, coupler_of, level_curvature
-from .meeting import Meeting
+from ..level_curvature import Coupler, coupler_of, level_curvature
+from ..meeting import Meeting
 
 #: Matrices are written out, and copied, up to this many numbers.
 MOST_NUMBERS = 2_000_000

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..held import held, is_large
-from ..products import matmul_shared, sum_of_rows
+from ...held import held, is_large
+from ...products import matmul_shared, sum_of_rows
 from .forms import MOST_NUMBERS, Form
-from .symmetry import uncoupled_subspaces
+from .symmetry_blocks import uncoupled_subspaces
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..seed import SEED
+from ...seed import SEED
 from .entries import Entries
 
 # What is smaller, beside the other entries of its row and column, cannot be told from rounding.

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ..held import held
-from ..products import matmul_rows, matmul_shared
+from ...held import held
+from ...products import matmul_rows, matmul_shared
+from ..level_curvature import Coupler
 from .entries_form import EntriesForm
-from .level_curvature import Coupler
 
 # A vector that is left with this part of its norm is orthogonal to a subspace: its square is less
 # than the rounding of the others.

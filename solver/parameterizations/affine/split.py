@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..eigen import eigenvalues, largest_entry
-from ..held import held
-from .affine_stack import AffineStack
+from ...axes import new_axis
+from ...eigen import eigenvalues, largest_entry
+from ...held import held
+from ..meeting import Meeting
+from ..ordering import SortedVectors, ascending, back_in_blocks, in_order
 from .forms import Form
-from .meeting import Meeting
-from .ordering import SortedVectors, ascending, back_in_blocks, in_order
+from .stack import AffineStack
 
 # Smaller matrices are decomposed as fast as a whole.
 _SMALLEST = 8

@@ -1,0 +1,1 @@
+"""How affine matrices keep their B_j, and what is computed with them."""
