@@ -141,11 +141,15 @@ class _Queue:
             batch.rows = sum(part.stop - part.start for part in batch.parts)
         self.batches = deque(batch for batch in self.batches if batch.parts)
 
+    def is_full(self) -> bool:
+        """Whether the first batch has all its rows, or another waits behind it."""
+        full = self.batches[0].rows >= self._parameters.max_execution_batch_size
+        return full or len(self.batches) > 1
+
     def ready_at(self) -> float:
-        """When the first batch may run: at once if it is full, or another waits behind it."""
-        first, limits = self.batches[0], self._parameters
-        full = len(self.batches) > 1 or first.rows >= limits.max_execution_batch_size
-        return first.opened + (0.0 if full else limits.batch_timeout_seconds)
+        """When the first batch may run: at once if it is full."""
+        wait = 0.0 if self.is_full() else self._parameters.batch_timeout_seconds
+        return self.batches[0].opened + wait
 
 
 class Batcher:
@@ -163,7 +167,7 @@ class Batcher:
         self._direct = direct
         self._queues: dict[Any, _Queue] = {}  # those in which something waits, in turn
         self._running = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._next_start: asyncio.Handle | None = None
 
     async def run(
         self, session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
@@ -188,7 +192,10 @@ class Batcher:
         queue = self._queues.get(key) or _Queue(session, fetches, self._parameters)
         queue.add(request)
         self._queues[key] = queue
-        self._start_batches()
+        if queue.is_full():
+            self._start_batches()
+        else:
+            self._start_soon()
         try:
             async with asyncio.timeout_at(deadline):
                 return _result(await answer)
@@ -219,16 +226,22 @@ class Batcher:
                 part.request.started = True
             self._running += 1
             self._threads.submit(self._run_batch, loop, queue, batch.parts)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._next_start is not None:
+            self._next_start.cancel()
+            self._next_start = None
         if self._queues and self._running < self._parameters.num_batch_threads:
             soonest = min(queue.ready_at() for queue in self._queues.values())
-            self._timer = loop.call_at(soonest, self._start_batches)
+            self._next_start = loop.call_at(soonest, self._start_batches)
+
+    def _start_soon(self) -> None:
+        """Run what is ready when all that has arrived meanwhile is in the queues."""
+        if self._next_start is not None:
+            self._next_start.cancel()
+        self._next_start = asyncio.get_running_loop().call_soon(self._start_batches)
 
     def _end_batch(self) -> None:
         self._running -= 1
-        self._start_batches()
+        self._start_soon()
 
     def _run_batch(
         self, loop: asyncio.AbstractEventLoop, queue: _Queue, parts: list[_Part]

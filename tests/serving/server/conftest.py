@@ -41,7 +41,7 @@ def server(many_path, tmp_path_factory) -> Iterator[RunningServer]:
         monitoring_config_file=str(monitoring),
         port=0,
         rest_api_port=0,
-        rest_api_timeout_in_ms=1000,
+        rest_api_timeout_in_ms=2000,
         enable_grpc_healthcheck_service=True,
         max_num_load_retries=0,
     )
