@@ -26,7 +26,7 @@ def wait_for(condition):
     while time.monotonic() < end:
         if found := condition():
             return found
-        time.sleep(0.003)
+        time.sleep(0.02)  # a look at all processes takes time itself
     raise TimeoutError(condition)
 
 
