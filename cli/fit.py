@@ -54,7 +54,7 @@ def fit(
     import tensorflow as tf  # slow to import: `--help` does without
 
     from ..serving.batch.model import read_model
-    from ..solver.pieces import in_pieces, show
+    from ..solver.fit.pieces import in_pieces, show
 
     try:
         model = read_model(model_dir)

@@ -18,13 +18,7 @@ import urllib3
 
 from .client import Client, Prediction, Request
 from .errors import ServingError, code_of
-from .metadata import (
-    ModelMetadata,
-    TensorInfo,
-    VersionStatus,
-    read_metadata,
-    read_status,
-)
+from .metadata import ModelMetadata, TensorInfo, VersionStatus, read_metadata, read_status
 from .retries import Deadline
 from .settings import Settings, is_text
 

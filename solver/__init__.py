@@ -1,15 +1,6 @@
 """The mathematics of eigenfit: parameterizations, methods and the compiled fit."""
 
-from .errors_of_parameters import Covariance
-from .methods import (
-    LBFGS,
-    Adam,
-    GaussNewton,
-    LevenbergMarquardt,
-    LiftAndProjection,
-    Method,
-    Newton,
-)
+from .methods import LBFGS, Adam, GaussNewton, LevenbergMarquardt, LiftAndProjection, Method, Newton
 from .observations import Levels, Matched, Observation, Transitions
 from .parameterizations import (
     Additive,
@@ -28,10 +19,11 @@ from .parameterizations import (
     Toeplitz,
     Tridiagonal,
 )
-from .result import FitResult, Trace
+from .results.covariance import Covariance
+from .results.fit_result import FitResult, Trace
+from .results.status import Cause, Status
 from .spectral_solver import SpectralSolver
 from .spin import Spin, embed, heisenberg
-from .status import Cause, Status
 
 __all__ = [
     "LBFGS",

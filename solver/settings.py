@@ -10,15 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from .checks import as_real, check_count, check_mode, check_sigma, check_weights, is_number
-from .knowledge import Bounds, Priors, check_bounds, check_priors
-from .memory import check_memory
 from .methods import LevenbergMarquardt, Method
-from .model import Model
 from .names import by_name, check_complete
+from .objective.bounds_and_priors import Bounds, Priors, check_bounds, check_priors
+from .objective.model import Model
+from .objective.robust_loss import check_loss
 from .observations import Levels, Observation
-from .outline import outline
 from .parameterizations import Parameterization
-from .robust import check_loss
+from .parameterizations.memory import check_memory
+from .parameterizations.outline import outline
 
 _DEFAULT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
 _GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}

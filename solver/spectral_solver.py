@@ -8,16 +8,16 @@ from typing import Any
 import tensorflow as tf
 
 from . import checks
-from .arguments import Arguments
-from .compiled import Compiled
 from .description import describe
-from .errors_of_parameters import Covariance
+from .fit.compiled import Compiled
+from .fit.pieces import as_progress, in_pieces
+from .inputs.arguments import Arguments
 from .methods import Method
 from .observations import Observation
 from .parameterizations import Parameterization
-from .pieces import as_progress, in_pieces
 from .portable import PortableModule
-from .result import Context, FitResult, Trace
+from .results.covariance import Covariance
+from .results.fit_result import Context, FitResult, Trace
 from .settings import make_settings
 
 

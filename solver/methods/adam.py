@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis, row_count
 from ..checks import is_number
-from ..evaluation import Point, within_bounds
-from ..packing import select_rows
+from ..objective.evaluation import Point, within_bounds
+from ..rowwise.axes import new_axis, row_count
+from ..rowwise.tables import select_rows
 
 
 class AdamState(NamedTuple):

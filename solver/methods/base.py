@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from ..evaluation import Point
+from ..objective.evaluation import Point
 
 
 class MethodState(Protocol):

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..elementwise import reciprocal
-from ..evaluation import Point
-from ..hessian import Curvature
+from ..objective.evaluation import Point
+from ..objective.hessian import Curvature
+from ..rowwise.axes import new_axis
+from ..rowwise.elementwise import reciprocal
 from .modified_step import modified_step
 
 # A loss that falls by less than this share tells that there is a residual that stays.

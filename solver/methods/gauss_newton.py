@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ..axes import new_axis
 from ..checks import check_count
-from ..evaluation import Point, within_bounds
-from ..graded import minimum_norm_step
-from ..packing import select_rows
+from ..linalg.graded import minimum_norm_step
+from ..objective.evaluation import Point, within_bounds
+from ..rowwise.axes import new_axis
+from ..rowwise.tables import select_rows
 from .line_search import downhill, falls_enough
 
 

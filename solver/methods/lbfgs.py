@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
 from ..checks import check_count
-from ..elementwise import reciprocal
-from ..evaluation import Point, within_bounds
-from ..graded import UNEVEN, minimum_norm_step
-from ..packing import on_rows, select_rows
+from ..linalg.graded import UNEVEN, minimum_norm_step
+from ..objective.evaluation import Point, within_bounds
+from ..rowwise.axes import new_axis
+from ..rowwise.elementwise import reciprocal
+from ..rowwise.tables import on_rows, select_rows
 from .line_search import cauchy_step, downhill, falls_enough
 
 # Wolfe's constant for quasi-Newton methods: the share of the slope that may be left.

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
 from ..checks import is_number
-from ..evaluation import Point, within_bounds
-from ..graded import UNEVEN, UNEVEN_CURVATURE
-from ..hessian import Curvature
-from ..packing import on_rows, select_rows
-from ..products import matmul_rows
+from ..linalg.graded import UNEVEN, UNEVEN_CURVATURE
+from ..objective.evaluation import Point, within_bounds
+from ..objective.hessian import Curvature
+from ..rowwise.axes import new_axis
+from ..rowwise.products import matmul_rows
+from ..rowwise.tables import on_rows, select_rows
 from .curved_steps import curved_steps, residual_stays
 from .uneven_step import led_back, uneven_step
 

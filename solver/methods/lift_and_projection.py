@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..evaluation import Point, within_bounds
-from ..linear import solve_symmetric
-from ..model import Model
+from ..linalg.linear import solve_symmetric
+from ..objective.evaluation import Point, within_bounds
+from ..objective.model import Model
 from ..observations import Comparison
-from ..packing import select_rows
 from ..parameterizations import Parameterization
+from ..rowwise.axes import new_axis
+from ..rowwise.tables import select_rows
 from .levenberg_marquardt import compare
 
 _OWNER = "LiftAndProjection"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..evaluation import Point
-from ..packing import select_rows
+from ..objective.evaluation import Point
+from ..rowwise.axes import new_axis
+from ..rowwise.tables import select_rows
 from .levenberg_marquardt import compare
 
 # Armijo's constant: the least share of the decrease along the tangent (Nocedal & Wright, eq. 3.4).

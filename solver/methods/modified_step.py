@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..eigen import guarded_eigh
+from ..linalg.eigh import guarded_eigh
+from ..rowwise.axes import new_axis
 
 # At a gradient below this share of the residual, negative curvature shows the way.
 _FLAT = 1e-3

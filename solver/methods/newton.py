@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
 from ..checks import is_number
-from ..evaluation import Point, within_bounds
-from ..graded import UNEVEN
-from ..packing import on_rows, select_rows
+from ..linalg.graded import UNEVEN
+from ..objective.evaluation import Point, within_bounds
+from ..rowwise.axes import new_axis
+from ..rowwise.tables import on_rows, select_rows
 from .levenberg_marquardt import compare, next_damping
 from .modified_step import modified_step
 from .uneven_step import led_back, uneven_step

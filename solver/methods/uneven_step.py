@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..evaluation import Point
-from ..graded import damped, decompose
-from ..packing import on_rows
+from ..linalg.graded import damped, decompose
+from ..objective.evaluation import Point
+from ..rowwise.axes import new_axis
+from ..rowwise.tables import on_rows
 
 # A step that fails is damped at least so much the next time, relative to its own effect.
 _DAMPING_AFTER_FAILURE = 3e-2

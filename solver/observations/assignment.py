@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
+from ..rowwise.axes import new_axis
 
 
 def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

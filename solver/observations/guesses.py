@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
+from ..rowwise.axes import new_axis
 
 
 def in_each_member(

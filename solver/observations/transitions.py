@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..linear import solve_symmetric
+from ..linalg.linear import solve_symmetric
+from ..rowwise.axes import new_axis
 from .base import Observation
 from .comparison import Comparison
 from .guesses import in_each_member

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..held import held
 from .affine.forms import Form
 from .affine.stack import AffineStack
 from .base import Parameterization
+from .held import held
 from .meeting import Meeting
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..axes import new_axis
 from ..checks import check_count, is_number
-from ..eigen import eigenvalues, hermitian_transpose, replace_infinite
+from ..linalg.eigh import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
-from ..products import matmul_rows, matmul_shared
+from ..rowwise.axes import new_axis
+from ..rowwise.products import matmul_rows, matmul_shared
 from ..seed import SEED
 from .affine.dense_form import sum_of
 from .affine.forms import Form

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..eigen import hermitian_transpose
-from ..elementwise import reciprocal
-from ..products import matmul_rows
+from ..linalg.eigh import hermitian_transpose
+from ..rowwise.elementwise import reciprocal
+from ..rowwise.products import matmul_rows
 from ..seed import SEED
 from .affine.dense_form import DenseForm
 from .affine.forms import Form, may_be_written_out

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from ..axes import new_axis
-from ..eigen import divided_differences, hermitian_transpose
-from ..loops import loop
-from ..products import matmul_rows, matmul_shared, sum_over_second
+from ..linalg.eigh import divided_differences, hermitian_transpose
+from ..rowwise.axes import new_axis
+from ..rowwise.loops import loop
+from ..rowwise.products import matmul_rows, matmul_shared, sum_over_second
 from .meeting import Meeting
 
 # Second derivatives that take more numbers than this on the way, for one row, are added up from

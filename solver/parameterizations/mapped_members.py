@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..products import matmul_shared, sum_over_second
+from ..rowwise.products import matmul_shared, sum_over_second
 from .base import Parameterization
 from .meeting import Meeting
 

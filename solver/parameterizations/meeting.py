@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ..axes import new_axis
+from ..rowwise.axes import new_axis
 
 
 class Meeting(NamedTuple):

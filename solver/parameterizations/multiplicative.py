@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..products import matmul_rows
+from ..rowwise.products import matmul_rows
 from ..seed import SEED
 from .affine_matrix import as_matrices
 from .base import Parameterization

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
-from ..elementwise import in_row_packets
-from ..outline import outline
+from ..rowwise.elementwise import in_row_packets
 from .base import Parameterization
+from .outline import outline
 
 
 class Nonlinear(Parameterization):

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import (
-    LBFGS,
-    Adam,
-    Affine,
-    GaussNewton,
-    LevenbergMarquardt,
-    Newton,
-    Status,
-)
+from eigenfit.solver import LBFGS, Adam, Affine, GaussNewton, LevenbergMarquardt, Newton, Status
 
 from .registry import Problem, Run
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ...held import held
-from ...products import matmul_shared
+from ...rowwise.products import matmul_shared
+from ..held import held
 from .dense_form import DenseForm
 from .entries import Entries
 from .entries_form import EntriesForm

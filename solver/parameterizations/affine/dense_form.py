@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ...held import held, is_large
-from ...products import matmul_shared, sum_of_rows
+from ...rowwise.products import matmul_shared, sum_of_rows
+from ..held import held, is_large
 from .forms import MOST_NUMBERS, Form
 from .symmetry_blocks import uncoupled_subspaces
 

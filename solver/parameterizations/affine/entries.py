@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ...held import held
+from ..held import held
 
 # A place that more parameters move than this gets a row of its own, with all of them.
 _FEW = 2

@@ -8,8 +8,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from ...held import held
-from ...products import pick_columns
+from ...rowwise.products import pick_columns
+from ..held import held
 from ..level_curvature import Coupler
 from .dense_form import DenseForm
 from .entries import Entries

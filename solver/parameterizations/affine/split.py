@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...axes import new_axis
-from ...eigen import eigenvalues, largest_entry
-from ...held import held
+from ...linalg.eigh import eigenvalues, largest_entry
+from ...rowwise.axes import new_axis
+from ..held import held
 from ..meeting import Meeting
 from ..ordering import SortedVectors, ascending, back_in_blocks, in_order
 from .forms import Form

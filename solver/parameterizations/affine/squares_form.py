@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ...held import held
-from ...products import matmul_rows, matmul_shared
+from ...rowwise.products import matmul_rows, matmul_shared
+from ..held import held
 from ..level_curvature import Coupler
 from .entries_form import EntriesForm
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from ...eigen import hermitian_transpose
-from ...held import held, is_large
-from ...products import sum_of_rows, sum_over_second
+from ...linalg.eigh import hermitian_transpose
+from ...rowwise.products import sum_of_rows, sum_over_second
+from ..held import held, is_large
 from ..level_curvature import curvature_of_couplings
 from ..meeting import Meeting
 from .common_terms import CommonTerms

@@ -27,9 +27,9 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from ...axes import new_axis
-from ...held import held
+from ...rowwise.axes import new_axis
 from ...seed import SEED
+from ..held import held
 from .forms import Form
 
 Forms = tuple[Form, ...]

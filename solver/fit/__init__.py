@@ -1,0 +1,1 @@
+"""The fit: its loop, one step, when a row has ended, and the graphs that are compiled."""

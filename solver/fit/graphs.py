@@ -1,0 +1,239 @@
+"""What `SpectralSolver` compiles: each function here becomes one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from ..inputs.arrangement import arrange, fill_weights
+from ..inputs.request import Request, complete_data, request_shapes
+from ..inputs.validation import take_in
+from ..linalg.eigh import are_degenerate
+from ..objective.covariance import covariance as covariance_of
+from ..objective.covariance import unit_variance, with_variance
+from ..objective.evaluation import at_bounds, evaluate
+from ..objective.implicit import is_certified, keep_rows
+from ..objective.model import count_data, with_weights_told
+from ..pool.rows import Batch
+from ..results.covariance import Covariance
+from ..results.fit_result import FitResult, Trace
+from ..rowwise.axes import new_axis, row_count
+from ..rowwise.once_only import once_only, without_derivative
+from ..rowwise.tables import select_rows
+from ..settings import Settings
+from .distinct_minima import fit_solutions, pull_back
+from .loop import fit_rows
+from .trace import trace_rows
+
+
+def fit(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> FitResult:
+    """Fit; the arguments are the named fields of `Request`, with NaN or 0 for a default."""
+    return _fit(settings, _request(settings, names, arguments))
+
+
+def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Trace:
+    """Fit from the first start only and keep every step; the arguments are those of `fit`."""
+    request = _request(settings, names, arguments)
+    limit = tf.where(request.max_steps == 0, settings.steps_from_one_start, request.max_steps)
+    arranged = arrange(settings, request.targets, request.weights)
+    request = request._replace(targets=arranged.targets, weights=arranged.weights)
+    data = complete_data(settings, request)
+    batch = take_in(settings, data, request.initial, request.tolerance, limit)
+    way = trace_rows(settings, batch)
+    known = (request.targets, request.weights, request.initial)
+    # How a way depends on the data, through all of its steps, is not what its end does.
+    parameters, eigenvalues, loss = without_derivative(
+        (way.parameters, way.eigenvalues, way.loss), known
+    )
+    return way._replace(parameters=parameters, eigenvalues=eigenvalues, loss=loss)
+
+
+def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Covariance:
+    """The covariance at parameters `[B, p]`, with weights `[B, m]`, and bounds and priors if any.
+
+    With targets `[B, m]` it is that of a fit to them: the weights of those that are NaN do not
+    count, and the residual scales it unless the weights are absolute. With the loss `[B]` of the
+    fit as well the scale is that of the fit, even where the loss is but rounding.
+    """
+    named = dict(zip(names, arguments, strict=True))
+    shaped = dict(zip(names, _shaped(settings, **named), strict=True))
+    parameters, weights = shaped.pop("parameters"), shaped.pop("weights")
+    targets, loss_of_fit = (shaped.pop(name, None) for name in ("targets", "loss"))
+    model, zero = settings.model, tf.zeros_like(weights)
+    values, _, finite = model.parameterization.eigensystem(parameters)
+    if targets is None:
+        weights = fill_weights(settings, weights)
+        known = model.comparison.observe(values)
+    else:
+        known, weights, *_ = arrange(settings, targets, weights)
+        weights = tf.where(tf.math.is_nan(known), zero, weights)
+        known = tf.where(tf.equal(weights, 0), zero, known)
+    weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
+    data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
+    data = with_weights_told(data)
+    point = evaluate(model, parameters, data)
+    held = at_bounds(point)
+    # Where levels meet the derivatives of their slopes are none that the eigenvectors tell.
+    (fixed,) = without_derivative([point.jacobian], [parameters])
+    jacobian = select_rows(_levels_meet(settings, values), fixed, point.jacobian)
+    result = covariance_of(jacobian, held)
+    if targets is not None and not settings.absolute_sigma:
+        loss = point.loss if loss_of_fit is None else loss_of_fit
+        variance = unit_variance(jacobian, held, loss, count_data(model, data))
+        result = with_variance(result, variance)
+    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
+    usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
+    usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
+    nan = tf.constant(float("nan"), settings.dtype)
+
+    def cleaned(field: tf.Tensor) -> tf.Tensor:
+        bad = tf.fill(tf.shape(field), nan) if field.dtype.is_floating else tf.zeros_like(field)
+        return select_rows(usable, field, bad)
+
+    return Covariance(*(cleaned(field) for field in result))
+
+
+def assignment(
+    settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
+    """The level number of each target, `[B, m]` int32; -1 where no level was observed."""
+    parameters, targets, weights = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights
+    )
+    comparison = settings.model.comparison
+    arranged = arrange(settings, targets, weights)
+    targets, weights = arranged.targets, arranged.weights
+    if comparison.groups:
+        values, _, finite = settings.parameterization.eigensystem(parameters)
+    else:  # every target has its level, whatever the levels are
+        values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
+    counts = (weights > 0) | tf.constant(~comparison.measures)
+    observed = ~tf.math.is_nan(targets) & counts & new_axis(finite, 1)
+    found = comparison.assign(
+        values,
+        tf.where(observed, targets, tf.zeros_like(targets)),
+        tf.where(observed, weights, tf.zeros_like(weights)),
+    )
+    return arranged.in_callers_order(tf.where(observed, found, -1))
+
+
+def spectrum(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
+    """The eigenvalues `[B, n]` for parameters `[B, p]`."""
+    (parameters,) = _shaped(settings, parameters=parameters)
+    return settings.parameterization.spectrum(parameters)
+
+
+def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
+    """The matrices `[B, n, n]` for parameters `[B, p]`."""
+    (parameters,) = _shaped(settings, parameters=parameters)
+    return settings.parameterization.matrix(parameters)
+
+
+def loss(
+    settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
+    """The loss that a fit makes small, `[B]`."""
+    parameters, targets, weights = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights
+    )
+    comparison = settings.model.comparison
+    targets, weights, *_ = arrange(settings, targets, weights)
+    observed = ~tf.math.is_nan(targets) & tf.constant(comparison.measures)
+    # Both branches of `where` must be finite, or the gradient is NaN.
+    known = tf.where(observed, targets, tf.zeros_like(targets))
+    counting = tf.where(observed, weights, tf.zeros_like(weights))
+    values = settings.parameterization.spectrum(parameters)
+    found = comparison.assign(tf.stop_gradient(values), known, counting)
+    difference = comparison.centre(known - comparison.observe(values, found), counting)
+    residual = tf.where(observed, weights * difference, tf.zeros_like(difference))
+    total = tf.reduce_sum(settings.model.loss.count(residual).loss, axis=-1)
+    if settings.priors is not None:
+        data = complete_data(settings, Request(targets=targets, weights=weights))
+        pull = data.prior_weight * (data.prior_mean - parameters)
+        total += tf.reduce_sum(pull * pull, axis=-1)
+    return total
+
+
+def _levels_meet(settings: Settings, values: tf.Tensor) -> tf.Tensor:
+    """Whether some member has two equal levels, `[B]` bool."""
+    members = tf.split(values, settings.parameterization.level_counts, axis=1)
+    return tf.reduce_any(tf.stack([are_degenerate(member) for member in members]), axis=0)
+
+
+def _fit(settings: Settings, request: Request) -> FitResult:
+    """The fit, with the implicit derivative of the answer by targets, weights and priors."""
+    arranged = arrange(settings, request.targets, request.weights)
+    request = request._replace(targets=arranged.targets, weights=arranged.weights)
+    solve = fit_solutions if settings.solutions > 1 else fit_rows
+    result = _differentiable(settings, request, solve)
+    return result._replace(residuals=arranged.in_callers_order(result.residuals))
+
+
+def _differentiable(
+    settings: Settings, request: Request, solve: Callable[[Settings, Batch], FitResult]
+) -> FitResult:
+    data = complete_data(settings, request)
+    moving = (
+        "targets",
+        "weights",
+        *(("lower", "upper") if data.bounded else ()),
+        *(("prior_mean", "prior_weight") if data.has_priors else ()),
+    )
+
+    @tf.custom_gradient
+    def answer(*tensors: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
+        # TensorFlow must not look for a way of its own through the loop: a persistent tape would.
+        stopped = [tf.stop_gradient(tensor) for tensor in tensors]
+        given = data._replace(**dict(zip(moving, stopped, strict=True)))
+        batch = take_in(settings, given, request.initial, request.tolerance, request.max_steps)
+        # All that the derivative captures is stopped here, not in it: where TensorFlow prepares the
+        # derivatives of what is captured, it finds no way into the loop.
+        result, known = tf.nest.map_structure(
+            tf.stop_gradient, (solve(settings, batch), batch.data)
+        )
+
+        def gradient(*upstream: tf.Tensor, variables: list[tf.Variable] | None = None) -> Any:
+            found = pull_back(settings, result, known, FitResult(*upstream))
+            by_data = [getattr(found, name) for name in moving]
+            certified = tf.reshape(is_certified(result.status), [-1, settings.solutions])
+            # TensorFlow has no gradient, or a whole number, for a field of whole numbers.
+            real = [up for up in upstream if up is not None and up.dtype.is_floating]
+            known_once = once_only(by_data, real, tensors)
+            some = tf.reduce_any(certified, axis=1)
+            by_data = tuple(keep_rows(some, gradient) for gradient in known_once)
+            # Derivatives by variables inside a matrix function are not provided.
+            return by_data if variables is None else (by_data, [None] * len(variables))
+
+        return tuple(result), gradient
+
+    return FitResult(*answer(*(getattr(data, name) for name in moving)))
+
+
+def _request(settings: Settings, names: Sequence[str], arguments: Sequence[tf.Tensor]) -> Request:
+    """The arguments of a fit, checked."""
+    return Request(
+        **dict(
+            zip(names, _shaped(settings, **dict(zip(names, arguments, strict=True))), strict=True)
+        )
+    )
+
+
+def _shaped(settings: Settings, **tensors: tf.Tensor) -> list[tf.Tensor]:
+    """Check shapes where the graph runs: a caller's graph may know them only then.
+
+    TensorFlow does not hold tensors of unknown shape to the signature of a function, and a tensor
+    of another shape would give plausible numbers.
+    """
+    shapes = request_shapes(settings)
+    shaped = {name: tf.ensure_shape(tensor, shapes[name]) for name, tensor in tensors.items()}
+    (leader, first), *others = shaped.items()
+    checks = [
+        tf.debugging.assert_equal(
+            row_count(tensor), row_count(first), f"{name} must have as many rows as {leader}"
+        )
+        for name, tensor in others
+    ]
+    with tf.control_dependencies(checks):
+        return [tf.identity(tensor) for tensor in shaped.values()]

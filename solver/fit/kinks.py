@@ -1,0 +1,69 @@
+"""Kinks of the loss: where levels meet that are pulled in different directions.
+
+The k-th level of a matrix is a smooth function of the parameters only as long as it is apart from
+its neighbours. Where two levels cross, the higher of them is the maximum of two smooth functions,
+and the least loss may lie on its edge. There no gradient vanishes, and no row can be certified by
+derivatives (Overton, SIAM J. Matrix Anal. Appl. 9 (1988) 256). It is named instead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from ..linalg.graded import minimum_norm_step
+from ..objective.evaluation import level_difference
+from ..objective.model import Data
+from ..pool.rows import Ended
+from ..results.status import Cause, Status
+from ..rowwise.axes import new_axis
+from ..rowwise.tables import on_rows
+from ..settings import Settings
+
+# Levels meet where a Gauss-Newton step would make them cross after this share of it.
+_AT_ONCE = 0.05
+# Pulls that differ by less than this share of the largest are the same.
+_SAME_PULL = 1e-3
+
+
+def name_kinks(settings: Settings, ended: Ended) -> Ended:
+    """The rows, with the cause KINK for those that stalled because of one.
+
+    Large matrices of which few levels are compared are not asked: the others would be needed.
+    """
+    task, point, status = ended
+    if settings.model.few is not None or settings.parameterization.size == 1:
+        return ended
+    asked = status == Status.STALLED
+
+    def named(
+        before: tf.Tensor,
+        data: Data,
+        parameters: tf.Tensor,
+        jacobian: tf.Tensor,
+        residual: tf.Tensor,
+        norms: tf.Tensor,
+    ) -> tf.Tensor:
+        units = tf.where(norms > 0, norms, tf.ones_like(norms))
+        step = minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
+        structure, comparison = settings.parameterization, settings.model.comparison
+        values, vectors, _ = structure.eigensystem(parameters)
+        moved = tf.linalg.matvec(structure.level_jacobian(parameters, vectors), step)
+        assignment = comparison.assign(values, data.targets, data.weights)
+        difference = level_difference(settings.model, data, values, assignment)
+        force = settings.model.loss.count(data.weights * difference).force
+        pull = comparison.pull_back(data.weights * force, assignment)
+        largest = tf.reduce_max(tf.abs(pull), axis=-1, keepdims=True)
+        # Levels of different members never meet.
+        inside = np.ones(structure.size - 1, bool)
+        inside[np.cumsum(structure.level_counts)[:-1] - 1] = False
+        both = tf.stack([values, moved, pull])
+        gap, change, unlike = tf.unstack(both[:, :, 1:] - both[:, :, :-1])
+        meet = inside & (gap <= _AT_ONCE * tf.abs(change)) & (tf.abs(change) > 0)
+        meet &= tf.abs(unlike) > _SAME_PULL * largest
+        kinked = tf.reduce_any(meet, axis=-1)
+        return tf.where(kinked, int(Cause.KINK), before)
+
+    wanted = (point.parameters, point.jacobian, point.residual, point.column_norms)
+    cause = on_rows(asked, task.cause, (task.cause, task.data, *wanted), named)
+    return Ended(task._replace(cause=cause), point, status)

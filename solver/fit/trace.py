@@ -1,0 +1,82 @@
+"""The way of a few rows to their answer, kept step by step for plots."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from ..pool.rows import Batch, Pool, new_tasks
+from ..results.fit_result import Trace
+from ..results.status import RUNNING, Status
+from ..rowwise.axes import row_count
+from ..rowwise.loops import loop
+from ..rowwise.tables import select_rows
+from ..search.multistart import begin
+from ..search.saddles import leave_saddles
+from ..settings import Settings
+from .loop import step_pool
+
+
+def trace_rows(settings: Settings, batch: Batch) -> Trace:
+    """Fit every row from its first start and keep every accepted point.
+
+    Args:
+        settings: the problem and the method.
+        batch: the checked input. Rows that are not valid hold NaN.
+
+    Returns:
+        A `Trace`.
+    """
+    rows = tf.range(row_count(batch.initial))
+    task = new_tasks(settings, batch, rows)
+    # The first start, with all steps to itself.
+    task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
+    pool = begin(settings, task)
+    pool = pool._replace(status=tf.where(batch.cause == 0, RUNNING, int(Status.INVALID_INPUT)))
+    kept = pool.state.point
+
+    def history(tensor: tf.Tensor) -> tf.TensorArray:
+        return tf.TensorArray(
+            tensor.dtype, size=0, dynamic_size=True, element_shape=[None, *tensor.shape[1:]]
+        )
+
+    histories = tuple(history(x) for x in (kept.parameters, kept.eigenvalues, kept.loss))
+
+    def unfinished(pool: Pool, turn: tf.Tensor, histories: tuple) -> tf.Tensor:
+        del histories
+        return tf.reduce_any(pool.status == RUNNING) | (turn == 0)
+
+    def one_turn(pool: Pool, turn: tf.Tensor, histories: tuple) -> tuple[Pool, tf.Tensor, tuple]:
+        status = pool.status
+        pool = step_pool(settings, pool)
+        point = pool.state.point
+        values = (point.parameters, point.eigenvalues, point.loss)
+        histories = tuple(h.write(turn, v) for h, v in zip(histories, values, strict=True))
+        ended = (status == RUNNING) & (pool.status != RUNNING)
+        return _go_on(settings, pool, ended), turn + 1, histories
+
+    pool, _, histories = loop(unfinished, one_turn, (pool, tf.constant(0), histories))
+    nan = tf.constant(float("nan"), batch.initial.dtype)
+    failed = (pool.status < 0)[:, None]
+    parameters, eigenvalues, loss = (
+        tf.transpose(h.stack(), [1, 0, *range(2, rank)])
+        for h, rank in zip(histories, (3, 3, 2), strict=True)
+    )
+    return Trace(
+        parameters=tf.where(failed[:, :, None], nan, parameters),
+        eigenvalues=tf.where(failed[:, :, None], nan, eigenvalues),
+        loss=tf.where(failed, nan, loss),
+        steps=tf.maximum(pool.task.steps, 0),  # a row that is not valid was never evaluated
+        status=pool.status,
+    )
+
+
+def _go_on(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
+    """The pool, in which rows that have just ended on a saddle, of `[R]` bool, begin again."""
+    lately = pool._replace(status=tf.where(ended, pool.status, RUNNING))
+    lately, again = leave_saddles(settings, lately)
+    pool = pool._replace(status=tf.where(ended, lately.status, pool.status))
+    return tf.cond(
+        tf.reduce_any(again),
+        lambda: select_rows(again, begin(settings, lately.task), pool),
+        lambda: pool,
+    )

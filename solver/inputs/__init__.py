@@ -1,0 +1,1 @@
+"""From what a caller passes to the checked rows of a fit."""

@@ -1,0 +1,243 @@
+"""What callers pass in Python becomes tensors of the right shape, or a ValueError."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .. import checks
+from ..names import by_name, check_complete, check_known
+from ..objective.bounds_and_priors import check_bounds, check_priors
+from ..results.fit_result import FitResult
+from ..rowwise.axes import row_count
+from ..rowwise.elementwise import reciprocal
+from ..settings import Settings
+from .request import BOUNDS, PRIORS
+
+
+class Arguments:
+    """Reads the arguments of a solver's methods.
+
+    Args:
+        settings: of the solver.
+    """
+
+    def __init__(self, settings: Settings):
+        self._dtype = settings.dtype
+        self._names = settings.parameterization.parameter_names
+        self._count = settings.parameterization.num_parameters
+        self._num_targets = settings.model.comparison.num_targets
+        # How many targets are the zero of a scale.
+        self._grounds = int(np.sum(~settings.model.comparison.measures))
+
+    def targets(self, value: Any) -> tf.Tensor:
+        """A tensor `[B, m]` of targets."""
+        checks.check_mode("targets")
+        tensor = checks.as_real("targets", value, self._dtype)
+        missing = self._grounds and tensor.shape.rank == 2
+        if missing and tensor.shape[1] == self._num_targets - self._grounds:
+            where = "first, of each member" if self._grounds > 1 else "first"
+            raise ValueError(
+                f"targets must have shape [rows, {self._num_targets}] (levels), got "
+                f"{checks.show(tensor.shape)}: the lowest level has a column too. Where the others "
+                f"are measured from it, put 0 (or NaN) {where}."
+            )
+        return self._levels("targets", tensor)
+
+    def weights(self, like: tf.Tensor, weights: Any, sigma: Any = None) -> tf.Tensor:
+        """A tensor `[B, m]` of weights for the rows of another; NaN for those of the solver."""
+        if sigma is None:
+            if weights is None:
+                return _filled(like, np.nan, self._dtype, self._num_targets)
+            return self._for_all_rows("weights", weights, like, self._num_targets, "levels")
+        if weights is not None:
+            raise ValueError("sigma and weights = 1 / sigma say the same; give one of them.")
+        if not tf.is_tensor(sigma) and np.ndim(sigma) < 2:
+            checks.check_sigma("fit", sigma, self._num_targets)
+        sigma = self._for_all_rows("sigma", sigma, like, self._num_targets, "levels")
+        # One that is not positive makes its row invalid, as a negative weight does.
+        positive = sigma > 0
+        weights = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
+        return tf.where(positive, weights, tf.where(tf.math.is_nan(sigma), sigma, -1.0))
+
+    def unknowns(
+        self, value: Any, argument: str = "parameters", rows: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """A tensor `[B, p]` of parameters.
+
+        Args:
+            value: `[B, p]`; or by name, each one number or `[B]`.
+            argument: its name, for messages.
+            rows: has the rows that single numbers by name stand for, `[B, ...]`, and allows names
+                to be missing, which are then NaN; None for one row if all are single numbers.
+        """
+        checks.check_mode(argument)
+        if isinstance(value, FitResult):
+            raise ValueError(
+                f"{argument} must be numbers, got a FitResult; pass fit.parameters, or for "
+                "standard errors and correlations of a fit call fit.covariance()."
+            )
+        named = by_name(value, self._names)
+        if named is None:
+            return checks.as_rows(argument, value, self._count, "parameters", self._dtype)
+        check = check_complete if rows is None else check_known
+        check("SpectralSolver", argument, named, self._names)
+        return self._columns(argument, named, rows)
+
+    def knowledge(
+        self, targets: tf.Tensor, bounds: Any, priors: Any
+    ) -> tuple[list[tf.Tensor], tuple[bool, bool]]:
+        """Bounds and priors of the rows as tensors, and which of them there are."""
+        tensors = []
+        nan = (np.nan, np.nan)  # those of the solver
+        for argument, names, value, check in (
+            ("bounds", BOUNDS, bounds, check_bounds),
+            ("priors", PRIORS, priors, check_priors),
+        ):
+            if value is None:
+                continue
+            if _has_columns(value):
+                check_known("fit", argument, value, self._names)
+                parts = [_parts("fit", argument, names, value, place) for place in (0, 1)]
+                tensors += [
+                    self._columns(f"{argument}: {name}", part, targets)
+                    for name, part in zip(names, parts, strict=True)
+                ]
+                continue
+            if not _by_row(value):
+                value = check("fit", value, self._names, nan)
+            if len(value) != 2:
+                raise ValueError(
+                    f"fit: {argument} must be ({', '.join(names)}), got {len(value)} parts."
+                )
+            for name, part in zip(names, value, strict=True):
+                part = np.nan if part is None else part
+                label = f"{argument}: {name}"
+                tensors.append(self._for_all_rows(label, part, targets, self._count, "parameters"))
+        return tensors, (bounds is not None, priors is not None)
+
+    def complete(
+        self,
+        targets: tf.Tensor,
+        initial: Any,
+        weights: Any,
+        sigma: Any,
+        tolerance: Any,
+        max_steps: Any,
+        *known: tf.Tensor,
+    ) -> tuple[tf.Tensor, ...]:
+        """The other arguments of a fit as tensors with the rows of the targets."""
+        if initial is None:
+            initial = _filled(targets, np.nan, self._dtype, self._count)
+        else:
+            initial = self.unknowns(initial, "initial", targets)
+        weights = self.weights(targets, weights, sigma)
+        tolerance = _column("tolerance", tolerance, np.nan, self._dtype, targets)
+        max_steps = _column("max_steps", max_steps, 0, tf.int32, targets)
+        checks.check_same_rows(
+            targets=targets,
+            initial=initial,
+            weights=weights,
+            tolerance=tolerance,
+            max_steps=max_steps,
+            **{f"bounds or priors [{place}]": tensor for place, tensor in enumerate(known)},
+        )
+        return initial, weights, tolerance, max_steps, *known
+
+    def _levels(self, argument: str, value: Any) -> tf.Tensor:
+        """A tensor `[B, m]`."""
+        return checks.as_rows(argument, value, self._num_targets, "levels", self._dtype)
+
+    def _for_all_rows(
+        self, label: str, value: Any, like: tf.Tensor, width: int, meaning: str
+    ) -> tf.Tensor:
+        """A number, or `[width]`, as `[B, width]`; `[B, width]` as it is."""
+        tensor = checks.as_real(label, value, self._dtype)
+        if tensor.shape.rank not in (0, 1):
+            return checks.as_rows(label, tensor, width, meaning, self._dtype)
+        if tensor.shape.rank == 1 and tensor.shape[0] not in (None, width):
+            raise ValueError(
+                f"{label} must be a number, [{width}] ({meaning}) or "
+                f"[rows, {width}], got [{tensor.shape[0]}]."
+            )
+        return tf.broadcast_to(tensor, [row_count(like), width])
+
+    def _columns(self, label: str, named: Mapping[str, Any], rows: tf.Tensor | None) -> tf.Tensor:
+        """`[B, p]` from one number or `[B]` for each name; NaN where it is missing."""
+        columns = {
+            name: checks.as_column(f"{label}: {name}", value, self._dtype)
+            for name, value in named.items()
+        }
+        longest = [column for column in columns.values() if column.shape.rank != 0]
+        every = {f"{label}: {name}": column for name, column in columns.items()}
+        if rows is not None:
+            every = {"targets": rows, **every}
+        checks.check_same_rows(**every)
+        if rows is not None:
+            size = tf.shape(rows)[:1]
+        else:
+            size = tf.shape(longest[0]) if longest else tf.constant([1])
+        nan = tf.constant(np.nan, self._dtype)
+        in_order = [columns.get(name, nan) for name in self._names]
+        return tf.stack(
+            [
+                tf.broadcast_to(column, size) if column.shape.rank == 0 else column
+                for column in in_order
+            ],
+            axis=1,
+        )
+
+
+def _column(
+    argument: str, value: Any, default: float, dtype: tf.DType, targets: tf.Tensor
+) -> tf.Tensor:
+    """One number for each row of the targets, `[B]`."""
+    if value is None:
+        return _filled(targets, default, dtype)
+    column = checks.as_column(argument, value, dtype)
+    return tf.broadcast_to(column, tf.shape(targets)[:1]) if column.shape.rank == 0 else column
+
+
+def _filled(targets: tf.Tensor, value: float, dtype: tf.DType, *width: int) -> tf.Tensor:
+    """The same number in every row of the targets, `[B, *width]`."""
+    if tf.executing_eagerly():  # NumPy starts faster than an operation of TensorFlow
+        return tf.constant(np.full([len(targets), *width], value, dtype.as_numpy_dtype))
+    return tf.fill([row_count(targets), *width], tf.constant(value, dtype))
+
+
+def _by_row(value: Any) -> bool:
+    """Whether bounds or priors have parts `[B, p]`, or tensors, known only when the graph runs."""
+    if not isinstance(value, Sequence):
+        return False
+    return any(tf.is_tensor(part) or _rank(part) > 1 for part in value)
+
+
+def _has_columns(value: Any) -> bool:
+    """Whether bounds or priors by name hold one number for each row."""
+    if not isinstance(value, Mapping):
+        return False
+    pairs = [pair for pair in value.values() if isinstance(pair, Sequence)]
+    return any(tf.is_tensor(part) or _rank(part) > 0 for pair in pairs for part in pair)
+
+
+def _parts(
+    owner: str, argument: str, names: Sequence[str], value: Mapping[str, Any], place: int
+) -> dict[str, Any]:
+    """One part of every pair by name; NaN for None."""
+    for name, pair in value.items():
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise ValueError(
+                f"{owner}: {argument} must be ({', '.join(names)}) for each name, got {pair!r} for "
+                f"{name!r}."
+            )
+    return {name: np.nan if pair[place] is None else pair[place] for name, pair in value.items()}
+
+
+def _rank(part: Any) -> int:
+    try:
+        return np.ndim(part)
+    except ValueError:  # ragged
+        return 0

@@ -1,0 +1,124 @@
+"""From the columns of a caller to levels: order, weights, the zero of the scale.
+
+Levels that are compared one to one ascend, so the k-th lowest observed value of a row belongs to
+the k-th lowest observed level, in whatever order the values come: they are put in order once, where
+they enter, and what has one entry for each of them is put back into the caller's order at the end.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ..observations import Comparison
+from ..rowwise.axes import new_axis
+from ..settings import Settings
+
+
+class Arranged(NamedTuple):
+    """Targets and weights as the fit takes them.
+
+    Attributes:
+        targets: `[B, m]`, ascending within each member where they are levels, NaN where not
+            observed; measured from the lowest level where they are compared so.
+        weights: `[B, m]`, without NaN.
+        back: `[B, m]`, int32, the column in which each of the caller's values stands now; None
+            where the order means something.
+    """
+
+    targets: tf.Tensor
+    weights: tf.Tensor
+    back: tf.Tensor | None
+
+    def in_callers_order(self, values: tf.Tensor) -> tf.Tensor:
+        """Values `[B, m]` or `[B, S, m]`, one for each target, in the order of the caller's."""
+        if self.back is None:
+            return values
+        if values.shape.rank == 2:
+            return _picked(values, self.back)
+        back = tf.repeat(new_axis(self.back, 1), values.shape[1], axis=1)
+        return _picked(values, back)
+
+
+def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arranged:
+    """Put the values of every row in order, with their weights; differentiable by both.
+
+    A value that is NaN or has the weight 0 was not observed, and its column stays empty. Equal
+    values keep their order.
+
+    Args:
+        settings: the observation, and the default weights of the caller's columns.
+        targets: `[B, m]`, NaN where not observed.
+        weights: `[B, m]`, NaN for the default.
+    """
+    comparison = settings.model.comparison
+    weights = fill_weights(settings, weights)
+    back = None
+    if comparison.ordered is not None:
+        # The lowest level takes part whatever its weight: it is the zero of the scale, no datum.
+        there = (weights > 0) | tf.constant(~comparison.measures)
+        there &= ~tf.math.is_nan(targets)
+        # Always, not only where something is out of order: TensorFlow cannot vectorize a `tf.cond`
+        # (`GradientTape.jacobian`), and the operations are few.
+        order = _order(*comparison.ordered, targets, there)
+        targets, weights = _picked(targets, order), _picked(weights, order)
+        back = tf.argsort(order, axis=-1)
+    return Arranged(_from_the_lowest(comparison, targets), weights, back)
+
+
+def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
+    """The weights `[B, m]`, those of the solver where they are NaN."""
+    ones = np.ones(settings.model.comparison.num_targets)
+    default = ones if settings.weights is None else settings.weights
+    return tf.where(tf.math.is_nan(weights), tf.constant(default, weights.dtype), weights)
+
+
+def _picked(values: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    """Values `[..., m]` in another order; numbers of the same shape."""
+    # Of `tf.gather` with batch_dims, TensorFlow has no second derivatives by accumulators.
+    width = values.shape[-1]
+    rows = tf.range(tf.size(numbers) // width) * width
+    places = tf.reshape(numbers, [-1, width]) + new_axis(rows, 1)
+    found = tf.gather(tf.reshape(values, [-1]), places)
+    return found if values.shape.rank == 2 else tf.reshape(found, tf.shape(values))
+
+
+def _order(
+    member: np.ndarray, first: np.ndarray, targets: tf.Tensor, there: tf.Tensor
+) -> tf.Tensor:
+    """For each column the column whose value belongs into it, `[B, m]` int32.
+
+    Two sorts for any number of members: the graph does not grow with them.
+    """
+    infinity = tf.constant(np.inf, targets.dtype)
+    by_value = tf.argsort(tf.where(there, targets, infinity), axis=-1, stable=True)
+    place = np.arange(len(member)) - first
+    before = tf.cumsum(tf.cast(there, tf.int32), axis=-1, exclusive=True)
+    if first.any():
+        members = tf.gather(tf.constant(member, tf.int32), by_value)
+        by_member = tf.argsort(members, axis=-1, stable=True)
+        by_value = tf.gather(by_value, by_member, axis=1, batch_dims=1)
+        before -= tf.gather(before, tf.constant(first, tf.int32), axis=1)
+    # Where the k-th lowest value of a member goes: into the k-th of its columns that are not empty.
+    # The empty ones, which were sorted behind, follow in their order.
+    last = np.append(np.flatnonzero(np.diff(member)), len(member) - 1)[member]
+    count = before + tf.cast(there, tf.int32)
+    count = tf.gather(count, tf.constant(last, tf.int32), axis=1)
+    rank = tf.where(there, before, count + tf.constant(place, tf.int32) - before)
+    return tf.gather(by_value, rank + tf.constant(first, tf.int32), axis=1, batch_dims=1)
+
+
+def _from_the_lowest(comparison: Comparison, targets: tf.Tensor) -> tf.Tensor:
+    """Targets less that of the lowest level, where they are compared so and it has one."""
+    source = comparison.ground_of_target
+    if (source < 0).all():
+        return targets
+    if (source == source[0]).all():
+        ground = targets[:, source[0] : source[0] + 1]
+    else:
+        zero = tf.pad(targets, [[0, 0], [0, 1]])
+        places = np.where(source < 0, comparison.num_targets, source)
+        ground = tf.gather(zero, tf.constant(places, tf.int32), axis=1)
+    return targets - tf.where(tf.math.is_nan(ground), tf.zeros_like(ground), ground)

@@ -1,0 +1,90 @@
+"""What a caller may pass to a fit, and how defaults are filled in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ..objective.model import Data, is_given
+from ..rowwise.axes import row_count
+from ..rowwise.elementwise import reciprocal
+from ..settings import Settings
+
+
+class Request(NamedTuple):
+    """The arguments of `SpectralSolver.fit` as tensors; NaN or 0 stands for a default.
+
+    Attributes:
+        targets: `[B, m]`.
+        initial: `[B, p]`.
+        weights: `[B, m]`.
+        tolerance: `[B]`.
+        max_steps: `[B]`, int32.
+        lower: `[B, p]`, or () for the solver's own.
+        upper: `[B, p]`, or ().
+        prior_mean: `[B, p]`, or ().
+        prior_sigma: `[B, p]`, or ().
+    """
+
+    targets: Any
+    initial: Any = ()
+    weights: Any = ()
+    tolerance: Any = ()
+    max_steps: Any = ()
+    lower: Any = ()
+    upper: Any = ()
+    prior_mean: Any = ()
+    prior_sigma: Any = ()
+
+
+#: The arguments that every fit has.
+BASIC = ("targets", "initial", "weights", "tolerance", "max_steps")
+#: Those of a fit whose rows have bounds of their own.
+BOUNDS = ("lower", "upper")
+#: Those of a fit whose rows have priors of their own.
+PRIORS = ("prior_mean", "prior_sigma")
+
+
+def largest_square_root(dtype: tf.DType) -> float:
+    """Numbers above this are refused: their squares, or sums of these, might overflow."""
+    return float(np.sqrt(np.finfo(dtype.as_numpy_dtype).max) * 1e-6)
+
+
+def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
+    """The shape of each argument, by name; also of `parameters` and `loss`."""
+    count = settings.parameterization.num_parameters
+    levels = settings.model.comparison.num_targets
+    by_level = {"targets": levels, "weights": levels}
+    by_parameter = ("parameters", "initial", *BOUNDS, *PRIORS)
+    widths = {**by_level, **dict.fromkeys(by_parameter, count)}
+    shapes: dict[str, list[int | None]] = {"tolerance": [None], "max_steps": [None], "loss": [None]}
+    return shapes | {name: [None, width] for name, width in widths.items()}
+
+
+def complete_data(settings: Settings, request: Request) -> Data:
+    """Bounds and priors of every row: its own where given, else those of the solver."""
+    data = Data(targets=request.targets, weights=request.weights)
+    rows = row_count(request.targets)
+
+    def filled(given: Any, default: np.ndarray) -> tf.Tensor:
+        every = tf.constant(default[None], settings.dtype)
+        every = tf.broadcast_to(every, [rows, len(default)])
+        return tf.where(tf.math.is_nan(given), every, given) if is_given(given) else every
+
+    count = settings.parameterization.num_parameters
+    if settings.bounds is not None or is_given(request.lower):
+        none = (np.full(count, -np.inf), np.full(count, np.inf))
+        low, high = none if settings.bounds is None else settings.bounds
+        data = data._replace(lower=filled(request.lower, low), upper=filled(request.upper, high))
+    if settings.priors is not None or is_given(request.prior_mean):
+        none = (np.zeros(count), np.full(count, np.inf))
+        mean, sigma = none if settings.priors is None else settings.priors
+        sigma = filled(request.prior_sigma, sigma)
+        # NaN for a sigma that is not positive, or too small to square, makes the row invalid.
+        positive = sigma > 1.0 / largest_square_root(settings.dtype)
+        weight = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
+        weight = tf.where(positive, weight, tf.constant(np.nan, settings.dtype))
+        data = data._replace(prior_mean=filled(request.prior_mean, mean), prior_weight=weight)
+    return data

@@ -1,0 +1,140 @@
+"""From what a caller passes to checked rows, in the graph: bad data becomes a row's status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ..objective.model import Data, with_weights_told
+from ..pool.rows import Batch
+from ..results.status import Cause
+from ..rowwise.axes import new_axis
+from ..settings import Settings
+from .request import largest_square_root
+
+
+def take_in(
+    settings: Settings,
+    data: Data,
+    initial: tf.Tensor,
+    tolerance: tf.Tensor,
+    max_steps: tf.Tensor,
+) -> Batch:
+    """Fill in defaults and find the rows that cannot be fitted.
+
+    Args:
+        settings: the problem, with the defaults.
+        data: targets as arranged, NaN where not observed, weights 0 for a level to leave out;
+            bounds and priors without NaN.
+        initial: `[B, p]`, NaN where the solver is to choose.
+        tolerance: `[B]`, NaN for the default.
+        max_steps: `[B]`, int32, 0 for the default.
+
+    Returns:
+        The `Batch`.
+    """
+    targets, weights = data.targets, data.weights
+    dtype = targets.dtype
+    measures = tf.constant(settings.model.comparison.measures)
+    observed = ~tf.math.is_nan(targets) & (weights > 0) & measures
+    targets = tf.where(observed, targets, tf.zeros_like(targets))
+    if settings.own_tolerance:
+        chosen = tf.constant(settings.tolerance, dtype)
+        tolerance = tf.where(tf.math.is_nan(tolerance), chosen, tolerance)
+    searching = tf.reduce_any(tf.math.is_nan(initial), axis=-1)
+    default_steps = tf.where(searching, settings.steps_of_a_search, settings.steps_from_one_start)
+    cause = _cause(
+        [
+            ([Cause.STEP_LIMIT], new_axis(max_steps < 0, 1)),
+            *_faults(targets, weights, observed, initial, tolerance),
+            *_faults_of_knowledge(data),
+        ]
+    )
+    valid = cause == 0
+    if data.has_priors:
+        # An impossible prior must not get into the derivatives.
+        usable = new_axis(valid, 1)
+        data = data._replace(
+            prior_mean=tf.where(usable, data.prior_mean, tf.zeros_like(data.prior_mean)),
+            prior_weight=tf.where(usable, data.prior_weight, tf.zeros_like(data.prior_weight)),
+        )
+    # Nothing of a row that cannot be fitted may get into derivatives.
+    observed &= new_axis(valid, 1)
+    data = data._replace(
+        targets=tf.where(observed, targets, tf.zeros_like(targets)),
+        weights=tf.where(observed, weights, tf.zeros_like(weights)),
+    )
+    return Batch(
+        data=with_weights_told(data),
+        initial=initial,
+        tolerance=tolerance,
+        max_steps=tf.where(max_steps > 0, max_steps, default_steps),
+        cause=cause,
+        offset=tf.zeros_like(max_steps),
+        single=tf.zeros_like(max_steps),
+    )
+
+
+def _cause(faults: list[tuple[Sequence[Cause], tf.Tensor]]) -> tf.Tensor:
+    """The largest code among the faults of each row, `[B]` int32; 0 where there are none.
+
+    Args:
+        faults: bool tensors `[B, k]`, each with the code of each of its k columns.
+    """
+    codes = [int(code) for some, _ in faults for code in some]
+    found = tf.concat([found for _, found in faults], axis=1)
+    return tf.reduce_max(tf.where(found, tf.constant(codes, tf.int32), 0), axis=1)
+
+
+def _faults(
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    observed: tf.Tensor,
+    initial: tf.Tensor,
+    tolerance: tf.Tensor,
+) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+    """What makes it impossible to fit a row, for `_cause`, in few operations.
+
+    Args:
+        targets: `[B, m]`, 0 where not observed.
+        weights: `[B, m]`.
+        observed: `[B, m]`, bool.
+        initial: `[B, p]`, NaN where the solver is to choose.
+        tolerance: `[B]`.
+    """
+    dtype = targets.dtype
+    # Squares of anything larger are not representable, nor, to full precision, of anything smaller.
+    finfo = np.finfo(dtype.as_numpy_dtype)
+    most, least = largest_square_root(dtype), np.sqrt(finfo.tiny) / finfo.eps
+    any_sign = tf.concat([targets, initial], axis=1)
+    no_sign = tf.concat([weights, new_axis(tolerance, 1)], axis=1)
+    counting = tf.where(observed, weights, tf.zeros_like(weights))
+    largest = tf.reduce_max(tf.abs(tf.stack([targets, counting], axis=1)), axis=-1)
+    levels = targets.shape[1]
+    by_any_sign = [Cause.TARGET] * levels + [Cause.START] * initial.shape[1]
+    by_no_sign = [Cause.WEIGHT] * levels + [Cause.TOLERANCE]
+    return [
+        (by_any_sign, tf.abs(any_sign) >= most),
+        (by_no_sign, (no_sign < 0) | (no_sign >= most)),
+        ([Cause.TARGET, Cause.WEIGHT], (largest > 0) & (largest <= least)),
+        # Targets may all be 0. The weights of observed levels may not: then there is no such level.
+        ([Cause.NONE, Cause.NO_LEVEL], tf.equal(largest, 0)),
+    ]
+
+
+def _faults_of_knowledge(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+    """The same of bounds and priors."""
+    most = largest_square_root(data.targets.dtype)
+    faults = []
+    if data.bounded:
+        # Written so that a bound that is NaN is a fault.
+        possible = (data.lower <= data.upper) & (data.lower < most) & (data.upper > -most)
+        faults.append(([Cause.BOUNDS] * possible.shape[1], ~possible))
+    if data.has_priors:
+        # A weight that is NaN comes from a sigma that is none.
+        usable = (data.prior_weight >= 0) & (data.prior_weight < most)
+        wrong = (tf.abs(data.prior_mean) >= most) | ~usable
+        faults.append(([Cause.PRIOR] * wrong.shape[1], wrong))
+    return faults

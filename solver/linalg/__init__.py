@@ -1,0 +1,1 @@
+"""Eigendecompositions and linear systems, row by row."""

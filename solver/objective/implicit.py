@@ -1,0 +1,163 @@
+"""The derivative of the answer by the data, from the implicit function theorem.
+
+At a solution the gradient of the loss vanishes: with `r = w (t - f(x))`, `psi = rho'(z) r` and
+priors of mean mu and weight q,
+
+    sum_k w_k psi_k df_k/dx + q^2 (mu - x) = 0.
+
+Differentiated along the solution (`s = dpsi/dr`),
+
+    H dx = J^T (w^2 s dt + (psi + s r) dw) + q^2 dmu + 2 q (mu - x) dq,
+
+with the exact Hessian H: so the derivative of the parameters needs one linear system in each row,
+and nothing of the way that the fit took. A parameter at a bound h moves with it: then dx = dh, and
+the others answer to that.
+
+The derivative itself is made of the values of the answer; what it would take to differentiate it
+once more (third derivatives of the levels) is not here, and NaN says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from ..linalg.linear import solve_symmetric
+from ..observations.comparison import offset_shares
+from ..results.fit_result import FitResult
+from ..results.status import Status
+from ..rowwise.axes import new_axis
+from ..rowwise.once_only import unprovided
+from ..rowwise.tables import select_rows
+from .evaluation import known_effects
+from .hessian import Curvature
+from .model import Data, Model
+
+
+def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """The tensor `[B, ...]` with 0 in rows that are not usable."""
+    return select_rows(usable, tensor, tf.zeros_like(tensor))
+
+
+def is_certified(status: tf.Tensor) -> tf.Tensor:
+    """Whether each answer is at a minimum, where the derivative by the data is known."""
+    return (status == Status.CONVERGED) | (status == Status.STATIONARY)
+
+
+def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitResult) -> Data:
+    """Gradients by the data for gradients by the fields of the answer.
+
+    `gradient_norm` and `standard_errors` have no derivative here: where something depends on them,
+    all gradients of the row are NaN.
+
+    Args:
+        model: what is fitted.
+        result: the answer.
+        data: as taken in: weights 0 where not observed.
+        upstream: for each field its gradient.
+
+    Returns:
+        Gradients by targets, weights, bounds and priors; 0 where not observed, and in rows that
+        did not end at a certified minimum.
+    """
+    structure, comparison = model.parameterization, model.comparison
+    usable = is_certified(result.status)
+    upstream = upstream._replace(
+        parameters=keep_rows(usable, upstream.parameters),
+        eigenvalues=keep_rows(usable, upstream.eigenvalues),
+        residuals=keep_rows(usable, upstream.residuals),
+        loss=keep_rows(usable, upstream.loss),
+    )
+    parameters = tf.where(new_axis(usable, 1), result.parameters, tf.zeros_like(result.parameters))
+    values, vectors, finite = structure.eigensystem(parameters)
+    usable &= finite
+    # Where the row is not usable its parameters are 0, where not every structure has derivatives.
+    slopes = keep_rows(usable, structure.level_jacobian(parameters, vectors))
+    assignment = comparison.assign(values, data.targets, data.weights)
+    weights = data.weights
+    jacobian = comparison.centre(comparison.observe(slopes, assignment), weights)
+    observed = (weights > 0) & new_axis(usable, 1)
+    difference = tf.where(observed, result.residuals, tf.zeros_like(weights))
+    counted = model.loss.count(weights * difference)
+    stiffness = tf.where(observed, counted.stiffness, tf.zeros_like(weights))
+    by_parameter = tf.linalg.matrix_transpose(jacobian)
+
+    curvature = Curvature(
+        model, data, parameters, values, vectors, assignment, difference, jacobian
+    )
+    hessian = keep_rows(usable, curvature.hessian(limits=False))
+    force = weights * counted.force
+    # Everything that depends on x, collected into one gradient by x.
+    by_residual = tf.where(observed, upstream.residuals, tf.zeros_like(weights))
+    total = tf.reduce_sum(by_residual, axis=-1, keepdims=True)
+    if comparison.centred:  # every residual moves with the common offset
+        by_residual -= offset_shares(weights) * total
+    by_residual += 2.0 * new_axis(upstream.loss, 1) * force
+    by_x = (
+        upstream.parameters
+        + tf.linalg.matvec(slopes, upstream.eigenvalues, transpose_a=True)
+        - tf.linalg.matvec(by_parameter, by_residual)
+    )
+    pull = squared = tf.zeros_like(parameters)
+    if data.has_priors:
+        pull = keep_rows(usable, data.prior_mean - parameters)
+        squared = data.prior_weight * data.prior_weight
+        by_x -= 2.0 * upstream.loss[:, None] * squared * pull
+    whole, by_every_x = hessian, by_x
+    if data.bounded:
+        free = (parameters > data.lower) & (parameters < data.upper)
+        by_x = tf.where(free, by_x, tf.zeros_like(by_x))
+        hessian = tf.where(free[:, :, None] & free[:, None, :], hessian, tf.zeros_like(hessian))
+    weighted = by_parameter * new_axis(weights, 1)
+    squares = tf.reduce_sum(weighted * weighted, axis=-1)
+    units = _units(model, data, squares + squared if data.has_priors else squares, hessian)
+    multipliers = solve_symmetric(hessian, units, by_x)
+    along = tf.linalg.matvec(jacobian, multipliers)
+    by_targets = weights * weights * stiffness * along + by_residual
+    twisted = (counted.force + stiffness * weights * difference) * along
+    by_weights = twisted + 2.0 * new_axis(upstream.loss, 1) * counted.force * difference
+    if comparison.centred:
+        squares = tf.reduce_sum(weights * weights, axis=-1, keepdims=True)
+        by_weights -= 2.0 * counted.force * total / tf.where(squares > 0, squares, 1.0)
+    gradients = Data(targets=by_targets, weights=by_weights)
+    if data.has_priors:
+        with_loss = multipliers + upstream.loss[:, None] * pull
+        gradients = gradients._replace(
+            prior_mean=squared * (multipliers + 2.0 * upstream.loss[:, None] * pull),
+            prior_weight=2.0 * data.prior_weight * pull * with_loss,
+        )
+    if data.bounded:
+        low, high = parameters <= data.lower, parameters >= data.upper
+        by_bound = by_every_x - tf.linalg.matvec(whole, multipliers)
+        # Of a parameter whose bounds are equal, each moves it half the way.
+        by_bound *= tf.where(low & high, tf.constant(0.5, by_bound.dtype), 1.0)
+        gradients = gradients._replace(
+            lower=tf.where(low, by_bound, 0.0), upper=tf.where(high, by_bound, 0.0)
+        )
+    lost = new_axis(unprovided((upstream.standard_errors, new_axis(upstream.gradient_norm, 1))), 1)
+    gradients = tf.nest.map_structure(
+        lambda gradient: keep_rows(usable, gradient + lost), gradients
+    )
+    return gradients._replace(
+        targets=tf.where(observed, gradients.targets, 0.0),
+        weights=tf.where(observed, gradients.weights, 0.0),
+    )
+
+
+def _units(model: Model, data: Data, squares: tf.Tensor, hessian: tf.Tensor) -> tf.Tensor:
+    """In what each parameter is measured, `[B, p]`: no curvature is then larger than 1.
+
+    Args:
+        model: what is fitted.
+        data: as taken in.
+        squares: `[B, p]`, what the first derivatives contribute to the curvature. A coupling that
+            ends at 0 but for rounding has hardly any, and yet determines itself by its curvature.
+        hessian: `[B, p, p]`.
+    """
+    curvature = tf.abs(tf.linalg.diag_part(hessian))
+    effect = known_effects(model, data)
+    epsilon = np.finfo(squares.dtype.as_numpy_dtype).eps
+    noise = 8.0 * epsilon * model.parameterization.size
+    # Without any effect, both are but rounding noise.
+    counts = (squares > (noise * effect) ** 2) | (curvature > noise * effect**2)
+    return tf.where(counts, tf.sqrt(tf.maximum(squares, curvature)), tf.ones_like(squares))

@@ -1,0 +1,116 @@
+"""Targets that no parameters reach: of the wrong sign, where the structure decides the signs.
+
+A given stiffness matrix decides how many levels of `K u = lambda M u` are positive, zero and
+negative, whatever the masses (Sylvester's law of inertia). A target on the wrong side of zero draws
+its level towards zero, which it reaches only with infinite masses. The least-squares problem then
+often has no minimum: parameters run away until rounding ends the fit anywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from ..objective.evaluation import Point
+from ..objective.model import Data, Model, count_data
+from ..results.status import Cause, Status
+from ..settings import Settings
+from .rows import Task, tolerance_of
+
+
+def stop_runaways(settings: Settings, task: Task, point: Point, status: tf.Tensor) -> tf.Tensor:
+    """NON_FINITE for rows whose parameters run away, else the status as it is.
+
+    They do where the level of a target with the wrong sign is zero but for rounding; with as many
+    parameters as data already where it is nearly zero, for then nothing holds them back.
+
+    Args:
+        settings: the problem.
+        task: of `R` rows.
+        point: the accepted one.
+        status: `[R]`, int32, from `certify`.
+
+    Returns:
+        `[R]`, int32.
+    """
+    model, data = settings.model, task.data
+    wrong = wrong_signs(model, data, point.eigenvalues)
+    if wrong is None:
+        return status
+    assignment = model.comparison.assign(point.eigenvalues, data.targets, data.weights)
+    observed = tf.abs(model.comparison.observe(point.eigenvalues, assignment))
+    structure, dtype = settings.parameterization, point.loss.dtype
+    epsilon = float(np.finfo(dtype.as_numpy_dtype).eps)
+    free = count_data(model, data) <= structure.num_parameters
+    if data.bounded:
+        free &= ~tf.reduce_all(tf.math.is_finite(data.upper - data.lower), axis=-1)
+    nearly = tf.maximum(tolerance_of(settings, task), np.sqrt(epsilon))
+    limit = task.scale * tf.where(free, nearly, 4.0 * structure.size * epsilon)
+    gone = tf.reduce_any(wrong & (observed <= limit[:, None]), axis=-1)
+    started = point.loss < dtype.max
+    return tf.where(started & gone, int(Status.NON_FINITE), status)
+
+
+def cause_of_failure(settings: Settings, data: Data, point: Point, status: tf.Tensor) -> tf.Tensor:
+    """`[R]` int32, the `Cause` of rows without a certified answer, as far as it is known.
+
+    Args:
+        settings: the problem.
+        data: of `R` rows.
+        point: where they ended.
+        status: `[R]`, how they ended.
+    """
+    never = point.loss == point.loss.dtype.max
+    cause = tf.where(never, int(Cause.NO_MATRIX), int(Cause.LOST))
+    cause = tf.where(status == Status.NON_FINITE, cause, int(Cause.NONE))
+    wrong = wrong_signs(settings.model, data, point.eigenvalues)
+    if wrong is None:
+        wrong = negative_distances(settings.model, data)
+    if wrong is None:
+        return cause
+    uncertified = (status != Status.CONVERGED) & (status != Status.STATIONARY)
+    return tf.where(uncertified & tf.reduce_any(wrong, axis=-1), int(Cause.SIGN), cause)
+
+
+def wrong_signs(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor | None:
+    """Which targets have a sign that their level cannot have; 0 is one for a level that is not 0.
+
+    Args:
+        model: what is fitted.
+        data: of `R` rows.
+        levels: `[R, n]`.
+
+    Returns:
+        `[R, m]` bool; None where the structure decides no sign, or differences are compared.
+    """
+    comparison = model.comparison
+    signs = np.nan_to_num(model.parameterization.level_signs)
+    if comparison.centred or (comparison.lower >= 0).any() or not signs[comparison.used].any():
+        return None
+    assignment = comparison.assign(levels, data.targets, data.weights)
+    possible = tf.zeros_like(levels) + tf.constant(signs, levels.dtype)
+    side = comparison.observe(possible, assignment)
+    # Not by their product, which may underflow.
+    on_the_side = tf.sign(data.targets) * side > 0
+    return (data.weights > 0) & (side != 0) & ~on_the_side
+
+
+def negative_distances(model: Model, data: Data) -> tf.Tensor | None:
+    """Which targets are negative, but compared with the distance of a level from a lower one.
+
+    Args:
+        model: what is fitted.
+        data: of `R` rows.
+
+    Returns:
+        `[R, m]` bool; None where no such distances are compared.
+    """
+    comparison = model.comparison
+    member = np.repeat(
+        np.arange(len(model.parameterization.level_counts)), model.parameterization.level_counts
+    )
+    upper, lower = comparison.upper, np.maximum(comparison.lower, 0)
+    distance = (comparison.lower >= 0) & (upper > lower) & (member[upper] == member[lower])
+    if comparison.centred or not distance.any():
+        return None
+    return (data.weights > 0) & (data.targets < 0) & tf.constant(distance)

@@ -1,0 +1,212 @@
+"""The named tuples of rows on their way through the loop, and what they look like at first."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from ..objective.evaluation import Point
+from ..objective.model import Data
+from ..rowwise.axes import new_axis, row_count
+from ..rowwise.tables import zeros_like_specs
+from ..settings import Settings
+from .unseen import most_minima
+
+
+class Batch(NamedTuple):
+    """The checked input, `B` rows.
+
+    Attributes:
+        data: targets, weights and what is known beforehand.
+        initial: `[B, p]`, NaN where the solver is to choose.
+        tolerance: `[B]`, NaN for the default.
+        max_steps: `[B]`, int32.
+        cause: `[B]`, int32, why the row cannot be fitted at all, see `Cause`; 0 where it can.
+        offset: `[B]`, int32, the number of the first start that the solver chooses.
+        single: `[B]`, int32, 1 for a row that has this start only.
+    """
+
+    data: Data
+    initial: tf.Tensor
+    tolerance: tf.Tensor
+    max_steps: tf.Tensor
+    cause: tf.Tensor
+    offset: tf.Tensor
+    single: tf.Tensor
+
+
+class Best(NamedTuple):
+    """The best end of the starts of a row so far.
+
+    Attributes:
+        parameters: `[R, p]`.
+        loss: `[R]`, the largest number before there is one.
+        column_norms: `[R, p]`, of the Jacobian there.
+        minima: `[R, K]`, the losses of the distinct minima that were found, then the largest
+            number.
+        arrived: `[R]`, int32, how many starts elsewhere ended in a minimum.
+    """
+
+    parameters: tf.Tensor
+    loss: tf.Tensor
+    column_norms: tf.Tensor
+    minima: tf.Tensor
+    arrived: tf.Tensor
+
+
+class Task(NamedTuple):
+    """What a row in the pool has to do, and what it has found in earlier starts.
+
+    Attributes:
+        place: `[R]`, int32, its place in the batch.
+        data: targets, weights and what is known beforehand.
+        initial: `[R, p]`.
+        tolerance: `[R]`, NaN for the default.
+        max_steps: `[R]`, int32.
+        steps: `[R]`, int32, evaluations so far, over all starts, without the first of each start.
+        attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
+            refinement of the best end of the others; a given start is a refinement at once.
+        offset: `[R]`, int32, the number of the start at attempt 0.
+        limit: `[R]`, int32, the value of `steps` that ends this start.
+        cosine: `[R]`, the cosine between the residual and each column of the Jacobian at which this
+            start is at a minimum.
+        started: `[R]`, int32, how many starts the row has made.
+        agreeing: `[R]`, int32, how many starts ended at the best loss, from elsewhere.
+        scale: `[R]`, the spectral scale; 0 before the first evaluation.
+        cause: `[R]`, int32, what limits the point where the row has ended, see `Cause`.
+        best: the best of the finished starts; () when there is only one start.
+    """
+
+    place: tf.Tensor
+    data: Data
+    initial: tf.Tensor
+    tolerance: tf.Tensor
+    max_steps: tf.Tensor
+    steps: tf.Tensor
+    attempt: tf.Tensor
+    offset: tf.Tensor
+    limit: tf.Tensor
+    cosine: tf.Tensor
+    started: tf.Tensor
+    agreeing: tf.Tensor
+    scale: tf.Tensor
+    cause: tf.Tensor
+    best: Any
+
+
+class Pool(NamedTuple):
+    """The rows being fitted: their `Task`, the state of the method, and their status."""
+
+    task: Task
+    state: Any
+    status: tf.Tensor
+
+
+class Ended(NamedTuple):
+    """Rows that are done with a start: their `Task`, the `Point` of its end, and their status."""
+
+    task: Task
+    point: Point
+    status: tf.Tensor
+
+
+def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
+    """Tasks for rows of the batch, which have these places in it, `[R]`."""
+    data, initial = rows.data, rows.initial
+    integers, zeros = tf.zeros_like(place), tf.zeros_like(rows.tolerance)
+    several = settings.starts > 1
+    only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
+    return Task(
+        place=place,
+        data=data,
+        initial=initial,
+        tolerance=rows.tolerance,
+        max_steps=rows.max_steps,
+        steps=integers,
+        attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
+        offset=rows.offset,
+        limit=integers,
+        cosine=zeros,
+        started=integers + 1,
+        agreeing=integers,
+        scale=zeros,
+        cause=integers,
+        best=_no_end(settings, initial, zeros) if several else (),
+    )
+
+
+def _no_end(settings: Settings, initial: tf.Tensor, zeros: tf.Tensor) -> Best:
+    none = tf.zeros_like(initial)
+    worst = zeros + initial.dtype.max
+    # One place more than a search may fill that ends early.
+    minima = tf.tile(new_axis(worst, 1), [1, most_minima(settings.starts) + 1])
+    return Best(none, worst, none, minima, tf.zeros_like(worst, tf.int32))
+
+
+def point_specs(settings: Settings, data: Data) -> Point:
+    """What each field of a `Point` looks like."""
+    size, count = settings.parameterization.size, settings.parameterization.num_parameters
+    levels = data.targets.shape[1] + (count if data.has_priors else 0)
+
+    def spec(*shape: int) -> Any:
+        return tf.TensorSpec([None, *shape], settings.dtype)
+
+    bound = spec(count) if data.bounded else ()
+    return Point(
+        parameters=spec(count),
+        eigenvalues=spec(size),
+        residual=spec(levels),
+        jacobian=spec(levels, count),
+        gradient=spec(count),
+        column_norms=spec(count),
+        loss=spec(),
+        rms=spec(),
+        noise=spec(),
+        largest_weight=spec(),
+        spread=spec(),
+        largest_level=spec(),
+        lower=bound,
+        upper=bound,
+        hessian=spec(count, count) if settings.method.needs_hessian else (),
+    )
+
+
+def empty_point(settings: Settings, data: Data) -> Point:
+    """A point that holds nothing: its loss is the largest number."""
+    dtype = data.targets.dtype
+    zeros = zeros_like_specs(point_specs(settings, data), row_count(data.targets))
+    return zeros._replace(
+        loss=zeros.loss + dtype.max,
+        largest_weight=data.largest_weight,
+        spread=data.spread,
+        lower=data.lower,
+        upper=data.upper,
+    )
+
+
+def pool_specs(settings: Settings, batch: Batch) -> Pool:
+    """What each field of a pool with rows of such a batch looks like."""
+
+    def spec(tensor: tf.Tensor) -> tf.TensorSpec:
+        return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+
+    specs = tf.nest.map_structure(spec, batch)
+
+    def pool(*fields: tf.Tensor) -> Pool:
+        rows = tf.nest.pack_sequence_as(specs, fields)
+        task = new_tasks(settings, rows, rows.offset)
+        start = task.initial
+        state = settings.method.init(start, empty_point(settings, task.data), start)
+        return Pool(task, state, task.steps)
+
+    # Only the method knows what its state is; without rows that takes no time.
+    with tf.init_scope():
+        fields = [tf.zeros([0, *s.shape[1:]], s.dtype) for s in tf.nest.flatten(specs)]
+        return tf.nest.map_structure(spec, pool(*fields))
+
+
+def tolerance_of(settings: Settings, task: Task) -> tf.Tensor:
+    """`[R]`, the tolerance of each row: its own, or the default."""
+    default = tf.constant(settings.tolerance, task.tolerance.dtype)
+    return tf.where(tf.math.is_nan(task.tolerance), default, task.tolerance)

@@ -1,0 +1,1 @@
+"""Operations on batches that round each row the same whatever else is in its batch."""

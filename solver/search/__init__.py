@@ -1,0 +1,1 @@
+"""Where a row starts, and what happens at the end of a start."""

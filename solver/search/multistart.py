@@ -1,0 +1,164 @@
+"""Several starts for a row: where each begins, which end is the best, and when to stop looking.
+
+A row without a starting point of its own is surveyed from one start after the other, each with a
+coarse tolerance and a share of the steps, until its spectrum is matched. If no start matches it,
+the best end is refined with the full tolerance: that is the answer.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import tensorflow as tf
+
+from ..objective.evaluation import into_bounds, known_effects
+from ..objective.model import Data, count_data
+from ..pool.rows import Best, Ended, Pool, Task, empty_point
+from ..pool.unseen import are_enough
+from ..results.status import Status
+from ..rowwise.axes import new_axis
+from ..rowwise.tables import on_rows, select_rows
+from ..settings import Settings
+from .basin_hopping import hop, is_hop
+from .proposals import choose_start
+
+# Where so many starts elsewhere agree on the best minimum, and few minima were found, a search ends
+# early. Not where there are as many parameters as levels: then a residual left is rarely the best
+# that can be done. (Agreement alone is no sign: from 33 % of the starts the hyperfine lines of CsF
+# lead to a minimum at 21 times the least rms residual, from 6 % to the least.)
+_AGREEING_STARTS = 12
+# Relative difference of the losses of two starts that ended in the same minimum.
+_SAME_LOSS = 1e-3
+
+
+def begin(settings: Settings, task: Task) -> Pool:
+    """Put rows at their starting points."""
+    empty = empty_point(settings, task.data)
+    start = task.initial
+    if not settings.given:
+        wanted = tf.math.is_nan(task.initial)
+
+        def chosen() -> tf.Tensor:
+            return tf.where(wanted, default_starts(settings, task), task.initial)
+
+        start = tf.cond(tf.reduce_any(wanted), chosen, lambda: task.initial)
+    if task.data.bounded:
+        start = into_bounds(task.data.lower, task.data.upper, start)
+    scales = known_effects(settings.model, task.data)
+    if task.data.has_priors:
+        # What is known beforehand may outweigh the levels, or be all that is known.
+        scales = tf.where(task.data.prior_weight > 0, tf.zeros_like(scales), scales)
+    state = settings.method.init(start, empty, scales)
+    return Pool(_set_limits(settings, task), state, tf.zeros_like(task.steps))
+
+
+def _set_limits(settings: Settings, task: Task) -> Task:
+    """How far this start may go, and how exactly it is followed."""
+    refining = task.attempt == settings.starts
+    # A start that is one of several gets its share of the steps.
+    share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
+    dtype = task.initial.dtype
+    fine = tf.constant(settings.gradient_tolerance, dtype)
+    coarse = tf.constant(settings.survey_tolerance, dtype)
+    return task._replace(
+        steps=task.steps - 1,  # the evaluation of the start itself is no step
+        limit=tf.where(refining, task.max_steps, tf.minimum(task.max_steps, task.steps + share)),
+        cosine=tf.where(refining, fine, coarse),
+    )
+
+
+def default_starts(settings: Settings, task: Task) -> tf.Tensor:
+    """Where each row starts at its attempt: at the user's points, at proposals, near its best end.
+
+    Returns:
+        `[R, p]`.
+    """
+    attempt = (task.attempt + task.offset) % settings.starts
+    if settings.starts == 1:
+        return starts_anywhere(settings, task.data, attempt)
+    near = is_hop(settings, attempt) & (task.best.loss < task.best.loss.dtype.max)
+    hopped = hop(settings, task.data, task.best, attempt)
+    anywhere = functools.partial(starts_anywhere, settings)
+    return on_rows(~near, hopped, (task.data, attempt), anywhere)
+
+
+def starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Tensor:
+    """At the user's points as long as there are any, then at proposals: `[R, p]`."""
+    known = len(settings.initial)
+    if known == 0:
+        return choose_start(settings, data, attempt, settings.starts)
+    given = tf.constant(settings.initial, data.targets.dtype)
+    if known == settings.starts:
+        return tf.gather(given, attempt)
+    number = tf.maximum(attempt - known, 0)
+    proposed = choose_start(settings, data, number, settings.starts - known)
+    given = tf.gather(given, tf.minimum(attempt, known - 1))
+    return tf.where((attempt < known)[:, None], given, proposed)
+
+
+def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
+    """Keep the better of the end of a start and the best end before it.
+
+    Args:
+        settings: the problem.
+        ended: rows whose start has ended.
+
+    Returns:
+        The same rows, with the best end in their task and the status that this end has if it is the
+        answer; and `[R]` bool, which rows shall begin again. The end of the others is the answer.
+    """
+    task, point, status = ended
+    best = task.best.loss
+    refining = task.attempt == settings.starts
+    matched = status == Status.CONVERGED
+    some = best < best.dtype.max
+    same = some & (tf.abs(point.loss - best) <= _SAME_LOSS * best)
+    elsewhere = ~is_hop(settings, task.attempt)  # it is no surprise that a hop leads back
+    better = point.loss < best
+    none = ~some & ~better  # no start gave a finite matrix yet
+    spent = task.steps >= task.max_steps
+    # Out of steps, a row that has been at a better end goes back there, to be evaluated once more.
+    more = tf.where(none, ~spent & (task.attempt + 1 < settings.starts), ~spent | ~better)
+    again = ~refining & ~matched & more
+    # Out of steps before the end was refined: it is not a certified minimum.
+    cut = ~refining & (status == Status.STATIONARY)
+    minimum = ~refining & (status == Status.STATIONARY)
+    ends = Best(
+        *select_rows(better, (point.parameters, point.loss, point.column_norms), task.best[:3]),
+        minima=_with_another(task.best.minima, point.loss, minimum),
+        arrived=task.best.arrived + tf.cast(minimum & elsewhere, tf.int32),
+    )
+    # The refinement of the best end is no start of its own, unless it leads on to another minimum.
+    one_more = task.agreeing + tf.cast(~refining & elsewhere, tf.int32)
+    agreeing = tf.where(same, one_more, tf.where(better, 1, task.agreeing))
+    task = task._replace(best=ends, agreeing=agreeing)
+    return Ended(task, point, tf.where(cut, int(Status.MAX_STEPS), status)), again
+
+
+def _with_another(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    """The losses of distinct minima `[R, K]`, with one more where one was found that is new."""
+    known = tf.abs(minima - new_axis(loss, 1)) <= _SAME_LOSS * new_axis(loss, 1)
+    new = found & ~tf.reduce_any(known, axis=-1)
+    place = new_axis(tf.range(minima.shape[1]), 0) == new_axis(_count_minima(minima), 1)
+    return tf.where(place & new_axis(new, 1), new_axis(loss, 1), minima)
+
+
+def _count_minima(minima: tf.Tensor) -> tf.Tensor:
+    """How many distinct minima there are, `[R]` int32."""
+    return tf.reduce_sum(tf.cast(minima < minima.dtype.max, tf.int32), axis=-1)
+
+
+def next_starts(settings: Settings, task: Task) -> Task:
+    """The tasks of rows that begin again: at their next start, or at last from their best end."""
+    settled = (task.agreeing >= _AGREEING_STARTS) & settings.end_early
+    settled &= are_enough(_count_minima(task.best.minima), task.best.arrived)
+    settled &= count_data(settings.model, task.data) > settings.parameterization.num_parameters
+    spent = task.steps >= task.max_steps
+    refining = task.attempt == settings.starts  # these go on from beside a saddle
+    attempt = tf.where(refining | settled | spent, settings.starts, task.attempt + 1)
+    refine = ~refining & (attempt == settings.starts)
+    return task._replace(
+        attempt=attempt,
+        started=task.started + tf.cast(~refine & ~refining, tf.int32),
+        initial=tf.where(new_axis(refine, 1), task.best.parameters, task.initial),
+    )

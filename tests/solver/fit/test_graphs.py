@@ -1,0 +1,163 @@
+"""The fit inside other graphs: unknown and zero rows, tf.function, tf.data, threads, no state."""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import FitResult, SpectralSolver, Status, Toeplitz, Trace
+
+from ..helpers import as_numpy, assert_same, take
+
+SIZE = 4
+
+
+@functools.cache
+def solver() -> SpectralSolver:
+    return SpectralSolver(Toeplitz(SIZE), starts=3)
+
+
+@functools.cache
+def targets() -> np.ndarray:
+    return np.sort(np.random.default_rng(9).normal(size=(50, SIZE)), axis=1)
+
+
+@functools.cache
+def expected() -> FitResult:
+    return as_numpy(solver().fit(targets()))
+
+
+def test_zero_rows():
+    fit = as_numpy(solver().fit(np.zeros((0, SIZE))))
+    shapes = [np.asarray(field).shape for field in fit]
+    assert shapes == [(0, 4), (0, 4), (0, 4), (0,), (0,), (0, 4), *[(0,)] * 5]
+    assert fit.status.dtype == np.int32
+    also = as_numpy(
+        solver().fit(
+            np.zeros((0, SIZE)),
+            initial=np.zeros((0, SIZE)),
+            weights=np.zeros((0, SIZE)),
+            tolerance=np.zeros(0),
+            max_steps=np.zeros(0, int),
+        )
+    )
+    assert [np.asarray(field).shape for field in also] == shapes
+
+
+def test_zero_rows_of_everything_else():
+    nothing = np.zeros((0, SIZE))
+    assert solver().spectrum(nothing).shape == (0, SIZE)
+    assert solver().matrix(nothing).shape == (0, SIZE, SIZE)
+    assert solver().loss(nothing, nothing).shape == (0,)
+    trace = as_numpy(solver().trace(nothing))
+    assert trace.loss.shape[0] == 0
+    assert trace.steps.shape == (0,)
+
+
+def test_only_bad_rows():
+    fit = solver().fit(np.full((3, SIZE), np.nan))
+    assert fit.status.numpy().tolist() == [Status.INVALID_INPUT] * 3
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 50])
+def test_unknown_number_of_rows(rows: int):
+    @tf.function(input_signature=[tf.TensorSpec([None, SIZE], tf.float64)], autograph=False)
+    def embedded(levels: tf.Tensor) -> FitResult:
+        return solver().fit(levels)
+
+    assert_same(as_numpy(embedded(targets()[:rows])), take(expected(), slice(rows)))
+
+
+def test_inside_another_function_with_work_around_it():
+    """A caller that scales its data, fits, and goes on computing with the answer."""
+
+    @tf.function(autograph=False)
+    def embedded(levels: tf.Tensor) -> tf.Tensor:
+        fit = solver().fit(2.0 * levels)
+        return tf.linalg.trace(solver().matrix(fit.parameters)) / 2.0
+
+    np.testing.assert_allclose(embedded(targets()), targets().sum(axis=1), rtol=0, atol=1e-8)
+
+
+def test_all_methods_give_the_same_inside_a_function():
+    x = np.random.default_rng(10).normal(size=(5, SIZE))
+
+    @tf.function(autograph=False)
+    def embedded(x: tf.Tensor, levels: tf.Tensor) -> Any:
+        trace = solver().trace(levels, initial=x)
+        return solver().spectrum(x), solver().matrix(x), solver().loss(x, levels), trace
+
+    spectrum, matrix, loss, trace = embedded(x, targets()[:5])
+    np.testing.assert_array_equal(spectrum, solver().spectrum(x))
+    np.testing.assert_array_equal(matrix, solver().matrix(x))
+    np.testing.assert_array_equal(loss, solver().loss(x, targets()[:5]))
+    assert_same(as_numpy(Trace(*trace)), as_numpy(solver().trace(targets()[:5], initial=x)))
+
+
+@pytest.mark.parametrize("batch", [1, 16])
+def test_in_a_tf_data_map(batch: int):
+    dataset = tf.data.Dataset.from_tensor_slices(targets()).batch(batch)
+    dataset = dataset.map(lambda levels: solver().fit(levels), num_parallel_calls=2)
+    parts = [as_numpy(FitResult(*part)) for part in dataset]
+    columns: Any = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    joined = FitResult(*columns)
+    assert_same(joined, expected())
+
+
+def test_concurrent_calls_cannot_see_each_other():
+    """Threads that start together, also with the very first call, which traces the graph."""
+    fresh = SpectralSolver(Toeplitz(SIZE), starts=3)
+    slices = [slice(start, start + 1 + start % 9) for start in range(40)] * 3
+
+    def call(rows: slice) -> FitResult:
+        return as_numpy(fresh.fit(targets()[rows]))
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(call, slices))
+    for rows, answer in zip(slices, answers, strict=True):
+        assert_same(answer, take(expected(), rows))
+
+
+def test_a_fit_writes_no_variable():
+    assert solver().variables == ()
+    concrete = tf.function(solver().fit, autograph=False).get_concrete_function(
+        tf.TensorSpec([None, SIZE], tf.float64)
+    )
+    assert concrete.variables == ()
+    library = concrete.graph.as_graph_def().library.function
+    operations = {node.op for function in library for node in function.node_def}
+    assert "While" in operations or "StatelessWhile" in operations
+    stateful = {"VarHandleOp", "AssignVariableOp", "PyFunc", "EagerPyFunc", "RandomStandardNormal"}
+    assert not operations & stateful
+
+
+@functools.cache
+def solver_in(dtype: tf.DType) -> SpectralSolver:
+    return SpectralSolver(Toeplitz(3), dtype=dtype, starts=1)
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+@pytest.mark.parametrize("given", ["float64", "float32", "int32", "list"])
+def test_shapes_and_dtypes_of_the_result(dtype: tf.DType, given: str):
+    levels = [[1, 2, 4], [0, 3, 3]]
+    fit = solver_in(dtype).fit(levels if given == "list" else np.array(levels, given))
+    assert isinstance(fit, FitResult)
+    shapes = {name: tuple(field.shape) for name, field in zip(fit._fields, fit, strict=True)}
+    assert shapes == {
+        "parameters": (2, 3),
+        "eigenvalues": (2, 3),
+        "residuals": (2, 3),
+        "loss": (2,),
+        "gradient_norm": (2,),
+        "standard_errors": (2, 3),
+        "steps": (2,),
+        **dict.fromkeys(("status", "cause", "starts", "agreeing"), (2,)),
+    }
+    dtypes = [field.dtype for field in fit]
+    assert dtypes == [dtype] * 6 + [tf.int32] * 5
+    assert (np.diff(fit.eigenvalues, axis=1) >= 0).all()

@@ -1,0 +1,231 @@
+"""A row's answer is a function of the row: not of its batch, its place, the pool or the call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import (
+    Adam,
+    Affine,
+    FitResult,
+    Generalized,
+    Hermitian,
+    LevenbergMarquardt,
+    Newton,
+    Nonlinear,
+    Parameterization,
+    SpectralSolver,
+    Symmetric,
+    Toeplitz,
+)
+from tests.problems.given_matrices import random_hermitian
+
+from ..helpers import as_numpy, assert_same, take
+
+ROWS = 1000
+
+
+def waves(x: tf.Tensor) -> tf.Tensor:
+    """A nonlinear matrix `[B, 3, 3]` of two parameters."""
+    a, b = tf.unstack(x, axis=-1)
+    c = tf.zeros_like(a) + 0.3
+    rows = [[a, tf.exp(-b), c], [tf.exp(-b), tf.cos(b), c], [c, c, -a]]
+    return tf.stack([tf.stack(row, -1) for row in rows], -2)
+
+
+def dense(count: int, n: int, complex_entries: bool) -> Affine:
+    constant, *basis = random_hermitian(count + 1, n, seed=5, complex_entries=complex_entries)
+    return Affine(constant, np.stack(basis))
+
+
+KINDS: dict[str, Callable[[], Parameterization]] = {
+    "symmetric": lambda: Symmetric(3),
+    "toeplitz": lambda: Toeplitz(6),
+    "hermitian": lambda: Hermitian(3),
+    "more_parameters_than_levels": lambda: dense(7, 5, complex_entries=False),
+    "complex_basis": lambda: dense(3, 5, complex_entries=True),
+    "nonlinear": lambda: Nonlinear(waves, n=3, p=2),
+}
+# Long sums, of which TensorFlow has more ways than of short ones.
+LARGE: dict[str, Callable[[], Parameterization]] = {
+    "many_levels": lambda: dense(5, 32, complex_entries=False),
+    "few_of_many_parameters": lambda: Toeplitz(40).with_fixed({f"r{k}": 0.0 for k in range(3, 40)}),
+    "mass_of_toeplitz": lambda: Generalized(np.diag(np.arange(1.0, 8.0)), mass=Toeplitz(7)),
+}
+# A diagonal matrix, the default start, is the answer at once for these; they begin elsewhere.
+FREE = ("symmetric", "hermitian")
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@functools.cache
+def solver_of(kind: str) -> SpectralSolver:
+    # With some damping from the start on: without it a free matrix is fitted in one step.
+    return SpectralSolver(KINDS[kind](), LevenbergMarquardt(1e-3), starts=4)
+
+
+@functools.cache
+def rows_of(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Targets, every fifth row without one of its levels, and starts, NaN for the default."""
+    generator = np.random.default_rng(6)
+    parameterization = solver_of(kind).parameterization
+    shape = (ROWS, parameterization.num_parameters)
+    targets = np.sort(generator.normal(size=(ROWS, parameterization.size)), axis=1)
+    initial = generator.normal(size=shape) if kind in FREE else np.full(shape, np.nan)
+    if kind == "nonlinear":
+        solution = [1.0, 0.8] + 0.2 * generator.normal(size=shape)
+        targets = np.linalg.eigvalsh(parameterization.matrix(tf.constant(solution)))
+        initial = solution + 0.1 * generator.normal(size=shape)
+    targets[::5, 1] = np.nan
+    return targets, initial
+
+
+def fit_rows(kind: str, rows: Any, solver: SpectralSolver | None = None) -> FitResult:
+    targets, initial = (array[rows] for array in rows_of(kind))
+    solver = solver or solver_of(kind)
+    if np.isnan(initial).all():
+        return as_numpy(solver.fit(targets))
+    return as_numpy(solver.fit(targets, initial=initial))
+
+
+@functools.cache
+def full_fit(kind: str) -> FitResult:
+    return fit_rows(kind, slice(None))
+
+
+@each_kind
+def test_the_batch_is_worth_comparing(kind: str):
+    """Rows take different numbers of steps, so that the pool changes all the time."""
+    fit = full_fit(kind)
+    assert len(np.unique(fit.steps)) >= 3
+    assert np.isfinite(fit.parameters).all()
+
+
+@each_kind
+@pytest.mark.parametrize("row", [0, 3, 500, 999])
+def test_alone(kind: str, row: int):
+    alone = fit_rows(kind, [row])
+    assert_same(alone, take(full_fit(kind), [row]))
+
+
+@each_kind
+@pytest.mark.parametrize("size", [2, 3, 7, 64, 333])
+def test_in_smaller_batches(kind: str, size: int):
+    rows = np.arange(400, 400 + size)
+    assert_same(fit_rows(kind, rows), take(full_fit(kind), rows))
+
+
+@each_kind
+def test_at_another_place(kind: str):
+    order = np.random.default_rng(7).permutation(ROWS)
+    assert_same(fit_rows(kind, order), take(full_fit(kind), order))
+
+
+@each_kind
+def test_copies_of_a_row_get_the_same_answer(kind: str):
+    """TensorFlow Serving pads batches with copies."""
+    rows = [10] * 50
+    assert_same(fit_rows(kind, rows), take(full_fit(kind), rows))
+
+
+@pytest.mark.parametrize("kind", LARGE)
+@pytest.mark.parametrize("method", [LevenbergMarquardt, Newton])
+def test_large_matrices(kind: str, method: type):
+    structure = LARGE[kind]()
+    solver = SpectralSolver(structure, method(), starts=1, max_steps=20)
+    generator = np.random.default_rng(8)
+    shape = (100, structure.num_parameters)
+    solution = 0.1 * generator.normal(size=shape) + np.eye(1, shape[1])
+    targets = structure.spectrum(tf.constant(solution)).numpy()
+    targets += 0.01 * generator.normal(size=targets.shape)  # a residual that stays
+    initial = solution + 0.02 * generator.normal(size=shape)
+    together = as_numpy(solver.fit(targets, initial=initial))
+    for rows in ([0], [99], [50, 51], np.arange(3, 40)):
+        alone = solver.fit(targets[rows], initial=initial[rows])
+        assert_same(as_numpy(alone), take(together, rows))
+
+
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+def test_nonlinear_rows_beside_others(dtype: tf.DType):
+    """Most of a batch and its end go through other code of tf.exp, tf.sin and the like."""
+
+    def one_matrix(x: tf.Tensor) -> tf.Tensor:
+        off = tf.exp(-x[1]) * tf.sin(3.0 * x[0])
+        return tf.stack([tf.stack([x[0], off]), tf.stack([off, -x[1]])])
+
+    solver = SpectralSolver(Nonlinear(one_matrix, n=2, p=2), dtype=dtype, starts=2)
+    targets = np.sort(np.random.default_rng(9).normal(size=(29, 2)), axis=1)
+    together = as_numpy(solver.fit(targets))
+    for row in range(0, 29, 4):
+        assert_same(as_numpy(solver.fit(targets[row : row + 1])), take(together, [row]))
+    assert_same(as_numpy(solver.fit(targets[[3] * 7])), take(together, [3] * 7))
+
+
+@each_kind
+def test_called_again(kind: str):
+    assert_same(fit_rows(kind, slice(None)), full_fit(kind))
+
+
+@pytest.mark.parametrize("kind", ["toeplitz", "more_parameters_than_levels"])
+@pytest.mark.parametrize("pool", [{"pool_rows": 4}, {"pool_rows": 1}, {"compaction": False}])
+def test_through_other_pools(kind: str, pool: dict):
+    """Rows pass through a pool of another size, beside other rows, for other numbers of turns."""
+    rows = np.arange(60)
+    solver = SpectralSolver(KINDS[kind](), LevenbergMarquardt(1e-3), starts=4, **pool)
+    assert_same(fit_rows(kind, rows, solver), take(full_fit(kind), rows))
+
+
+def test_rows_that_wait_hundreds_of_turns_for_another_are_untouched():
+    """Fifteen rows match at once and stay in the pool while one row uses all its steps."""
+    solver = SpectralSolver(
+        Toeplitz(6), Adam(), compaction=False, starts=1, max_steps=200, dtype=tf.float32
+    )
+    generator = np.random.default_rng(6)
+    slow_targets = np.sort(generator.normal(size=(300, 6)), axis=1)[175]
+    slow_start = generator.normal(size=(300, 6))[175]
+    first_row = np.array([3, -1, 0.5, -0.25, 0.125, 0.1])
+    levels = np.linalg.eigvalsh(first_row[np.abs(np.subtract.outer(range(6), range(6)))])
+    slow = np.arange(16) == 7
+    together = solver.fit(
+        np.where(slow[:, None], slow_targets, levels),
+        initial=np.where(slow[:, None], slow_start, first_row),
+        tolerance=np.where(slow, 0.0, 1e-4),
+    )
+    assert together.steps[7] == 200
+    quick = solver.fit([levels] * 2, initial=[first_row] * 2, tolerance=1e-4)
+    alone = solver.fit([slow_targets] * 2, initial=[slow_start] * 2, tolerance=0.0)
+    assert_same(take(together, ~slow), take(quick, [0] * 15))
+    assert_same(take(together, slow), take(alone, [0]))
+
+
+@each_kind
+def test_neutral_arguments_mean_the_defaults(kind: str):
+    """NaN and 0, which a served signature needs for "default", mean the same as no argument."""
+    rows = slice(0, 100)
+    targets, initial = (array[rows] for array in rows_of(kind))
+    fit = solver_of(kind).fit(
+        targets,
+        initial=initial,
+        weights=np.full(targets.shape, np.nan),
+        tolerance=np.full(100, np.nan),
+        max_steps=np.zeros(100, int),
+    )
+    assert_same(as_numpy(fit), take(full_fit(kind), rows))
+
+
+@pytest.mark.parametrize("loss", ["soft_l1", "huber", "cauchy"])
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+def test_robust_losses(loss: Any, dtype: tf.DType):
+    """With residuals of the size at which they bend."""
+    structure = dense(3, 5, complex_entries=False)
+    solver = SpectralSolver(structure, loss=loss, f_scale=0.1, starts=2, dtype=dtype)
+    targets = np.random.default_rng(9).normal(size=(60, 5)).astype(dtype.as_numpy_dtype)
+    together = as_numpy(solver.fit(targets))
+    for rows in (*([row] for row in range(0, 60, 4)), range(30, 37), range(11, 59)):
+        chosen = list(rows)
+        assert_same(as_numpy(solver.fit(targets[chosen])), take(together, chosen))

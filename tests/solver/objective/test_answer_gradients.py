@@ -1,0 +1,216 @@
+"""Derivatives of the answer by the data, against finite differences of whole fits."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import Affine, FitResult, Levels, Multiplicative, SpectralSolver, Toeplitz
+from tests.problems.given_matrices import random_hermitian
+
+from ..helpers import finite_differences
+
+FIELDS = ("parameters", "eigenvalues", "residuals", "loss")
+
+
+@functools.cache
+def case(name: str) -> tuple[SpectralSolver, np.ndarray, np.ndarray]:
+    """Solver, starting point and targets of one row."""
+    rng = np.random.default_rng(11)
+    if name == "solvable":
+        solver = SpectralSolver(Toeplitz(4))
+        x = np.array([1.0, 0.6, -0.3, 0.2])
+        return solver, x, solver.spectrum(x[None]).numpy()[0]
+    if name == "nonlinear":
+        spring = np.array([[2.0, -1, 0, 0], [-1, 2, -1, 0], [0, -1, 2, -1], [0, 0, -1, 2]])
+        chain = Multiplicative(spring).with_tied({"m3": ("m0", 1.0), "m2": ("m1", 1.0)})
+        solver = SpectralSolver(chain)
+        x = np.array([1.0, 2.0])
+    else:
+        constant, *basis = random_hermitian(4, 6, seed=2, complex_entries=name == "complex")
+        observation = Levels("lowest") if name == "relative" else Levels()
+        solver = SpectralSolver(Affine(constant, np.stack(basis)), observation=observation)
+        x = np.array([0.4, -0.8, 1.1])
+    targets = solver.comparison.observe(solver.spectrum(x[None])).numpy()[0]
+    noise = 0.05 * rng.normal(size=targets.shape)
+    if name == "relative":
+        noise[0] = 0.0
+    if name == "gap":
+        targets[2] = np.nan
+    return solver, x, targets + noise
+
+
+CASES = ["solvable", "residual", "complex", "relative", "gap", "nonlinear"]
+
+
+def scalars(fit: FitResult, field: str) -> tf.Tensor:
+    """For each row a number that depends on every entry of a field."""
+    value = getattr(fit, field)
+    value = tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
+    value = tf.reshape(value, [tf.shape(value)[0], -1])
+    factors = tf.cast(tf.range(1, tf.shape(value)[1] + 1), value.dtype)
+    return tf.reduce_sum(value * factors, axis=1)
+
+
+def fit_rows(name: str, targets: tf.Tensor, weights: tf.Tensor) -> FitResult:
+    """Fits of changed targets or weights `[B, m]` of a case."""
+    solver, start, _ = case(name)
+    initial = tf.tile(start[None], [tf.shape(targets)[0], 1])
+    return solver.fit(targets, initial, weights, tolerance=1e-14)
+
+
+def data_of(name: str) -> dict[str, np.ndarray]:
+    _, _, targets = case(name)
+    return {"targets": targets, "weights": np.linspace(0.5, 1.5, len(targets))}
+
+
+@functools.cache
+def derivatives(name: str) -> dict[str, dict[str, np.ndarray]]:
+    """By field and by name of the data, `[m]`."""
+    rows = {key: tf.constant(array[None]) for key, array in data_of(name).items()}
+    found = {}
+    for field in FIELDS:
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            value = scalars(fit_rows(name, **rows), field)
+        found[field] = {by: g.numpy()[0] for by, g in tape.gradient(value, rows).items()}
+    return found
+
+
+@functools.cache
+def differences(name: str, by: str) -> dict[str, np.ndarray]:
+    """The same from fits of changed data, all of them rows of one batch; NaN where no level is."""
+    data = data_of(name)
+    seen = ~np.isnan(data["targets"])
+    points: list[np.ndarray] = []
+
+    def note(changed: np.ndarray) -> np.ndarray:
+        points.append(changed)
+        return np.zeros(())
+
+    finite_differences(note, data[by][seen], step=1e-4)
+    rows = {key: np.tile(array, (len(points), 1)) for key, array in data.items()}
+    rows[by][:, seen] = points
+    fit = fit_rows(name, **{key: tf.constant(array) for key, array in rows.items()})
+    found = {}
+    for field in FIELDS:
+        answers = iter(scalars(fit, field).numpy())
+        found[field] = np.full(len(seen), np.nan)
+        found[field][seen] = finite_differences(
+            lambda _, answers=answers: next(answers), data[by][seen], step=1e-4
+        )
+    return found
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("by", ["targets", "weights"])
+@pytest.mark.parametrize("name", CASES)
+def test_finite_differences_agree(name: str, by: str, field: str):
+    found, expected = derivatives(name)[field][by], differences(name, by)[field]
+    seen = ~np.isnan(expected)
+    scale = max(1.0, np.abs(expected[seen]).max())
+    np.testing.assert_allclose(found[seen], expected[seen], rtol=1e-6, atol=1e-6 * scale)
+    np.testing.assert_array_equal(found[~seen], 0.0)
+
+
+def test_a_fit_in_another_graph_has_the_same_derivatives():
+    rows = {key: tf.constant(array[None]) for key, array in data_of("gap").items()}
+
+    @tf.function(autograph=False)
+    def gradients(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            value = scalars(fit_rows("gap", **rows), "parameters")
+        return tape.gradient(value, rows)
+
+    @tf.function(autograph=False)
+    def value(rows: dict[str, tf.Tensor]) -> tf.Tensor:
+        return scalars(fit_rows("gap", **rows), "parameters")
+
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        outside = value(rows)
+    for found in (gradients(rows), tape.gradient(outside, rows)):
+        for by, expected in derivatives("gap")["parameters"].items():
+            np.testing.assert_allclose(found[by][0], expected, rtol=1e-12, atol=1e-13)
+
+
+def test_a_persistent_tape_has_the_same_derivatives():
+    solver, start, targets = case("residual")
+    watched = tf.constant(targets[None])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(watched)
+        fit = solver.fit(watched, start[None], tolerance=1e-14)
+        parts = tf.unstack(fit.parameters[0])
+    for number, part in enumerate(parts):
+        with tf.GradientTape() as one:
+            one.watch(watched)
+            again = solver.fit(watched, start[None], tolerance=1e-14).parameters[0, number]
+        np.testing.assert_array_equal(tape.gradient(part, watched), one.gradient(again, watched))
+
+
+def test_bad_rows_pass_no_gradient_on_and_harm_no_other():
+    solver = SpectralSolver(Multiplicative([[2.0, -1.0], [-1.0, 2.0]]))
+    targets = tf.constant([[1.0, 3.0], [np.inf, 1.0], [np.nan, np.nan], [1.5, 4.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        fit = solver.fit(targets)
+        total = tf.reduce_sum(fit.loss**2) + tf.reduce_sum(fit.parameters)
+    found = tape.gradient(total, targets).numpy()
+    np.testing.assert_array_equal(found[1:3], 0.0)
+    good = tf.gather(targets, [0, 3])
+    with tf.GradientTape() as tape:
+        tape.watch(good)
+        fit = solver.fit(good)
+        total = tf.reduce_sum(fit.loss**2) + tf.reduce_sum(fit.parameters)
+    np.testing.assert_allclose(found[[0, 3]], tape.gradient(total, good), rtol=1e-12)
+
+
+def test_underdetermined_rows_have_the_derivative_of_least_norm():
+    """Two parameters share one matrix: each takes half of the change."""
+    matrix = np.diag([1.0, 2.0, 4.0])
+    solver = SpectralSolver(Affine(None, [matrix, matrix]))
+    targets = tf.constant([[1.0, 2.0, 4.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        x = solver.fit(targets, [[0.2, 0.3]]).parameters
+        first = x[0, 0]
+    slope = np.array([1.0, 2.0, 4.0]) / 21  # of the sum of both
+    np.testing.assert_allclose(tape.gradient(first, targets)[0], slope / 2, rtol=1e-9)
+
+
+def test_a_coupling_that_ends_at_zero_leaves_the_other_derivatives():
+    """Zero but for rounding, which no derivative may depend on."""
+    coupling = np.array([[0, 1.0, 0], [1, 0, 0], [0, 0, 0]])
+    solver = SpectralSolver(Affine(None, [np.diag([0.0, 1.0, 3.0]), coupling]))
+    noise = 0.4 * np.random.default_rng(0).normal(size=(200, 3))
+    targets = tf.constant(np.sort(np.array([0.0, 2.0, 6.0]) + noise, axis=1))
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        parameters = solver.fit(targets).parameters
+        scale = parameters[:, 0]
+    found = tape.gradient(scale, targets).numpy()
+    at_zero = np.abs(parameters[:, 1]) < 1e-6
+    assert at_zero.sum() > 50
+    assert len(np.unique(np.abs(parameters[:, 1])[at_zero])) > 10
+    # Then the first parameter is the projection of the targets on (0, 1, 3).
+    np.testing.assert_allclose(
+        found[at_zero], np.tile([0, 0.1, 0.3], (at_zero.sum(), 1)), atol=1e-9
+    )
+
+
+def test_a_variable_inside_the_matrix_gets_no_gradient_and_stops_nothing():
+    from eigenfit.solver import Nonlinear
+
+    factor = tf.Variable(2.0, dtype=tf.float64)
+    solver = SpectralSolver(Nonlinear(lambda x: tf.linalg.diag(x * factor), n=2, p=2))
+    targets = tf.constant([[1.0, 3.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(targets)
+        total = tf.reduce_sum(solver.fit(targets).parameters)
+    by_targets, by_factor = tape.gradient(total, [targets, factor])
+    np.testing.assert_allclose(by_targets, [[0.5, 0.5]], rtol=1e-9)
+    assert by_factor is None
