@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from eigenfit.solver import Affine, Family, Nonlinear, SpectralSolver, Toeplitz
-from eigenfit.solver.parameterizations.affine import starts
+from eigenfit.solver.parameterizations.affine import starts as projected
 from eigenfit.solver.search.multistart import default_starts
 
 TARGETS = np.array([[-1.3, 0.2, 0.7, 2.1], [-3.0, 0.1, 1.0, 1.5]])
@@ -89,7 +89,7 @@ def test_members_that_are_not_all_affine_share_what_may_be_spent(monkeypatch):
 )
 def test_random_members_are_starts_as_good(monkeypatch, structure):
     """All that large structures have: here small ones, without any decomposition."""
-    monkeypatch.setattr(starts, "_MOST_OPERATIONS", 0.0)
+    monkeypatch.setattr(projected, "_MOST_OPERATIONS", 0.0)
     work = counted(monkeypatch)
     solver = SpectralSolver(structure)
     known = 2.0 * np.random.default_rng(7).normal(size=(40, structure.num_parameters))
