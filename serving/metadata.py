@@ -114,11 +114,9 @@ class VersionStatus(NamedTuple):
 
 
 def read_metadata(content: Any, *, with_defaults: bool = False) -> ModelMetadata:
-    """The answer to `/metadata`, as decoded JSON.
+    """The answer to `/metadata`, as decoded JSON; gRPC's message in the same form.
 
-    Args:
-        content: what REST answers; gRPC's message in the same form.
-        with_defaults: whether inputs that have default values may be left out, as only gRPC allows.
+    Only gRPC lets inputs that have default values be left out (`with_defaults`).
     """
     specification = content["model_spec"]
     signatures = content["metadata"]["signature_def"]["signature_def"]

@@ -10,16 +10,9 @@ from .metadata import SignatureInfo
 
 
 def split(inputs: Mapping[str, np.ndarray], most: int | None) -> list[dict[str, np.ndarray]]:
-    """The rows in pieces, in their order; the last piece holds what is left.
+    """The rows in pieces of `most` rows, in their order; the last piece holds what is left.
 
     Full pieces, not equal ones: a server that pads requests to its batch size then pads only one.
-
-    Args:
-        inputs: arrays with the same number of rows.
-        most: rows in a piece; None for one piece.
-
-    Returns:
-        At least one piece.
     """
     rows = count_rows(inputs)
     step = max(rows, 1) if most is None else most

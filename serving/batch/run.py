@@ -169,15 +169,7 @@ def run(
     settings: Settings,
     resume: bool,
 ) -> BatchReport:
-    """Fit what is missing; see `fit_dataset`.
-
-    Args:
-        answers: where they go.
-        plan: what they are for; `rows` of it is how many there must be.
-        fragments: of the source.
-        settings: how to fit.
-        resume: whether answers may be there already.
-    """
+    """Fit what is missing; see `fit_dataset`. There must be as many answers as `plan["rows"]`."""
     began, rows = time.monotonic(), plan["rows"]
     with answers.begun(plan, resume):
         written = answers.written()
@@ -254,12 +246,7 @@ def connected(settings: Settings) -> Iterator[int]:
 
 
 def leave_out(fragments: Sequence[Fragment], written: np.ndarray) -> list[Fragment]:
-    """The fragments that are not written, and the others without the rows that are.
-
-    Args:
-        fragments: of the source.
-        written: the row_id of all rows that have an answer, ascending.
-    """
+    """What is to be read; `written` holds the row_id of all rows with an answer, ascending."""
     left = []
     for fragment in fragments:
         ends = np.searchsorted(written, (fragment.row_id, fragment.row_id + fragment.rows))

@@ -99,15 +99,9 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
 def describe_files(root: str | os.PathLike[str], files: list[Path]) -> list[list[Any]]:
     """Name, size and time of change of each file, to notice another dataset."""
     base = Path(root).absolute()
-    stats = [(path, path.stat()) for path in files]
-    return [
-        [
-            path.relative_to(base).as_posix() if path != base else path.name,
-            stat.st_size,
-            stat.st_mtime_ns,
-        ]
-        for path, stat in stats
-    ]
+    base = base.parent if base.is_file() else base
+    stats = [(path.relative_to(base).as_posix(), path.stat()) for path in files]
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
 
 
 def _check_npy(path: Path, model: ExportedModel) -> tuple[list[int], np.dtype]:
