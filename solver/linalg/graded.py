@@ -68,16 +68,23 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     inverse = new_axis(tf.where(seen, reciprocal(safe), 0.0), 2)
     most = singular * tf.reduce_max(tf.abs(left) * inverse, axis=1)
     known = (most > np.sqrt(epsilon)) & (singular > 0)
-    # J is known to its rounding error, row by row, which turns its singular vectors.
-    data, count = jacobian.shape[1:]
-    moved = residual * lengths
-    turned = epsilon * float(data + count) * tf.sqrt(tf.reduce_sum(moved * moved, axis=-1))
     safe = tf.where(known, singular, tf.ones_like(singular))
-    rounding = new_axis(turned, 1) * reciprocal(safe)
+    rounding = new_axis(_turned(jacobian, residual), 1) * reciprocal(safe)
     if error is not None:
         squares = tf.gather(error * error, order, batch_dims=1)
         rounding += tf.sqrt(tf.linalg.matvec(left * left, squares, transpose_a=True))
     return Graded(singular, right, share, rounding, known)
+
+
+def _turned(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
+    """`[R]`: by the rounding errors of J, row by row, its singular vectors turn.
+
+    Divided by the singular value, this is the error of a component of the residual.
+    """
+    data, count = jacobian.shape[1:]
+    epsilon = float(np.finfo(jacobian.dtype.as_numpy_dtype).eps)
+    squares = tf.reduce_sum(jacobian * jacobian, axis=-1) * residual * residual
+    return epsilon * float(data + count) * tf.sqrt(tf.reduce_sum(squares, axis=-1))
 
 
 def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -133,10 +140,11 @@ def gain_by_projection(
     """
     basis, triangle = tf.linalg.qr(jacobian)
     share = tf.linalg.matvec(basis, residual, transpose_a=True)
-    rounding = tf.linalg.matvec(basis * basis, error * error, transpose_a=True)
-    gains = share * share
-    certain = tf.maximum(gains - rounding, 0.0)
     pivots = tf.abs(tf.linalg.diag_part(triangle))
+    rounding = tf.math.divide_no_nan(new_axis(_turned(jacobian, residual), 1), pivots)
+    rounding += tf.sqrt(tf.linalg.matvec(basis * basis, error * error, transpose_a=True))
+    gains = share * share
+    certain = tf.maximum(gains - rounding * rounding, 0.0)
     clear = tf.reduce_min(pivots, axis=-1) > _CLEAR_RANK * tf.reduce_max(pivots, axis=-1)
     return tf.reduce_sum(gains, axis=-1), tf.reduce_sum(certain, axis=-1), clear
 

@@ -19,4 +19,5 @@ def new_axis(tensor: tf.Tensor, place: int) -> tf.Tensor:
 
 def row_count(tensor: tf.Tensor) -> tf.Tensor:
     """How many rows a tensor `[R, ...]` has, int32, a scalar."""
-    return tf.unstack(tf.shape(tensor))[0]
+    shape = tf.shape(tensor)
+    return shape[0] if tensor.shape.rank is None else tf.unstack(shape)[0]

@@ -121,7 +121,7 @@ def test_operations_of_a_step():
 
 
 def test_allocations_of_a_step():
-    assert 0 < of_a_step("allocations") <= 121
+    assert 0 < of_a_step("allocations") <= 124
 
 
 def test_a_step_decomposes_once():
@@ -136,7 +136,7 @@ def test_operations_around_the_steps():
     # which all graphs share, 40 are random starts and the count of distinct minima, and 14 the
     # question whether a row has stalled on a kink.
     around = cost_of(1, 2).operations - 3 * of_a_step("operations")
-    assert around <= 851
+    assert around <= 865
 
 
 @pytest.mark.parametrize("rows", [64, 700])
