@@ -20,9 +20,9 @@ from ..rowwise.elementwise import reciprocal
 UNEVEN = 1e-3
 # The same for the question whether the loss curves downwards anywhere.
 UNEVEN_CURVATURE = 1e-2
-# No pivot of a Jacobian with columns of comparable size, as a share of the largest, is below this
-# where its rank is beyond doubt.
-_CLEAR_RANK = 1e-4
+# The rank of a Jacobian is beyond doubt where no pivot, as a share of the largest, is below so many
+# times the rank tolerance.
+_CLEAR_RANK = 256.0
 
 
 class Graded(NamedTuple):
@@ -145,7 +145,8 @@ def gain_by_projection(
     rounding += tf.sqrt(tf.linalg.matvec(basis * basis, error * error, transpose_a=True))
     gains = share * share
     certain = tf.maximum(gains - rounding * rounding, 0.0)
-    clear = tf.reduce_min(pivots, axis=-1) > _CLEAR_RANK * tf.reduce_max(pivots, axis=-1)
+    least = _CLEAR_RANK * np.sqrt(np.finfo(pivots.dtype.as_numpy_dtype).eps)
+    clear = tf.reduce_min(pivots, axis=-1) > float(least) * tf.reduce_max(pivots, axis=-1)
     return tf.reduce_sum(gains, axis=-1), tf.reduce_sum(certain, axis=-1), clear
 
 
