@@ -128,7 +128,7 @@ def test_third_derivatives_are_not_finite(complex_entries: bool, graph: bool):
     """Of the second row alone; they were plausible numbers, and wrong."""
     basis = np.stack([np.diag([1.0, -2.0, 1.0, 0.0]), np.ones([4, 4])])  # no chance cancellation
     if complex_entries:
-        basis = np.stack(random_hermitian(2, 4, seed=53, complex_entries=True))
+        basis = random_hermitian(2, 4, seed=53, complex_entries=True)
     given = Affine(np.diag([0.0, 1.0, 3.0, 4.0]), basis)
     x = tf.constant([[0.3, 0.1], [0.2, 0.4]], tf.float64)
     along = tf.constant([0.2, -1.0], tf.float64)

@@ -5,6 +5,8 @@ The lowest loss of the k.p problem is that of Newton's method and of SciPy, from
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
@@ -73,7 +75,8 @@ def test_k_p_bands_end_in_a_certified_minimum():
 
 def hessian_of(family: Family, x: np.ndarray) -> np.ndarray:
     """Half the second derivatives of the loss, by NumPy, in units of what parameters change."""
-    basis = np.array([member.basis for member in family.members])
+    members: Any = family.members
+    basis = np.array([member.basis for member in members])
     units = np.sqrt(np.einsum("mpab,mpab->p", basis, basis.conj()).real)
     levels, vectors = np.linalg.eigh(np.einsum("p,mpab->mab", x, basis))
     turned = np.einsum("mak,mpab,mbl->mpkl", vectors.conj(), basis, vectors)
