@@ -5,12 +5,15 @@ The lowest loss of the k.p problem is that of Newton's method and of SciPy, from
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 from scipy.optimize import least_squares
 
 from eigenfit.solver import Family, SpectralSolver, Status
 
-from ..helpers import as_numpy
+from ..helpers import as_numpy, take
 
 # Five bands at eleven points k near 0 (Mathematica Stack Exchange 17944).
 POINTS = np.arange(-5, 6) * 1e-3
@@ -50,8 +53,10 @@ def bands() -> Family:
 def test_k_p_bands_end_in_a_certified_minimum():
     """From 24 random starts, three of which are in the basins of other minima."""
     solver = SpectralSolver(bands(), starts=1)
-    start = np.random.default_rng(0).normal(size=(24, 15))
-    fit = as_numpy(solver.fit(np.tile(BANDS.reshape(1, -1), (24, 1)), start))
+    start = np.random.default_rng(0).normal(size=(25, 15))
+    start[24, :5], start[24, 5:] = BANDS[5], 0.3 * start[24, 5:]
+    every = as_numpy(solver.fit(np.tile(BANDS.reshape(1, -1), (25, 1)), start))
+    fit = take(every, slice(24))
     assert fit.status.tolist() == [Status.STATIONARY] * 24
     assert fit.steps.max() <= 100
     lowest = np.sum(fit.loss <= 1.04847e-6)
@@ -59,6 +64,27 @@ def test_k_p_bands_end_in_a_certified_minimum():
     np.testing.assert_allclose(np.sort(fit.loss)[:lowest], 1.0484668895e-6, rtol=1e-9)
     # Turning the coupled pairs of bands into each other changes no level.
     assert np.isinf(fit.standard_errors).any(axis=1).all()
+    # Small couplings lead to another minimum: turns of two pairs of bands apart, which change no
+    # level, the loss curves upwards there in all directions. (SciPy ends there as well.)
+    assert every.status[24] == Status.STATIONARY
+    assert every.loss[24] == pytest.approx(1.129904e-6, rel=1e-6)
+    curvature = np.linalg.eigvalsh(hessian_of(bands(), every.parameters[24]))
+    assert np.abs(curvature[:2]).max() < 1e-10
+    assert curvature[2] > 1e-5
+
+
+def hessian_of(family: Family, x: np.ndarray) -> np.ndarray:
+    """Half the second derivatives of the loss, by NumPy, in units of what parameters change."""
+    members: Any = family.members
+    basis = np.array([member.basis for member in members])
+    units = np.sqrt(np.einsum("mpab,mpab->p", basis, basis.conj()).real)
+    levels, vectors = np.linalg.eigh(np.einsum("p,mpab->mab", x, basis))
+    turned = np.einsum("mak,mpab,mbl->mpkl", vectors.conj(), basis, vectors)
+    turned = turned / units[None, :, None, None]
+    slopes = np.einsum("mpkk->mkp", turned).real.reshape(BANDS.size, -1)
+    gaps = levels[:, :, None] - levels[:, None, :] + np.diag(np.full(5, np.inf))
+    second = np.einsum("mk,mpkl,mqkl->pq", levels - BANDS, turned / gaps[:, None], turned.conj())
+    return slopes.T @ slopes + 2 * second.real
 
 
 def test_random_problems_without_full_rank(rng: np.random.Generator):
