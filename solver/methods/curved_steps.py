@@ -17,7 +17,7 @@ from ..rowwise.elementwise import reciprocal
 from .modified_step import modified_step
 
 # A relative decrease of the loss below this indicates a nonzero residual at the minimum.
-_LEAST_FALL = 0.2
+_LEAST_DECREASE = 0.2
 # A loss counts as nonzero if its rounding error is below this share of it.
 _ROUNDING = 1e-3
 
@@ -27,7 +27,7 @@ def residual_stays(point: Point, trial: Point, accepted: tf.Tensor) -> tf.Tensor
 
     False where the loss is not clearly above its rounding error.
     """
-    little = trial.loss > (1.0 - _LEAST_FALL) * point.loss
+    little = trial.loss > (1.0 - _LEAST_DECREASE) * point.loss
     return accepted & little & (trial.noise < _ROUNDING * trial.loss)
 
 

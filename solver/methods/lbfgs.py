@@ -16,7 +16,7 @@ from ..rowwise.tables import on_rows, select_rows
 from .line_search import cauchy_step, downhill, falls_enough
 
 # c2 of Wolfe's curvature condition for quasi-Newton methods (Nocedal & Wright, section 3.1).
-_STEEP = 0.9
+_WOLFE = 0.9
 
 
 class Memory(NamedTuple):
@@ -140,7 +140,7 @@ def next_length(state: LBFGSState, trial: Point) -> tf.Tensor:
     step = trial.parameters - state.point.parameters
     before = tf.reduce_sum(state.point.gradient * step, axis=-1)
     after = tf.reduce_sum(trial.gradient * step, axis=-1)
-    steep = (before > 0) & (after > _STEEP * before)
+    steep = (before > 0) & (after > _WOLFE * before)
     return tf.where(steep, tf.maximum(2.0 * state.length, 1.0), tf.ones_like(state.length))
 
 

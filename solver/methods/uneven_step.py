@@ -16,11 +16,11 @@ from ..rowwise.tables import on_rows
 # Least mu after a failed step, relative to the effect of that step.
 _DAMPING_AFTER_FAILURE = 3e-2
 # A datum counts as fitted if its share of the loss is below this.
-_MET = 1e-2
+_FITTED_SHARE = 1e-2
 # Additional factor of mu after a success, while the datum of largest weight is fitted.
-_BOLDER = 0.1
+_EXTRA_SHRINKAGE = 0.1
 # How many second-order corrections a step gets before it counts as failed.
-_TIMES_BACK = 2
+_MOST_CORRECTIONS = 2
 
 
 def uneven_step(
@@ -55,8 +55,8 @@ def uneven_step(
     # While the datum of largest weight is fitted, bold steps are cheap: `led_back` corrects them.
     heaviest = tf.argmax(tf.reduce_sum(jacobian * jacobian, axis=-1), axis=-1)
     missed = tf.gather(residual, heaviest, batch_dims=1)
-    met = missed * missed < _MET * tf.reduce_sum(residual * residual, axis=-1)
-    damping = tf.where(accepted & ~initial & met, _BOLDER * damping, damping)
+    met = missed * missed < _FITTED_SHARE * tf.reduce_sum(residual * residual, axis=-1)
+    damping = tf.where(accepted & ~initial & met, _EXTRA_SHRINKAGE * damping, damping)
     damping = tf.maximum(damping, 16.0 * epsilon * square)
     graded = decompose(jacobian, residual)
     step, predicted, effect = damped(graded, damping)
@@ -85,7 +85,7 @@ def led_back(
         and the correction is shorter than the step; and step plus correction, `[R, p]`, in scaled
         parameters.
     """
-    asked = failed & (growth <= 2.0**_TIMES_BACK) & (trial.loss < trial.loss.dtype.max)
+    asked = failed & (growth <= 2.0**_MOST_CORRECTIONS) & (trial.loss < trial.loss.dtype.max)
     away = (trial.parameters - point.parameters) * units
     jacobian = trial.jacobian / new_axis(units, 1)
     wanted = (jacobian, trial.residual, away, trial.loss, point.loss)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-if TYPE_CHECKING:  # avoid a circular import
+if TYPE_CHECKING:  # for annotations only
     from . import Parameterization
 
 # Numbers of matrices [n, n] and of tensors of the size of the levels' derivatives that exist at

@@ -172,7 +172,7 @@ def _of_matrices(forms: Sequence[Form]) -> CommonTerms | None:
     if not len(number):
         return None
     plain = np.array_equal(number, np.arange(count)) and (ratios == 1.0).all()
-    form = _without_constant(forms[0]) if plain else _lent(forms, bases, number, lenders)
+    form = _without_constant(forms[0]) if plain else _common_form(forms, bases, number, lenders)
     return CommonTerms(form, number, ratios, count)
 
 
@@ -185,7 +185,7 @@ def _multiples(matrices: np.ndarray, one: np.ndarray) -> tuple[np.ndarray, np.nd
     return ratios, (errors <= allowed).all(axis=(1, 2)) & (ratios != 0)
 
 
-def _lent(
+def _common_form(
     forms: Sequence[Form],
     bases: list[np.ndarray],
     owner: np.ndarray,

@@ -133,7 +133,9 @@ class DenseForm(Form):
 
     def restricted(self, columns: np.ndarray) -> DenseForm:
         """See `Form.restricted`."""
-        return DenseForm(*(_within(matrices, columns) for matrices in (self.constant, self.basis)))
+        return DenseForm(
+            *(_restricted(matrices, columns) for matrices in (self.constant, self.basis))
+        )
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
         """See `Form.slopes`.
@@ -185,7 +187,7 @@ def _flat_reals(matrices: np.ndarray) -> np.ndarray:
     )
 
 
-def _within(matrices: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _restricted(matrices: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Restrict matrices `[..., n, n]` to a subspace, `[..., k, k]`; see `Form.restricted`."""
     size = len(columns)
     first = (columns != 0).argmax(axis=0)

@@ -137,8 +137,8 @@ class Split:
         ]
         if not self.is_split:
             return slopes[0]
-        each = tf.concat([self._apart(part) for part in slopes], axis=1)
-        return self._together(in_order(each, self._apart(vectors.order)))
+        each = tf.concat([self._by_matrix(part) for part in slopes], axis=1)
+        return self._by_row(in_order(each, self._by_matrix(vectors.order)))
 
     def level_curvature(
         self,
@@ -152,8 +152,8 @@ class Split:
         del parameters
         if not self.is_split:
             return self.stacks[0].level_curvature(values, vectors.blocks[0], weights, meeting)
-        meeting = None if meeting is None else Meeting(*map(self._apart, meeting))
-        order, values, weights = map(self._apart, (vectors.order, values, weights))
+        meeting = None if meeting is None else Meeting(*map(self._by_matrix, meeting))
+        order, values, weights = map(self._by_matrix, (vectors.order, values, weights))
         values, weights, meeting = back_in_blocks(order, values, weights, meeting)
         parts, first = [], 0
         for stack, columns in zip(self.stacks, vectors.blocks, strict=True):
@@ -161,8 +161,8 @@ class Split:
             first = span.stop
             inside = None if meeting is None else meeting.part(span)
             if inside is not None:
-                inside = Meeting(*map(self._together, inside))
-            mine, counting = self._together(values[:, span]), self._together(weights[:, span])
+                inside = Meeting(*map(self._by_row, inside))
+            mine, counting = self._by_row(values[:, span]), self._by_row(weights[:, span])
             parts.append(stack.level_curvature(mine, columns, counting, inside))
         return tf.add_n(parts)
 
@@ -170,17 +170,17 @@ class Split:
         """Levels `[B, k n]`, sorted in each matrix, and the permutation `[B, k n]`; () for none."""
         if not self.is_split:
             return values[0], ()
-        levels, order = ascending(tf.concat([self._apart(part) for part in values], axis=1))
-        return self._together(levels), self._together(order)
+        levels, order = ascending(tf.concat([self._by_matrix(part) for part in values], axis=1))
+        return self._by_row(levels), self._by_row(order)
 
-    def _apart(self, field: tf.Tensor) -> tf.Tensor:
+    def _by_matrix(self, field: tf.Tensor) -> tf.Tensor:
         """Reshape a field of levels, `[B, members k, ...]`, to `[B members, k, ...]`."""
         if len(self.forms) == 1:
             return field
         return tf.reshape(field, [-1, field.shape[1] // len(self.forms), *field.shape[2:]])
 
-    def _together(self, field: tf.Tensor) -> tf.Tensor:
-        """The inverse of `_apart`."""
+    def _by_row(self, field: tf.Tensor) -> tf.Tensor:
+        """The inverse of `_by_matrix`."""
         if len(self.forms) == 1:
             return field
         return tf.reshape(field, [-1, field.shape[1] * len(self.forms), *field.shape[2:]])

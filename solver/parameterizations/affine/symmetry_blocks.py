@@ -127,7 +127,7 @@ def first_images(blocks: Sequence[np.ndarray]) -> list[int]:
     Returns:
         One number for each block.
     """
-    marks, near = _marks(blocks)
+    marks, near = _invariants(blocks)
     first: list[int] = []
     for place, block in enumerate(blocks):
         alike = (np.abs(marks[:place] - marks[place]) <= near).all(axis=1)
@@ -137,7 +137,7 @@ def first_images(blocks: Sequence[np.ndarray]) -> list[int]:
     return first
 
 
-def _marks(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _invariants(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Invariants that are equal for images, `[blocks, r]`, and their tolerances, `[r]`.
 
     The norms of the matrices, and moments of the squared entries of a random linear combination.
