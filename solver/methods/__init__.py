@@ -1,4 +1,4 @@
-"""Iterative methods: each moves every row of a batch to its next parameters."""
+"""Iterative least-squares methods. Each proposes the next parameters of every row of a batch."""
 
 from .adam import Adam
 from .base import Method

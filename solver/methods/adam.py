@@ -17,11 +17,11 @@ class AdamState(NamedTuple):
     """The loop variable.
 
     Attributes:
-        point: the point that was evaluated last.
+        point: the last evaluated point.
         trial: `[R, p]`, the parameters to evaluate next.
         stalled: `[R]`, bool.
         broken: `[R]`, bool.
-        powers: `[R, 2]`, float64, the powers of both decays.
+        powers: `[R, 2]`, float64, powers of beta_1 and beta_2.
         first_moment: `[R, p]`, m.
         second_moment: `[R, p]`, v.
     """
@@ -36,11 +36,11 @@ class AdamState(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """What Adam remembers between two updates.
+    """Moment estimates carried between updates.
 
     Attributes:
         powers: `[R, 2]`, float64, beta_1 and beta_2 to the power of the number of updates; 1 at
-            the start. Products, for `tf.pow` rounds by the place in the batch.
+            the start. Repeated products: `tf.pow` rounds differently by position in the batch.
         first: `[R, p]`, m.
         second: `[R, p]`, v.
     """
@@ -59,19 +59,19 @@ def adam_update(
     beta_2: float = 0.999,
     epsilon: float = 1e-7,
 ) -> tuple[tf.Tensor, Moments]:
-    """One update of Adam, in the order of operations of `keras.optimizers.Adam`.
+    """One Adam update, in the order of operations of `keras.optimizers.Adam`.
 
-    Algorithm 1 of Kingma & Ba, arXiv 1412.6980, in the form of the remark in its section 2 (the
-    bias corrections are put into the learning rate, `epsilon` is then "epsilon hat").
+    Algorithm 1 of Kingma & Ba, arXiv 1412.6980, in the form at the end of its section 2: the bias
+    corrections are part of the learning rate, and `epsilon` is the paper's "epsilon hat".
 
     Args:
         parameters: `[R, p]`.
         gradient: `[R, p]`, of the loss.
-        moments: 0 at the start, and the powers 1.
+        moments: at the start, moments 0 and powers 1.
         learning_rate: alpha, in the unit of the parameters.
         beta_1: decay of the first moment.
         beta_2: decay of the second moment.
-        epsilon: keeps the denominator from 0.
+        epsilon: added to the denominator.
 
     Returns:
         The next parameters `[R, p]` and moments.
@@ -89,10 +89,10 @@ def adam_update(
 
 
 class Adam:
-    """First-order steps of constant size: for comparison with deep-learning loops.
+    """Adam, for comparison with deep-learning training loops.
 
-    Equal to `keras.optimizers.Adam` step by step. Far slower than `LevenbergMarquardt` on nearly
-    every fit, as it uses neither the Jacobian nor the structure of a sum of squares.
+    Reproduces `keras.optimizers.Adam` step by step. Far slower than `LevenbergMarquardt` on nearly
+    every fit: it uses the gradient only, not the least-squares structure of the loss.
 
     Example:
         >>> Adam(learning_rate=0.01).default_max_steps
@@ -113,10 +113,10 @@ class Adam:
         """Set the constants; the defaults are those of Keras.
 
         Args:
-            learning_rate: about the change of a parameter in one step, in the parameter's unit.
+            learning_rate: approximate change of a parameter per step, in the parameter's unit.
             beta_1: decay of the first moment, in [0, 1).
             beta_2: decay of the second moment, in [0, 1).
-            epsilon: keeps the denominator from 0.
+            epsilon: added to the denominator.
 
         Raises:
             ValueError: for a value outside its range.
@@ -137,7 +137,7 @@ class Adam:
 
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> AdamState:
         """The state before the first evaluation; see `Method.init`."""
-        del scales  # every parameter moves by about the learning rate
+        del scales  # Adam's steps do not depend on them
         no = tf.zeros_like(point.loss, tf.bool)
         return AdamState(
             point=point,

@@ -1,4 +1,4 @@
-"""What the loop asks of a method: pure functions on a named tuple of tensors."""
+"""The interface of a method: pure functions on a named tuple of tensors."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from ..objective.evaluation import Point
 
 
 class MethodState(Protocol):
-    """The fields that the loop reads; a method adds its own. The leading dimension is rows.
+    """The fields that the fit loop reads; a method adds its own. The leading dimension is rows.
 
     Attributes:
-        point: the accepted `Point`; its loss is the largest number while there is none.
-        trial: `[R, p]`, the parameters that the loop evaluates next.
-        stalled: `[R]`, bool, the method cannot make progress from here.
-        broken: `[R]`, bool, the fit became NaN or infinite and cannot go on.
+        point: the accepted `Point`; its loss is `dtype.max` before the first evaluation.
+        trial: `[R, p]`, the parameters to evaluate next.
+        stalled: `[R]`, bool, whether the method can make no further progress.
+        broken: `[R]`, bool, whether the fit became NaN or infinite.
 
-    A method that needs the Hessian has one field more, `saddle`: `[R]`, bool, whether the loss
-    falls along a direction of negative curvature, so that the point is no minimum, flat as it is.
+    A method with `needs_hessian` also has the field `saddle`: `[R]`, bool, whether the Hessian has
+    a negative eigenvalue, so that a stationary point is not a minimum.
 
-    A method that has second derivatives of some rows may have the field `curves_up`: `[R]`, bool,
-    whether the loss is known to curve upwards at the accepted point. The loop then need not look.
+    A method that computes second derivatives for some rows may have the field `curves_up`: `[R]`,
+    bool, whether the Hessian at the accepted point is known to have no negative eigenvalue. The
+    loop then skips its own check.
     """
 
     point: Point
@@ -35,28 +36,27 @@ class Method(Protocol):
     """An iterative method. All functions are pure, and rows never mix.
 
     Attributes:
-        default_max_steps: the most steps from one starting point, when the user sets no limit.
-        default_starts: the most starting points of a row, when the user sets no limit.
-        needs_hessian: whether `Point.hessian` is to be computed.
+        default_max_steps: default limit of steps from one starting point.
+        default_starts: default limit of starting points per row.
+        needs_hessian: whether `Point.hessian` must be computed.
     """
 
     default_max_steps: int
     default_starts: int
     needs_hessian: bool
 
-    # A method with an attribute `uses_curvature` that is true may get two arguments more in
-    # `step`: `curvature`, the `Curvature` at the trial, from which it can have the Hessian of some
-    # rows, and `curved`, `[R]` bool, for which rows it is meant; None for all.
+    # A method with a true attribute `uses_curvature` may receive two further arguments in `step`:
+    # `curvature`, the `Curvature` at the trial, which gives the Hessian of selected rows, and
+    # `curved`, `[R]` bool, the rows that may use it; None for all.
 
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> Any:
         """The state before the first evaluation.
 
         Args:
             start: `[R, p]`, the starting points, evaluated first.
-            point: a `Point` of the right shapes that holds nothing yet: its loss is the largest
-                number, so that anything is better.
-            scales: `[R, p]`, the size of the weighted derivative by each parameter as far as it
-                is known beforehand, else 0.
+            point: an empty `Point` of the right shapes. Its loss is `dtype.max`, so any finite
+                evaluation is accepted.
+            scales: `[R, p]`, a-priori bound on the norms of the Jacobian's columns; 0 if unknown.
 
         Returns:
             A `MethodState`.
@@ -64,7 +64,7 @@ class Method(Protocol):
         ...
 
     def step(self, state: Any, trial: Point, active: tf.Tensor) -> Any:
-        """Take in the evaluation of `state.trial` and propose the next trial.
+        """Accept or reject the evaluation of `state.trial` and propose the next trial.
 
         Args:
             state: the `MethodState`.

@@ -1,9 +1,9 @@
-"""Newton steps for those rows of a least-squares method whose residual stays.
+"""Newton steps for the rows of a least-squares method that have a nonzero residual at the minimum.
 
-Where a residual is left, J^T J is not the curvature of the loss, and Gauss-Newton steps converge
-linearly or, where the levels curve the other way, hardly at all. So a row whose loss no longer
-falls by much takes a step with the exact second derivatives instead (the hybrid of Fletcher and Xu,
-IMA J. Numer. Anal. 7 (1987) 371, with Newton's step for that of BFGS).
+With a nonzero residual the Hessian is not `J^T J`: Gauss-Newton steps then converge linearly, or
+hardly at all where the second-order terms have the opposite sign. A row whose loss decreases only
+slightly takes a step with the exact Hessian instead (the hybrid method of Fletcher & Xu, IMA J.
+Numer. Anal. 7 (1987) 371, with Newton's step in place of BFGS).
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 from .modified_step import modified_step
 
-# A loss that falls by less than this share tells that there is a residual that stays.
-_LEAST_FALL = 0.2
-# The rounding error of a loss that is more than rounding is a smaller share of it.
+# A relative decrease of the loss below this indicates a nonzero residual at the minimum.
+_LEAST_DECREASE = 0.2
+# A loss counts as nonzero if its rounding error is below this share of it.
 _ROUNDING = 1e-3
 
 
 def residual_stays(point: Point, trial: Point, accepted: tf.Tensor) -> tf.Tensor:
-    """`[R]` bool, whether an accepted step has lowered the loss by little (Fletcher & Xu, 2.5).
+    """`[R]` bool, whether an accepted step lowered the loss only slightly (Fletcher & Xu, 2.5).
 
-    Not where the loss is hardly more than what the rounding of the levels makes of none.
+    False where the loss is not clearly above its rounding error.
     """
-    little = trial.loss > (1.0 - _LEAST_FALL) * point.loss
+    little = trial.loss > (1.0 - _LEAST_DECREASE) * point.loss
     return accepted & little & (trial.noise < _ROUNDING * trial.loss)
 
 
@@ -39,27 +39,28 @@ def curved_steps(
     loss: tf.Tensor,
     norms: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Newton's steps, in scaled parameters.
+    """Modified Newton steps in scaled parameters (`modified_step`).
 
     Args:
-        curvature: at the points of the rows.
+        curvature: at the accepted points.
         units: `[S, p]`, the scale of each parameter.
-        gradient: `[S, p]`, minus half of that of the loss, by scaled parameters.
-        damping: `[S]`.
+        gradient: `[S, p]`, minus half the gradient of the loss, by scaled parameters.
+        damping: `[S]`, mu.
         loss: `[S]`.
-        norms: `[S, p]`, of the columns of the Jacobian. A parameter without effect, or held by its
-            bound, has the norm 0 and stays.
+        norms: `[S, p]`, the column norms of the Jacobian; 0 for a parameter without effect or held
+            by its bound, which does not move.
 
     Returns:
-        `[S, p]`; `[S]`, the decrease of the loss that the quadratic model predicts; `[S]`, the
-        curvature along the step, by which it is to be damped if it fails; and `[S]` bool, whether
-        the loss curves upwards in every direction, as far as that is clear.
+        The step `[S, p]`; the decrease of the loss that the quadratic model predicts, `[S]`; the
+        curvature along the step, `|h^T H h| / h^T h`, `[S]`, the least mu if the step fails; and
+        `[S]` bool, whether the Hessian has no eigenvalue that is negative beyond rounding and every
+        column norm is positive.
     """
     inverse = tf.where(norms > 0, reciprocal(units), 0.0)
     hessian = curvature.hessian() * new_axis(inverse, 2) * new_axis(inverse, 1)
     step, saddle = modified_step(hessian, gradient, damping, tf.sqrt(loss))
     bend = tf.linalg.matvec(hessian, step)
-    # A parameter without effect to first order may have one to second order.
+    # A zero column of the Jacobian proves nothing: the parameter may act to second order.
     curves_up = ~saddle & tf.reduce_all(norms > 0, axis=-1)
     predicted = tf.reduce_sum((2.0 * gradient - bend) * step, axis=-1)
     length = tf.reduce_sum(step * step, axis=-1)

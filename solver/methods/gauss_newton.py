@@ -23,7 +23,7 @@ class GaussNewtonState(NamedTuple):
         stalled: `[R]`, bool.
         broken: `[R]`, bool.
         scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
-        length: `[R]`, the share of the step that the trial takes.
+        length: `[R]`, the step length, as a fraction of the full step.
     """
 
     point: Point
@@ -35,16 +35,16 @@ class GaussNewtonState(NamedTuple):
 
 
 class GaussNewton:
-    """Undamped Gauss-Newton steps of least norm, halved until the loss falls.
+    """Undamped Gauss-Newton with minimum-norm steps `J^+ r` and Armijo backtracking.
 
-    Near a matched spectrum every step squares the error; with as many parameters as levels it is
-    method I of Friedland, Nocedal & Overton (SIAM J. Numer. Anal. 24, 1987). With more parameters
-    than levels it takes the shortest of all steps, with each parameter measured in units of its
-    effect on the matrix, as in `LevenbergMarquardt`. Where the Jacobian is nearly singular the
-    steps are long and many halvings follow; there, and far from the answer, that method is better.
+    Converges quadratically to a spectrum that is matched exactly; with as many parameters as levels
+    it is method I of Friedland, Nocedal & Overton (SIAM J. Numer. Anal. 24, 1987). With more
+    parameters than levels it takes the minimum-norm step in scaled parameters, with the scales of
+    `LevenbergMarquardt`. Where the Jacobian is nearly singular the steps are long and are halved
+    many times; there, and far from the solution, `LevenbergMarquardt` is better.
 
-    The step is `J^+ r` (Björck, Numerical Methods for Least Squares Problems, 1996, section 9.2.1),
-    the halving Armijo's (Nocedal & Wright, Numerical Optimization, 2006, algorithm 3.1).
+    The step: Björck, Numerical Methods for Least Squares Problems, 1996, section 9.2.1. The
+    backtracking: Nocedal & Wright, Numerical Optimization, 2006, algorithm 3.1.
 
     Example:
         >>> solver = SpectralSolver(Toeplitz(2), GaussNewton())
@@ -58,10 +58,10 @@ class GaussNewton:
     needs_hessian = False
 
     def __init__(self, max_halvings: int = 30):
-        """Set when a step counts as failed.
+        """Set the limit of the backtracking.
 
         Args:
-            max_halvings: how often a step may be halved before the row is given up as stalled.
+            max_halvings: how often a step is halved before the row counts as stalled.
 
         Raises:
             ValueError: if it is not a whole number of at least 1.

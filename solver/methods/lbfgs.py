@@ -1,4 +1,4 @@
-"""L-BFGS, row by row: second derivatives learned from the last few gradients."""
+"""L-BFGS, row by row: a quasi-Newton method with limited memory."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..rowwise.elementwise import reciprocal
 from ..rowwise.tables import on_rows, select_rows
 from .line_search import cauchy_step, downhill, falls_enough
 
-# Wolfe's constant for quasi-Newton methods: the share of the slope that may be left.
-_STEEP = 0.9
+# c2 of Wolfe's curvature condition for quasi-Newton methods (Nocedal & Wright, section 3.1).
+_WOLFE = 0.9
 
 
 class Memory(NamedTuple):
-    """The last pairs, newest first; an empty place has the weight 0.
+    """The last pairs (s, y), newest first; an empty place has the weight 0.
 
     Attributes:
         moves: `[R, memory, p]`, s, differences of parameters.
-        changes: `[R, memory, p]`, y, differences of gradients (of half the loss).
+        changes: `[R, memory, p]`, y, differences of gradients of half the loss.
         weights: `[R, memory]`, `1 / s^T y`.
     """
 
@@ -42,8 +42,8 @@ class LBFGSState(NamedTuple):
         stalled: `[R]`, bool.
         broken: `[R]`, bool.
         scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
-        length: `[R]`, the share of the step that the trial takes; above 1 where steps are short.
-        memory: what earlier steps have taught.
+        length: `[R]`, the step length, as a multiple of the quasi-Newton step; it may exceed 1.
+        memory: the pairs (s, y) of earlier steps.
     """
 
     point: Point
@@ -56,14 +56,14 @@ class LBFGSState(NamedTuple):
 
 
 def two_loops(gradient: tf.Tensor, memory: Memory, diagonal: tf.Tensor) -> tf.Tensor:
-    """`H g` with the inverse Hessian H that the memory describes.
+    """`H g` with the limited-memory approximation H of the inverse Hessian.
 
-    Algorithm 7.4 of Nocedal & Wright, Numerical Optimization, 2006.
+    The two-loop recursion, algorithm 7.4 of Nocedal & Wright, Numerical Optimization, 2006.
 
     Args:
-        gradient: `[R, p]`.
-        memory: the pairs.
-        diagonal: `[R, p]`, the diagonal matrix that H is built on.
+        gradient: `[R, p]`, g.
+        memory: the pairs (s, y).
+        diagonal: `[R, p]`, the diagonal of the initial H.
 
     Returns:
         `[R, p]`.
@@ -91,10 +91,10 @@ def two_loops(gradient: tf.Tensor, memory: Memory, diagonal: tf.Tensor) -> tf.Te
 def remember(
     memory: Memory, point: Point, trial: Point, units: tf.Tensor, accepted: tf.Tensor
 ) -> Memory:
-    """The memory with the pair from `point` to `trial` put in front, where it shows curvature.
+    """Put the pair (s, y) from `point` to `trial` first, if it satisfies the curvature condition.
 
-    A pair with `s^T y <= eps |s| |y|` would make H indefinite and is left out. A parameter that a
-    bound holds at either end does not count.
+    A pair with `s^T y <= eps |s| |y|` is skipped, as it would make H indefinite. The entries of a
+    parameter that is held by a bound at either end are set to 0.
     """
     epsilon = np.finfo(units.dtype.as_numpy_dtype).eps
     tiny = np.finfo(units.dtype.as_numpy_dtype).tiny
@@ -117,7 +117,7 @@ def remember(
 def initial_diagonal(point: Point, memory: Memory, units: tf.Tensor) -> tf.Tensor:
     """`gamma / units^2`, `[R, p]`, with gamma from the newest pair (Nocedal & Wright, eq. 7.20).
 
-    Without a pair, gamma makes the first step that of the linear model along the gradient.
+    Without a pair, gamma makes the first step the Cauchy step.
     """
     gradient = point.gradient / units
     steepest = tf.reduce_sum(gradient * gradient, axis=-1)
@@ -132,22 +132,22 @@ def initial_diagonal(point: Point, memory: Memory, units: tf.Tensor) -> tf.Tenso
 
 
 def next_length(state: LBFGSState, trial: Point) -> tf.Tensor:
-    """The share of the next step to try first, `[R]`: 1, or more where the last was too short.
+    """The initial step length of the next line search, `[R]`: 1, or twice the last if too short.
 
-    A step that ends on nearly as steep a slope (against Wolfe's condition, Nocedal & Wright, eq.
-    3.6b) has taught the memory nothing; the next one is twice as long.
+    A step is too short if it violates Wolfe's curvature condition (Nocedal & Wright, eq. 3.6b): the
+    slope at its end is nearly as steep as at its start, and its pair (s, y) holds no information.
     """
     step = trial.parameters - state.point.parameters
     before = tf.reduce_sum(state.point.gradient * step, axis=-1)
     after = tf.reduce_sum(trial.gradient * step, axis=-1)
-    steep = (before > 0) & (after > _STEEP * before)
+    steep = (before > 0) & (after > _WOLFE * before)
     return tf.where(steep, tf.maximum(2.0 * state.length, 1.0), tf.ones_like(state.length))
 
 
 def interpolated_share(point: Point, trial: Point) -> tf.Tensor:
-    """Where the cubic through both ends is least, as a share of the step that failed: `[R]`.
+    """The factor by which to shorten a failed step: the minimum of the cubic interpolant, `[R]`.
 
-    Nocedal & Wright, eq. 3.59; between 1/10 and 1/2, and 1/2 where there is no such place.
+    Nocedal & Wright, eq. 3.59, clipped to [1/10, 1/2]; 1/2 where the cubic has no minimum.
     """
     step = trial.parameters - point.parameters
     rise = trial.loss - point.loss
@@ -162,16 +162,17 @@ def interpolated_share(point: Point, trial: Point) -> tf.Tensor:
 
 
 class LBFGS:
-    """Quasi-Newton steps from gradients alone, with memory for the last few.
+    """Limited-memory BFGS (Liu & Nocedal, Math. Program. 45, 1989).
 
-    For very many parameters: a step costs `memory * p` operations beside the evaluation, and solves
-    no system. With fewer than some hundred parameters `LevenbergMarquardt` takes far fewer steps.
+    For very many parameters: besides the evaluation, a step costs `memory * p` operations and
+    solves no linear system. With fewer than a few hundred parameters `LevenbergMarquardt` takes far
+    fewer steps.
 
-    Rows with weights that differ by more than a thousand take Gauss-Newton directions instead: in
-    gradients light data are lost.
+    Rows whose weights differ by more than a factor of a thousand take Gauss-Newton directions
+    instead: in the gradient, data of small weight are lost to rounding.
 
-    The limited-memory BFGS method of Liu & Nocedal (Math. Program. 45, 1989), in units of the
-    parameters' effect, with a backtracking line search of one evaluation in each step.
+    Parameters are scaled by their effect on the levels. Each step makes one evaluation of a
+    backtracking line search.
 
     Example:
         >>> solver = SpectralSolver(Toeplitz(2), LBFGS(memory=5))
@@ -187,7 +188,7 @@ class LBFGS:
         """Set the size of the memory.
 
         Args:
-            memory: how many pairs of steps and changes of the gradient are kept.
+            memory: how many pairs (s, y) of steps and gradient differences are kept.
 
         Raises:
             ValueError: if it is not a whole number of at least 1.
@@ -221,7 +222,7 @@ class LBFGS:
         length = tf.where(accepted | first, next_length(state, trial), shorter)
         point = select_rows(accepted, trial, state.point)
 
-        # A search that failed starts again along the gradient.
+        # After a failed line search, restart from the gradient direction with an empty memory.
         failed = length < epsilon
         direction = two_loops(point.gradient, memory, initial_diagonal(point, memory, units))
         uneven = point.spread < UNEVEN

@@ -17,11 +17,10 @@ from ..rowwise.tables import on_rows, select_rows
 from .curved_steps import curved_steps, residual_stays
 from .uneven_step import led_back, uneven_step
 
-# A step that fails is damped at least so much the next time, relative to the squared scale of the
-# parameters: as long as steps succeed there is hardly any damping, so that it must not grow from
-# there.
+# Least mu after a failed step, relative to the squared scale of the parameters. Successful steps
+# make mu tiny; growing from there would take many failures.
 _DAMPING_AFTER_FAILURE = 3e-2
-# With a gain like this the linear model is right.
+# Above this gain ratio the linear model is taken as accurate.
 _GOOD_GAIN = 0.75
 
 
@@ -36,9 +35,10 @@ class LevenbergMarquardtState(NamedTuple):
         scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
         damping: `[R]`, mu.
         growth: `[R]`, nu, the factor of mu at the next failure.
-        least: `[R]`, what mu is to be at least if the trial fails.
+        least: `[R]`, the least mu if the trial fails.
         predicted: `[R]`, the decrease of the loss that the model predicts for the trial.
-        curves_up: `[R]`, bool, whether the loss is known to curve upwards at the accepted point.
+        curves_up: `[R]`, bool, whether the Hessian at the accepted point is known to have no
+            negative eigenvalue.
     """
 
     point: Point
@@ -58,9 +58,9 @@ def next_damping(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Nielsen's update of mu and nu (Damping Parameter in Marquardt's Method, 1999, eq. 2.5).
 
-    `mu max(1/3, 1 - (2 gain - 1)^3)` after success, `mu nu` and `2 nu` after failure. All `[R]`.
+    After success `mu max(1/3, 1 - (2 gain - 1)^3)` and `nu = 2`; after failure `mu nu` and `2 nu`.
+    All arguments and results are `[R]`.
     """
-    # A gain above 1 ends at the lower limit, one below 0 is no success.
     centred = 2.0 * gain - 1.0
     success = damping * tf.maximum(1.0 - centred * centred * centred, 1.0 / 3.0)
     return (
@@ -77,19 +77,18 @@ def follow_residual(
     shrinkage: tf.Tensor,
     least: tf.Tensor | float = _DAMPING_AFTER_FAILURE,
 ) -> tf.Tensor:
-    """Two changes to Nielsen's damping, so that it is there where it is needed and only there.
+    """Shrink mu with the residual while the gain ratio exceeds 0.75; keep a minimum after failure.
 
-    Where the gain is as the linear model says, mu falls at least as fast as the residual, which
-    makes the convergence quadratic (Yamashita and Fukushima, Computing Suppl. 15 (2001) 239). After
-    a failure it is not below a least value.
+    Mu then decreases at least as fast as the residual, which makes the convergence quadratic
+    (Yamashita & Fukushima, Computing Suppl. 15 (2001) 239).
 
     Args:
         damping: `[R]`, Nielsen's mu.
         before: `[R]`, mu of the step that was taken.
         gain: `[R]`, the gain ratio of that step.
         accepted: `[R]`, bool, whether it succeeded.
-        shrinkage: `[R]`, the norm of the residual after it over the one before.
-        least: `[R]`, that value.
+        shrinkage: `[R]`, the norm of the residual after the step over that before.
+        least: `[R]`, the least mu after a failure, 3e-2 by default.
 
     Returns:
         `[R]`, mu.
@@ -100,13 +99,18 @@ def follow_residual(
 
 
 def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Whether the trial is better, and whether the losses differ by no more than rounding.
+    """Whether the trial is better, and whether the losses agree to within rounding.
 
-    Near a minimum with residual left, the decrease of the loss drowns in its rounding error long
-    before the gradient vanishes. There the point with the smaller gradient is the better one.
+    Near a minimum with nonzero residual the decrease of the loss falls below its rounding error
+    long before the gradient vanishes. There the point with the smaller scaled gradient is better.
+
+    Args:
+        point: the accepted point.
+        trial: the evaluated trial.
+        scales: `[R, p]`, the scale of each parameter.
 
     Returns:
-        `[R]` bool twice.
+        Whether the trial is better, `[R]` bool, and whether the losses agree, `[R]` bool.
     """
     units = tf.where(scales > 0, scales, 1.0)
     before = tf.reduce_sum((point.gradient / units) ** 2, axis=-1)
@@ -119,9 +123,9 @@ def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, t
 def damped_step(
     jacobian: tf.Tensor, residual: tf.Tensor, gradient: tf.Tensor, damping: tf.Tensor
 ) -> tf.Tensor:
-    """`(J^T J + mu I)^-1 J^T r`, solved in the smaller of its two forms.
+    """The Levenberg-Marquardt step `(J^T J + mu I)^-1 J^T r`.
 
-    With more parameters than levels, `J^T (J J^T + mu I)^-1 r` is the same step.
+    With more parameters than levels the equal but smaller form `J^T (J J^T + mu I)^-1 r` is solved.
 
     Args:
         jacobian: `[R, m, p]`.
@@ -143,26 +147,27 @@ def damped_step(
 
 
 def predicted_decrease(point: Point, step: tf.Tensor) -> tf.Tensor:
-    """`2 g^T h - |J h|^2`, `[R]`: how much the linear model lowers the loss along `h` `[R, p]`."""
+    """`2 g^T h - |J h|^2`, `[R]`: the decrease of the linear model for the step `h` `[R, p]`."""
     along = tf.linalg.matvec(point.jacobian, step)
     return 2.0 * tf.reduce_sum(point.gradient * step, axis=-1) - tf.reduce_sum(along**2, axis=-1)
 
 
 class LevenbergMarquardt:
-    """Damped Gauss-Newton steps; the default.
+    """Levenberg-Marquardt: damped Gauss-Newton steps; the default method.
 
-    Each parameter is measured in units of its effect on the matrix (the Frobenius norm of dA/dx
-    for affine structures, else Marquardt's running maximum of the column norms of the Jacobian),
-    so parameters of very different size need no scaling by the user. The first step is hardly
-    damped; the damping follows Nielsen's gain ratio from the first step that fails.
+    Parameters are scaled by their effect on the matrix: the Frobenius norm of dA/dx for affine
+    structures, else Marquardt's running maximum of the Jacobian's column norms. So parameters of
+    very different size need no scaling by the user. The first step is almost undamped; the damping
+    follows Nielsen's gain ratio from the first step that fails.
 
-    Rows whose weights differ by more than a thousand are solved by singular values, which keep
-    what light data say, and damped by as much as these allow. Heavy data make a narrow valley: a
-    step that leaves it is followed by one that leads back into it, before it counts as failed.
+    Rows whose weights differ by more than a factor of a thousand are solved by singular values,
+    which keep the information in data of small weight, and the damping may fall as far as those
+    data require. Data of large weight make the valley of the loss narrow: a step that leaves it
+    gets a second-order correction before it counts as failed.
 
-    A row whose loss hardly falls any more has a residual that stays. It goes on with Newton's
-    steps, from the exact second derivatives, and so its end converges quadratically too. (Not
-    where there are more parameters than data, or such weights.)
+    A row whose loss decreases only slightly has a nonzero residual at the minimum. It continues
+    with Newton steps, with exact second derivatives, so that it converges quadratically too; not
+    with more parameters than data, or with such weights.
 
     Example:
         >>> LevenbergMarquardt(initial_damping=1e-2).initial_damping
@@ -221,7 +226,7 @@ class LevenbergMarquardt:
         better, even = compare(state.point, trial, state.scales)
         accepted = active & better
         gain = (state.point.loss - trial.loss) / state.predicted
-        # Where rounding hides the gain, a smaller gradient is as good as all of it.
+        # Where the losses agree to within rounding, a smaller gradient counts as a gain ratio of 1.
         gain = tf.where(even, tf.constant(1.0, gain.dtype), gain)
         shrinkage = tf.sqrt(trial.loss / state.point.loss)
         raised, growth = next_damping(state.damping, state.growth, gain, accepted)
@@ -244,7 +249,7 @@ class LevenbergMarquardt:
         if curvature is not None:
             slow = ~first & ~uneven & residual_stays(state.point, trial, accepted)
             slow = slow if curved is None else slow & curved
-        # That of Newton's step that failed holds for the steps after it until one succeeds.
+        # The least mu set by a failed Newton step holds until a step succeeds.
         usually = tf.constant(_DAMPING_AFTER_FAILURE, damping.dtype)
         least = tf.where(first | accepted, usually, state.least)
         usual = (scaled, predicted, damping, least, curves_up)
@@ -279,7 +284,7 @@ class LevenbergMarquardt:
         usable = tf.math.is_finite(predicted)
         if point.bounded:
             next_trial = within_bounds(point, next_trial)
-            # Of the linear model, for Newton's steps too: that only makes their damping cautious.
+            # The linear model, for Newton steps too; this only makes their damping larger.
             predicted = predicted_decrease(point, next_trial - point.parameters)
         moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
         return LevenbergMarquardtState(

@@ -1,4 +1,4 @@
-"""Lift and projection: the structured matrix nearest to one with the wanted levels."""
+"""Lift and projection: alternating projections between isospectral and structured matrices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..rowwise.tables import select_rows
 from .levenberg_marquardt import compare
 
 _OWNER = "LiftAndProjection"
-# A row whose step was halved so often is given up as stalled.
+# A row whose step length falls below this counts as stalled.
 _SHORTEST = 2.0**-30
 
 
@@ -32,7 +32,7 @@ class LiftAndProjectionState(NamedTuple):
         broken: `[R]`, bool.
         scales: `[R, p]`, the scale of each parameter.
         largest: `[R]`, the largest weight of a level.
-        length: `[R]`, the share of the step that the trial takes; 2 for a doubled one.
+        length: `[R]`, the step length, as a multiple of the full step; 2 for a doubled step.
     """
 
     point: Point
@@ -47,19 +47,19 @@ class LiftAndProjectionState(NamedTuple):
 class LiftAndProjection:
     """Lift and projection of Chen & Chu (SIAM J. Numer. Anal. 33, 1996); for affine structures.
 
-    The lift puts the targets in the place of the levels, `Z = V diag(t) V^H` with the eigenvectors
-    of the matrix as it is (a level without a target keeps its value); the projection takes the
-    matrix of the structure nearest to Z in the Frobenius norm. Together they are the step
-    `G^-1 J^T (t - lambda)` with the Gram matrix `G_ij = Re tr(B_i^H B_j)`: gradient descent in the
-    metric of the matrices (Bloor Riley, Webb & Baker, arXiv 2504.07809). The loss never rises, and
-    each step is cheap, but convergence is linear: expect hundreds or thousands of steps.
+    The lift replaces the levels by the targets, `Z = V diag(t) V^H`, with the eigenvectors V of the
+    current matrix; a level without a target keeps its value. The projection is the matrix of the
+    structure nearest to Z in the Frobenius norm. Together they are the step `G^-1 J^T (t - lambda)`
+    with the Gram matrix `G_ij = Re tr(B_i^H B_j)`: gradient descent in the Frobenius metric
+    (Bloor Riley, Webb & Baker, arXiv 2504.07809). The loss never increases and each step is cheap,
+    but convergence is linear: expect hundreds or thousands of steps.
 
-    The full step lowers the loss because `|A(x) - Z|^2` lies above it and touches it. With unequal
-    weights the levels are lifted by the share `w^2 / max w^2`, with differences of levels by as
-    much as keeps that bound: `1 / c` for the largest row sum c of `|C C^T|`, where C makes the
-    targets from the levels, of the targets that are observed. A common offset changes nothing. The
-    bound supposes that the lifted levels keep their order. It can fail for part of a spectrum, and
-    for targets out of order (`Matched` keeps it); the step is then halved until the loss falls.
+    The full step lowers the loss because `|A(x) - Z|^2` majorizes it and touches it at the current
+    point. To keep that bound, levels with unequal weights are lifted by the share `w^2 / max w^2`,
+    and differences of levels by `1 / c`, where c is the largest row sum of `|C C^T|` over the
+    observed targets `C lambda`. A common offset changes nothing. The bound assumes that the lifted
+    levels keep their order. It can fail for part of a spectrum, and for targets out of order
+    (`Matched` keeps the order); the step is then halved until the loss decreases.
 
     Example:
         >>> solver = SpectralSolver(Toeplitz(2), LiftAndProjection())
@@ -72,14 +72,14 @@ class LiftAndProjection:
     needs_hessian = False
 
     def __init__(self, doubled: bool = False):
-        """Choose the length of the steps.
+        """Choose the step length.
 
         Args:
-            doubled: whether to take twice the step where that is better. Bloor Riley, Webb & Baker
-                double every step, which the bound just allows; in a direction in which the
-                single step is exact, twice the step gains nothing. So here a step is doubled
-                where the linear model says that it gains, and taken back to the single one if
-                the loss falls by less than that is sure to lower it.
+            doubled: whether to double a step where the linear model predicts a larger decrease.
+                Bloor Riley, Webb & Baker double every step, the limit that the bound allows; in a
+                direction in which the single step is exact, the doubled one gains nothing. A
+                doubled step is replaced by the single one if it lowers the loss by less than the
+                decrease that the bound guarantees for the single one.
 
         Raises:
             ValueError: if it is not a bool.
@@ -90,13 +90,13 @@ class LiftAndProjection:
         self._model: _Prepared | None = None
 
     def for_model(self, model: Model) -> LiftAndProjection:
-        """The method for these matrices and observations.
+        """Prepare the method for a model.
 
         Args:
-            model: what is fitted.
+            model: the matrices, the observation and the loss.
 
         Returns:
-            A method of its own for the model.
+            A copy of the method that holds the Gram matrix of the model.
 
         Raises:
             ValueError: if the matrix is not affine in its parameters, or the loss is robust.
@@ -115,7 +115,7 @@ class LiftAndProjection:
 
     def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LiftAndProjectionState:
         """The state before the first evaluation; see `Method.init`."""
-        _ = self._prepared  # or say what is missing
+        _ = self._prepared  # raises if there is no model
         no = tf.zeros_like(point.loss, tf.bool)
         return LiftAndProjectionState(
             point=point,
@@ -133,7 +133,7 @@ class LiftAndProjection:
         """One step of every row; see `Method.step`."""
         first = state.point.loss == trial.loss.dtype.max
         better, _ = compare(state.point, trial, state.scales)
-        # A single step h lowers the loss by g^T h at least; a doubled one is to do no worse.
+        # A single step h lowers the loss by at least g^T h; require as much of a doubled step.
         moved = trial.parameters - state.point.parameters
         sure = 0.5 * tf.reduce_sum(state.point.gradient * moved, axis=-1)
         enough = (state.length <= 1.0) | (state.point.loss - trial.loss >= sure)
@@ -168,7 +168,7 @@ class LiftAndProjection:
         return self._model
 
     def _projection(self, point: Point, largest: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
-        """The step of the projection, `[R, p]`, or the share of it that `length` `[R]` says."""
+        """The projection's step `[R, p]`, shortened to the step length `[R]`."""
         dtype = point.gradient.dtype
         known = self._prepared
         levels = len(known.overlaps)
@@ -179,7 +179,7 @@ class LiftAndProjection:
         if not point.bounded and not priors and not known.is_diagonal:
             share = (length / bound)[:, None]
             return share * tf.linalg.matvec(tf.constant(known.inverse, dtype), point.gradient)
-        # Priors are quadratic: their own bound.
+        # Priors are quadratic and add their exact curvature to the bound.
         diagonal = new_axis(bound, 1) * tf.constant(np.diag(known.gram), dtype)
         if priors:
             diagonal += tf.linalg.diag_part(point.jacobian[:, levels:]) ** 2
@@ -187,8 +187,8 @@ class LiftAndProjection:
         units = tf.sqrt(tf.where(acts, diagonal, tf.ones_like(diagonal)))
         if known.is_diagonal:
             return tf.where(acts, new_axis(length, 1) * point.gradient / units / units, 0.0)
-        # The projection of the free parameters alone; shorter by damping rather than by a factor,
-        # for beside a bound short steps must go down the gradient, not across it.
+        # Project in the free parameters only. Shorten by damping rather than by a factor: next to a
+        # bound, short steps must turn towards the gradient.
         matrix = bound[:, None, None] * tf.constant(known.gram, dtype)
         matrix = tf.linalg.set_diag(matrix, diagonal / length[:, None])
         matrix = tf.where(acts[:, :, None] & acts[:, None, :], matrix, 0.0)
@@ -196,12 +196,12 @@ class LiftAndProjection:
 
 
 class _Prepared:
-    """What is known of the matrices and the observation.
+    """Constants of a model.
 
     Attributes:
-        gram: `[p, p]`, G.
+        gram: `[p, p]`, the Gram matrix G.
         is_diagonal: whether G is diagonal.
-        overlaps: `[m, m]`, the magnitudes of `C C^T`, where C makes the targets from the levels.
+        overlaps: `[m, m]`, `|C C^T|` for targets `C lambda`.
     """
 
     def __init__(self, gram: np.ndarray, overlaps: np.ndarray):
@@ -211,7 +211,7 @@ class _Prepared:
 
     @property
     def inverse(self) -> np.ndarray:
-        """`[p, p]`, the pseudo-inverse of G in units of the norms."""
+        """`[p, p]`, the pseudo-inverse of G, computed with G scaled to a unit diagonal."""
         units = np.sqrt(np.diag(self.gram))
         units = np.where(units > 0, units, 1.0)
         pairs = np.outer(units, units)
@@ -219,16 +219,16 @@ class _Prepared:
 
 
 def gram_matrix(parameterization: Parameterization) -> np.ndarray:
-    """`Re tr(B_i^H B_j)` of an affine structure, `[p, p]`.
+    """The Gram matrix `G_ij = Re tr(B_i^H B_j)` of an affine structure, `[p, p]`.
 
     Raises:
-        ValueError: if the matrix is not affine, or does not say how large its derivatives are.
+        ValueError: if the matrix is not affine, or does not define `parameter_scales`.
     """
     form = parameterization.as_affine()
     if form is not None and form.is_orthogonal:
         return form.gram
     name = type(parameterization).__name__
-    # Two rows: derivatives that depend on the parameters come once for each.
+    # Two rows: derivatives that depend on the parameters have the shape [2, p, n, n].
     origin = tf.zeros([2, parameterization.num_parameters], tf.float64)
     derivatives = parameterization.derivatives(origin)
     density = tf.zeros_like(parameterization.matrix(origin))
@@ -251,11 +251,11 @@ def gram_matrix(parameterization: Parameterization) -> np.ndarray:
 def target_overlaps(comparison: Comparison) -> np.ndarray:
     """`|C C^T|`, `[m, m]`, for targets `C lambda`: the identity if none is a difference of levels.
 
-    A common offset that is fitted with the levels lowers the loss further, and so leaves the bound.
+    A fitted common offset lowers the loss further, so the bound still holds.
     """
     count = comparison.num_targets
     rows = np.eye(comparison.num_levels + count)
-    # Levels that are assigned differ from each other, whichever they are.
+    # Assigned targets belong to distinct levels, whichever these are.
     upper = comparison.num_levels + np.arange(count) if comparison.groups else comparison.upper
     made = rows[upper]
     relative = comparison.lower >= 0
@@ -264,14 +264,14 @@ def target_overlaps(comparison: Comparison) -> np.ndarray:
 
 
 def _gains_by_doubling(point: Point, step: tf.Tensor) -> tf.Tensor:
-    """`[R]` bool: by the linear model, `2 g^T h - |J h|^2` is larger for 2 h than for h."""
+    """`[R]` bool: the linear model's decrease `2 g^T h - |J h|^2` is larger for 2 h than for h."""
     along = tf.linalg.matvec(point.jacobian, step)
     descent = tf.reduce_sum(point.gradient * step, axis=-1)
     return 2.0 * descent > 3.0 * tf.reduce_sum(along * along, axis=-1)
 
 
 def _row_sum(overlaps: np.ndarray, jacobian: tf.Tensor) -> tf.Tensor:
-    """The largest row sum of the overlaps among targets with any effect, `[R]`, at least 1."""
+    """The largest row sum of the overlaps over targets with a nonzero Jacobian row, `[R]`, >= 1."""
     seen = tf.cast(tf.reduce_any(jacobian != 0, axis=-1), jacobian.dtype)
     sums = seen * tf.linalg.matvec(tf.constant(overlaps, jacobian.dtype), seen)
     return tf.maximum(tf.reduce_max(sums, axis=-1), 1.0)

@@ -1,4 +1,4 @@
-"""What methods with a line search share: ways downhill, and steps that go far enough."""
+"""Shared parts of methods with a line search: descent directions and Armijo's condition."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from ..rowwise.axes import new_axis
 from ..rowwise.tables import select_rows
 from .levenberg_marquardt import compare
 
-# Armijo's constant: the least share of the decrease along the tangent (Nocedal & Wright, eq. 3.4).
+# c1 of Armijo's sufficient-decrease condition (Nocedal & Wright, eq. 3.4).
 _ARMIJO = 1e-4
 
 
 def downhill(point: Point, direction: tf.Tensor, units: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A direction that lowers the loss without leaving the bounds at once.
+    """A feasible descent direction: the proposed one, or the Cauchy step if it does not descend.
 
-    A parameter at a bound, that the direction would take out, stays. If the loss does not fall
-    along what is left, the direction is that of the gradient in the given units, which always
-    does.
+    Components that point out of the bounds are set to 0 first.
 
     Args:
         point: the accepted point.
-        direction: `[R, p]`.
-        units: `[R, p]`, positive.
+        direction: `[R, p]`, the proposed direction.
+        units: `[R, p]`, the scale of each parameter, positive.
 
     Returns:
         The direction `[R, p]`, and `[R]` bool, whether it is the proposed one.
@@ -44,7 +42,7 @@ def downhill(point: Point, direction: tf.Tensor, units: tf.Tensor) -> tuple[tf.T
 
 
 def cauchy_step(point: Point, units: tf.Tensor) -> tf.Tensor:
-    """Along the gradient in the given units `[R, p]`, to the minimum of the linear model."""
+    """The minimum of the linear model along the gradient in scaled parameters, `[R, p]`."""
     gradient = point.gradient / units
     along = tf.linalg.matvec(point.jacobian / new_axis(units, 1), gradient)
     steepest = tf.reduce_sum(gradient * gradient, axis=-1)
@@ -54,9 +52,9 @@ def cauchy_step(point: Point, units: tf.Tensor) -> tf.Tensor:
 
 
 def falls_enough(point: Point, trial: Point, scales: tf.Tensor) -> tf.Tensor:
-    """`[R]` bool, Armijo's condition; where rounding hides the gain, a smaller gradient will do.
+    """Armijo's condition, `[R]` bool; a smaller gradient where the losses agree within rounding.
 
-    The first evaluation, when the point holds nothing yet, is always good enough if it is finite.
+    The first evaluation is accepted if its loss is finite.
     """
     better, even = compare(point, trial, scales)
     slope = tf.reduce_sum(point.gradient * (trial.parameters - point.parameters), axis=-1)

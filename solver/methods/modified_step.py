@@ -10,14 +10,14 @@ import tensorflow as tf
 from ..linalg.eigh import guarded_eigh
 from ..rowwise.axes import new_axis
 
-# At a gradient below this share of the residual, negative curvature shows the way.
+# Below this ratio of gradient to residual norm, a saddle is left along its negative curvature.
 _FLAT = 1e-3
-# The length of the step off a saddle, in units of the residual.
+# Gradient component along the negative curvature at a saddle, in units of the residual norm.
 _PUSH = 0.1
 
 
 class ModifiedStep(NamedTuple):
-    """A step `[R, p]`, and `[R]` bool, whether the curvature is clearly negative somewhere."""
+    """A step `[R, p]`, and `[R]` bool, whether H has an eigenvalue negative beyond rounding."""
 
     step: tf.Tensor
     saddle: tf.Tensor
@@ -26,18 +26,18 @@ class ModifiedStep(NamedTuple):
 def modified_step(
     hessian: tf.Tensor, gradient: tf.Tensor, damping: tf.Tensor, residual: tf.Tensor
 ) -> ModifiedStep:
-    """`Q (|Lambda| + mu I)^-1 Q^T g` with `H = Q Lambda Q^T`.
+    """The step `Q (|Lambda| + mu I)^-1 Q^T g` with `H = Q Lambda Q^T`.
 
-    Nocedal & Wright, Numerical Optimization, 2006, section 3.4 (eigenvalue modification). With
-    magnitudes instead of eigenvalues each step leads downhill, and away from saddles. On a saddle
-    itself, where the gradient has nearly no component along the direction of the most negative
-    curvature, it is given one (section 3.4 there, directions of negative curvature).
+    Nocedal & Wright, Numerical Optimization, 2006, section 3.4 (eigenvalue modification). With the
+    magnitudes of the eigenvalues every step is a descent direction and leads away from saddles. At
+    a saddle, where the gradient nearly vanishes, the component of g along the eigenvector of the
+    most negative eigenvalue is raised to at least 0.1 of the residual norm.
 
     Args:
-        hessian: `[R, p, p]`, half of that of the loss.
-        gradient: `[R, p]`, minus half of that of the loss.
+        hessian: `[R, p, p]`, half the Hessian of the loss.
+        gradient: `[R, p]`, minus half the gradient of the loss.
         damping: `[R]`, mu, positive.
-        residual: `[R]`, the root of the loss: the size that a gradient may have here.
+        residual: `[R]`, the square root of the loss, the scale of the gradient.
 
     Returns:
         The `ModifiedStep`.

@@ -25,12 +25,12 @@ class NewtonState(NamedTuple):
         trial: `[R, p]`, the parameters to evaluate next.
         stalled: `[R]`, bool.
         broken: `[R]`, bool.
-        saddle: `[R]`, bool, the loss falls from the point along negative curvature: however small
-            the gradient is, this is no minimum.
+        saddle: `[R]`, bool, whether the Hessian at the point has a negative eigenvalue, so that a
+            vanishing gradient is not a minimum.
         scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
-        damping: `[R]`, mu, while the gradient is as large as at the start.
+        damping: `[R]`, mu before its scaling by the gradient's norm relative to `reference`.
         growth: `[R]`, nu, the factor of mu at the next failure.
-        least: `[R]`, what mu is to be at least if the trial fails.
+        least: `[R]`, the least mu if the trial fails.
         predicted: `[R]`, the decrease of the loss that the quadratic model predicts for the trial.
         reference: `[R]`, the norm of the scaled gradient at the start.
     """
@@ -49,25 +49,25 @@ class NewtonState(NamedTuple):
 
 
 def predicted_decrease(point: Point, step: tf.Tensor) -> tf.Tensor:
-    """`2 g^T h - h^T H h`, `[R]`: how much the quadratic model lowers the loss along `h`."""
+    """`2 g^T h - h^T H h`, `[R]`: the decrease of the quadratic model for the step `h` `[R, p]`."""
     along = tf.linalg.matvec(point.hessian, step)
     return tf.reduce_sum((2.0 * point.gradient - along) * step, axis=-1)
 
 
 class Newton:
-    """Newton steps with the exact second derivatives of the loss.
+    """Regularized Newton's method with the exact Hessian of the loss.
 
-    Where `LevenbergMarquardt` neglects that the levels curve, this does not: with residual left it
-    still converges quadratically, and so it does to degenerate targets, whose second derivatives
-    have the terms of method I of Friedland, Nocedal & Overton (SIAM J. Numer. Anal. 24, 1987) for
-    multiple eigenvalues. Saddles are left along their negative curvature. A step costs more: the
-    second derivatives, `n^2 p^2` operations, and a decomposition of the Hessian, `p^3`.
+    Converges quadratically also with a nonzero residual, and to degenerate targets, where the
+    Hessian has the terms of method I of Friedland, Nocedal & Overton (SIAM J. Numer. Anal. 24,
+    1987) for multiple eigenvalues. Saddles are left along their negative curvature. A step costs
+    more than that of `LevenbergMarquardt`: `n^2 p^2` operations for the second derivatives, and
+    `p^3` for the eigendecomposition of the Hessian.
 
-    Rows with weights that differ by more than a thousand take the damped Gauss-Newton steps of
-    `LevenbergMarquardt`: in second derivatives of the loss light data are lost.
+    Rows whose weights differ by more than a factor of a thousand take the damped Gauss-Newton steps
+    of `LevenbergMarquardt`: in the Hessian, data of small weight are lost to rounding.
 
-    The step is regularized Newton (Li, Fukushima, Qi & Yamashita, Comput. Optim. Appl. 28, 2004):
-    the damping is proportional to the gradient, and its factor follows Nielsen's gain ratio.
+    The damping is proportional to the norm of the gradient (Li, Fukushima, Qi & Yamashita, Comput.
+    Optim. Appl. 28, 2004); its factor follows Nielsen's gain ratio.
 
     Example:
         >>> solver = SpectralSolver(Toeplitz(2), Newton())
@@ -121,7 +121,7 @@ class Newton:
         better, even = compare(state.point, trial, state.scales)
         accepted = active & better
         gain = (state.point.loss - trial.loss) / state.predicted
-        # Where rounding hides the gain, a gain of one half leaves the damping as it is.
+        # Where the losses agree to within rounding, a gain ratio of 1/2 keeps mu unchanged.
         gain = tf.where(even, tf.constant(0.5, gain.dtype), gain)
         raised, growth = next_damping(state.damping, state.growth, gain, accepted)
         floor = tf.constant(16.0 * epsilon, raised.dtype)

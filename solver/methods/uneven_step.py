@@ -1,4 +1,7 @@
-"""Damped steps of rows with some very light data, which `J^T J` would lose."""
+"""Levenberg-Marquardt steps by singular values, for rows with very unequal weights.
+
+In `J^T J` the data of small weight would be lost to rounding.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from ..objective.evaluation import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.tables import on_rows
 
-# A step that fails is damped at least so much the next time, relative to its own effect.
+# Least mu after a failed step, relative to the effect of that step.
 _DAMPING_AFTER_FAILURE = 3e-2
-# A datum is met where it makes less than this share of the loss.
-_MET = 1e-2
-# Where the heaviest is, mu falls by this as well after a success.
-_BOLDER = 0.1
-# How often a step is led back before it has failed.
-_TIMES_BACK = 2
+# A datum counts as fitted if its share of the loss is below this.
+_FITTED_SHARE = 1e-2
+# Additional factor of mu after a success, while the datum of largest weight is fitted.
+_EXTRA_SHRINKAGE = 0.1
+# How many second-order corrections a step gets before it counts as failed.
+_MOST_CORRECTIONS = 2
 
 
 def uneven_step(
@@ -28,31 +31,32 @@ def uneven_step(
     initial: tf.Tensor,
     accepted: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """A step of Levenberg and Marquardt by the singular values of the Jacobian.
+    """The Levenberg-Marquardt step from the singular values of the Jacobian.
 
-    What damps the heavy data hardly, freezes the light ones. So the damping may fall as far as the
-    light data need it, and after a failure it is relative to the effect of the step that failed.
+    A mu that hardly damps the data of large weight would stop all progress in those of small
+    weight. So mu may fall to `16 eps spread^2`, and after a failure its minimum is relative to the
+    effect of the failed step.
 
     Args:
         jacobian: `[R, M, p]`, at the accepted point, by scaled parameters.
         residual: `[R, M]`.
-        spread: `[R]`, the smallest weight as a share of the largest.
-        damping: `[R]`, mu as it follows from the gain of the step before.
-        initial: `[R]` bool, whether there was none.
-        accepted: `[R]` bool, whether it succeeded.
+        spread: `[R]`, the ratio of the smallest weight to the largest.
+        damping: `[R]`, mu from the gain ratio of the previous step.
+        initial: `[R]` bool, whether there was no previous step.
+        accepted: `[R]` bool, whether the previous step succeeded.
 
     Returns:
-        The step `[R, p]`, in scaled parameters; `[R]`, the decrease of the loss that the linear
-        model predicts; `[R]`, mu; and `[R]`, what mu is to be at least if the step fails.
+        The step `[R, p]`, in scaled parameters; the decrease of the loss that the linear model
+        predicts, `[R]`; mu, `[R]`; and the least mu if the step fails, `[R]`.
     """
     epsilon = np.finfo(damping.dtype.as_numpy_dtype).eps
     square = spread * spread
     damping = tf.where(initial, damping * square, damping)
-    # In the valley of a heavy datum that is met, a step that leaves it costs little: `led_back`.
+    # While the datum of largest weight is fitted, bold steps are cheap: `led_back` corrects them.
     heaviest = tf.argmax(tf.reduce_sum(jacobian * jacobian, axis=-1), axis=-1)
     missed = tf.gather(residual, heaviest, batch_dims=1)
-    met = missed * missed < _MET * tf.reduce_sum(residual * residual, axis=-1)
-    damping = tf.where(accepted & ~initial & met, _BOLDER * damping, damping)
+    met = missed * missed < _FITTED_SHARE * tf.reduce_sum(residual * residual, axis=-1)
+    damping = tf.where(accepted & ~initial & met, _EXTRA_SHRINKAGE * damping, damping)
     damping = tf.maximum(damping, 16.0 * epsilon * square)
     graded = decompose(jacobian, residual)
     step, predicted, effect = damped(graded, damping)
@@ -62,26 +66,26 @@ def uneven_step(
 def led_back(
     point: Point, trial: Point, units: tf.Tensor, growth: tf.Tensor, failed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Steps that failed, and from their ends the shortest ones that meet the heavy data again.
+    """Second-order correction of failed steps: the shortest step back to the data of large weight.
 
-    Heavy data are nearly constraints. A straight step along them misses them by their curvature,
-    which would allow but tiny steps: this is the second-order correction of Nocedal & Wright,
-    Numerical Optimization, 2006, section 15.6. Heavy are directions whose singular values are above
-    the geometric mean of the largest and the smallest.
+    Data of large weight act like constraints. A straight step misses them by their curvature, so
+    without a correction only tiny steps would succeed (Nocedal & Wright, Numerical Optimization,
+    2006, section 15.6). The correction acts in the directions whose singular values are above the
+    geometric mean of the largest and the smallest.
 
     Args:
         point: the accepted point.
-        trial: where the step led to.
-        units: `[R, p]`, those of scaled parameters.
-        growth: `[R]`, nu, which doubles with each failure: a step is led back but a few times.
-        failed: `[R]` bool, whether a row has light data and its step failed.
+        trial: the end of the failed step.
+        units: `[R, p]`, the scale of each parameter.
+        growth: `[R]`, nu; it doubles with each failure and so limits the number of corrections.
+        failed: `[R]` bool, whether a row has unequal weights and its step failed.
 
     Returns:
-        `[R]` bool, the rows in which that lowers the loss, as far as the linear model tells, to
-        less than that of the accepted point, with a second step shorter than the first; and both
-        steps together, `[R, p]`, in scaled parameters.
+        `[R]` bool, the rows where the linear model predicts a loss below that of the accepted point
+        and the correction is shorter than the step; and step plus correction, `[R, p]`, in scaled
+        parameters.
     """
-    asked = failed & (growth <= 2.0**_TIMES_BACK) & (trial.loss < trial.loss.dtype.max)
+    asked = failed & (growth <= 2.0**_MOST_CORRECTIONS) & (trial.loss < trial.loss.dtype.max)
     away = (trial.parameters - point.parameters) * units
     jacobian = trial.jacobian / new_axis(units, 1)
     wanted = (jacobian, trial.residual, away, trial.loss, point.loss)

@@ -1,1 +1,1 @@
-"""What is fitted to what: the loss, its derivatives, and how sure the answer is."""
+"""The objective: loss, residual, Jacobian, Hessian, and covariance of the parameters."""

@@ -1,4 +1,4 @@
-"""What is known of the parameters beforehand: bounds and Gaussian priors."""
+"""Bounds and Gaussian priors of the parameters."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..names import check_known
 
 
 class Bounds(NamedTuple):
-    """The least and the largest value of each parameter, `[p]` each; infinite for none."""
+    """Lower and upper bound of each parameter, `[p]` each; infinite for no bound."""
 
     lower: np.ndarray
     upper: np.ndarray
 
 
 class Priors(NamedTuple):
-    """Mean and sigma of each parameter, `[p]` each; infinite sigma where nothing is known."""
+    """Mean and sigma of each parameter, `[p]` each; an infinite sigma for no prior."""
 
     mean: np.ndarray
     sigma: np.ndarray
 
 
-#: What holds where nothing is given.
+#: Defaults of a parameter without bounds or prior.
 NO_BOUNDS = (-np.inf, np.inf)
 NO_PRIOR = (0.0, np.inf)
 
@@ -33,15 +33,18 @@ NO_PRIOR = (0.0, np.inf)
 def check_bounds(
     owner: str, bounds: Any, names: Sequence[str], default: tuple[float, float] = NO_BOUNDS
 ) -> Bounds:
-    """The bounds for all parameters.
+    """Validate bounds and bring them to one form.
 
     Args:
-        owner: for messages.
+        owner: the class named in error messages.
         bounds: a tuple (lower, upper), each a number or `[p]`, as in
-            `scipy.optimize.least_squares`; a list of p tuples (lower, upper); or such tuples by
-            parameter name. None is no bound.
-        names: of the parameters.
-        default: what None means, and a name that is missing.
+            `scipy.optimize.least_squares`; a list of p tuples (lower, upper); or a dict of such
+            tuples by parameter name. None is no bound.
+        names: the parameter names.
+        default: the pair used for None and for names that are missing.
+
+    Returns:
+        The `Bounds`.
 
     Raises:
         ValueError: for another form, an unknown name, NaN, or a lower bound above the upper one.
@@ -59,13 +62,16 @@ def check_bounds(
 def check_priors(
     owner: str, priors: Any, names: Sequence[str], default: tuple[float, float] = NO_PRIOR
 ) -> Priors:
-    """The priors for all parameters.
+    """Validate priors and bring them to one form.
 
     Args:
-        owner: for messages.
-        priors: (mean, sigma) in the forms of bounds. An infinite sigma means that nothing is known.
-        names: of the parameters.
-        default: what a name that is missing means.
+        owner: the class named in error messages.
+        priors: (mean, sigma) in the forms of bounds. An infinite sigma means no prior.
+        names: the parameter names.
+        default: the pair used for names that are missing.
+
+    Returns:
+        The `Priors`.
 
     Raises:
         ValueError: for another form, an unknown name, or a sigma that is not positive.
@@ -93,7 +99,7 @@ def _with_default(
 def _pairs(
     owner: str, argument: str, parts: tuple[str, str], value: Any, names: Sequence[str]
 ) -> list[tuple[float | None, float | None]]:
-    """For each parameter its pair; None where nothing is given."""
+    """The pair of each parameter, with None for entries that are not given."""
     form, count = f"({', '.join(parts)})", len(names)
     if isinstance(value, Mapping):
         check_known(owner, argument, value, names)
@@ -103,7 +109,7 @@ def _pairs(
                     f"{owner}: {argument} must be {form} for each name, got {pair!r} for {name!r}."
                 )
         return [_as_pair(value.get(name, (None, None))) for name in names]
-    # Two tuples of two could be either.
+    # With two parameters, a tuple of two tuples could mean (lower, upper) or one pair for each.
     ambiguous = count == 2 and isinstance(value, tuple) and _all_tuples(value)
     if isinstance(value, list) and len(value) == count and all(map(_is_pair, value)):
         if _all_tuples(value):
@@ -120,7 +126,7 @@ def _pairs(
 
 
 def _column(part: Any, count: int) -> list[float | None] | None:
-    """One number for each parameter from one, or from `[p]`; None for anything else."""
+    """A list of p numbers from a number or `[p]`; None for anything else."""
     try:
         array = np.asarray(part)
     except ValueError:

@@ -1,8 +1,8 @@
-"""How sure the answer is: covariance and standard errors of fitted parameters.
+"""Covariance and standard errors of fitted parameters.
 
-Everything comes from the singular values of the weighted Jacobian with its columns scaled to length
-1, so parameters of very different size do no harm. The standard errors of well-conditioned rows are
-taken from the normal matrix, which is cheaper.
+Computed from the singular value decomposition of the weighted Jacobian with columns scaled to
+length 1, so that parameters of very different size do no harm. The standard errors of
+well-conditioned rows come from the normal matrix, which is cheaper.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ..rowwise.products import matmul_rows, sum_over_second
 
 
 class _Decomposed(NamedTuple):
-    units: tf.Tensor  # [R, p], the column norms, 1 for an empty column
-    inverse: tf.Tensor  # [R, p], the inverse singular values, 0 for unknown directions
+    units: tf.Tensor  # [R, p], the column norms; 1 for a zero column
+    inverse: tf.Tensor  # [R, p], the inverse singular values; 0 below the rank tolerance
     right: tf.Tensor  # [R, p, p], the right singular vectors in columns
     singular: tf.Tensor  # [R, p]
-    known: tf.Tensor  # [R, p] bool, which directions the data determine
-    hidden: tf.Tensor  # [R, p] bool, which parameters they do not determine
+    known: tf.Tensor  # [R, p] bool, singular values above the rank tolerance
+    hidden: tf.Tensor  # [R, p] bool, parameters that the data do not determine
 
 
 def standard_errors(
@@ -35,11 +35,11 @@ def standard_errors(
     observed: tf.Tensor,
     absolute_sigma: bool,
 ) -> tf.Tensor:
-    """One standard deviation of each parameter from the linearized fit.
+    """Standard error of each parameter from the linearized fit.
 
-    The diagonal of `(J^T J)^-1` with the weighted Jacobian, times the variance of unit weight
-    `loss / (observed - p)` unless the weights are taken as absolute: the two conventions of
-    `scipy.optimize.curve_fit`.
+    The square root of the diagonal of `(J^T J)^-1` with the weighted Jacobian; with
+    `absolute_sigma` false, the diagonal is multiplied by the variance of unit weight
+    `loss / (observed - p)`. These are the two conventions of `scipy.optimize.curve_fit`.
 
     Args:
         jacobian: `[R, M, p]`, weighted.
@@ -49,12 +49,13 @@ def standard_errors(
         absolute_sigma: whether the weights are 1 / sigma in the unit of the levels.
 
     Returns:
-        `[R, p]`; inf for a parameter that the data do not determine, and for every parameter if
-        the variance must be estimated but there are no more data than parameters; NaN at a bound.
+        `[R, p]`, in the unit of the parameters; inf for a parameter that the data do not determine,
+        and for every parameter if the variance must be estimated without more data than parameters;
+        NaN at a bound.
     """
     infinity = tf.constant(np.inf, loss.dtype)
     if not absolute_sigma and held is None and jacobian.shape[1] <= jacobian.shape[2]:
-        return tf.zeros_like(jacobian[:, 0]) + infinity  # whatever the Jacobian: spare its SVD
+        return tf.zeros_like(jacobian[:, 0]) + infinity  # no degree of freedom: skip the SVD
     errors, accurate = _from_normal_matrix(jacobian, held)
     doubtful = tf.where(~accurate)
     slow = _from_singular_values(
@@ -71,7 +72,7 @@ def standard_errors(
 def unit_variance(
     jacobian: tf.Tensor, held: tf.Tensor | None, loss: tf.Tensor, observed: tf.Tensor
 ) -> tf.Tensor:
-    """`loss / (data - free parameters)`, `[R]`; inf without a datum to spare."""
+    """Variance of unit weight `loss / (data - free parameters)`, `[R]`; inf without freedom."""
     free = tf.cast(jacobian.shape[2], loss.dtype)
     if held is not None:
         free -= tf.reduce_sum(tf.cast(held, loss.dtype), axis=-1)
@@ -81,7 +82,7 @@ def unit_variance(
 
 
 def covariance(jacobian: tf.Tensor, held: tf.Tensor | None) -> Covariance:
-    """The covariance for absolute weights.
+    """The covariance matrix `(J^T J)^+`, for weights that are 1 / sigma.
 
     Args:
         jacobian: `[R, M, p]`, weighted.
@@ -121,11 +122,14 @@ def covariance(jacobian: tf.Tensor, held: tf.Tensor | None) -> Covariance:
 
 
 def with_variance(found: Covariance, variance: tf.Tensor) -> Covariance:
-    """The covariance for weights that hold up to a common factor.
+    """The covariance for weights that are known up to a common factor.
 
     Args:
-        found: for absolute weights.
+        found: the `Covariance` for absolute weights.
         variance: `[R]`, of unit weight; inf where it is not known.
+
+    Returns:
+        The `Covariance` multiplied by the variance of unit weight.
     """
     infinity = tf.constant(np.inf, variance.dtype)
     nan = tf.constant(np.nan, variance.dtype)
@@ -145,7 +149,7 @@ def with_variance(found: Covariance, variance: tf.Tensor) -> Covariance:
 
 
 def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """Standard errors for absolute weights, and `[R]` whether they can be trusted.
+    """Standard errors for absolute weights, `[R, p]`, and `[R]` bool, whether they are accurate.
 
     Much cheaper than singular values, but the condition number enters squared: rows that would
     keep fewer than 5/8 of the digits are left to the singular values.
@@ -155,7 +159,7 @@ def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf
     units = tf.where(norms > 0, norms, tf.ones_like(norms))
     scaled = jacobian / new_axis(units, 1)
     normal = matmul_rows(scaled, scaled, transpose_a=True)
-    if held is not None:  # as if it were measured apart from all others
+    if held is not None:  # decouple parameters at a bound: unit row and column
         free = tf.cast(~held, jacobian.dtype)
         normal = tf.linalg.diag(1.0 - free) + normal * new_axis(free, 2) * new_axis(free, 1)
     values, vectors, finite = guarded_eigh(normal)
@@ -165,7 +169,7 @@ def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf
 
 
 def _from_singular_values(jacobian: tf.Tensor, held: tf.Tensor | None) -> tf.Tensor:
-    """Standard errors for absolute weights, inf where the data do not determine the parameter."""
+    """Standard errors for absolute weights, `[R, p]`; inf for undetermined parameters."""
     found = _decompose(jacobian, held)
     variance = tf.linalg.matvec(found.right * found.right, found.inverse * found.inverse)
     infinity = tf.constant(np.inf, jacobian.dtype)
@@ -178,7 +182,7 @@ def _decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> _Decomposed:
     if held is not None:
         jacobian = tf.where(new_axis(held, 1), tf.zeros_like(jacobian), jacobian)
     levels, count = jacobian.shape[1:]
-    if levels < count:  # a determined direction needs a level of its own: pad with zero rows
+    if levels < count:  # pad with zero rows, so that there are p singular values
         jacobian = tf.pad(jacobian, [[0, 0], [0, count - levels], [0, 0]])
     by_parameter = tf.linalg.matrix_transpose(jacobian)
     norms = tf.sqrt(tf.reduce_sum(by_parameter * by_parameter, axis=-1))
@@ -187,6 +191,6 @@ def _decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> _Decomposed:
     floor = singular[:, :1] * epsilon * max(levels, count)
     known = singular > tf.maximum(floor, epsilon)
     inverse = tf.where(known, reciprocal(tf.where(known, singular, tf.ones_like(singular))), 0.0)
-    # A share above rounding in an unknown direction means that the parameter is undetermined.
+    # A component above rounding in the null space means that the parameter is undetermined.
     share = tf.linalg.matvec(right * right, tf.cast(~known, dtype))
     return _Decomposed(units, inverse, right, singular, known, share > np.sqrt(epsilon))

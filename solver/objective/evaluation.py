@@ -1,4 +1,4 @@
-"""One evaluation of the fit at given parameters: spectrum, residual, Jacobian, gradient."""
+"""Evaluate the fit at given parameters: levels, residual, Jacobian, gradient."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .model import Data, Model, is_given
 class Point(NamedTuple):
     """The fit at one set of parameters, for `R` rows.
 
-    Residual and Jacobian are weighted; where no level was observed both are 0. `M` is the number
-    of targets `m`, plus `p` where there are priors: these count as data about the parameters. A
-    robust loss scales residual and Jacobian so that `J^T r` is the exact gradient and `J^T J` the
-    curvature (as SciPy does). A parameter that its bound holds has a column of zeros.
+    Residual and Jacobian are weighted, and 0 for levels that were not observed. `M` is the number
+    of targets `m`, plus `p` with priors, which count as data about the parameters. With a robust
+    loss, residual and Jacobian are scaled so that `J^T r` is the exact gradient and `J^T J` the
+    Gauss-Newton curvature, as in SciPy. A parameter held by its bound has a column of zeros.
 
     Attributes:
         parameters: `[R, p]`.
@@ -30,16 +30,16 @@ class Point(NamedTuple):
         residual: `[R, M]`, `w (t - f(x))`.
         jacobian: `[R, M, p]`, `w df/dx`.
         gradient: `[R, p]`, `J^T residual`: minus half the gradient of the loss.
-        column_norms: `[R, p]`, the norms of the columns of the Jacobian.
-        loss: `[R]`, the loss; the largest number where the matrix is not finite.
-        rms: `[R]`, root of the mean square of the unweighted residual over the observed levels.
-        noise: `[R]`, the rounding error of the loss, about.
-        largest_weight: `[R]`, of the levels.
-        spread: `[R]`, the smallest weight of an observed level as a share of the largest.
+        column_norms: `[R, p]`, the norms of the Jacobian's columns.
+        loss: `[R]`; `dtype.max` where the matrix is not finite.
+        rms: `[R]`, root mean square of the unweighted residual over the observed levels.
+        noise: `[R]`, estimated rounding error of the loss.
+        largest_weight: `[R]`, the largest weight of a level.
+        spread: `[R]`, the ratio of the smallest weight of an observed level to the largest.
         largest_level: `[R]`, the largest magnitude of the eigenvalues.
-        lower: `[R, p]`, the bounds; () without bounds.
-        upper: `[R, p]`, the bounds; () without bounds.
-        hessian: `[R, p, p]`, half the second derivatives of the loss; () if not asked for.
+        lower: `[R, p]`, the lower bounds; () without bounds.
+        upper: `[R, p]`, the upper bounds; () without bounds.
+        hessian: `[R, p, p]`, half the Hessian of the loss; () if not computed.
     """
 
     parameters: tf.Tensor
@@ -74,16 +74,16 @@ def evaluate(
     """Evaluate every row.
 
     Args:
-        model: what is fitted.
+        model: matrices, observation and loss.
         parameters: `[R, p]`, within the bounds.
-        data: of these rows.
-        with_hessian: whether to compute second derivatives too.
-        near: `[R, n]`, the eigenvalues at points that may be near, NaN in a row that has none;
-            None for none at all. Where few levels of many are compared, that saves most of the
-            work, and the point is to be evaluated without it before it is an answer.
+        data: the data of these rows.
+        with_hessian: whether to compute the Hessian too.
+        near: `[R, n]`, the eigenvalues at a nearby point, NaN in rows without one; None for none at
+            all. Where few of many levels are compared, this saves most of the work; a final result
+            must be evaluated again without it.
 
     Returns:
-        The `Point`. A row whose matrix is not finite has the largest loss and zero gradient.
+        The `Point`. A row whose matrix is not finite has the loss `dtype.max` and zero gradient.
     """
     point, curvature = evaluate_curved(model, parameters, data, near, every_level=with_hessian)
     return point._replace(hessian=curvature.hessian()) if with_hessian else point
@@ -98,9 +98,16 @@ def evaluate_curved(
 ) -> tuple[Point, Curvature]:
     """Evaluate every row; the arguments are those of `evaluate`.
 
+    Args:
+        model: matrices, observation and loss.
+        parameters: `[R, p]`, within the bounds.
+        data: the data of these rows.
+        near: `[R, n]`, the eigenvalues at a nearby point; see `evaluate`.
+        every_level: whether to compute all levels, not only those that are compared.
+
     Returns:
-        The `Point` without its Hessian, and what that is made of; this is of use only where all
-        levels are computed.
+        The `Point` without its Hessian, and the `Curvature`, valid only where all levels are
+        computed.
     """
     structure, comparison = model.parameterization, model.comparison
     if model.few is None or every_level:
@@ -130,7 +137,7 @@ def evaluate_curved(
         jacobian = tf.concat([jacobian, tf.linalg.diag(data.prior_weight)], axis=1)
         loss += tf.reduce_sum(pull * pull, axis=-1)
     column_norms = tf.sqrt(sum_over_second(jacobian * jacobian))
-    # A sum is finite if all that it sums is.
+    # A sum is finite only if every term is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
     seen = tf.where(new_axis(weights, 2) > 0, tf.abs(observed_slopes), 0.0)
     moves = _has_effect(model, parameters, tf.reduce_max(seen, axis=1))
@@ -141,7 +148,7 @@ def evaluate_curved(
         gradient = tf.linalg.matvec(jacobian, residual, transpose_a=True)
         free &= ~held_by_bounds(parameters, gradient, data)
     moves &= free
-    # Mostly there is nothing to clear, and looking is cheaper than clearing.
+    # Usually no column is cleared, and testing is cheaper than clearing.
     cleared = functools.partial(tf.where, new_axis(moves, 1), jacobian, 0.0)
     jacobian = tf.cond(tf.reduce_all(moves), lambda: jacobian, cleared)
     epsilon = np.finfo(weights.dtype.as_numpy_dtype).eps
@@ -168,12 +175,12 @@ def evaluate_curved(
 
 
 def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
-    """What the second derivatives are made of, where every matrix is finite.
+    """The `Curvature` at given parameters, where every matrix is finite.
 
     Args:
-        model: what is fitted.
+        model: matrices, observation and loss.
         parameters: `[R, p]`, within the bounds.
-        data: of these rows.
+        data: the data of these rows.
     """
     structure, comparison, weights = model.parameterization, model.comparison, data.weights
     values, vectors, _ = structure.eigensystem(parameters)
@@ -192,7 +199,7 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
 
 
 def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
-    """`[R, n, p]`, the derivatives of the levels; 0 for those that no target is compared with."""
+    """`[R, n, p]`, the derivatives of the levels; 0 for levels that are not compared."""
     structure, used = model.parameterization, model.comparison.used
     if not structure.is_one_block or len(used) == structure.size:
         return structure.level_jacobian(parameters, vectors)
@@ -201,7 +208,7 @@ def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
 
 
 def _spread_out(model: Model, slopes: tf.Tensor) -> tf.Tensor:
-    """`[R, n, p]` from the slopes of the levels that are compared, `[R, c, p]`."""
+    """Scatter the derivatives of the compared levels, `[R, c, p]`, into `[R, n, p]`."""
     size, used = model.parameterization.size, model.comparison.used
     place = np.full(size, len(used))
     place[used] = np.arange(len(used))
@@ -210,7 +217,7 @@ def _spread_out(model: Model, slopes: tf.Tensor) -> tf.Tensor:
 
 
 def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
-    """The loss alone, `[R]`, without derivatives; the largest number where it is not finite."""
+    """The loss without derivatives, `[R]`; `dtype.max` where it is not finite."""
     values, finite = model.parameterization.levels(parameters)
     assignment = model.comparison.assign(values, data.targets, data.weights)
     difference = level_difference(model, data, values, assignment)
@@ -224,11 +231,11 @@ def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
 def level_difference(
     model: Model, data: Data, values: tf.Tensor, assignment: tf.Tensor
 ) -> tf.Tensor:
-    """`[R, m]`, the unweighted residual; 0 where no level was observed."""
+    """`[R, m]`, the unweighted residual `t - f(x)`; 0 where no level was observed."""
     comparison, weights = model.comparison, data.weights
     observed = comparison.centre(comparison.observe(values, assignment), weights)
-    # Each is centred by itself: the rounding error of targets with a large offset, which may be the
-    # larger part of the residual, is then the same at every point.
+    # Centre each separately: the rounding error of targets with a large offset, which may dominate
+    # the residual, is then the same at every point.
     difference = comparison.centre(data.targets, weights) - observed
     return tf.where(weights > 0, difference, 0.0)
 
@@ -236,12 +243,13 @@ def level_difference(
 def _rounding_of_levels(
     largest: tf.Tensor, size: int, force: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
-    """What the rounding of eigenvalues does to the loss of the levels, `[R]`.
+    """The error of the loss from the rounding of the eigenvalues, `[R]`.
 
-    Eigenvalues are known to about `size * epsilon * largest`; residuals inherit that.
+    `sum_k e_k (2 |force_k| + e_k)` with `e = 2 epsilon size largest w`, as eigenvalues are accurate
+    to about `epsilon size largest`.
 
     Args:
-        largest: `[R]`, the largest level.
+        largest: `[R]`, the largest magnitude of a level.
         size: how many levels there are.
         force: `[R, m]`, half the derivative of the loss by each weighted residual.
         weights: `[R, m]`.
@@ -252,7 +260,7 @@ def _rounding_of_levels(
 
 
 def held_by_bounds(parameters: tf.Tensor, gradient: tf.Tensor, data: Data) -> tf.Tensor:
-    """`[R, p]` bool: at a bound, and the descent direction `gradient` points out of it."""
+    """`[R, p]` bool: parameters at a bound whose descent direction `gradient` points out of it."""
     below = (parameters <= data.lower) & (gradient < 0)
     above = (parameters >= data.upper) & (gradient > 0)
     return below | above
@@ -266,11 +274,11 @@ def at_bounds(point: Point) -> tf.Tensor | None:
 
 
 def within_bounds(point: Point, parameters: tf.Tensor) -> tf.Tensor:
-    """The next parameters `[R, p]` of a step from the point, kept within its bounds.
+    """Clip the next parameters `[R, p]` of a step to the bounds of the point.
 
-    A parameter whose own gradient leads out of its bounds may go as far as the bound. One that
-    leaves them only because the others move stops at nine tenths of the way: bounds often lie on a
-    plane of symmetry (a coupling of at least 0), where no gradient would lead away again.
+    A parameter whose own descent direction points out of a bound may reach the bound. Any other is
+    stopped at 0.9 of the way: bounds often lie on a symmetry plane of the loss (a coupling >= 0),
+    where the gradient vanishes and the parameter would stay.
     """
     if not point.bounded:
         return parameters
@@ -280,16 +288,17 @@ def within_bounds(point: Point, parameters: tf.Tensor) -> tf.Tensor:
 
 
 def _nine_tenths(start: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
-    """Nine tenths of the way from the start to the bound; an infinite bound as it is."""
+    """The point at 0.9 of the way from the start to the bound; an infinite bound unchanged."""
     finite = tf.math.is_finite(bound)
     there = tf.where(finite, bound, start)
     return tf.where(finite, start + 0.9 * (there - start), bound)
 
 
 def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """A start `[R, p]` within the bounds: what lies outside moves a little further in than needed.
+    """Move a start `[R, p]` inside the bounds.
 
-    By a hundredth of the distance that it was outside, so that it does not stand on the bound.
+    A parameter outside is put inside by a hundredth of its distance from the bound, at most to the
+    middle, so that it does not start on the bound.
     """
     one_sided = ~(tf.math.is_finite(lower) & tf.math.is_finite(upper))
     low = tf.where(tf.math.is_finite(lower), lower, tf.zeros_like(lower))
@@ -304,10 +313,11 @@ def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf
 
 
 def known_effects(model: Model, data: Data) -> tf.Tensor:
-    """`[R, p]`, how much each parameter moves the levels, weighted, as far as is known, else 0.
+    """A-priori bound on the norms of the Jacobian's columns, `[R, p]`; 0 if unknown.
 
-    The squares of the derivatives of all levels add up to those of the matrix at most. Of a part of
-    the levels nothing is known: the lowest states of a rotor have a small part of its matrix.
+    `max(w) sqrt(m / n) ||dA/dx_j||_F`, from `sum_k (dlambda_k/dx_j)^2 <= ||dA/dx_j||_F^2`. Unknown
+    if only a part of the levels is compared: the lowest states of a rotor, for example, see only a
+    small part of its matrix.
     """
     structure = model.parameterization
     share = min(1.0, model.comparison.num_targets / structure.size)
@@ -323,12 +333,15 @@ def _compares_all(model: Model) -> bool:
 
 
 def _has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
-    """`[R, p]` bool: a parameter without any effect has but rounding noise for its derivatives.
+    """`[R, p]` bool: whether a parameter's derivatives are above their rounding error.
 
     Args:
-        model: what is fitted.
+        model: matrices, observation and loss.
         parameters: `[R, p]`.
-        largest: `[R, p]`, the largest derivative of an observed level, without its weight.
+        largest: `[R, p]`, the largest unweighted derivative of an observed level.
+
+    Returns:
+        `[R, p]`, bool.
     """
     structure = model.parameterization
     epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
@@ -336,8 +349,8 @@ def _has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.T
     relative = tf.constant(8.0 * epsilon * structure.size, largest.dtype)
     noise = relative * scales
     if not _compares_all(model) and len(structure.level_counts) == 1:
-        # Noise is a share of what the parameter does to the states that are compared, which may be
-        # far less than what it does to the others. Where that matters, it is computed.
+        # The rounding error is relative to |dA/dx V| on the compared states V, which may be far
+        # below |dA/dx|. Compute it only where the bound is not sufficient.
         doubtful = (largest > 0) & (largest <= noise)
         noise = tf.cond(
             tf.reduce_any(doubtful),

@@ -1,20 +1,20 @@
-"""The derivative of the answer by the data, from the implicit function theorem.
+"""Gradients of the fitted parameters by the data, from the implicit function theorem.
 
 At a solution the gradient of the loss vanishes: with `r = w (t - f(x))`, `psi = rho'(z) r` and
 priors of mean mu and weight q,
 
     sum_k w_k psi_k df_k/dx + q^2 (mu - x) = 0.
 
-Differentiated along the solution (`s = dpsi/dr`),
+Its total derivative is (`s = dpsi/dr`)
 
     H dx = J^T (w^2 s dt + (psi + s r) dw) + q^2 dmu + 2 q (mu - x) dq,
 
-with the exact Hessian H: so the derivative of the parameters needs one linear system in each row,
-and nothing of the way that the fit took. A parameter at a bound h moves with it: then dx = dh, and
-the others answer to that.
+with the exact Hessian H. So the derivative needs one linear system per row and does not depend on
+the iterations of the fit. A parameter at a bound h follows it, dx = dh, and the other parameters
+respond to that change.
 
-The derivative itself is made of the values of the answer; what it would take to differentiate it
-once more (third derivatives of the levels) is not here, and NaN says so.
+Second derivatives would need third derivatives of the levels, which are not implemented; they are
+NaN.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from .model import Data, Model
 
 
 def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
-    """The tensor `[B, ...]` with 0 in rows that are not usable."""
+    """The tensor `[B, ...]`, with zeros in rows that are not usable."""
     return select_rows(usable, tensor, tf.zeros_like(tensor))
 
 
 def is_certified(status: tf.Tensor) -> tf.Tensor:
-    """Whether each answer is at a minimum, where the derivative by the data is known."""
+    """`[B]` bool: whether the fit ended at a certified minimum, where the gradients exist."""
     return (status == Status.CONVERGED) | (status == Status.STATIONARY)
 
 
 def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitResult) -> Data:
-    """Gradients by the data for gradients by the fields of the answer.
+    """Vector-Jacobian product: from gradients by the result to gradients by the data.
 
-    `gradient_norm` and `standard_errors` have no derivative here: where something depends on them,
-    all gradients of the row are NaN.
+    `gradient_norm` and `standard_errors` are not differentiable: a nonzero upstream gradient of
+    either makes all gradients of the row NaN.
 
     Args:
-        model: what is fitted.
-        result: the answer.
-        data: as taken in: weights 0 where not observed.
-        upstream: for each field its gradient.
+        model: matrices, observation and loss.
+        result: the result of the fit.
+        data: the validated data, with weight 0 where not observed.
+        upstream: the gradient by each field of the result.
 
     Returns:
         Gradients by targets, weights, bounds and priors; 0 where not observed, and in rows that
@@ -71,7 +71,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     parameters = tf.where(new_axis(usable, 1), result.parameters, tf.zeros_like(result.parameters))
     values, vectors, finite = structure.eigensystem(parameters)
     usable &= finite
-    # Where the row is not usable its parameters are 0, where not every structure has derivatives.
+    # Unusable rows have parameters 0, where a structure's derivatives may not be finite.
     slopes = keep_rows(usable, structure.level_jacobian(parameters, vectors))
     assignment = comparison.assign(values, data.targets, data.weights)
     weights = data.weights
@@ -87,7 +87,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     )
     hessian = keep_rows(usable, curvature.hessian(limits=False))
     force = weights * counted.force
-    # Everything that depends on x, collected into one gradient by x.
+    # The total gradient by x.
     by_residual = tf.where(observed, upstream.residuals, tf.zeros_like(weights))
     total = tf.reduce_sum(by_residual, axis=-1, keepdims=True)
     if comparison.centred:  # every residual moves with the common offset
@@ -129,7 +129,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     if data.bounded:
         low, high = parameters <= data.lower, parameters >= data.upper
         by_bound = by_every_x - tf.linalg.matvec(whole, multipliers)
-        # Of a parameter whose bounds are equal, each moves it half the way.
+        # If both bounds of a parameter are equal, each gets half of the gradient.
         by_bound *= tf.where(low & high, tf.constant(0.5, by_bound.dtype), 1.0)
         gradients = gradients._replace(
             lower=tf.where(low, by_bound, 0.0), upper=tf.where(high, by_bound, 0.0)
@@ -145,19 +145,22 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
 
 
 def _units(model: Model, data: Data, squares: tf.Tensor, hessian: tf.Tensor) -> tf.Tensor:
-    """In what each parameter is measured, `[B, p]`: no curvature is then larger than 1.
+    """The scale of each parameter, `[B, p]`, in which the Hessian's diagonal is at most 1.
 
     Args:
-        model: what is fitted.
-        data: as taken in.
-        squares: `[B, p]`, what the first derivatives contribute to the curvature. A coupling that
-            ends at 0 but for rounding has hardly any, and yet determines itself by its curvature.
+        model: matrices, observation and loss.
+        data: the validated data.
+        squares: `[B, p]`, the diagonal of `J^T J` and the priors. It nearly vanishes for a coupling
+            that ends at 0 to within rounding, which is still determined by its curvature.
         hessian: `[B, p, p]`.
+
+    Returns:
+        `[B, p]`, positive; 1 for a parameter without effect.
     """
     curvature = tf.abs(tf.linalg.diag_part(hessian))
     effect = known_effects(model, data)
     epsilon = np.finfo(squares.dtype.as_numpy_dtype).eps
     noise = 8.0 * epsilon * model.parameterization.size
-    # Without any effect, both are but rounding noise.
+    # Without any effect, both are rounding noise.
     counts = (squares > (noise * effect) ** 2) | (curvature > noise * effect**2)
     return tf.where(counts, tf.sqrt(tf.maximum(squares, curvature)), tf.ones_like(squares))

@@ -1,4 +1,4 @@
-"""What is fitted to what: the matrices, the observation, the loss, and the data of rows."""
+"""The model (matrices, observation, loss) and the data of the rows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .robust_loss import RobustLoss
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
-    """The same for all rows.
+    """What all rows share.
 
     Attributes:
-        parameterization: makes the matrix.
-        comparison: makes the numbers that are compared with the targets.
-        loss: how residuals count.
+        parameterization: maps parameters to the matrix.
+        comparison: maps levels to the values that are compared with the targets.
+        loss: the (robust) loss of the weighted residuals.
     """
 
     parameterization: Parameterization
@@ -30,7 +30,7 @@ class Model:
 
     @property
     def few(self) -> FewLevels | None:
-        """How the compared levels are found without the others; None where all are computed."""
+        """How to compute only the compared levels; None if all levels are computed."""
         used = self.comparison.used
         structure = self.parameterization
         return few_of(structure.size, used) if structure.prefers_whole else None
@@ -42,14 +42,14 @@ class Data(NamedTuple):
     Attributes:
         targets: `[R, m]`, finite; any number where the weight is 0.
         weights: `[R, m]`, 0 where not observed.
-        lower: `[R, p]`, the least value of each parameter; () where there are no bounds.
-        upper: `[R, p]`, the largest; () where there are no bounds.
-        prior_mean: `[R, p]`, finite; () where nothing is known beforehand.
-        prior_weight: `[R, p]`, 1 / sigma of the prior, 0 for none; () where nothing is known.
-        observed: `[R]`, how many targets were observed, a real number; like the next two () before
-            `with_weights_told`.
+        lower: `[R, p]`, the lower bounds; () without bounds.
+        upper: `[R, p]`, the upper bounds; () without bounds.
+        prior_mean: `[R, p]`, finite; () without priors.
+        prior_weight: `[R, p]`, 1 / sigma of the prior, 0 for no prior; () without priors.
+        observed: `[R]`, the number of observed targets, floating point. This and the next two are
+            () before `with_weights_told`.
         largest_weight: `[R]`.
-        spread: `[R]`, the smallest weight above 0 as a share of the largest; 0 where there is none.
+        spread: `[R]`, the ratio of the smallest positive weight to the largest; 0 without any.
     """
 
     targets: Any
@@ -69,17 +69,17 @@ class Data(NamedTuple):
 
     @property
     def has_priors(self) -> bool:
-        """Whether anything is known of parameters beforehand."""
+        """Whether there are priors."""
         return is_given(self.prior_mean)
 
 
 def is_given(part: Any) -> bool:
-    """Whether an optional part of a named tuple is there, rather than ()."""
+    """Whether an optional field of a named tuple is given, rather than ()."""
     return not isinstance(part, tuple)
 
 
 def with_weights_told(data: Data) -> Data:
-    """The data with what their weights tell, which every step of a fit asks for."""
+    """Fill in `observed`, `largest_weight` and `spread`, which every step uses."""
     weights = data.weights
     seen = weights > 0
     largest = tf.reduce_max(weights, axis=-1)
@@ -92,7 +92,7 @@ def with_weights_told(data: Data) -> Data:
 
 
 def count_data(model: Model, data: Data) -> tf.Tensor:
-    """How many data each row has, `[R]`: levels and priors, one fewer for an unknown offset."""
+    """The number of data of each row, `[R]`: levels and priors, minus 1 for a fitted offset."""
     count = data.observed
     if model.comparison.centred:
         count -= 1.0

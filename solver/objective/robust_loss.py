@@ -1,4 +1,4 @@
-"""Robust losses: how much a residual counts, with the definitions of `scipy.optimize`.
+"""Robust losses, with the definitions of `scipy.optimize.least_squares`.
 
 With `z = (r / f_scale)^2` for a weighted residual r, the loss of a row is `f_scale^2 sum rho(z)`:
 twice the cost of `scipy.optimize.least_squares`, and the sum of squares for `rho(z) = z`.
@@ -19,10 +19,10 @@ Name = Literal["linear", "soft_l1", "huber", "cauchy"]
 
 
 class Counted(NamedTuple):
-    """What the loss makes of the residuals `[R, m]`.
+    """Loss of each weighted residual, and its derivatives.
 
     Attributes:
-        loss: `[R, m]`, `f_scale^2 rho`.
+        loss: `[R, m]`, `f_scale^2 rho(z)`.
         force: `[R, m]`, half its derivative by the residual, `rho' r`.
         stiffness: `[R, m]`, half its second derivative, `rho' + 2 z rho''`; may be negative.
     """
@@ -34,12 +34,12 @@ class Counted(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class RobustLoss:
-    """How residuals count.
+    """A loss function of the weighted residuals.
 
     Attributes:
         kind: the name, as in `scipy.optimize.least_squares`.
-        f_scale: the residual (in units of its sigma, if weights are 1 / sigma) beyond which a
-            level is an outlier.
+        f_scale: the weighted residual beyond which a level counts as an outlier (in units of sigma
+            if weights are 1 / sigma).
     """
 
     kind: Name = "linear"
@@ -62,7 +62,15 @@ class RobustLoss:
 
 
 def check_loss(owner: str, kind: Any, f_scale: Any) -> RobustLoss:
-    """The loss with this name and scale.
+    """Validate the name and scale of a loss.
+
+    Args:
+        owner: the class named in error messages.
+        kind: the name of the loss.
+        f_scale: the residual beyond which a level counts as an outlier.
+
+    Returns:
+        The `RobustLoss`.
 
     Raises:
         ValueError: for an unknown name, or a scale that is not positive.

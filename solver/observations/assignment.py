@@ -1,13 +1,13 @@
-"""Optimal assignment of observed values to computed levels, row by row in the graph.
+"""Optimal order-preserving assignment of observed values to computed levels.
 
-Levels and observed values are both sorted, and keep their order: a higher value never belongs to
-a lower level. So the assignment problem is a dynamic program over the levels, in which
+Levels and observed values are both sorted, and a higher value is never assigned to a lower level.
+So the assignment is a dynamic program over the levels, in which
 
     D[j, k] = min(D[j - 1, k], D[j - 1, k - 1] + (w_k (t_k - lambda_j))^2)
 
 is the least cost of the first k values among the first j levels. With equal weights this is the
-best of all assignments (uncrossing two partners never costs more); with unequal ones it is the
-best that keeps the order.
+optimum over all assignments (exchanging two crossed partners never costs more); with unequal ones
+it is the optimum among those that keep the order.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -
     """
     observed = weights > 0
     infinity = tf.constant(np.inf, targets.dtype)
-    # Observed values first, ascending; the others take no level.
+    # Observed values first, ascending; the others get no level.
     order = tf.argsort(tf.where(observed, targets, infinity), axis=-1, stable=True)
     values = tf.gather(targets, order, axis=1, batch_dims=1)
     scales = tf.gather(weights, order, axis=1, batch_dims=1)
@@ -45,7 +45,7 @@ def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -
     costs = tf.where(new_axis(scales > 0, 0), distance * distance, infinity)
     taken = _fill_table(costs)
     chosen = _trace_back(taken, count)
-    # chosen[j] is how many values had a level up to and with level j, 0 where j was left out.
+    # chosen[j] is the number (from 1) of the value assigned to level j; 0 for none.
     partners = tf.one_hot(tf.transpose(chosen) - 1, targets.shape[1], dtype=tf.int32)
     places = tf.range(levels.shape[1], dtype=tf.int32)
     numbers = tf.reduce_sum(partners * tf.reshape(places, [1, -1, 1]), axis=1)
@@ -54,7 +54,10 @@ def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -
 
 
 def _fill_table(costs: tf.Tensor) -> tf.Tensor:
-    """Whether level j is the partner of value k in the best way there, for costs `[n, B, m]`.
+    """Forward pass: whether the optimum D[j, k] assigns value k to level j.
+
+    Args:
+        costs: `[n, B, m]`, infinite for values that were not observed.
 
     Returns:
         `[n, B, m]`, bool.
@@ -77,11 +80,11 @@ def _fill_table(costs: tf.Tensor) -> tf.Tensor:
 
 
 def _trace_back(taken: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """The value (from 1) that each level was given, 0 for none, from the last value down.
+    """Backward pass: the number (from 1) of the value assigned to each level; 0 for none.
 
     Args:
-        taken: `[n, B, m]`, bool.
-        count: `[B]`, int32, how many values there are.
+        taken: `[n, B, m]`, bool, from `_fill_table`.
+        count: `[B]`, int32, the number of observed values.
 
     Returns:
         `[n, B]`, int32.

@@ -1,4 +1,4 @@
-"""What every observation offers: from the sizes of the matrices to a comparison with targets."""
+"""The interface of an observation."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from .comparison import Comparison
 
 
 class Observation(PortableModule):
-    """Which function of the eigenvalues is compared with the measured values."""
+    """The function of the eigenvalues that is compared with the targets."""
 
     def of(self, counts: Sequence[int]) -> Comparison:
         """The comparison for a spectrum of known size.
 
         Args:
-            counts: how many levels each member of a family has; one number for one matrix.
+            counts: the number of levels of each member of a family; one number for one matrix.
 
         Returns:
-            The `Comparison`, with level numbers running through all members.
+            The `Comparison`, with levels numbered across all members.
 
         Raises:
-            ValueError: if there are not so many levels or members.
+            ValueError: if the observation needs more levels or members.
         """
         raise NotImplementedError(f"{type(self).__name__} must define of(counts).")
 
     def guess_levels(
         self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
-        """A whole spectrum for the observed part of one, to start from.
+        """Complete the observed targets to a full spectrum, for starting points.
 
         Args:
-            comparison: of these counts.
-            counts: how many levels each member has.
+            comparison: the `Comparison` of these counts.
+            counts: the number of levels of each member.
             targets: `[B, m]`, NaN where not observed, with at least one observed.
 
         Returns:
@@ -51,17 +51,17 @@ class Observation(PortableModule):
         number: tf.Tensor,
         attempts: int,
     ) -> tf.Tensor:
-        """A guess of the whole spectrum for each of several proposals of a row.
+        """A full spectrum for each of several candidate starting points of a row.
 
         Args:
-            comparison: of these counts.
-            counts: how many levels each member has.
+            comparison: the `Comparison` of these counts.
+            counts: the number of levels of each member.
             targets: `[B, m]`, NaN where not observed.
-            number: `[B, c]`, int32, the numbers of the c proposals.
+            number: `[B, c]`, int32, the numbers of the c candidates.
             attempts: how many different numbers there are.
 
         Returns:
-            `[B * c, n]`; here `guess_levels`, the same for each.
+            `[B * c, n]`; by default `guess_levels`, the same for each candidate.
         """
         del attempts
         levels = self.guess_levels(comparison, counts, targets)
@@ -72,5 +72,5 @@ class Observation(PortableModule):
         return {}
 
     def num_targets(self, counts: Sequence[int]) -> int:
-        """How many targets `m` such a spectrum has."""
+        """The number of targets `m` for members with these numbers of levels."""
         return self.of(counts).num_targets

@@ -1,4 +1,4 @@
-"""How the levels of one matrix, or of a family of matrices, become what is compared with data."""
+"""The map from the levels of a matrix, or of a family of matrices, to the values of the targets."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ class Comparison:
     """An observation of a spectrum of known size: target k is level `upper` minus level `lower`.
 
     Attributes:
-        num_levels: `n`, of all members together.
-        upper: `[m]`, the number of the level; where levels are assigned, only as a start.
-        lower: `[m]`, the number of the level that it is measured from; -1 for none.
-        measures: `[m]`, bool; False where upper and lower are the same level and there is no datum.
+        num_levels: `n`, the number of levels of all members.
+        upper: `[m]`, the number of the level; an initial guess where targets are assigned.
+        lower: `[m]`, the number of the level that is subtracted; -1 for none.
+        measures: `[m]`, bool; False where upper and lower are the same level: no datum.
         centred: whether targets are known up to a common offset only.
-        groups: targets that are assigned to levels at each point, in order: pairs of target
-            numbers and candidate level numbers. Empty where every target has its level.
-        ordered: where the targets of a member are levels that ascend, `[m]` each: the number of the
-            member of each target, ascending, and the number of the first target of that member.
-            None where targets are not levels of their own.
+        groups: targets that are assigned to levels at every evaluation, in ascending order: pairs
+            of target numbers and candidate level numbers. Empty if the levels are known.
+        ordered: for targets that are ascending levels, `[m]` each: the member of each target,
+            ascending, and the number of the first target of that member. None for other targets.
     """
 
     num_levels: int
@@ -37,7 +36,7 @@ class Comparison:
 
     @property
     def num_targets(self) -> int:
-        """`m`."""
+        """`m`, the number of targets."""
         return len(self.upper)
 
     @property
@@ -48,14 +47,14 @@ class Comparison:
 
     @property
     def tells_all_levels(self) -> bool:
-        """Whether every level is a target, or the zero of one, or assigned to one on the way."""
+        """Whether every level is compared or subtracted, or levels are assigned."""
         grounds = np.unique(self.lower[self.lower >= 0])
         known = np.count_nonzero(self.measures) + len(grounds)
         return bool(self.groups) or bool(self.ordered and known >= self.num_levels)
 
     @property
     def ground_of_target(self) -> np.ndarray:
-        """`[m]`, the number of the target that is the zero of its scale; -1 where there is none."""
+        """`[m]`, the number of the target of the subtracted level; -1 if there is none."""
         grounds = {self.upper[place]: place for place in np.flatnonzero(~self.measures)}
         return np.array([grounds.get(level, -1) for level in self.lower])
 
@@ -68,12 +67,12 @@ class Comparison:
             weights: `[B, m]`, 0 where not observed.
 
         Returns:
-            `[B, m]`, int32; `[1, m]` where it is the same for all rows. Where several targets may
-            belong to several levels, the assignment of the least squared weighted residual.
+            `[B, m]`, int32; `[1, m]` if it is the same for all rows. Targets in `groups` get the
+            order-preserving assignment with the least sum of squared weighted residuals.
         """
         if not self.groups:
             return tf.constant(self.upper[None], tf.int32)
-        # Candidates are measured as targets are: from the lowest level, if there is a lowest one.
+        # Candidates are measured from the same level as the targets.
         # Groups of one size are rows of one batch, so that the graph does not grow with them.
         offered = levels
         if (self.lower >= 0).all():
@@ -101,11 +100,11 @@ class Comparison:
         return tf.gather(tf.concat(assigned, axis=1), tf.constant(back, tf.int32), axis=1)
 
     def observe(self, levels: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
-        """What is compared with the targets; also maps derivatives of levels, for it is linear.
+        """The computed values `C lambda` of the targets; linear, so it also maps derivatives.
 
         Args:
             levels: `[B, n]` or `[B, n, p]`, one entry for each level along axis 1.
-            assignment: `[B, m]`, from `assign`; None where every target has its level.
+            assignment: `[B, m]`, from `assign`; None if the levels are known.
 
         Returns:
             `[B, m]` or `[B, m, p]`.
@@ -125,11 +124,11 @@ class Comparison:
         return observed - tf.gather(with_zero, tf.constant(origins, tf.int32), axis=1)
 
     def pull_back(self, weights: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
-        """The transpose of `observe`.
+        """The transpose of `observe`, `C^T g`.
 
         Args:
-            weights: `[B, m]`, one number for each target.
-            assignment: `[B, m]`, from `assign`; None where every target has its level.
+            weights: `[B, m]`, g, one number for each target.
+            assignment: `[B, m]`, from `assign`; None if the levels are known.
 
         Returns:
             `[B, n]`.
@@ -149,22 +148,22 @@ class Comparison:
         return by_level - self._added_up(taken, self.lower[relative])
 
     def _added_up(self, parts: tf.Tensor, numbers: np.ndarray) -> tf.Tensor:
-        """`[B, n]`, for each level the sum of those parts `[B, k]` that have its number."""
+        """`[B, n]`: sum the parts `[B, k]` by their level numbers `[k]`."""
         by_part = tf.transpose(parts)
         numbers_of = tf.constant(numbers, tf.int32)
         return tf.transpose(tf.math.unsorted_segment_sum(by_part, numbers_of, self.num_levels))
 
     def centre(self, values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Take the common offset out, where targets are known up to one only.
+        """Subtract the weighted mean, if targets are known up to a common offset.
 
-        The offset is that of least squares, the mean `sum w^2 v / sum w^2` of the observed ones.
+        The mean `sum w^2 v / sum w^2` is the least-squares estimate of the offset.
 
         Args:
             values: `[B, m]` or `[B, m, p]`.
             weights: `[B, m]`, 0 where not observed.
 
         Returns:
-            The values less their mean along axis 1; as they are where there is no unknown offset.
+            The values minus their mean along axis 1; unchanged if `centred` is false.
         """
         if not self.centred:
             return values
@@ -187,8 +186,8 @@ def _as_rows(parts: tf.Tensor, width: int) -> tf.Tensor:
 
 
 def offset_shares(weights: tf.Tensor) -> tf.Tensor:
-    """How much each residual `[B, m]` counts in the common offset: `w^2 / sum w^2`."""
-    # Relative to the largest, so that the squares of small weights do not vanish.
+    """The coefficients of the common offset, `w^2 / sum w^2`, `[B, m]`."""
+    # Relative to the largest weight, so that squares of small weights do not underflow.
     largest = tf.reduce_max(weights, axis=-1, keepdims=True)
     relative = weights / tf.where(largest > 0, largest, tf.ones_like(largest))
     squares = relative * relative

@@ -1,4 +1,4 @@
-"""A whole spectrum for the observed part of one, to start from."""
+"""Complete a partly observed spectrum, for starting points."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..rowwise.axes import new_axis
 def in_each_member(
     function: Callable[[tf.Tensor], tf.Tensor], levels: tf.Tensor, counts: Sequence[int]
 ) -> tf.Tensor:
-    """A function of the levels of one matrix, for each member of a family.
+    """Apply a function to the levels of each member of a family.
 
     Members with equally many levels are rows of one batch, so that the graph does not grow with
     their number.
 
     Args:
-        function: of levels `[R, k]`, which treats each row alone; returns `[R, k]`.
+        function: maps levels `[R, k]` to `[R, k]`, each row independently.
         levels: `[B, n]`, member after member.
-        counts: how many levels each member has.
+        counts: the number of levels of each member.
 
     Returns:
         `[B, n]`.
@@ -40,14 +40,23 @@ def in_each_member(
 
 
 def fill_gaps(targets: tf.Tensor) -> tf.Tensor:
-    """Replace each NaN on a straight line through the observed levels beside it."""
+    """Fill each NaN by linear interpolation between its observed neighbours.
+
+    Ends are extrapolated with the mean spacing of the observed values.
+
+    Args:
+        targets: `[B, n]`, NaN where not observed.
+
+    Returns:
+        `[B, n]`.
+    """
     size = targets.shape[-1]
     seen = ~tf.math.is_nan(targets)
     values = tf.where(seen, targets, tf.zeros_like(targets))
     place = new_axis(tf.range(size), 0) + tf.zeros_like(targets, tf.int32)
-    # observed[:, j] is the place of the observed level number j.
+    # observed[:, j] is the position of the j-th observed level.
     observed = tf.argsort(tf.where(seen, place, place + size), axis=-1)
-    number = tf.cumsum(tf.cast(seen, tf.int32), axis=-1)  # observed levels up to each place
+    number = tf.cumsum(tf.cast(seen, tf.int32), axis=-1)  # observed levels up to each position
     count = number[:, -1:]
     inside = (number > 0) & (number < count)
     left = tf.gather(observed, tf.where(inside, number - 1, 0), axis=1, batch_dims=1)

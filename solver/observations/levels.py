@@ -1,4 +1,4 @@
-"""Which function of the eigenvalues is compared with the measured levels."""
+"""Observation of numbered levels: eigenvalues, excitation energies, or levels up to an offset."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from .guesses import fill_gaps, in_each_member
 
 
 class Levels(Observation):
-    """Chosen levels are compared with the targets, one to one.
+    """Targets are selected levels, by default all of them in ascending order.
 
-    By default all of them: target k belongs to the k-th lowest level. A level that was not observed
-    in some row has NaN as its target there. In a `Family` the targets of the first member come
-    first, and the choice and the zero of the scale hold for each member by itself.
+    The target of a level that was not observed is NaN. In a `Family` the targets of the first
+    member come first, and the selection and the zero of the scale apply to each member separately.
 
-    Levels ascend, so the order of the values says nothing: the k-th lowest observed value of a
-    member belongs to the k-th of its levels that are observed (where the target is not NaN and the
-    weight not 0). Weights stay with their values; residuals come back in the order of the values.
+    The order of the observed values within a member is free: its k-th lowest observed value is
+    compared with its k-th observed level (target not NaN and weight not 0). Weights belong to their
+    values; residuals are returned in the order of the values.
 
     Example:
         >>> eigenvalues = tf.constant([[1.0, 3.0, 7.0]])
@@ -42,25 +41,24 @@ class Levels(Observation):
         indices: Sequence[int] | None = None,
         name: str | None = None,
     ) -> None:
-        """Choose the levels and the zero of the scale; at most one of the three choices.
+        """Select the levels and the zero of the scale.
 
         Args:
-            relative_to: None: targets are eigenvalues. "lowest": levels are compared by their
-                distance from the lowest of all (excitation energies); a common shift of all
-                eigenvalues then has no effect. The target of the lowest level is the zero of the
-                scale and not a datum: it is subtracted from the others, so that 0 means excitation
-                energies and its energy absolute ones; NaN means that the others are excitation
-                energies already. Each member of a family has its own. "mean": targets have an
-                unknown common offset, in a family the same for all members; spectrum and targets
-                are compared about their means, which for unequal weights are weighted as in the
-                loss.
-            lowest: compare only so many levels from the lowest up.
-            highest: compare only so many levels up to the highest.
-            indices: compare the levels with these numbers, ascending from 0 for the lowest.
+            relative_to: None: targets are eigenvalues. "lowest": targets are excitation energies,
+                distances from the lowest level of the member; a common shift of all eigenvalues has
+                no effect. The target of the lowest level is then the zero of the scale and not a
+                datum: it is subtracted from the others. Give 0 with excitation energies, its energy
+                with absolute energies, or NaN with excitation energies only. "mean": targets have
+                an unknown common offset, the same for all members of a family; levels and targets
+                are compared after subtraction of their means, weighted by the squared weights.
+            lowest: compare only this many lowest levels.
+            highest: compare only this many highest levels.
+            indices: compare the levels with these numbers, ascending from 0 for the lowest. At most
+                one of `lowest`, `highest` and `indices`.
             name: name of the module.
 
         Raises:
-            ValueError: for any other choice.
+            ValueError: for any other value, or more than one selection.
         """
         super().__init__(name=name)
         if relative_to not in (None, "lowest", "mean"):
@@ -80,10 +78,10 @@ class Levels(Observation):
         self._lowest, self._highest, self._indices = lowest, highest, indices
 
     def chosen(self, size: int) -> np.ndarray:
-        """The numbers of the levels that are compared, of a matrix with `size` levels.
+        """The numbers of the compared levels of a matrix with `size` levels, ascending.
 
         Raises:
-            ValueError: if there are not so many levels.
+            ValueError: if the matrix has too few levels.
         """
         if self._indices is not None:
             numbers = np.array(self._indices)
@@ -108,7 +106,7 @@ class Levels(Observation):
         }
 
     def of(self, counts: Sequence[int]) -> Comparison:
-        """The comparison for members with so many levels; see `Observation.of`."""
+        """The comparison for members with these numbers of levels; see `Observation.of`."""
         upper, lower, member = [], [], []
         first = 0
         for place, size in enumerate(counts):
@@ -131,9 +129,9 @@ class Levels(Observation):
     def guess_levels(
         self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
-        """Gaps are filled on a straight line; see `Observation.guess_levels`.
+        """Fill gaps by linear interpolation; see `Observation.guess_levels`.
 
-        The ends are filled with the mean spacing. A relative spectrum is put around zero.
+        Ends are extrapolated with the mean spacing. A relative spectrum gets the mean 0.
         """
         nan = tf.constant(np.nan, targets.dtype)
         padded = tf.pad(targets, [[0, 0], [0, 1]], constant_values=nan)
@@ -148,7 +146,7 @@ class Levels(Observation):
 
 
 def _fill_relative(levels: tf.Tensor) -> tf.Tensor:
-    """A spectrum around zero from levels `[B, n]` measured from the lowest, observed or not."""
+    """Complete levels `[B, n]` measured from the lowest, which is 0, and subtract the mean."""
     filled = fill_gaps(tf.pad(levels[:, 1:], [[0, 0], [1, 0]]))
     return filled - tf.reduce_mean(filled, axis=-1, keepdims=True)
 

@@ -1,4 +1,4 @@
-"""Observed values whose levels are not known: assigned during the fit."""
+"""Observed values of unknown level numbers, assigned during the fit."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from .comparison import Comparison
 
 
 class Matched(Observation):
-    """Each observed value belongs to some level, at most one value to each level.
+    """Targets are levels of unknown number, at most one target for each level.
 
-    At every step the values of a row are assigned to levels of the matrix so that the sum of the
-    squared weighted residuals is least; higher values belong to higher levels. At the answer the
-    assignment is held fixed for standard errors and derivatives. `SpectralSolver.assignment`
-    returns it.
+    At every step the values of a row are assigned to levels of the matrix with the least sum of
+    squared weighted residuals, higher values to higher levels. At the solution the assignment is
+    held fixed for standard errors and derivatives. `SpectralSolver.assignment` returns it.
 
-    The loss has a kink where the assignment changes, and more minima than one with known level
+    The loss has kinks where the assignment changes, and more local minima than with known level
     numbers. Give the numbers (`Levels(indices=)`, NaN) where they are known.
 
     Example:
@@ -39,18 +38,18 @@ class Matched(Observation):
         relative_to: Literal["lowest"] | None = None,
         name: str | None = None,
     ) -> None:
-        """Set how many values there are.
+        """Set the number of values.
 
         Args:
-            count: the most values of a row, NaN for fewer; for a `Family` one number for each
-                member, and targets in the order of the members.
-            relative_to: None: values are eigenvalues. "lowest": they are measured from the lowest
-                level of their member, which is itself not among the candidates: leave its 0 out.
-                Of absolute energies subtract the lowest first.
+            count: the number of targets of a row, with NaN for missing values; for a `Family` one
+                number for each member, and targets in the order of the members.
+            relative_to: None: values are eigenvalues. "lowest": values are measured from the lowest
+                level of their member, which is not a candidate: leave its 0 out, and subtract it
+                from absolute energies first.
             name: name of the module.
 
         Raises:
-            ValueError: for any other choice.
+            ValueError: for any other value.
         """
         super().__init__(name=name)
         if relative_to not in (None, "lowest"):
@@ -63,7 +62,7 @@ class Matched(Observation):
         return {"count": list(self.counts), "relative_to": self.relative_to}
 
     def of(self, counts: Sequence[int]) -> Comparison:
-        """The comparison for members with so many levels; see `Observation.of`."""
+        """The comparison for members with these numbers of levels; see `Observation.of`."""
         if len(counts) != len(self.counts):
             raise ValueError(
                 f"Matched: count holds {len(self.counts)} numbers, but the family has "
@@ -109,11 +108,11 @@ class Matched(Observation):
         number: tf.Tensor,
         attempts: int,
     ) -> tf.Tensor:
-        """Each guess leaves other levels unobserved; see `Observation.guesses`.
+        """Assign the observed values to different levels in each guess; see `Observation.guesses`.
 
-        First the observed values are spread evenly, then levels are chosen at random for them,
-        the same for every row. The levels between are on straight lines. A value that was not
-        observed counts as the mean of the others.
+        The first guess spreads the values evenly over the levels; the others choose levels at
+        random, the same for every row. The levels in between are interpolated linearly. A value
+        that was not observed is replaced by the mean of the others.
         """
         observed = ~tf.math.is_nan(targets)
         known = tf.where(observed, targets, tf.zeros_like(targets))
@@ -127,7 +126,7 @@ class Matched(Observation):
         groups = {int(candidates[0]): places for places, candidates in comparison.groups}
         relative = self.relative_to == "lowest"
         first = np.cumsum([0, *counts[:-1]])
-        # Members with equally many values and levels are one batch.
+        # Members with equal numbers of values and levels are rows of one batch.
         alike: dict[tuple[int, int], list[tuple[int, np.ndarray, np.ndarray]]] = {}
         for start, size in zip(first, counts, strict=True):
             places = groups.get(int(start) + relative, np.zeros(0, int))
@@ -158,7 +157,10 @@ class Matched(Observation):
 def _spreads(
     generator: np.random.Generator, values: int, size: int, attempts: int, keep_first: bool
 ) -> np.ndarray:
-    """`[attempts, size, values]`: linear interpolation of values that stand at chosen levels."""
+    """`[attempts, size, values]`, the matrices of linear interpolation from values to levels.
+
+    The values are at evenly spread levels in attempt 0, at random levels in the others.
+    """
     table = np.empty((attempts, size, values))
     for index in range(attempts):
         if index == 0:

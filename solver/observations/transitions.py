@@ -1,4 +1,4 @@
-"""Differences between numbered levels, also of different matrices: measured lines."""
+"""Observation of transitions: differences between numbered levels, also of different matrices."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .guesses import in_each_member
 
 
 class Transitions(Observation):
-    """Targets are differences between two levels, `E[upper] - E[lower]`.
+    """Targets are transition energies `E[upper] - E[lower]`.
 
-    In one matrix a level is a number, from 0 for the lowest. In a `Family` it is a pair (member,
-    number), and the two levels may belong to different members, as in the rotational lines of a
-    molecule, where each J has a matrix of its own.
+    In one matrix a level is given by its number, from 0 for the lowest. In a `Family` it is a pair
+    (member, number), and the two levels may belong to different members, as for rotational lines of
+    a molecule with one matrix for each J.
 
     Example:
         >>> lines = Transitions([(1, 0), (2, 1)])
@@ -32,16 +32,16 @@ class Transitions(Observation):
     """
 
     def __init__(self, pairs: Sequence[Any], name: str | None = None) -> None:
-        """Take the lines.
+        """Set the lines.
 
         Args:
             pairs: one (upper, lower) for each target; each a level number, or (member, number),
-                which a family of several members needs.
+                which a family of several members requires.
             name: name of the module.
 
         Raises:
-            ValueError: for anything else, a line between a level and itself, or a lower level
-                before an upper one of the same matrix.
+            ValueError: for another form, a line from a level to itself, or a pair whose first level
+                is the lower one of the same matrix.
         """
         super().__init__(name=name)
         if (
@@ -61,7 +61,7 @@ class Transitions(Observation):
         return {"pairs": [[list(level) for level in pair] for pair in self.pairs]}
 
     def of(self, counts: Sequence[int]) -> Comparison:
-        """The comparison for members with so many levels; see `Observation.of`."""
+        """The comparison for members with these numbers of levels; see `Observation.of`."""
         if len(counts) > 1 and self._bare:
             raise ValueError(
                 f"Transitions: in a family of {len(counts)} members each level of pairs must be "
@@ -74,7 +74,7 @@ class Transitions(Observation):
     def guess_levels(
         self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
-        """The levels of least norm that have these differences, in order within each member."""
+        """The least-norm levels with these differences, sorted within each member."""
         observed = ~tf.math.is_nan(targets)
         known = tf.where(observed, targets, tf.zeros_like(targets))
         unit = np.eye(comparison.num_levels)
@@ -114,7 +114,7 @@ def _check_level(level: Any) -> tuple[int, int]:
 
 
 def _number(counts: Sequence[int], level: tuple[int, int]) -> int:
-    """The place of a level among those of all members."""
+    """The number of a level among the levels of all members."""
     member, number = level
     if member >= len(counts) or number >= counts[member]:
         sizes = ", ".join(str(count) for count in counts)

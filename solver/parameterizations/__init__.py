@@ -1,4 +1,4 @@
-"""Structured matrices: how the parameters make the matrix."""
+"""Parameterizations: structured matrices `A(x)` as functions of real parameters."""
 
 from .affine_matrix import Affine
 from .base import Parameterization

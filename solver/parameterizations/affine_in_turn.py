@@ -1,4 +1,4 @@
-"""Affine matrices for rows of parameters of which each has another matrix than the one before."""
+"""A batch that cycles through several affine structures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AffineInTurn(Parameterization):
     """
 
     def __init__(self, forms: Sequence[Form], parameter_names: Sequence[str]):
-        """Take the matrices, of one size and with equally many parameters, which may be none."""
+        """Set the forms, all of one size, and the parameter names, of which there may be none."""
         tf.Module.__init__(self)
         self.size, self.num_parameters = forms[0].size, len(parameter_names)
         self.parameter_names = tuple(parameter_names)
@@ -30,7 +30,7 @@ class AffineInTurn(Parameterization):
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """See `Parameterization.matrix`."""
         members = len(self._stack.forms)
-        times = tf.shape(parameters)[0] // members  # -1 is not known where there are no parameters
+        times = tf.shape(parameters)[0] // members  # reshape cannot infer -1 with 0 parameters
         own = tf.reshape(parameters, [times, members, self.num_parameters])
         return tf.reshape(self._stack.matrix(own), [-1, self.size, self.size])
 
@@ -44,7 +44,7 @@ class AffineInTurn(Parameterization):
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
         """For any vectors `[B, n, n]`; see `Parameterization.level_jacobian`."""
-        del parameters  # the derivatives are the same everywhere
+        del parameters  # the derivatives are constant
         vectors = tf.reshape(eigenvectors, [-1, len(self._stack.forms), self.size, self.size])
         slopes = self._stack.level_jacobian(vectors)
         return tf.reshape(slopes, [-1, self.size, self.num_parameters])

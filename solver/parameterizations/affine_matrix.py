@@ -1,4 +1,4 @@
-"""Matrices that depend on their parameters affinely: `A(x) = A0 + sum_j x_j B_j`."""
+"""Affine parameterizations `A(x) = A0 + sum_j x_j B_j`."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from .level_curvature import Coupler
 from .meeting import Meeting
 from .ordering import SortedVectors
 
-# The work of a full decomposition, beside that of finding few levels of a large matrix.
+# Cost of a full decomposition relative to computing a few levels of a large matrix.
 _WHOLE_IS_CHEAPER = 5
-# Rows and columns of a large matrix that are looked at together.
+# Size of the tiles in which large matrices are checked.
 _TILE = 256
 
 
 class Affine(Parameterization):
     """`A(x) = A0 + sum_j x_j B_j` with given symmetric or Hermitian matrices.
 
-    Most models of measured spectra are of this kind: crystal fields in operator equivalents, force
+    Most models of measured spectra are affine: crystal fields in operator equivalents, force
     constants, spin and tight-binding Hamiltonians.
 
-    Where symmetry splits the matrices into blocks, in the basis in which they are given, a fit
-    decomposes the blocks; `blocks` names them.
+    Where symmetry makes the matrices block-diagonal in the given basis, a fit decomposes the
+    blocks; `blocks` lists them.
 
     Example:
         >>> pauli = np.array([[[0, 1], [1, 0]], [[1, 0], [0, -1]]])
@@ -51,19 +51,19 @@ class Affine(Parameterization):
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
     ):
-        """Take the matrices.
+        """Set the matrices.
 
         Args:
             constant: `[n, n]`, A0; None for zero.
-            basis: `[p, n, n]`, the B_j; real symmetric, or complex Hermitian (the parameters are
-                real all the same). A list may hold sparse matrices of SciPy and operators of QuTiP:
-                whatever has `toarray()`, `full()` or `__array__`.
-            parameter_names: one name for each parameter.
+            basis: `[p, n, n]`, the B_j; real symmetric or complex Hermitian. The parameters are
+                real in either case. A list may hold SciPy sparse matrices and QuTiP operators:
+                anything with `toarray()`, `full()` or `__array__`.
+            parameter_names: one name for each parameter; `x0, x1, ...` when None.
             name: name of the module.
 
         Raises:
-            ValueError: for shapes that do not fit, or matrices that are not finite, not symmetric
-                or Hermitian, or zero.
+            ValueError: for inconsistent shapes, or matrices that are not finite, not symmetric or
+                Hermitian, or a zero B_j.
         """
         owner = type(self).__name__
         basis = as_matrices(owner, "basis", basis, rank=3)
@@ -93,23 +93,23 @@ class Affine(Parameterization):
     def _take_form(
         self, form: Form, parameter_names: Sequence[str] | None, name: str | None
     ) -> None:
-        """Finish the construction; structured subclasses enter here, without a dense basis."""
+        """Initialize from a form; subclasses with sparse structure do so without a dense basis."""
         super().__init__(len(form.constant), len(form.norms), parameter_names, name)
         self._form = form
 
     @property
     def form(self) -> Form:
-        """The matrices in the form that is fastest for them."""
+        """The storage form of A0 and the B_j."""
         return self._form
 
     def as_affine(self) -> Form:
-        """The matrices; see `Parameterization.as_affine`."""
+        """See `Parameterization.as_affine`."""
         return self._form
 
     def mapped(
         self, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
     ) -> Parameterization:
-        """Affine again, with exact scales and starting points; see `Parameterization.mapped`."""
+        """An `Affine` with exact scales and starting points; see `Parameterization.mapped`."""
         if not may_be_copied(self._form, self.num_parameters):
             return super().mapped(map_, offset, names)
         form = self._form.mapped(map_, offset)
@@ -123,7 +123,7 @@ class Affine(Parameterization):
 
     @property
     def kind(self) -> Hashable:
-        """Affine matrices of one size with equally many parameters are one."""
+        """Equal for affine matrices of the same size, dtype and number of parameters."""
         return Affine, self.size, self._form.is_complex, self.num_parameters
 
     def together(self, members: Sequence[Affine]) -> Parameterization:
@@ -147,32 +147,32 @@ class Affine(Parameterization):
 
     @property
     def numbers_of_slopes(self) -> int:
-        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        """See `Parameterization.numbers_of_slopes`."""
         return self._form.numbers_of_slopes
 
     @property
     def held_numbers(self) -> int:
-        """How many numbers its matrices are, which do not depend on the parameters."""
+        """See `Parameterization.held_numbers`."""
         return self._form.held_numbers
 
     @property
     def has_constant(self) -> bool:
-        """Whether there is an A0 other than 0."""
+        """Whether A0 is not 0."""
         return bool(self.constant.any())
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The matrices of a batch of parameters; see `Parameterization.matrix`."""
+        """See `Parameterization.matrix`."""
         return self._form.matrix(parameters)
 
     @functools.cached_property
     def _split(self) -> Split | None:
-        """The matrices in their blocks; None where they are decomposed as a whole."""
+        """The symmetry blocks; None where the matrix is decomposed as a whole."""
         (split,) = Split.of([(0, self._form)])
         return split if split.is_split else None
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks that symmetry splits the matrices into; see `Parameterization.blocks`."""
+        """The symmetry blocks; see `Parameterization.blocks`."""
         return tuple(block_of(columns) for columns in self._form.subspaces)
 
     @property
@@ -182,7 +182,7 @@ class Affine(Parameterization):
 
     @property
     def is_one_block(self) -> bool:
-        """Whether the matrices are decomposed as a whole."""
+        """Whether the matrix is decomposed as a whole."""
         return self._split is None
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
@@ -198,22 +198,19 @@ class Affine(Parameterization):
         return self._split.levels(parameters)
 
     def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Parameterization.finite_matrix`. A row where it is not finite gets A0."""
+        """See `Parameterization.finite_matrix`; rows that are not finite are replaced by A0."""
         safe, finite = finite_parameters(parameters, self.parameter_scales)
         return self.matrix(safe), finite
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The matrices B_j, `[1, p, n, n]`, the same for every row."""
+        """The B_j, `[1, p, n, n]`, the same for every row."""
         single = parameters.dtype == tf.float32
         complex_dtype = tf.complex64 if single else tf.complex128
         is_complex = np.iscomplexobj(self.constant)
         return self._form.derivatives(complex_dtype if is_complex else parameters.dtype)
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
-        """The derivatives of the levels, for vectors of the whole matrix too, `[B, n, c]`.
-
-        See `Parameterization.level_jacobian`.
-        """
+        """See `Parameterization.level_jacobian`; also for vectors of the whole matrix."""
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_jacobian(parameters, eigenvectors)
         vectors: Any = eigenvectors
@@ -227,7 +224,7 @@ class Affine(Parameterization):
         weights: tf.Tensor,
         meeting: Meeting | None = None,
     ) -> tf.Tensor:
-        """See `Parameterization.level_curvature`; for vectors of the whole matrix too."""
+        """See `Parameterization.level_curvature`; also for vectors of the whole matrix."""
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_curvature(
                 parameters, eigenvalues, eigenvectors, weights, meeting
@@ -235,7 +232,7 @@ class Affine(Parameterization):
         return self._form.level_curvature(eigenvalues, eigenvectors, weights, meeting)
 
     def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
-        """See `Parameterization.coupler`; for vectors of other matrices too."""
+        """See `Parameterization.coupler`; also for vectors of other matrices."""
         del parameters
         return self._form.coupler(vectors)
 
@@ -244,19 +241,19 @@ class Affine(Parameterization):
         del parameters, density
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """Members whose spectrum is near the levels; see `projected_starts`."""
+        """Parameters whose spectrum is near the levels; see `projected_starts`."""
         return projected_starts((self._form,), levels, attempt, attempts)
 
 
 def affine_of(form: Form, names: Sequence[str]) -> Affine:
-    """An affine matrix in this form, where parameters may be without effect, unlike in `Affine`."""
+    """Build an `Affine` without the zero-matrix check; a family member may ignore parameters."""
     parameterization = Affine.__new__(Affine)
     parameterization._take_form(form, names, None)
     return parameterization
 
 
 def constant_of(matrix: np.ndarray) -> Affine:
-    """A matrix `[n, n]` without parameters, as part of something that has some."""
+    """A constant matrix `[n, n]` without parameters, as a part of another parameterization."""
     parameterization = Affine.__new__(Affine)
     tf.Module.__init__(parameterization)
     parameterization.size, parameterization.num_parameters = len(matrix), 0
@@ -266,7 +263,21 @@ def constant_of(matrix: np.ndarray) -> Affine:
 
 
 def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarray:
-    """Check that the value is finite, of the rank, square and Hermitian, as float64 or complex."""
+    """Validate matrices: square, finite and Hermitian.
+
+    Args:
+        owner: the class named in error messages.
+        argument: the argument named in error messages.
+        value: an array, a nested sequence, or SciPy sparse or QuTiP matrices.
+        rank: 2 for `[n, n]`, 3 for `[p, n, n]`.
+
+    Returns:
+        The Hermitian part `(B + B^H) / 2`, float64 or complex128.
+
+    Raises:
+        ValueError: for another shape, NaN, infinity, a largest entry outside 1e-100 to 1e100, or a
+            difference from the conjugate transpose above 1e-8 of the largest entry.
+    """
     array = _dense(owner, argument, value, rank)
     shape = "[p, n, n] with p and n at least 1" if rank == 3 else "[n, n]"
     if array.dtype.kind not in "biufc" or array.ndim != rank or array.shape[-1] != array.shape[-2]:
@@ -276,7 +287,7 @@ def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarr
         )
     if array.size == 0:
         raise ValueError(f"{owner}: {argument} must have shape {shape}, got {array.shape}.")
-    # Large matrices are copied as seldom as can be.
+    # Avoid copies of large matrices.
     array = array.astype(complex if array.dtype.kind == "c" else float, copy=False)
     if not np.isfinite(array).all():
         raise ValueError(f"{owner}: {argument} must be finite, got NaN or infinity.")
@@ -298,7 +309,7 @@ def as_matrices(owner: str, argument: str, value: object, rank: int) -> np.ndarr
 def _hermitian_part(array: np.ndarray) -> tuple[np.ndarray, float]:
     """`(B + B^H) / 2` of matrices `[..., n, n]`, and the largest entry of `|B - B^H|`.
 
-    Tile by tile: the columns of a large matrix are far apart in memory.
+    Computed in tiles, for memory locality of the transpose.
     """
     part, error = np.empty_like(array), 0.0
     tiles = [slice(first, first + _TILE) for first in range(0, array.shape[-1], _TILE)]
@@ -310,7 +321,7 @@ def _hermitian_part(array: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _dense(owner: str, argument: str, value: Any, rank: int) -> np.ndarray:
-    """The matrix, or the list of matrices, as one array; also SciPy's sparse ones and QuTiP's."""
+    """Convert a matrix, or a list of matrices, to one array; also SciPy sparse and QuTiP."""
     if rank == 2 or not isinstance(value, (list, tuple)):
         convert = getattr(value, "toarray", None) or getattr(value, "full", None)
         try:

@@ -1,6 +1,6 @@
-"""What every parameterization offers: a matrix for parameters, and its derivatives.
+"""The base class of parameterizations: the matrix, its eigensystem and their derivatives.
 
-And the algebra: fixed and tied parameters, sums, multiples.
+Also their algebra: fixed and tied parameters, sums and multiples.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .meeting import Meeting
 class Parameterization(PortableModule):
     """A structured matrix `x -> A(x)`: real symmetric or complex Hermitian, `p` real parameters.
 
-    To describe a structure of your own, subclass and write `matrix`; the derivatives then come
-    from automatic differentiation. `Nonlinear` does this for a plain function.
+    For a structure of your own, subclass and define `matrix`; derivatives are then computed by
+    automatic differentiation. `Nonlinear` does this for a plain function.
 
     Attributes:
         size: `n`, the number of rows of the matrix, and of its eigenvalues.
@@ -66,7 +66,7 @@ class Parameterization(PortableModule):
             name: name of the module.
 
         Raises:
-            ValueError: for a size or number below 1, or names that do not fit.
+            ValueError: for a size or number below 1, or names that are not p different ones.
         """
         super().__init__(name=name)
         self.size = check_count(type(self).__name__, "size", size)
@@ -86,60 +86,60 @@ class Parameterization(PortableModule):
         raise NotImplementedError(f"{type(self).__name__} must define matrix(parameters).")
 
     def as_affine(self) -> Form | None:
-        """The matrices of `A(x) = A0 + sum_j x_j B_j`; None where it is not of this kind.
+        """The matrices of `A(x) = A0 + sum_j x_j B_j`; None if A(x) is not affine.
 
-        Members of a `Family` that have them are computed in one batch.
+        Affine members of a `Family` are computed in one batch.
         """
         return None
 
     @property
     def kind(self) -> Hashable:
-        """Equal for parameterizations that `together` makes one of; here for one object alone."""
+        """A key, equal for parameterizations that `together` can batch; by default the identity."""
         return id(self)
 
     def together(self, members: Sequence[Any]) -> Parameterization:
-        """One parameterization for the k members of a kind, of which this is the first.
+        """Batch k members of one kind, of which this is the first.
 
-        Row `b k + j` of its parameters, `[B k, p]`, is one of member j, and so is row `b k + j` of
-        all that it computes. Here the members are the same object.
+        Row `b k + j` of its parameters `[B k, p]` belongs to member j, and so does row `b k + j` of
+        every result. By default all members are the same object.
         """
         del members
         return self
 
     @property
     def parameter_scales(self) -> np.ndarray:
-        """`[p]`, the size of dA/dx for each parameter as far as it is known beforehand, else 0."""
+        """`[p]`, the Frobenius norms of dA/dx_j, or upper bounds of them; 0 if unknown."""
         return np.zeros(self.num_parameters)
 
     @property
     def numbers_of_slopes(self) -> int:
-        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        """The size of the temporaries for the levels' derivatives of one matrix, in numbers."""
         return self.size**2 * self.num_parameters
 
     @property
     def held_numbers(self) -> int:
-        """How many numbers its matrices are, which do not depend on the parameters."""
+        """The size of the constant matrices, in numbers."""
         return 0
 
     @property
     def level_counts(self) -> tuple[int, ...]:
-        """How many levels each member has: one number, except for a `Family`."""
+        """The number of levels of each member: one number, except for a `Family`."""
         return (self.size,)
 
     @property
     def level_signs(self) -> np.ndarray:
-        """`[n]` of -1, 0, 1: the sign of each level whatever the parameters; NaN if they decide."""
+        """`[n]`, the sign of each level if the same for all parameters: -1, 0 or 1; else NaN."""
         return np.full(self.size, np.nan)
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
-        """The levels, and what their derivatives are made of.
+        """The eigenvalues and eigenvectors.
 
         Args:
             parameters: `[B, p]`.
 
         Returns:
             Eigenvalues `[B, n]`, ascending in each member; eigenvectors `[B, n, n]` in columns
-            (one tensor for each block where the matrix has blocks); and `[B]` bool, whether the
+            (one tensor for each block if the matrix has blocks); and `[B]` bool, whether the
             matrix was finite.
         """
         matrix, finite = self.finite_matrix(parameters)
@@ -147,16 +147,18 @@ class Parameterization(PortableModule):
         return tf.math.real(values), vectors, finite
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The levels of `eigensystem` alone, `[B, n]`, and whether the matrix was finite, `[B]`."""
+        """The eigenvalues alone, `[B, n]`, and `[B]` bool, whether the matrix was finite."""
         matrix, finite = self.finite_matrix(parameters)
         return tf.math.real(tf.linalg.eigvalsh(matrix)), finite
 
     def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Matrices that can be decomposed, `[B, n, n]`, for `tf.linalg.eigh` raises for the others.
+        """The matrices with rows that are not finite replaced, as `tf.linalg.eigh` raises for them.
+
+        Args:
+            parameters: `[B, p]`.
 
         Returns:
-            The matrices, and `[B]` bool, whether this is the matrix: one that is not finite is
-            replaced by another.
+            The matrices `[B, n, n]`, and `[B]` bool, whether the original was finite.
         """
         return replace_infinite(self.matrix(parameters))
 
@@ -165,11 +167,11 @@ class Parameterization(PortableModule):
         return eigenvalues(self.matrix(parameters))
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The derivatives `dA/dx_j`, by automatic differentiation.
+        """The derivatives `dA/dx_j`, by automatic differentiation (double backward).
 
-        The gradient of `sum conj(u) A(x)` by `x` is linear in `u`; its gradient by `u` along `x_j`
-        is `dA/dx_j`. Unlike forward-mode accumulation this works for every TensorFlow operation
-        that has a gradient.
+        The gradient of `sum conj(u) A(x)` by `x_j` is linear in `u`; its derivative by `u` is
+        `dA/dx_j`. Unlike forward-mode accumulation this works for every TensorFlow operation that
+        has a gradient.
 
         Args:
             parameters: `[B, p]`.
@@ -199,13 +201,13 @@ class Parameterization(PortableModule):
 
         Args:
             parameters: `[B, p]`.
-            eigenvectors: `[B, n, n]`, in columns, as `eigensystem` gives them at these parameters;
-                where the matrix is one block, some of the columns will do, `[B, n, c]`.
+            eigenvectors: `[B, n, n]`, in columns, from `eigensystem` at these parameters; if
+                `is_one_block`, also a subset of the columns, `[B, n, c]`.
 
         Returns:
             `[B, n, p]` or `[B, c, p]`, real.
         """
-        # The derivatives side by side, `[B, n, p * n]`: one product for each row.
+        # Concatenate the derivatives to `[B, n, p * n]`: one product for each row.
         size, count = self.size, self.num_parameters
         side_by_side = tf.transpose(self.derivatives(parameters), [0, 2, 1, 3])
         side_by_side = tf.reshape(side_by_side, [-1, size, count * size])
@@ -216,24 +218,24 @@ class Parameterization(PortableModule):
 
     @property
     def is_one_block(self) -> bool:
-        """Whether the levels come from one decomposition of the whole matrix."""
+        """Whether the levels are computed by one decomposition of the whole matrix."""
         return True
 
     @property
     def prefers_whole(self) -> bool:
-        """Whether few levels are found sooner in the whole matrix than all of them in its blocks.
+        """Whether a few levels of the whole matrix cost less than all levels of its blocks.
 
-        Then `level_jacobian` takes eigenvectors of the whole matrix, too.
+        If so, `level_jacobian` also accepts eigenvectors of the whole matrix.
         """
         return self.is_one_block
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks of the matrix that nothing couples: how large, and which states they have.
+        """The uncoupled blocks of the matrix: their sizes and basis states.
 
-        One with all states where nothing is known to split the matrix, or where it is a function.
-        Affine matrices of fewer than 8 states are decomposed as a whole all the same, and so are
-        those where one block is nearly everything: that takes no longer.
+        One block with all states if none are known, as for `Nonlinear`. Affine matrices of fewer
+        than 8 states, or with one dominant block, are still decomposed as a whole, as this takes no
+        longer.
 
         Example:
             >>> pairs = [np.kron(np.eye(2), [[0, 1], [1, 0]]), np.diag([1, 0, 2, 0])]
@@ -245,7 +247,7 @@ class Parameterization(PortableModule):
         return (Block(self.size, tuple(range(self.size))),)
 
     def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-        """`v_k^H (dA/dx_j) v_k` for any vectors, such as those of another matrix.
+        """`v_k^H (dA/dx_j) v_k` for arbitrary vectors, such as eigenvectors of another matrix.
 
         Args:
             parameters: `[B, p]`.
@@ -269,9 +271,9 @@ class Parameterization(PortableModule):
         Args:
             parameters: `[B, p]`.
             eigenvalues: `[B, n]`, at these parameters.
-            eigenvectors: as `eigensystem` gives them.
-            weights: `[B, n]`, the numbers g.
-            meeting: what holds for levels that are equal, see `coupled_curvature`.
+            eigenvectors: from `eigensystem` at these parameters.
+            weights: `[B, n]`, the g_k.
+            meeting: limits at equal levels; see `coupled_curvature`.
 
         Returns:
             `[B, p, p]`.
@@ -289,14 +291,14 @@ class Parameterization(PortableModule):
         return second if bending is None else second + bending
 
     def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
-        """The couplings of levels, for large matrices some levels at a time.
+        """The couplings between levels, computed for a few levels at a time.
 
         Args:
             parameters: `[B, p]`.
             vectors: `[B, n, n]`, eigenvectors in columns.
 
         Returns:
-            A function that makes of some `v_k^H` in rows, `[B, c, n]`, the
+            A function from vectors `v_k^H` in rows, `[B, c, n]`, to their couplings
             `v_k^H (dA/dx_j) v_l` with all levels l, `[B, p, c, n]`.
         """
         return coupler_of(self.derivatives(parameters), vectors)
@@ -321,7 +323,7 @@ class Parameterization(PortableModule):
                 inner.watch(repeated)
                 matrices = self.matrix(repeated)
                 if weights.dtype.is_complex and not matrices.dtype.is_complex:
-                    weights = tf.math.real(weights)  # of a sum with complex matrices
+                    weights = tf.math.real(weights)  # a real part of a complex sum
                 trace = tf.reduce_sum(tf.math.real(weights * matrices), axis=[1, 2])
             slope = inner.gradient(trace, repeated, unconnected_gradients=zero)
             component = tf.reduce_sum(slope * chosen, axis=-1)
@@ -329,15 +331,15 @@ class Parameterization(PortableModule):
         return tf.transpose(tf.reshape(second, [count, -1, count]), [1, 0, 2])
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """Where a fit starts when the user names no starting point.
+        """Default starting points of a fit.
 
-        A function of the row's own levels, the number of the attempt and a fixed seed. Here:
-        normal random numbers, in turn of size 1, 1/3, 3, 1/10 and 10.
+        Deterministic: a function of the row's levels, the number of the attempt and a fixed seed.
+        By default normal random numbers with standard deviation 1, 1/3, 3, 1/10 and 10 in turn.
 
         Args:
-            levels: `[B, n]`, what is known of the wanted spectrum, ascending.
-            attempt: `[B]`, int32, 0 for the first start of a row.
-            attempts: how many different starts there shall be.
+            levels: `[B, n]`, an estimate of the target spectrum, ascending.
+            attempt: `[B]`, int32, the number of the start, from 0.
+            attempts: the number of different starts.
 
         Returns:
             `[B, p]`.
@@ -347,14 +349,16 @@ class Parameterization(PortableModule):
         return tf.gather(tf.constant(table, levels.dtype), attempt % attempts)
 
     def random_points(self, spread: tf.Tensor, normal: tf.Tensor) -> tf.Tensor | None:
-        """Starts at random around 0, which owe nothing to the levels but their unit.
+        """Random starting points around 0 that depend on the levels through their spread only.
+
+        `x_j = spread sqrt(n / p) / ||dA/dx_j||_F` times a normal random number.
 
         Args:
-            spread: `[B]`, about the standard deviation of the levels that the parameters make.
-            normal: `[B, p]`, normal random numbers.
+            spread: `[B]`, approximate standard deviation of the resulting levels.
+            normal: `[B, p]`, standard normal random numbers.
 
         Returns:
-            `[B, p]`; None where the effect of some parameter is not known beforehand.
+            `[B, p]`; None if some of `parameter_scales` are unknown.
         """
         scales = self.parameter_scales
         if not (scales > 0).all():
@@ -364,20 +368,20 @@ class Parameterization(PortableModule):
 
     @property
     def has_constant(self) -> bool:
-        """Whether A(0) is known to be other than 0, so that starts look at its levels."""
+        """Whether A(0) is known to be nonzero, so that starts depend on its levels."""
         return False
 
     def with_fixed(self, values: Mapping[str, float]) -> Parameterization:
-        """The same structure with some parameters held at given values.
+        """Fix some parameters at given values.
 
         Args:
-            values: by parameter name, the value to hold, in the unit of the parameter.
+            values: the fixed values by parameter name, in the unit of the parameter.
 
         Returns:
             A parameterization of the remaining parameters.
 
         Raises:
-            ValueError: for a name that is not a parameter, or if none remains.
+            ValueError: for an unknown name, a value that is not finite, or if no parameter remains.
 
         Example:
             >>> Symmetric(2).with_fixed({"a10": 0.0}).parameter_names
@@ -398,16 +402,17 @@ class Parameterization(PortableModule):
         return self.mapped(self._only(keep), offset, keep)
 
     def with_tied(self, ties: Mapping[str, tuple[str, float]]) -> Parameterization:
-        """The same structure with some parameters multiples of others.
+        """Tie some parameters to multiples of others.
 
         Args:
-            ties: by parameter name, the free parameter it follows and the factor.
+            ties: by parameter name, a tuple (free parameter, factor).
 
         Returns:
             A parameterization of the free parameters.
 
         Raises:
-            ValueError: for a name that is not a parameter, or a tie to a tied parameter.
+            ValueError: for an unknown name, a factor that is not finite, or a tie to a tied
+                parameter.
 
         Example:
             >>> tied = Symmetric(2).with_tied({"a11": ("a00", -1.0)})
@@ -437,24 +442,27 @@ class Parameterization(PortableModule):
         return self.mapped(map_, np.zeros(len(names)), keep)
 
     def _only(self, keep: Sequence[str]) -> np.ndarray:
-        """`[p, q]`, the map from parameters of which only some are kept."""
+        """`[p, q]`, the columns of the identity for the kept parameters."""
         number = {name: place for place, name in enumerate(self.parameter_names)}
         return np.eye(self.num_parameters)[:, [number[name] for name in keep]]
 
     def mapped(
         self, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
     ) -> Parameterization:
-        """The same matrices in parameters y, of which `x = M y + c` are those of this one.
+        """The parameterization `y -> A(M y + c)`.
 
         Args:
             map_: `[p, q]`, M.
             offset: `[p]`, c.
-            names: q names.
+            names: the q names of y.
+
+        Returns:
+            A parameterization of q parameters.
         """
         return Mapped(self, map_, offset, names)
 
     def unmapped(self) -> tuple[Parameterization, np.ndarray, np.ndarray]:
-        """What `mapped` may have made this of: another one, M and c."""
+        """The inverse of `mapped`: the inner parameterization, M `[p, q]` and c `[p]`."""
         return self, np.eye(self.num_parameters), np.zeros(self.num_parameters)
 
     def __add__(self, other: Parameterization) -> Parameterization:
@@ -489,7 +497,7 @@ class Parameterization(PortableModule):
 
 
 class Mapped(Parameterization):
-    """A parameterization whose parameters are affine functions of fewer: `x = M y + c`.
+    """The parameterization `y -> A(M y + c)`.
 
     Attributes:
         inner: the parameterization of x.
@@ -513,7 +521,7 @@ class Mapped(Parameterization):
         return full + tf.constant(self.offset, dtype)
 
     def as_affine(self) -> Form | None:
-        """Where the inner parameterization is affine; see `Parameterization.as_affine`."""
+        """See `Parameterization.as_affine`."""
         form = self.inner.as_affine()
         return None if form is None else form.mapped(self.map, self.offset)
 
@@ -524,12 +532,12 @@ class Mapped(Parameterization):
 
     @property
     def parameter_scales(self) -> np.ndarray:
-        """`[q]`, bounds from the scales of x."""
+        """`[q]`, the bounds `|M|^T s` from the scales s of x."""
         return np.abs(self.map).T @ self.inner.parameter_scales
 
     @property
     def has_constant(self) -> bool:
-        """Whether the parameters that are held make one, or x = 0 does."""
+        """Whether c is nonzero or A(0) is."""
         return bool(self.offset.any()) or self.inner.has_constant
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
@@ -566,7 +574,7 @@ class Mapped(Parameterization):
         return None if inner is None else self._contract(inner)
 
     def _contract(self, inner: tf.Tensor) -> tf.Tensor:
-        """Second derivatives by y for those by x."""
+        """Second derivatives by y, `M^T H M`, from those by x."""
         map_ = tf.constant(self.map, inner.dtype)
         return tf.matmul(map_, tf.matmul(inner, map_), transpose_a=True)
 
@@ -586,7 +594,7 @@ class Mapped(Parameterization):
         return couplings
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """The starting points of x, projected on what y can reach."""
+        """The least-squares y of the starting points of x: `M^+ (x - c)`."""
         full = self.inner.starting_points(levels, attempt, attempts)
         inverse = tf.constant(np.linalg.pinv(self.map), levels.dtype)
         return tf.linalg.matvec(inverse, full - tf.constant(self.offset, levels.dtype))
@@ -609,24 +617,24 @@ for _name in ("matrix", "finite_matrix", "eigensystem", "levels", "spectrum"):
 
 
 class Combination(Parameterization):
-    """`sum_i f_i A_i(x_i)` with the parameters of all parts, those of the first part first.
+    """`sum_i f_i A_i(x_i)` with the parameters of all parts in their order.
 
-    Made by `a + b` and `f * a`: of one part, or of two with factors of 1.
+    Results of `a + b` (two parts with factors 1) and `f * a` (one part).
 
     Attributes:
-        factors: the f_i, finite and not 0.
+        factors: the f_i, finite and nonzero.
         parts: the A_i, of one size, none a family, with different parameter names.
     """
 
     def __init__(self, factors: Sequence[float], parts: Sequence[Parameterization]):
-        """Take factors and parts that fit."""
+        """Set factors and parts."""
         names = [name for part in parts for name in part.parameter_names]
         super().__init__(parts[0].size, len(names), names)
         self.factors: tuple[float, ...] = tuple(factors)
         self.parts: tuple[Parameterization, ...] = tuple(parts)
 
     def _terms(self, parameters: tf.Tensor) -> list[tuple[float, Parameterization, tf.Tensor]]:
-        """Each factor and part with the part's own parameters, `[B, p_i]`."""
+        """Each factor and part with its parameters, `[B, p_i]`."""
         if len(self.parts) == 1:
             return [(self.factors[0], self.parts[0], parameters)]
         counts = [part.num_parameters for part in self.parts]
@@ -634,13 +642,13 @@ class Combination(Parameterization):
         return list(zip(self.factors, self.parts, own, strict=True))
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The matrices of a batch of parameters; see `Parameterization.matrix`."""
+        """See `Parameterization.matrix`."""
         terms = self._terms(parameters)
         matrices = same_dtype([_times(f, part.matrix(x)) for f, part, x in terms])
         return functools.reduce(operator.add, matrices)
 
     def as_affine(self) -> Form | None:
-        """Where all parts are affine, and small; see `Parameterization.as_affine`."""
+        """The sum if all parts are affine and small; see `Parameterization.as_affine`."""
         forms = []
         for factor, part in zip(self.factors, self.parts, strict=True):
             form = part.as_affine()
@@ -655,7 +663,7 @@ class Combination(Parameterization):
 
     @property
     def kind(self) -> Hashable:
-        """Combinations of the same kinds with the same factors are one."""
+        """Equal for combinations of the same kinds with the same factors."""
         return Combination, self.factors, tuple(part.kind for part in self.parts)
 
     def together(self, members: Sequence[Combination]) -> Combination:
@@ -665,23 +673,23 @@ class Combination(Parameterization):
 
     @property
     def numbers_of_slopes(self) -> int:
-        """Those of all; see `Parameterization.numbers_of_slopes`."""
+        """The sum over the parts; see `Parameterization.numbers_of_slopes`."""
         return sum(part.numbers_of_slopes for part in self.parts)
 
     @property
     def held_numbers(self) -> int:
-        """Those of all; see `Parameterization.held_numbers`."""
+        """The sum over the parts; see `Parameterization.held_numbers`."""
         return sum(part.held_numbers for part in self.parts)
 
     @property
     def parameter_scales(self) -> np.ndarray:
-        """`[p]`, the scales of all times the magnitudes of the factors."""
+        """`[p]`, the scales of the parts times `|f_i|`."""
         pairs = zip(self.factors, self.parts, strict=True)
         return np.concatenate([abs(factor) * part.parameter_scales for factor, part in pairs])
 
     @property
     def level_signs(self) -> np.ndarray:
-        """`[n]`, those of a single part, turned around by a negative factor; NaN of a sum."""
+        """`[n]`, the signs of a single part, reversed for a negative factor; NaN for a sum."""
         part, *others = self.parts
         if others:
             return super().level_signs
@@ -690,11 +698,11 @@ class Combination(Parameterization):
 
     @property
     def has_constant(self) -> bool:
-        """Whether any part has."""
+        """Whether any part has a constant."""
         return any(part.has_constant for part in self.parts)
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The derivatives by the parameters of all; see `Parameterization.derivatives`."""
+        """The derivatives by the parameters of all parts; see `Parameterization.derivatives`."""
         terms = self._terms(parameters)
         found = same_dtype([_times(f, part.derivatives(x)) for f, part, x in terms])
         rows = functools.reduce(tf.maximum, [tf.shape(part)[0] for part in found])
@@ -703,17 +711,17 @@ class Combination(Parameterization):
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
         """The derivatives of the levels; see `Parameterization.level_jacobian`."""
         terms = self._terms(parameters)
-        # Each part sees vectors that are not its own, perhaps complex where it is real.
+        # The vectors are those of the sum, and may be complex where a part is real.
         slopes = [_times(f, part.expectation_slopes(x, eigenvectors)) for f, part, x in terms]
         return tf.concat(slopes, axis=-1)
 
     def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
-        """The couplings by all; see `Parameterization.coupler`."""
+        """The couplings by the parameters of all parts; see `Parameterization.coupler`."""
         every = [(f, part.coupler(x, vectors)) for f, part, x in self._terms(parameters)]
         return lambda by_level: tf.concat([_times(f, one(by_level)) for f, one in every], axis=1)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
-        """Block by block; see `Parameterization.curvature`."""
+        """Block-diagonal, one block for each part; see `Parameterization.curvature`."""
         found, first = [], 0
         for factor, part, x in self._terms(parameters):
             block = part.curvature(x, density)
@@ -724,7 +732,7 @@ class Combination(Parameterization):
         return tf.add_n(found) if found else None
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """The levels are shared out at random between two parts, the same for every row."""
+        """Split the levels between two parts by 1/2, 1, 0, 3/4 and 1/4 in turn."""
         shares: list[Any] = [1.0]
         if len(self.parts) > 1:
             share = tf.gather(tf.constant([0.5, 1.0, 0.0, 0.75, 0.25], levels.dtype), attempt % 5)
@@ -743,7 +751,19 @@ def _times(factor: float, tensor: tf.Tensor) -> tf.Tensor:
 
 
 def check_names(owner: str, names: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    """One name for each parameter; `x0, x1, ...` when None."""
+    """Validate the parameter names.
+
+    Args:
+        owner: the class named in error messages.
+        names: `count` different names; `x0, x1, ...` when None.
+        count: the number of parameters.
+
+    Returns:
+        The names.
+
+    Raises:
+        ValueError: for anything but `count` different names.
+    """
     if names is None:
         return tuple(f"x{index}" for index in range(count))
     if isinstance(names, (str, bytes)) or not np.iterable(names):
@@ -761,15 +781,15 @@ def check_names(owner: str, names: Sequence[str] | None, count: int) -> tuple[st
 
 
 def same_dtype(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Real tensors cast up if any is complex."""
+    """Cast all tensors to complex if any is complex."""
     found = [tensor.dtype for tensor in tensors if tensor.dtype.is_complex]
     return [tf.cast(tensor, found[0]) if found else tensor for tensor in tensors]
 
 
 def _each_in_turn(parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """All rows once for each parameter, and the unit vectors of these: `[p B, p]` both.
+    """The rows `[B, p]` repeated for each parameter j, and the unit vectors e_j: `[p B, p]` both.
 
-    Rows stay behind each other, so that k members in turn stay in turn; see `together`.
+    The order of the rows within each repetition is kept, as `together` requires.
     """
     count = parameters.shape[1]
     chosen = tf.repeat(tf.eye(count, dtype=parameters.dtype), tf.shape(parameters)[0], axis=0)

@@ -1,4 +1,4 @@
-"""Block-diagonal matrices, solved block by block."""
+"""Block-diagonal matrices, decomposed block by block."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .ordering import SortedVectors, ascending, back_in_blocks, in_order
 
 
 class BlockDiagonal(Blocks):
-    """A matrix of blocks along the diagonal: symmetry has split it, nothing couples the blocks.
+    """A block-diagonal matrix, with one ascending spectrum of all blocks.
 
-    One spectrum, ascending, of all blocks; the cost is that of the blocks. In a `Family` each
-    member keeps a spectrum of its own instead.
+    For matrices that a symmetry decouples; each block is decomposed by itself. In a `Family` each
+    member has a spectrum of its own instead.
 
     Example:
         >>> even = Affine(None, [[[2.0]]], parameter_names=["a"])
@@ -36,17 +36,17 @@ class BlockDiagonal(Blocks):
     def __init__(
         self, blocks: Sequence[Parameterization], shared: bool = False, name: str | None = None
     ):
-        """Take the blocks.
+        """Set the blocks.
 
         Args:
             blocks: the parameterizations, from the upper left to the lower right. A matrix `[n, n]`
                 is a block without parameters.
-            shared: whether parameters with the same name in several blocks are one parameter; if
-                not, such a name is an error.
+            shared: whether a name in several blocks is one shared parameter; otherwise it is an
+                error.
             name: name of the module.
 
         Raises:
-            ValueError: for anything else.
+            ValueError: for blocks of another type, none with parameters, or a repeated name.
         """
         super().__init__(blocks, name)
         given = [block for block in blocks if isinstance(block, Parameterization)]
@@ -59,7 +59,7 @@ class BlockDiagonal(Blocks):
             )
 
     def as_affine(self) -> Form | None:
-        """Where all blocks are affine, and small; see `Parameterization.as_affine`."""
+        """The matrix if all blocks are affine and small; see `Parameterization.as_affine`."""
         forms = [form for form in self._forms if form is not None]
         if len(forms) < len(self.members):
             return None
@@ -67,13 +67,13 @@ class BlockDiagonal(Blocks):
 
     @property
     def level_signs(self) -> np.ndarray:
-        """`[n]`, those of all blocks, ascending; NaN where some block decides none."""
+        """`[n]`, the signs of all blocks, ascending; all NaN if any is unknown."""
         signs = np.sort(super().level_signs)
         return np.full_like(signs, np.nan) if np.isnan(signs).any() else signs
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Those within each block that was given; see `Parameterization.blocks`."""
+        """The blocks of each given block; see `Parameterization.blocks`."""
         return tuple(
             block._replace(states=tuple(first + state for state in block.states))
             for first, member in zip(self._first, self.members, strict=False)
@@ -112,7 +112,7 @@ class BlockDiagonal(Blocks):
         return super().level_curvature(parameters, values, vectors, weights, meeting)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """The levels are dealt out to the blocks at random, the same for every row."""
+        """Distribute the levels over the blocks at random, the same for every row."""
         generator = np.random.default_rng(SEED)
         sizes = [block.size for block in self.members]
         dealt = np.stack(

@@ -1,4 +1,4 @@
-"""Several matrices from one parameter vector: what families and block-diagonal matrices share."""
+"""Base class of families and block-diagonal matrices: several matrices of one parameter vector."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .base import Parameterization, check_names, same_dtype
 from .mapped_members import MappedMembers
 from .meeting import Meeting
 
-# So many members propose starts for a parameter, where there are others than affine ones.
+# How many members propose starts for a parameter, if not all members are affine.
 _PROPOSALS = 4
 
 
 class Blocks(Parameterization):
-    """The block-diagonal matrix of several members, solved block by block.
+    """The block-diagonal matrix of several members, decomposed member by member.
 
     Parameters with the same name are the same parameter. Members of equal size are decomposed in
     one batch.
 
     Attributes:
-        members: the parameterizations; a matrix is one without parameters.
+        members: the parameterizations; constant matrices are members without parameters.
     """
 
-    #: What a member is called in the arguments of the subclass.
+    #: The name of the members' argument in the subclass, for error messages.
     _argument = "members"
 
     def __init__(
@@ -41,10 +41,16 @@ class Blocks(Parameterization):
         name: str | None = None,
         parameter_names: Sequence[str] | None = None,
     ):
-        """Take the members; the parameters are those of all of them.
+        """Set the members; the parameters are the union of theirs.
 
-        Their order is that of `parameter_names`, which holds them all; when None, that in which
-        they appear, member by member.
+        Args:
+            members: parameterizations or constant matrices `[n, n]`.
+            name: name of the module.
+            parameter_names: all parameter names in the wanted order; when None, the order of
+                appearance, member by member.
+
+        Raises:
+            ValueError: for members of another type, none with parameters, or other names.
         """
         _check_members(type(self).__name__, self._argument, members)
         members = [
@@ -66,19 +72,19 @@ class Blocks(Parameterization):
 
     @functools.cached_property
     def _columns(self) -> list[list[int]]:
-        """For each member which of all parameters its own are."""
+        """For each member the indices of its parameters among all parameters."""
         number = {name: place for place, name in enumerate(self.parameter_names)}
         return [[number[name] for name in member.parameter_names] for member in self.members]
 
     def _selection(self, place: int) -> np.ndarray:
-        """`[own parameters, p]`, 1 where a parameter is the own one of a member, else 0."""
+        """`[p_k, p]`, the 0-1 matrix that selects the parameters of member k."""
         chosen = np.zeros((self.members[place].num_parameters, self.num_parameters))
         chosen[np.arange(len(chosen)), self._columns[place]] = 1.0
         return chosen
 
     @functools.cached_property
     def _forms(self) -> list[Form | None]:
-        """The matrices of each member for all parameters; None if not affine, or too large."""
+        """The form of each member in all parameters; None if not affine, or too large."""
         found: list[Form | None] = []
         for place, member in enumerate(self.members):
             form = member.as_affine()
@@ -91,7 +97,7 @@ class Blocks(Parameterization):
 
     @functools.cached_property
     def _parts(self) -> tuple[Split | MappedMembers, ...]:
-        """The members in groups that are computed together."""
+        """The members in groups that are computed in one batch."""
         affine: list[tuple[int, Form]] = []
         others: list[tuple[int, Parameterization, np.ndarray]] = []
         for place, form in enumerate(self._forms):
@@ -102,12 +108,12 @@ class Blocks(Parameterization):
         return *Split.of(affine), *MappedMembers.of(others)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The block-diagonal matrices `[B, n, n]` of all members."""
+        """The block-diagonal matrices, `[B, n, n]`."""
         return self._placed(same_dtype([part.matrices(parameters) for part in self._parts]))
 
     @property
     def parameter_scales(self) -> np.ndarray:
-        """`[p]`, the root of the sum of the squares of those of the members."""
+        """`[p]`, the root of the sum of squares of the members' scales."""
         squares = np.zeros(self.num_parameters)
         for member, form, columns in zip(self.members, self._forms, self._columns, strict=True):
             if form is not None:
@@ -118,22 +124,22 @@ class Blocks(Parameterization):
 
     @property
     def numbers_of_slopes(self) -> int:
-        """Those of all members; see `Parameterization.numbers_of_slopes`."""
+        """The sum over the members; see `Parameterization.numbers_of_slopes`."""
         return sum(member.numbers_of_slopes for member in self.members)
 
     @property
     def held_numbers(self) -> int:
-        """Those of all members; see `Parameterization.held_numbers`."""
+        """The sum over the members; see `Parameterization.held_numbers`."""
         return sum(member.held_numbers for member in self.members)
 
     @property
     def level_signs(self) -> np.ndarray:
-        """`[n]`, those of the members, one after the other."""
+        """`[n]`, the signs of the members, one after the other."""
         return np.concatenate([member.level_signs for member in self.members])
 
     @property
     def has_constant(self) -> bool:
-        """Whether any member has one."""
+        """Whether any member has a constant."""
         return any(member.has_constant for member in self.members)
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
@@ -213,21 +219,21 @@ class Blocks(Parameterization):
         return tf.add_n(curved)
 
     def _by_member(self, of_parts: Sequence[tf.Tensor]) -> tf.Tensor:
-        """What belongs to the levels of each part, `[B, k, ...]`, member after member."""
+        """Reorder fields of the levels, `[B, k, ...]` of each part, to member after member."""
         together = tf.concat(of_parts, axis=1) if len(of_parts) > 1 else of_parts[0]
         return _in_order(together, np.argsort(self._part_order))
 
     @functools.cached_property
     def _part_order(self) -> np.ndarray:
-        """`[n]`, the number of each level, when they stand part after part."""
+        """`[n]`, the level numbers in the order part after part."""
         places = [place for part in self._parts for place in part.places]
         spans = [np.arange(self._first[place], self._first[place + 1]) for place in places]
         return np.concatenate(spans)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """Parameters whose members come near the levels, see `projected_starts`.
+        """Parameters whose spectrum is near the levels; see `projected_starts`.
 
-        Where the members are not all affine, the mean of what some of them propose.
+        If not all members are affine, the mean of the starts that some of them propose.
         """
         forms = [form for form in self._forms if form is not None]
         if len(forms) == len(self.members):
@@ -247,7 +253,7 @@ class Blocks(Parameterization):
         return total / tf.constant(count, levels.dtype)
 
     def _placed(self, blocks: list[tf.Tensor]) -> tf.Tensor:
-        """Matrices `[B, k, m, m]` of the members, part after part, along the diagonal of zeros."""
+        """The block-diagonal matrix `[B, n, n]` of the blocks `[B, k, m, m]` of each part."""
         entries = tf.concat([tf.reshape(block, [-1, _numbers(block)]) for block in blocks], axis=1)
         source = np.full((self.size, self.size), entries.shape[1], np.int32)
         count = 0
@@ -262,7 +268,7 @@ class Blocks(Parameterization):
 
 
 def _in_this_order(owner: str, wanted: Sequence[str], names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in the wanted order."""
+    """Validate a permutation of the parameter names."""
     order = check_names(owner, wanted, len(names))
     if set(order) != set(names):
         raise ValueError(
@@ -281,7 +287,7 @@ def _check_members(owner: str, argument: str, members: Any) -> None:
 
 
 def _as_member(owner: str, argument: str, member: Any) -> Parameterization:
-    """A member; a matrix is one without parameters."""
+    """Validate a member; convert a matrix to a parameterization without parameters."""
     if isinstance(member, Parameterization):
         if len(member.level_counts) > 1:
             raise ValueError(f"{owner}: {argument} is a family itself; give its members instead.")
@@ -298,12 +304,12 @@ def _as_member(owner: str, argument: str, member: Any) -> Parameterization:
 
 
 def _numbers(block: tf.Tensor) -> int:
-    """How many numbers `[B, k, m, m]` has in a row."""
+    """The number of entries of a row of `[B, k, m, m]`."""
     return int(np.prod(block.shape[1:]))
 
 
 def _in_order(tensor: tf.Tensor, order: np.ndarray) -> tf.Tensor:
-    """What belongs to the levels, `[B, n, ...]`, in this order."""
+    """Reorder a field of the levels, `[B, n, ...]`."""
     if np.array_equal(order, np.arange(len(order))):
         return tensor
     return tf.gather(tensor, tf.constant(order, tf.int32), axis=1)

@@ -17,9 +17,9 @@ class Family(Blocks):
     """Matrices of one parameter vector: k-points, magnetic fields, J blocks, a submatrix.
 
     The spectrum is that of the first member, then that of the second, and so on, each ascending.
-    The members' parameters are joined by name: a name in several members is one parameter. Their
-    order is that in which the names appear, member by member, unless `parameter_names` gives it; a
-    first member that lacks a parameter moves it to the back. Dicts by name do not depend on it.
+    A name in several members is one shared parameter. The order of the parameters is that in which
+    the names appear, member by member, unless `parameter_names` sets it: a parameter that the first
+    member lacks comes later. Dicts by name do not depend on the order.
 
     Example:
         >>> spin_up = Affine([[0.5]], [[[1.0]]], parameter_names=["shift"])
@@ -38,17 +38,17 @@ class Family(Blocks):
         *,
         parameter_names: Sequence[str] | None = None,
     ):
-        """Take the members.
+        """Set the members.
 
         Args:
             members: the parameterizations, of equal or different sizes. A matrix `[n, n]` is a
-                member without parameters, such as a reference level beside lines.
+                member without parameters, such as a fixed reference level of transitions.
             name: name of the module.
-            parameter_names: the names of all parameters in the order wanted; when None, in order of
+            parameter_names: all parameter names in the wanted order; when None, in order of
                 appearance.
 
         Raises:
-            ValueError: for anything else.
+            ValueError: for members of another type, none with parameters, or other names.
         """
         super().__init__(members, name, parameter_names)
 
@@ -60,7 +60,7 @@ class Family(Blocks):
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
     ) -> Family:
-        """Members `A0_k + sum_j x_j B_kj`, where a parameter may act in some members only.
+        """A family of `A0_k + sum_j x_j B_kj`; a parameter may act in some members only.
 
         Args:
             constants: `[n_k, n_k]` for each member, None for zero; None for all zero.
@@ -72,7 +72,7 @@ class Family(Blocks):
             The family.
 
         Raises:
-            ValueError: for shapes that do not fit, or a parameter without effect in any member.
+            ValueError: for inconsistent shapes, or a parameter without effect in any member.
 
         Example:
             >>> Family.affine(None, [np.ones([1, 1, 1]), [np.eye(2)]]).level_counts
@@ -118,12 +118,12 @@ class Family(Blocks):
 
     @property
     def level_counts(self) -> tuple[int, ...]:
-        """How many levels each member has."""
+        """The number of levels of each member."""
         return tuple(member.size for member in self.members)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Those of each member; see `Parameterization.blocks`."""
+        """The blocks of each member; see `Parameterization.blocks`."""
         return tuple(
             block._replace(member=place)
             for place, member in enumerate(self.members)

@@ -1,4 +1,4 @@
-"""The generalized problem `K u = lambda M u`: stiffness and mass."""
+"""The generalized eigenvalue problem `K u = lambda M u` of stiffness and mass."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .affine_matrix import Affine, affine_of, as_matrices, constant_of
 from .base import Parameterization, same_dtype
 from .inertia import is_definite, norm_of, signs_of_levels
 
-# How far the levels of a random mass are from their mean, about, in units of it.
+# Approximate relative standard deviation of the levels of a random mass.
 _MASS_SPREAD = 0.5
 
 
 class Generalized(Parameterization):
     """`K u = lambda M u` with a positive definite M; either side may have parameters.
 
-    The matrix is `L^-1 K L^-H` with the Cholesky factor `M = L L^H`; its eigenvalues are the same.
-    Their derivatives are `u^H (dK - lambda dM) u` for `u^H M u = 1`. The parameters are those of
-    the stiffness, then those of the mass. A row whose mass is not positive definite has no matrix
-    there; the fit steps back from it. The stiffness may be semi-definite (a free chain) or
-    indefinite; if it is given, it decides how many levels are positive, zero and negative.
+    The matrix is `L^-1 K L^-H` with the Cholesky factor `M = L L^H`, which has the same
+    eigenvalues. Their derivatives are `u^H (dK - lambda dM) u` for `u^H M u = 1`. The parameters
+    are those of the stiffness, then those of the mass. Where the mass is not positive definite the
+    matrix is NaN, and the fit rejects the step. The stiffness may be semi-definite (a free chain)
+    or indefinite; a constant stiffness determines how many levels are positive, zero and negative.
 
     Example:
         >>> masses = Affine(None, [np.diag([1, 0]), np.diag([0, 1])], parameter_names=["m1", "m2"])
@@ -45,16 +45,16 @@ class Generalized(Parameterization):
         mass: Parameterization | np.ndarray | Sequence,
         name: str | None = None,
     ):
-        """Take both sides.
+        """Set stiffness and mass.
 
         Args:
-            stiffness: K, a parameterization or a given symmetric (Hermitian) matrix `[n, n]`.
-            mass: M, a parameterization or a given positive definite matrix `[n, n]`.
+            stiffness: K, a parameterization or a constant symmetric (Hermitian) matrix `[n, n]`.
+            mass: M, a parameterization or a constant positive definite matrix `[n, n]`.
             name: name of the module.
 
         Raises:
-            ValueError: if neither side has parameters, the sizes differ, both use the same
-                parameter name, or a given mass is not positive definite.
+            ValueError: if neither side has parameters, the sizes differ, both have a parameter of
+                the same name, or a constant mass is not positive definite.
         """
         sides = [_side("stiffness", stiffness), _side("mass", mass)]
         if not any(side.num_parameters for side in sides):
@@ -83,14 +83,14 @@ class Generalized(Parameterization):
     def _take_sides(
         self, stiffness: Parameterization, mass: Parameterization, name: str | None = None
     ) -> None:
-        """Finish the construction."""
+        """Initialize from two sides."""
         names = [*stiffness.parameter_names, *mass.parameter_names]
         super().__init__(stiffness.size, len(names), names, name)
         self.stiffness, self.mass = stiffness, mass
 
     @property
     def kind(self) -> Hashable:
-        """Those with sides of the same kinds are one."""
+        """Equal for sides of the same kinds."""
         return Generalized, self.stiffness.kind, self.mass.kind
 
     def together(self, members: Sequence[Generalized]) -> Generalized:
@@ -103,7 +103,7 @@ class Generalized(Parameterization):
         return made
 
     def as_affine(self) -> Form | None:
-        """Where the mass is given and the stiffness affine; see `Parameterization.as_affine`."""
+        """If the mass is constant and the stiffness affine; see `Parameterization.as_affine`."""
         given = _given(self.mass)
         return None if given is None else _whitened(self.stiffness, given)
 
@@ -114,13 +114,13 @@ class Generalized(Parameterization):
     def _both(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """K and the Cholesky factor of M, `[B, n, n]` each, and `[B]` bool, whether M is definite.
 
-        Where it is not, the factor is the identity.
+        Where M is not positive definite, the factor is the identity.
         """
         x, y = self._split(parameters)
         stiffness, mass = same_dtype([self.stiffness.matrix(x), self.mass.matrix(y)])
-        # Both branches must be finite, or the gradient is NaN: a mass that is not definite is
-        # replaced before it is factorized.
-        # Where the factorization fails, the diagonal is NaN, and 0 of a complex matrix.
+        # Both branches of `where` must be finite, or the gradient is NaN: replace masses that are
+        # not definite before the factorization. A failed factorization has a diagonal of NaN, or
+        # of 0 for a complex matrix.
         trial = tf.linalg.diag_part(tf.linalg.cholesky(tf.stop_gradient(mass)))
         definite = tf.reduce_all((tf.math.real(trial) > 0) & tf.math.is_finite(tf.abs(trial)), 1)
         identity = tf.eye(self.size, dtype=mass.dtype)
@@ -156,16 +156,16 @@ class Generalized(Parameterization):
 
     @property
     def level_signs(self) -> np.ndarray:
-        """`[n]`, those of the stiffness, which no mass changes."""
+        """`[n]`, the signs of the stiffness (Sylvester's law of inertia)."""
         given = _given(self.stiffness)
         return self.stiffness.level_signs if given is None else signs_of_levels(given)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """By projection where one side is given and the other affine.
+        """Starts by projection if one side is constant and the other affine.
 
-        With a given mass the matrix is affine in the parameters. With a given positive definite
-        stiffness the matrix of the inverse levels, `K^(-1/2) M K^(-1/2)`, is. With any other given
-        stiffness masses are around the one that gives the matrix the size of the levels.
+        With a constant mass the matrix is affine in the parameters. With a constant positive
+        definite stiffness the matrix of the inverse levels, `K^(-1/2) M K^(-1/2)`, is affine. With
+        any other constant stiffness the eigenvalues of the mass are near `|K| / |lambda|`.
         """
         affine = self._affine
         if affine is not None and self._inverts:
@@ -184,12 +184,12 @@ class Generalized(Parameterization):
 
     @property
     def _inverts(self) -> bool:
-        """Whether `K^(-1/2) M K^(-1/2)` is the matrix that is affine, with the inverse levels."""
+        """Whether `_affine` is `K^(-1/2) M K^(-1/2)`, whose eigenvalues are the inverse levels."""
         return _given(self.stiffness) is not None
 
     @functools.cached_property
     def _affine(self) -> Affine | None:
-        """Where one side is given and the other affine, a matrix that is affine; see `_inverts`."""
+        """The affine matrix if one side is constant and the other affine; see `_inverts`."""
         given = _given(self.stiffness)
         form = self.as_affine()
         if given is not None and is_definite(given):
@@ -197,9 +197,9 @@ class Generalized(Parameterization):
         return None if form is None else affine_of(form, self.parameter_names)
 
     def random_points(self, spread: tf.Tensor, normal: tf.Tensor) -> tf.Tensor | None:
-        """See `Parameterization.random_points`; masses are near those of equal levels.
+        """See `Parameterization.random_points`; masses are near a multiple of the identity.
 
-        Where the stiffness is given, the levels of `K^(-1/2) M K^(-1/2)` are the inverse ones.
+        With a constant stiffness the eigenvalues of `K^(-1/2) M K^(-1/2)` are the inverse levels.
         """
         if _given(self.mass) is not None:
             return None if self._affine is None else self._affine.random_points(spread, normal)
@@ -218,12 +218,12 @@ class Generalized(Parameterization):
 
     @property
     def has_constant(self) -> bool:
-        """Whether the stiffness has one."""
+        """Whether the stiffness has a constant."""
         return self.stiffness.has_constant
 
 
 def _side(argument: str, value: Any) -> Parameterization:
-    """A side; a matrix is one without parameters."""
+    """Validate a side; convert a matrix to a parameterization without parameters."""
     if not isinstance(value, Parameterization):
         return constant_of(as_matrices("Generalized", argument, value, rank=2))
     if len(value.level_counts) > 1:
@@ -232,13 +232,13 @@ def _side(argument: str, value: Any) -> Parameterization:
 
 
 def _given(side: Parameterization) -> np.ndarray | None:
-    """The matrix of a side without parameters."""
+    """The constant matrix `[n, n]` of a side without parameters; None for any other."""
     form = side.as_affine()
     return form.constant if form is not None and not side.num_parameters else None
 
 
 def _inverse(levels: tf.Tensor) -> tf.Tensor:
-    """The inverse levels; what is no level of a definite matrix counts as its magnitude."""
+    """The inverse levels `[B, n]`; levels that are not positive count by their magnitude."""
     floor = 1e-6 * tf.reduce_max(tf.abs(levels), axis=-1, keepdims=True)
     floor = tf.where(floor > 0, floor, tf.ones_like(floor))
     positive = tf.where(levels > 0, levels, tf.maximum(tf.abs(levels), floor))
@@ -248,7 +248,7 @@ def _inverse(levels: tf.Tensor) -> tf.Tensor:
 def _masses(
     stiffness: np.ndarray, levels: tf.Tensor, attempt: tf.Tensor, attempts: int
 ) -> tf.Tensor:
-    """Eigenvalues for the mass `[B, n]`, around |K| / |lambda|, wider from start to start."""
+    """Eigenvalues for the mass, `[B, n]`: log-normal around |K| / |lambda|, increasingly wide."""
     table = np.random.default_rng(SEED).normal(size=(attempts, len(stiffness)))
     spread = np.sort(np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None]), axis=1)
     size = norm_of(levels)
@@ -258,9 +258,10 @@ def _masses(
 
 
 def _definite_points(side: Form, unit: tf.Tensor, normal: tf.Tensor) -> tf.Tensor:
-    """Parameters `[B, p]` of random matrices most of which are positive definite.
+    """Parameters `[B, p]` of random matrices that are mostly positive definite.
 
-    They are around a constant part that is so itself, else around `unit` `[B]` times the identity.
+    Centred at the constant part if it is positive definite, else at `unit` `[B]` times the
+    identity, projected on the structure.
     """
     size, count, norms = side.size, len(side.norms), side.norms
     if is_definite(side.constant):
@@ -278,7 +279,7 @@ def _definite_points(side: Form, unit: tf.Tensor, normal: tf.Tensor) -> tf.Tenso
 
 
 def _whitened(side: Parameterization, other: np.ndarray) -> DenseForm | None:
-    """`L^-1 B L^-H` for every matrix of a side, with `L L^H` the other one; None if not affine."""
+    """`L^-1 B L^-H` for every matrix B of a side, with `other = L L^H`; None if not affine."""
     form = side.as_affine()
     if form is None or not may_be_written_out([form]):
         return None

@@ -1,8 +1,8 @@
-"""Large constants, held once for all graphs that use them.
+"""Large constants, stored once and captured by all graphs that use them.
 
-A constant in a graph is copied with it: into the graphs of loops and branches, into those that
-TensorFlow optimizes, into gradients. A tensor from outside is captured: each graph has a reference.
-A SavedModel stores it once, and it is no variable, so no checkpoint can overwrite it.
+A constant in a graph is copied with the graph: into the bodies of loops and branches, into
+optimized graphs, into gradients. A tensor from outside is captured by reference. A SavedModel
+stores it once, and as it is no variable, no checkpoint can overwrite it.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# Smaller ones stay in the graph, where TensorFlow computes beforehand what follows from them alone.
+# Smaller constants stay in the graph, where TensorFlow can fold them.
 _SMALLEST_BYTES = 2**18
 
-# Not in the owners, which thus can be copied and pickled as before; it ends with them.
+# Not attributes of the owners, so that these can be copied and pickled; freed with the owners.
 _tensors: weakref.WeakKeyDictionary[Any, dict[Any, tf.Tensor]] = weakref.WeakKeyDictionary()
 
 
 def is_large(numbers: int) -> bool:
-    """Whether so many numbers are held outside of graphs."""
+    """Whether a constant with this many float64 numbers is stored outside of graphs."""
     return 8 * numbers >= _SMALLEST_BYTES
 
 
 def held(
     owner: Any, name: str, dtype: tf.DType, make: Callable[[], np.ndarray] | np.ndarray
 ) -> tf.Tensor:
-    """A constant of an object that does not change: in the graph if it is small, else captured.
+    """A constant of an immutable object: in the graph if it is small, else captured.
 
-    No gradient by it is computed.
+    Gradients stop at it.
 
     Args:
-        owner: what it belongs to, compared by identity.
-        name: tells it from the owner's other constants.
+        owner: the object, a key by identity.
+        name: the key among the constants of the owner.
         dtype: of the tensor.
-        make: the numbers, or a function without arguments that makes them when first needed.
+        make: the array, or a function that returns it when first needed.
 
     Returns:
-        A tensor.
+        A tensor of the shape of the array.
 
     Example:
         >>> class Owner:
@@ -55,7 +55,7 @@ def held(
     if not is_large(array.size):
         return tf.constant(array, dtype)
     with tf.init_scope():
-        if not tf.executing_eagerly():  # a graph of TensorFlow 1, in which nothing is outside
+        if not tf.executing_eagerly():  # a TensorFlow 1 graph cannot capture
             return tf.constant(array, dtype)
         known = tf.constant(array, dtype)
     _tensors.setdefault(owner, {})[name, dtype] = known

@@ -1,28 +1,28 @@
-"""The signs of eigenvalues that no congruence changes (Sylvester's law of inertia)."""
+"""Inertia: the signs of the eigenvalues, invariant under congruence (Sylvester's law)."""
 
 from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
 
-# An eigenvalue below so many units in the last place for each row of the matrix is rounding error:
-# those of a free chain's stiffness matrix are 4e-17 where they should be 0.
+# Eigenvalues below this times n epsilon times the largest are rounding errors: for example 4e-17
+# instead of 0 for the stiffness matrix of a free chain.
 _ROUNDING = 16.0
-# So often rows and columns are scaled; each time halves the exponents of what is left to do.
+# Number of equilibration sweeps; each halves the exponents of the remaining imbalance.
 _SCALINGS = 8
 
 
 def signs_of_levels(matrix: np.ndarray) -> np.ndarray:
-    """The signs of the eigenvalues of a matrix, ascending; 0 for those that are rounding errors.
+    """The signs of the eigenvalues of a matrix, ascending; 0 for rounding errors.
 
-    Rows and columns are scaled first, which changes no sign, so that small entries beside large
-    ones (springs of very different strength) are not taken for zero.
+    Rows and columns are equilibrated first, a congruence, so that small entries beside large ones
+    (springs of very different strength) are not taken for zero.
 
     Args:
         matrix: `[n, n]`, real symmetric or complex Hermitian.
 
     Returns:
-        `[n]` of -1, 0 and 1: as many of each as in every matrix `G^H A G` with regular G.
+        `[n]` of -1, 0 and 1, the same for every `G^H A G` with nonsingular G.
 
     Example:
         >>> signs_of_levels(
@@ -43,7 +43,7 @@ def signs_of_levels(matrix: np.ndarray) -> np.ndarray:
 
 
 def is_definite(matrix: np.ndarray) -> bool:
-    """Whether all eigenvalues are positive, beyond rounding."""
+    """Whether a matrix `[n, n]` is positive definite beyond rounding."""
     return bool((signs_of_levels(matrix) > 0).all())
 
 

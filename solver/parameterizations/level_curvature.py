@@ -12,12 +12,12 @@ from ..rowwise.loops import loop
 from ..rowwise.products import matmul_rows, matmul_shared, sum_over_second
 from .meeting import Meeting
 
-# Second derivatives that take more numbers than this on the way, for one row, are added up from
-# those of a few levels at a time, which take so many.
+# If the temporaries of one row have more numbers than _MOST_NUMBERS, the sum over levels is
+# computed in groups of levels with _NUMBERS_AT_ONCE numbers each.
 _MOST_NUMBERS = 2**21
 _NUMBERS_AT_ONCE = 2**18
 
-#: From vectors in rows, `[B, c, n]`, their couplings with all levels: `[B, p, c, n]`.
+#: Maps vectors in rows, `[B, c, n]`, to their couplings with all levels, `[B, p, c, n]`.
 Coupler = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -33,8 +33,8 @@ def level_curvature(
     """`coupled_curvature`, for large matrices without any tensor of `n^2 p` or `n p^2` numbers.
 
     Args:
-        derivatives: makes dA/dx, `[B, p, n, n]` or `[1, p, n, n]`; for small matrices.
-        coupler: makes what makes the couplings; for large ones.
+        derivatives: returns dA/dx, `[B, p, n, n]` or `[1, p, n, n]`; called for small matrices.
+        coupler: returns the `Coupler`; called for large matrices.
         count: p.
         eigenvalues: see `coupled_curvature`.
         eigenvectors: see `coupled_curvature`.
@@ -50,7 +50,7 @@ def level_curvature(
     limits = None if meeting is None else meeting.limits(weights)
     quotients = divided_differences(eigenvalues, weights, limits)
     at_once = max(1, min(size, _NUMBERS_AT_ONCE // (size * count)))
-    # The last levels are filled up with vectors of zeros, which add nothing.
+    # Pad the levels with zero vectors, which add nothing.
     filled = [[0, 0], [0, -size % at_once], [0, 0]]
     by_level = tf.pad(hermitian_transpose(eigenvectors), filled)
     quotients = tf.pad(quotients, filled)
@@ -83,16 +83,17 @@ def coupled_curvature(
 ) -> tf.Tensor:
     """`sum_k g_k d2 lambda_k / dx_i dx_j` of a matrix that is affine in x.
 
-    That is `sum_kl (M_i)_kl conj(M_j)_kl (g_k - g_l) / (lambda_k - lambda_l)` with the couplings
+    Second-order perturbation theory:
+    `sum_kl (M_i)_kl conj(M_j)_kl (g_k - g_l) / (lambda_k - lambda_l)` with the couplings
     `M_i = V^H (dA/dx_i) V`.
 
     Args:
         derivatives: `[B, p, n, n]` or `[1, p, n, n]`, dA/dx.
         eigenvalues: `[B, n]`, ascending.
         eigenvectors: `[B, n, n]`, in columns.
-        weights: `[B, n]`, the numbers g.
-        meeting: what stands for the quotient where two levels are equal; None for 0, which is right
-            where symmetry protects the degeneracy.
+        weights: `[B, n]`, the g_k.
+        meeting: limits of the quotient at equal levels; None for 0, which is right where symmetry
+            protects the degeneracy.
 
     Returns:
         `[B, p, p]`.
@@ -107,11 +108,14 @@ def coupled_curvature(
 
 
 def coupler_of(derivatives: tf.Tensor, vectors: tf.Tensor) -> Coupler:
-    """The couplings `v_k^H dA/dx_j v_l` of some levels k with all.
+    """The `Coupler` of dense derivatives: `v_k^H (dA/dx_j) v_l` for some k and all l.
 
     Args:
         derivatives: `[B, p, n, n]` or `[1, p, n, n]`.
         vectors: `[B, n, n]`, in columns.
+
+    Returns:
+        A function from `[B, c, n]` to `[B, p, c, n]`.
     """
     count, size = derivatives.shape[1], derivatives.shape[2]
     side_by_side = tf.reshape(tf.transpose(derivatives, [0, 2, 1, 3]), [-1, size, count * size])
@@ -135,10 +139,10 @@ def curvature_of_couplings(
     weights: tf.Tensor,
     meeting: Meeting | None,
 ) -> tf.Tensor:
-    """`coupled_curvature` from `half`, `[B, n, p, n]`: `v_k^H dA/dx_j` for level k."""
+    """`coupled_curvature` from the products `v_k^H dA/dx_j`, `half`, `[B, n, p, n]`."""
     size, count = half.shape[1:3]
-    # The couplings of level k, those of parameter j in row j: `[B, k, j, l]`. Level by level the
-    # products are small, and so TensorFlow shares them out among the threads.
+    # The couplings of level k with level l by parameter j: `[B, k, j, l]`. As a batch of small
+    # products, one for each level, TensorFlow distributes them over its threads.
     coupling = tf.matmul(half, new_axis(eigenvectors, 1))
     limits = None if meeting is None else meeting.limits(weights)
     quotients = new_axis(divided_differences(eigenvalues, weights, limits), 2)
@@ -148,6 +152,6 @@ def curvature_of_couplings(
 
 
 def density_of(eigenvectors: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """`sum_k g_k v_k v_k^H`, `[B, n, n]`, for eigenvectors `[B, n, n]` and weights `[B, n]`."""
+    """The density matrix `sum_k g_k v_k v_k^H`, `[B, n, n]`, for weights g `[B, n]`."""
     weighted = eigenvectors * tf.cast(weights, eigenvectors.dtype)[:, None, :]
     return matmul_rows(weighted, hermitian_transpose(eigenvectors))

@@ -1,4 +1,4 @@
-"""Members of a family that are one function of parameters of their own: rows of one batch."""
+"""Family members of one kind, batched: each with an affine map of the shared parameters."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .meeting import Meeting
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MappedMembers:
-    """k members of one kind, each with affine functions `x_j = M_j y + c_j` of all parameters y.
+    """k members of one kind with parameters `x_j = M_j y + c_j` of the family's parameters y.
 
-    Row b of a family is rows `b k` to `b k + k - 1` of the kind; see `Parameterization.together`.
+    Row b of the family is rows `b k` to `b k + k - 1` of `inner`; see `Parameterization.together`.
 
     Attributes:
         places: `[k]`, their numbers in the family.
-        inner: the k members in one.
+        inner: the parameterization that batches the k members.
         maps: `[k, p, q]`, the M_j.
         offsets: `[k, p]`, the c_j.
     """
@@ -34,10 +34,14 @@ class MappedMembers:
 
     @classmethod
     def of(cls, members: Sequence[tuple[int, Parameterization, np.ndarray]]) -> list[MappedMembers]:
-        """Members in groups of a kind.
+        """Group members by kind.
 
         Args:
-            members: each with its number, and `[own parameters, q]`, which of all they are.
+            members: for each its number, the parameterization, and the matrix `[p_k, q]` that
+                selects its parameters from all.
+
+        Returns:
+            One `MappedMembers` for each kind.
         """
         groups: dict[Hashable, list[tuple[Any, ...]]] = {}
         for place, member, selection in members:
@@ -52,27 +56,31 @@ class MappedMembers:
         return made
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
-        """Levels `[B, k n]`, member after member, eigenvectors, and `[B]`, whether all are finite.
+        """The eigensystem of all members.
 
         Args:
             parameters: `[B, q]`.
+
+        Returns:
+            Levels `[B, k n]`, member after member; the eigenvectors of `inner`; and `[B]` bool,
+            whether all matrices were finite.
         """
         values, vectors, finite = self.inner.eigensystem(self._own(parameters))
         finite = tf.reduce_all(tf.reshape(finite, [-1, len(self.places)]), axis=1)
         return self._by_row(values), vectors, finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The twice differentiable levels, `[B, k n]`; NaN where a matrix is not finite."""
+        """The eigenvalues `[B, k n]`, twice differentiable; NaN where a matrix is not finite."""
         return self._by_row(self.inner.spectrum(self._own(parameters)))
 
     def matrices(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[B, k, n, n]`, of all members."""
+        """The matrices of all members, `[B, k, n, n]`."""
         size = self.inner.size
         matrix = self.inner.matrix(self._own(parameters))
         return tf.reshape(matrix, [-1, len(self.places), size, size])
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[B, q, k, n, n]`, those of the matrices of all members."""
+        """The derivatives of the matrices of all members, `[B, q, k, n, n]`."""
         own = self.inner.derivatives(self._own(parameters))
         members, count, wide = self.maps.shape
         size = self.inner.size
@@ -99,7 +107,7 @@ class MappedMembers:
         weights: tf.Tensor,
         meeting: Meeting | None,
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k` over all of their levels, `[B, q, q]`."""
+        """`sum_k g_k d2 lambda_k / dy2` over the levels of all members, `[B, q, q]`."""
 
         def by_member(field: tf.Tensor) -> tf.Tensor:
             return tf.reshape(field, [-1, self.inner.size])
@@ -115,13 +123,13 @@ class MappedMembers:
         )
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
-        """The second derivatives of `sum_j tr(D_j A_j)` for `[B, k, n, n]`; None for zero."""
+        """The second derivatives of `sum_j tr(D_j A_j)`, D `[B, k, n, n]`; None for zero."""
         density = tf.reshape(density, [-1, self.inner.size, self.inner.size])
         own = self.inner.curvature(self._own(parameters), density)
         return None if own is None else self._summed(own)
 
     def _own(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The members' own parameters, `[B k, p]`."""
+        """The parameters `x_j = M_j y + c_j` of the members, `[B k, p]`."""
         if self._is_plain and len(self.places) == 1:
             return parameters
         members, count, wide = self.maps.shape
@@ -132,13 +140,13 @@ class MappedMembers:
         return tf.reshape(own, [-1, count])
 
     def _by_row(self, field: tf.Tensor, *trailing: int) -> tf.Tensor:
-        """What belongs to the levels, `[B, k n, ...]`."""
+        """Reshape a field of the levels of `inner` to `[B, k n, ...]`."""
         if len(self.places) == 1:
             return field
         return tf.reshape(field, [-1, len(self.places) * self.inner.size, *trailing])
 
     def _summed(self, own: tf.Tensor) -> tf.Tensor:
-        """Second derivatives by all parameters, `[B, q, q]`, for those by the own ones."""
+        """`sum_j M_j^T H_j M_j`, `[B, q, q]`, from the members' second derivatives H_j."""
         members, count, wide = self.maps.shape
         if not self._is_plain:
             own = tf.reshape(own, [-1, members, count, count])
@@ -150,12 +158,12 @@ class MappedMembers:
 
     @property
     def _is_same(self) -> bool:
-        """Whether all maps are."""
+        """Whether all members have the same map M."""
         return bool((self.maps == self.maps[0]).all())
 
     @property
     def _is_plain(self) -> bool:
-        """Whether the own parameters of each member are all parameters, in their order."""
+        """Whether x = y for every member: identity maps and no offsets."""
         _, count, wide = self.maps.shape
         plain = count == wide and (self.maps == np.eye(wide)).all()
         return bool(plain and not self.offsets.any())

@@ -1,4 +1,4 @@
-"""What a fit needs of memory, told before it is taken."""
+"""Estimate the memory of a fit, and raise before it is allocated."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-if TYPE_CHECKING:  # they ask for memory themselves
+if TYPE_CHECKING:  # for annotations only
     from . import Parameterization
 
-# Matrices of the size of A(x), and tensors of the size of the derivatives of all levels, that one
-# row has at once: measured at n = 512 and 1024.
+# Numbers of matrices [n, n] and of tensors of the size of the levels' derivatives that exist at
+# once for one row: measured at n = 512 and 1024.
 _MATRICES, _SLOPES = 24, 6
 _GIGABYTE = 1e9
 
@@ -23,17 +23,17 @@ def check_memory(
     candidates: int,
     dtype: tf.DType,
 ) -> None:
-    """Raise where a single row does not fit into the memory of this machine.
+    """Raise if a single row does not fit into the physical memory.
 
     Args:
-        owner: whose error it is.
-        parameterization: makes the matrix.
-        targets: how many levels are compared.
-        candidates: how many matrices a start is chosen from.
-        dtype: of the numbers.
+        owner: the class named in error messages.
+        parameterization: the parameterization of the matrix.
+        targets: the number of compared levels.
+        candidates: the number of candidate matrices for a starting point.
+        dtype: the real dtype of the fit.
 
     Raises:
-        ValueError: with the size.
+        ValueError: with the required and the physical memory in GB.
     """
     kind, count = type(parameterization).__name__, parameterization.num_parameters
     what = f"one row of {kind} with n = {parameterization.size} and {count} parameters"
@@ -41,7 +41,7 @@ def check_memory(
 
 
 def check_bytes(owner: str, what: str, needed: int) -> None:
-    """Raise ValueError where this machine has less memory than is needed."""
+    """Raise ValueError if `needed` bytes exceed the physical memory."""
     there = _physical_memory()
     if there is not None and needed > there:
         raise ValueError(
@@ -55,7 +55,7 @@ def check_bytes(owner: str, what: str, needed: int) -> None:
 def bytes_of_a_row(
     parameterization: Parameterization, targets: int, candidates: int, dtype: tf.DType
 ) -> int:
-    """About what one row needs beside the Python process, in bytes."""
+    """Estimated memory of one row in bytes, without the Python process."""
     count = parameterization.num_parameters
     matrices = sum(size**2 for size in parameterization.level_counts)
     numbers = (
@@ -69,7 +69,7 @@ def bytes_of_a_row(
 
 
 def _physical_memory() -> int | None:
-    """Bytes; None where the system does not say."""
+    """Physical memory in bytes; None if the system does not report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The multiplicative inverse eigenvalue problem: a given matrix scaled on both sides."""
+"""The multiplicative inverse eigenvalue problem `D^(1/2) A D^(1/2)`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .inertia import norm_of, signs_of_levels
 class Multiplicative(Parameterization):
     """`D^(1/2) A D^(1/2)` with `D = diag(x)`, `x > 0`: the multiplicative problem.
 
-    Its eigenvalues are those of `D A` and, for inverse masses x, the squared frequencies of
+    The eigenvalues are those of `D A` and, for inverse masses x, the squared frequencies of
     `A u = lambda D^-1 u`. Their derivatives are `d lambda_k / dx_i = lambda_k |v_ik|^2 / x_i`.
-    A row whose parameters leave `x > 0` has no matrix there; the fit steps back from it.
+    Outside of `x > 0` the matrix is NaN, and the fit rejects the step.
 
     Example:
         >>> chain = Multiplicative([[2.0, -1.0], [-1.0, 2.0]])
@@ -33,7 +33,7 @@ class Multiplicative(Parameterization):
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
     ):
-        """Take the given matrix.
+        """Set the matrix A.
 
         Args:
             factor: `[n, n]`, A, real symmetric or complex Hermitian.
@@ -50,7 +50,7 @@ class Multiplicative(Parameterization):
 
     @property
     def kind(self) -> Hashable:
-        """Those of one size are one."""
+        """Equal for matrices of the same size and dtype."""
         return Multiplicative, self.size, np.iscomplexobj(self.factor)
 
     def together(self, members: Sequence[Multiplicative]) -> Multiplicative:
@@ -66,11 +66,11 @@ class Multiplicative(Parameterization):
 
     @property
     def level_signs(self) -> np.ndarray:
-        """`[n]`, the signs of the eigenvalues of A, in number."""
+        """`[n]`, the signs of the eigenvalues of A (Sylvester's law of inertia)."""
         return signs_of_levels(self.factor)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The matrices of a batch of parameters; NaN where one is not positive."""
+        """The matrices `[B, n, n]`; NaN where a parameter is not positive."""
         nan = tf.constant(np.nan, parameters.dtype)
         positive = parameters > 0
         # Both branches of `where` must be finite, or the gradient is NaN.
@@ -89,13 +89,13 @@ class Multiplicative(Parameterization):
         return tf.linalg.matrix_transpose(products) / parameters[:, None, :]
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """Positive numbers around the one that gives the matrix the size of the levels."""
+        """Log-normal numbers around the c for which `c A` has the trace, or norm, of the levels."""
         table = np.random.default_rng(SEED).normal(size=(attempts, self.size))
         spread = np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None])
         if (self.level_signs > 0).all():
             trace = float(np.trace(self.factor).real)
             mean = tf.abs(tf.reduce_sum(levels, axis=-1, keepdims=True)) / trace
-        else:  # where levels of both signs may add up to nothing
+        else:  # the trace of an indefinite matrix may vanish
             mean = norm_of(levels) / (np.linalg.norm(self.factor) or 1.0)
         mean = tf.where(mean > 0, mean, tf.ones_like(mean))
         return mean * tf.gather(tf.constant(spread, levels.dtype), attempt % attempts)

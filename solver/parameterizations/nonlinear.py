@@ -14,12 +14,12 @@ from .outline import outline
 
 
 class Nonlinear(Parameterization):
-    """A matrix `A(x)` computed by a TensorFlow function; its derivatives come automatically.
+    """A matrix `A(x)` computed by a TensorFlow function, with automatic differentiation.
 
-    Only the lower triangle of what the function returns is read, as `tf.linalg.eigh` does.
+    Only the lower triangle of the returned matrix is read, as in `tf.linalg.eigh`.
 
-    Rows are independent to the last bit if the function makes each entry of a matrix from single
-    numbers (`tf.exp(x[:, 0])`); products of matrices and sums in it may round by the batch.
+    Rows are independent to the last bit if the function uses elementwise operations only
+    (`tf.exp(x[:, 0])`); the rounding of matrix products and sums may depend on the batch size.
 
     Example:
         >>> def morse(x):  # two coupled wells whose coupling falls off exponentially
@@ -38,21 +38,20 @@ class Nonlinear(Parameterization):
         typical: float | Sequence[float] | np.ndarray = 1.0,
         name: str | None = None,
     ):
-        """Take the function.
+        """Set the function.
 
         Args:
-            function: takes parameters `[B, p]` and returns matrices `[B, n, n]`, each a function
-                of its own row only. A function of one vector `[p]` that returns one matrix
-                `[n, n]` is recognized and vectorized.
+            function: maps parameters `[B, p]` to matrices `[B, n, n]`, each row independently. A
+                function from one vector `[p]` to one matrix `[n, n]` is recognized and vectorized.
             n: number of rows of the matrix.
             p: number of parameters.
             parameter_names: one name each; `x0, x1, ...` when None.
-            typical: a number, or one for each parameter: the order of magnitude to expect. Used
-                for default starting points only.
+            typical: the expected order of magnitude, a number or one for each parameter. Used for
+                default starting points only.
             name: name of the module.
 
         Raises:
-            ValueError: if the function cannot be called, or returns another shape.
+            ValueError: if the function raises or returns another shape, or an argument is invalid.
         """
         n = check_count("Nonlinear", "n", n)
         p = check_count("Nonlinear", "p", p)
@@ -70,22 +69,22 @@ class Nonlinear(Parameterization):
 
     @property
     def kind(self) -> Hashable:
-        """The same function is one."""
+        """Equal for the same function."""
         return Nonlinear, id(self._function), self.size, self.num_parameters
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The matrices of a batch of parameters; see `Parameterization.matrix`."""
+        """See `Parameterization.matrix`."""
         full = in_row_packets(self._of_rows, parameters)
         lower = tf.linalg.band_part(full, -1, 0)
         strict = lower - tf.linalg.band_part(full, 0, 0)
         mirrored = tf.linalg.matrix_transpose(strict, conjugate=full.dtype.is_complex)
-        if full.dtype.is_complex:  # the imaginary part of the diagonal is not read either
+        if full.dtype.is_complex:  # ignore the imaginary part of the diagonal
             diagonal = tf.math.real(tf.linalg.diag_part(full))
             return strict + mirrored + tf.linalg.diag(tf.cast(diagonal, full.dtype))
         return lower + mirrored
 
     def _of_rows(self, parameters: tf.Tensor) -> tf.Tensor:
-        """What the function returns, `[B, n, n]`."""
+        """The value of the function, `[B, n, n]`."""
         if self._takes_batch:
             full = self._function(parameters)
         else:
@@ -93,21 +92,21 @@ class Nonlinear(Parameterization):
         return tf.ensure_shape(full, [None, self.size, self.size])
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-        """Random numbers of the typical magnitude; see `Parameterization.starting_points`."""
+        """Random numbers times `typical`; see `Parameterization.starting_points`."""
         points = super().starting_points(levels, attempt, attempts)
         return points * tf.constant(self._typical, levels.dtype)
 
 
 def _takes_batch(function: Callable[[tf.Tensor], tf.Tensor], n: int, p: int) -> bool:
     """Whether the function maps `[B, p]` to `[B, n, n]` (rather than `[p]` to `[n, n]`)."""
-    rows = n + p + 1  # a number that cannot be mistaken for n or p
+    rows = n + p + 1  # different from n and p
     found = []
-    for dtype in (tf.float64, tf.float32):  # constants in the function may settle the dtype
+    for dtype in (tf.float64, tf.float32):  # constants in the function may fix the dtype
         for shape, wanted in (((rows, p), (rows, n, n)), ((p,), (n, n))):
             try:
                 got = tuple(outline(function, tf.TensorSpec(shape, dtype)).shape)
             except Exception as error:
-                # Whatever the user's function raises is reported below, beside the other calls.
+                # Any exception of the user's function is reported below with the other attempts.
                 found.append(f"with {list(shape)} it raised {type(error).__name__}: {error}")
                 continue
             if got == wanted:

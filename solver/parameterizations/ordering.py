@@ -1,4 +1,4 @@
-"""Levels of several blocks in one ascending order, and back."""
+"""Sort the levels of several blocks into one ascending order, and back."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ from .meeting import Meeting
 
 
 class SortedVectors(NamedTuple):
-    """Eigenvectors of blocks, and the order `[B, n]` that makes all levels ascend; () for none."""
+    """The eigenvectors of each block, and the order `[B, n]` that sorts the levels; () for none."""
 
     blocks: tuple[Any, ...]
     order: Any
 
 
 def ascending(levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The levels `[B, n]` in ascending order, and where each of them was, `[B, n]` int32."""
+    """The levels `[B, n]` in ascending order, and the sorting permutation, `[B, n]` int32."""
     negative, order = tf.math.top_k(-levels, k=levels.shape[1])
     return -negative, order
 
 
 def in_order(tensor: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
-    """What belongs to the levels, `[B, n, ...]`, in this order."""
+    """Permute a field of the levels, `[B, n, ...]`, by `order` `[B, n]`."""
     return tf.gather(tensor, order, axis=1, batch_dims=1)
 
 
 def back_in_blocks(
     order: tf.Tensor, values: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
 ) -> tuple[tf.Tensor, tf.Tensor, Meeting | None]:
-    """What `level_curvature` gets for ascending levels, block after block.
+    """Undo the sorting of the arguments of `level_curvature`: block after block.
 
     Args:
-        order: `[B, n]`, as from `ascending`.
-        values: `[B, n]`, the levels.
-        weights: `[B, n]`, one for each.
-        meeting: of these levels, or None.
+        order: `[B, n]`, from `ascending`.
+        values: `[B, n]`, the sorted levels.
+        weights: `[B, n]`, one for each sorted level.
+        meeting: the `Meeting` of the sorted levels, or None.
+
+    Returns:
+        Values, weights and meeting in the order of the blocks.
     """
     back = tf.argsort(order, axis=1)
     if meeting is not None:

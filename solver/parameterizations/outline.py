@@ -1,4 +1,4 @@
-"""What a function of tensors returns, found out without running anything."""
+"""Shape inference: trace a function of a tensor without running it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import tensorflow as tf
 
 
 def outline(function: Callable[[tf.Tensor], Any], spec: tf.TensorSpec) -> tf.Tensor:
-    """What the function returns for such a tensor: a tensor of a graph that is thrown away.
+    """The symbolic result of a function, with its shape and dtype, in a temporary graph.
 
-    A `tf.function` would do, but it starts TensorFlow's threads, and a process that is forked from
-    one that has them hangs when it uses TensorFlow. A solver that was only made leaves it at that.
+    Not `tf.function`: that starts TensorFlow's threads, and a process forked after that hangs when
+    it uses TensorFlow. So constructing a solver does not start them.
+
+    Args:
+        function: maps a tensor to a tensor.
+        spec: shape and dtype of its argument.
+
+    Returns:
+        A symbolic tensor.
 
     Example:
         >>> outline(lambda x: x[:, :2], tf.TensorSpec([None, 3], tf.float64)).shape

@@ -1,4 +1,4 @@
-"""Matrices of a given pattern: which entries there are, and which of them are the same."""
+"""Classical matrix structures: banded, Hermitian, Toeplitz, persymmetric, additive, Laplacian."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .affine_matrix import Affine, as_matrices
 class Banded(Affine):
     """A real symmetric matrix whose entries `A[i, j]` vanish for `|i - j| > bandwidth`.
 
-    The parameters run diagonal by diagonal: the main one, the one beside it, and so on.
+    The parameters are ordered diagonal by diagonal, from the main one outwards.
 
     Example:
         >>> Banded(3, 1).parameter_names
@@ -148,7 +148,7 @@ class Hermitian(Affine):
 class Toeplitz(Affine):
     """A real symmetric Toeplitz matrix `A[i, j] = x_|i - j|`; the parameters are its first row.
 
-    A solution exists for every real spectrum (Landau 1994, doi 10.1090/S0273-0979-1994-00467-2).
+    Every real spectrum has a solution (Landau 1994, doi 10.1090/S0273-0979-1994-00467-2).
 
     Example:
         >>> Toeplitz(2).matrix(tf.constant([[3.0, 1.0]])).numpy().tolist()
@@ -180,7 +180,8 @@ class Persymmetric(Affine):
     """`A[i, j] = A[j, i] = A[n-1-j, n-1-i]`: a mirror-symmetric chain or molecule.
 
     With `bandwidth=1` these are the persymmetric Jacobi matrices, each determined by its spectrum
-    up to signs (Hochstadt 1967). The parameters run diagonal by diagonal, each over its first half.
+    up to signs (Hochstadt 1967). The parameters are the first half of each diagonal, from the main
+    one outwards.
 
     Example:
         >>> Persymmetric(3).parameter_names
@@ -236,7 +237,7 @@ class Additive(Affine):
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
     ):
-        """Take the given matrix.
+        """Set the matrix A0.
 
         Args:
             constant: `[n, n]`, A0, real symmetric or complex Hermitian.
@@ -257,8 +258,8 @@ class Additive(Affine):
 class GraphLaplacian(Affine):
     """`L = sum_e x_e (e_i - e_j)(e_i - e_j)^T` over the edges `e = (i, j)` of a graph.
 
-    The stiffness matrix of masses joined by springs `x_e`; an edge `(i, i)` ties node i to the
-    ground, `x_e e_i e_i^T`. Without ground edges the lowest level is 0.
+    The stiffness matrix of masses joined by springs `x_e`; an edge `(i, i)` connects node i to the
+    ground, `x_e e_i e_i^T`. Without ground edges 0 is a level, for positive x the lowest.
 
     Example:
         >>> GraphLaplacian([(0, 1), (1, 2)]).matrix(tf.constant([[1.0, 2.0]])).numpy().tolist()
@@ -272,7 +273,7 @@ class GraphLaplacian(Affine):
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
     ):
-        """Take the graph.
+        """Set the graph.
 
         Args:
             edges: pairs of node numbers from 0, each pair once in either order.
@@ -325,7 +326,7 @@ def _entry_names(rows: Any, columns: Any, n: int, part: str = "a") -> list[str]:
 
 
 def _check_bandwidth(owner: str, value: Any, n: int) -> int:
-    """Return the value as an int from 0 to n - 1, or say what is wrong with it."""
+    """Validate a bandwidth, an integer from 0 to n - 1."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or not 0 <= value < n:
         raise ValueError(
@@ -335,20 +336,21 @@ def _check_bandwidth(owner: str, value: Any, n: int) -> int:
 
 
 def _waves(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines whose squares give `v^T B_k v`, twice the autocorrelation of v at lag k.
+    """Vectors u_f and coefficients c_fk of `v^T B_k v = sum_f c_fk (u_f^T v)^2`.
 
-    The autocorrelation is the transform of the power spectrum (Wiener and Khinchin), at 2 n - 1
-    frequencies so that the lags do not wrap around.
+    For the Toeplitz matrices B_k this is twice the autocorrelation of v at lag k (once for k = 0),
+    the cosine transform of the power spectrum (Wiener-Khinchin), with 2 n - 1 frequencies so that
+    the lags do not wrap around.
 
     Returns:
-        `[n, 2 n - 1]`, the waves, and `[2 n - 1, n]`, their coefficients for each lag.
+        `[n, 2 n - 1]`, the cosines and sines u_f, and `[2 n - 1, n]`, the c_fk.
     """
     count = 2 * n - 1
     unit = 2.0 * np.pi / count
     lags = unit * np.outer(np.arange(n), np.arange(n))  # frequency, lag
     both_signs = np.where(np.arange(n) == 0, 1.0, 2.0)
     by_lag = both_signs[:, None] * np.cos(lags) * both_signs / count
-    # Around the middle, so that cosines are even and sines odd.
+    # Centred, so that the cosines are even and the sines odd.
     phases = unit * np.outer(np.arange(n) - (n - 1) / 2, np.arange(n))  # place, frequency
     waves = np.concatenate([np.cos(phases), np.sin(phases[:, 1:])], axis=1)
     return waves, np.concatenate([by_lag, by_lag[1:]])

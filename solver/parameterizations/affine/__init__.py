@@ -1,1 +1,1 @@
-"""How affine matrices keep their B_j, and what is computed with them."""
+"""Storage forms of affine matrices `A0 + sum_j x_j B_j`, and the computations with them."""

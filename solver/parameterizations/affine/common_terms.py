@@ -1,4 +1,4 @@
-"""Matrices of several members that are the same up to a factor, such as those of many fields."""
+"""Basis matrices that family members share up to factors, as for a spin in many magnetic fields."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry_blocks import scales_of
 
-# The products of a field with an operator differ by the rounding of one multiplication.
+# Relative tolerance for proportional entries: the rounding of one multiplication.
 _TOLERANCE = 4.0 * np.finfo(float).eps
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CommonTerms:
-    """`sum_t f_kt x_j(t) C_t` for members k: coefficients times common matrices.
+    """`sum_t f_kt x_j(t) C_t` for members k: factors times common matrices C_t.
 
-    Most often there is one term for each parameter, as for a spin in many magnetic fields, where
-    each field is a factor of the same Zeeman operators.
+    Usually there is one term for each parameter, as for a spin in many magnetic fields, where each
+    field multiplies the same Zeeman operators.
 
     Attributes:
-        form: the C_t, without a constant.
+        form: the C_t, with constant 0.
         owner: `[T]`, the parameter j(t) of each term.
         factors: `[k, T]`, the f_kt.
-        count: `p`, how many parameters there are.
+        count: `p`, the number of parameters.
     """
 
     form: Form
@@ -42,7 +42,7 @@ class CommonTerms:
 
     @classmethod
     def of(cls, forms: Sequence[Form]) -> CommonTerms | None:
-        """The common matrices of several members; None where each member has its own."""
+        """Find the common matrices of several members; None if they have none."""
         if len(forms) == 1:
             return None
         entries = [form.entries for form in forms if isinstance(form, EntriesForm)]
@@ -53,9 +53,13 @@ class CommonTerms:
         return _of_matrices(forms) if may_be_written_out(forms) else None
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[B, k, n, n]` for parameters `[B, p]`, or `[B, k, p]` where each member has its own.
+        """The matrices without A0.
 
-        `[B, 1, n, n]` where members do not differ.
+        Args:
+            parameters: `[B, p]`, or `[B, k, p]` with different parameters for each member.
+
+        Returns:
+            `[B, k, n, n]`; `[B, 1, n, n]` if all members are equal.
         """
         if not self._is_plain:
             parameters = tf.gather(parameters, tf.constant(self.owner, tf.int32), axis=-1)
@@ -69,10 +73,10 @@ class CommonTerms:
         return tf.reshape(each, [-1, len(self.factors), size, size])
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
-        """`v^H B_kj v` for eigenvectors in rows, those of each member in turn.
+        """`v^H B_kj v` for eigenvectors v.
 
         Args:
-            by_level: `[B, k n, n]`.
+            by_level: `[B, k n, n]`, eigenvectors in rows, member after member.
 
         Returns:
             `[B, k n, p]`.
@@ -86,11 +90,11 @@ class CommonTerms:
         return slopes if self._is_plain else matmul_shared(slopes, self._owners)
 
     def half_couplings(self, adjoint: tf.Tensor, members: tf.Tensor) -> tf.Tensor:
-        """`v^H B_kj` for eigenvectors in rows, conjugate.
+        """`v^H B_kj` for eigenvectors v of some members k.
 
         Args:
-            adjoint: `[B, c, n, n]`.
-            members: `[c]`, int32, their numbers.
+            adjoint: `[B, c, n, n]`, conjugate eigenvectors in rows.
+            members: `[c]`, int32, the numbers k.
 
         Returns:
             `[B, c, n, p, n]`.
@@ -118,17 +122,17 @@ class CommonTerms:
 
     @property
     def _is_plain(self) -> bool:
-        """Whether term j is that of parameter j."""
+        """Whether there is one term for each parameter, in order."""
         return np.array_equal(self.owner, np.arange(self.count))
 
     @property
     def _owners(self) -> np.ndarray:
-        """`[T, p]`."""
+        """`[T, p]`, the 0-1 matrix of terms and their parameters."""
         return np.eye(self.count)[self.owner]
 
 
 def _of_entries(form: Form, every: Sequence[Entries]) -> CommonTerms | None:
-    """Where each parameter moves the same entries of all members, all in one proportion."""
+    """One term for each parameter if its matrices are proportional in all members, else None."""
     first, *others = (entries.in_order for entries in every)
     owners, place = np.unique(first.owners, return_index=True)
     factors = np.ones((len(every), first.count))
@@ -144,10 +148,10 @@ def _of_entries(form: Form, every: Sequence[Entries]) -> CommonTerms | None:
 
 
 def _of_matrices(forms: Sequence[Form]) -> CommonTerms | None:
-    """Each parameter has one matrix, or a few, of which those of the members are multiples."""
+    """A few terms for each parameter, of which the members' matrices are multiples, else None."""
     bases = [form.basis for form in forms]
     count = len(bases[0])
-    # Where there are more terms, products with the own matrices of the members are as quick.
+    # With more terms, products with each member's own matrices are as fast.
     most = min(2 * count + 2, len(forms) * count // 2)
     owner, factors, lenders = [], [], []
     for parameter in range(count):
@@ -168,12 +172,12 @@ def _of_matrices(forms: Sequence[Form]) -> CommonTerms | None:
     if not len(number):
         return None
     plain = np.array_equal(number, np.arange(count)) and (ratios == 1.0).all()
-    form = _without_constant(forms[0]) if plain else _lent(forms, bases, number, lenders)
+    form = _without_constant(forms[0]) if plain else _common_form(forms, bases, number, lenders)
     return CommonTerms(form, number, ratios, count)
 
 
 def _multiples(matrices: np.ndarray, one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`[k]` factors of the matrix that come nearest, and `[k]`, whether they are exact."""
+    """`[k]`, the least-squares factors of `one`, and `[k]` bool, whether they are exact."""
     ratios = np.real(np.tensordot(matrices, one.conj(), 2)) / np.linalg.norm(one) ** 2
     ratios = np.where(np.abs(ratios - 1.0) <= _TOLERANCE, 1.0, ratios)
     errors = np.abs(matrices - ratios[:, None, None] * one)
@@ -181,13 +185,13 @@ def _multiples(matrices: np.ndarray, one: np.ndarray) -> tuple[np.ndarray, np.nd
     return ratios, (errors <= allowed).all(axis=(1, 2)) & (ratios != 0)
 
 
-def _lent(
+def _common_form(
     forms: Sequence[Form],
     bases: list[np.ndarray],
     owner: np.ndarray,
     lenders: list[int],
 ) -> DenseForm | SquaresForm:
-    """The form of the matrices that members lend, each that of its parameter."""
+    """The form of the C_t, each the matrix of one member (`lenders`) and parameter (`owner`)."""
     pairs = list(zip(lenders, owner, strict=True))
     basis = np.stack([bases[lender][parameter] for lender, parameter in pairs])
     squares = [form for form in forms if isinstance(form, SquaresForm)]

@@ -1,4 +1,4 @@
-"""Affine maps with arbitrary basis matrices: one matrix product for all derivatives."""
+"""Dense storage of arbitrary basis matrices: one matrix product for all derivatives."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .symmetry_blocks import uncoupled_subspaces
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DenseForm(Form):
-    """`A0 + sum x_j B_j` with matrices that may be full.
+    """`A0 + sum_j x_j B_j` with dense matrices.
 
     Attributes:
         constant: see `Form`.
-        dense: `[p, n, n]`, the B_j, of the same dtype.
+        dense: `[p, n, n]`, the B_j, of the dtype of A0.
     """
 
     dense: np.ndarray
@@ -52,7 +52,7 @@ class DenseForm(Form):
 
     @property
     def _flat(self) -> np.ndarray:
-        """`[p, n * n]`, or `[p, 2 n * n]` with real and imaginary parts."""
+        """The B_j as vectors, `[p, n * n]`, or `[p, 2 n * n]` with real and imaginary parts."""
         return _flat_reals(self.basis)
 
     @property
@@ -72,7 +72,7 @@ class DenseForm(Form):
 
     @property
     def numbers_to_write(self) -> int:
-        """None more: they are written out."""
+        """0: they are dense already."""
         return 0
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ class DenseForm(Form):
         return tf.cast(tf.transpose(found, [2, 0, 1]), dtype)[None]
 
     def _side_by_side(self, dtype: tf.DType) -> tf.Tensor:
-        """`[n, n, p]`; `[2 n, 2 n, p]` where complex, see `as_real`."""
+        """The B_j, `[n, n, p]`; if complex, as real matrices `[2 n, 2 n, p]`, see `as_real`."""
 
         def make() -> np.ndarray:
             basis = as_real(self.basis) if self.is_complex else self.basis
@@ -133,7 +133,9 @@ class DenseForm(Form):
 
     def restricted(self, columns: np.ndarray) -> DenseForm:
         """See `Form.restricted`."""
-        return DenseForm(*(_within(matrices, columns) for matrices in (self.constant, self.basis)))
+        return DenseForm(
+            *(_restricted(matrices, columns) for matrices in (self.constant, self.basis))
+        )
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
         """See `Form.slopes`.
@@ -142,7 +144,7 @@ class DenseForm(Form):
         second one, level by level, contracts with `v_k`.
         """
         if by_level.dtype.is_complex and not self.is_complex:
-            # Vectors of a sum with complex matrices: of real ones each part counts by itself.
+            # v^H B v = Re(v)^T B Re(v) + Im(v)^T B Im(v) for real B.
             return self.slopes(tf.math.real(by_level)) + self.slopes(tf.math.imag(by_level))
         by_level = real_parts(by_level)
         basis = self._side_by_side(by_level.dtype)
@@ -153,7 +155,7 @@ class DenseForm(Form):
 
 
 def sum_of(forms: Sequence[Form]) -> DenseForm | None:
-    """The sum of affine matrices, each of parameters of its own; None where it would be large."""
+    """The sum of affine matrices with separate parameters; None if it would be large."""
     if sum(len(form.norms) for form in forms) * forms[0].size ** 2 > MOST_NUMBERS:
         return None
     constant = np.sum([form.constant for form in forms], axis=0)
@@ -162,7 +164,7 @@ def sum_of(forms: Sequence[Form]) -> DenseForm | None:
 
 
 def block_diagonal(forms: Sequence[Form]) -> DenseForm | None:
-    """Affine matrices of the same parameters in one; None where it would be large."""
+    """The block-diagonal matrix of forms with the same parameters; None if it would be large."""
     count, total = len(forms[0].norms), sum(form.size for form in forms)
     if count * total**2 > MOST_NUMBERS:
         return None
@@ -177,7 +179,7 @@ def block_diagonal(forms: Sequence[Form]) -> DenseForm | None:
 
 
 def _flat_reals(matrices: np.ndarray) -> np.ndarray:
-    """`[k, N]`, a view of matrices `[k, n, n]`, or of one, with their parts side by side."""
+    """`[k, N]`, matrices `[k, n, n]`, or one, as vectors with interleaved complex parts."""
     return (
         np.ascontiguousarray(matrices)
         .view(float)
@@ -185,8 +187,8 @@ def _flat_reals(matrices: np.ndarray) -> np.ndarray:
     )
 
 
-def _within(matrices: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Matrices `[..., n, n]` within a subspace, `[..., k, k]`; see `DenseForm.restricted`."""
+def _restricted(matrices: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Restrict matrices `[..., n, n]` to a subspace, `[..., k, k]`; see `Form.restricted`."""
     size = len(columns)
     first = (columns != 0).argmax(axis=0)
     last = size - 1 - (columns != 0)[::-1].argmax(axis=0)
@@ -202,12 +204,15 @@ def _within(matrices: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def combine(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:
-    """`A0 + sum_j x_j B_j` for parameters `[B, p]`, `[B, ...]`.
+    """`A0 + sum_j x_j B_j`.
 
     Args:
         parameters: `[B, p]`, real.
         constant: `[...]`, A0.
         basis: `[p, ...]`, the B_j, complex if A0 is.
+
+    Returns:
+        `[B, ...]`.
     """
     combined = _combine_real(parameters, np.real(constant), np.real(basis))
     if np.iscomplexobj(basis):
@@ -218,8 +223,8 @@ def combine(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> t
 
 def _combine_real(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray) -> tf.Tensor:
     columns = tf.constant(basis.reshape(len(basis), constant.size).T, parameters.dtype)
-    # Row by row: one product for the whole batch rounds differently at different batch sizes, and
-    # so would its derivatives.
+    # Row by row: the rounding of one product for the whole batch, and of its derivatives, would
+    # depend on the batch size.
     flat = tf.linalg.matvec(columns, parameters)
     if constant.any():
         flat += tf.constant(constant.reshape(-1), parameters.dtype)
@@ -227,15 +232,15 @@ def _combine_real(parameters: tf.Tensor, constant: np.ndarray, basis: np.ndarray
 
 
 def real_parts(vectors: tf.Tensor) -> tf.Tensor:
-    """Vectors in rows, their imaginary parts behind the real ones.
+    """Complex vectors as real ones, `[Re v, Im v]`.
 
-    Products of real numbers are twice as quick as complex ones.
+    Products of real matrices are twice as fast as those of complex ones.
 
     Args:
-        vectors: `[..., c, n]`, real or complex.
+        vectors: `[..., c, n]`, real or complex, in rows.
 
     Returns:
-        `[..., c, 2 n]`; real ones as they are.
+        `[..., c, 2 n]`; real vectors unchanged.
     """
     if not vectors.dtype.is_complex:
         return vectors
@@ -245,7 +250,7 @@ def real_parts(vectors: tf.Tensor) -> tf.Tensor:
 def as_real(matrices: np.ndarray) -> np.ndarray:
     """Hermitian `H = R + iS`, `[p, n, n]`, as the real symmetric `[[R, -S], [S, R]]`.
 
-    `v^H H v` is the same quadratic form of `[Re v, Im v]`.
+    `v^H H v` is the quadratic form of that matrix at `[Re v, Im v]`.
 
     Returns:
         `[p, 2 n, 2 n]`.

@@ -1,4 +1,4 @@
-"""Basis matrices by their entries: what there is of them, and not the zeros."""
+"""Sparse storage of basis matrices by their nonzero entries."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import tensorflow as tf
 
 from ..held import held
 
-# A place that more parameters move than this gets a row of its own, with all of them.
+# An entry of A(x) that depends on more parameters than this is computed by a matrix product.
 _FEW = 2
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Entries:
-    """Hermitian matrices `B_j`, `[p, n, n]`, by their entries `(rows, columns)`.
+    """Hermitian matrices `B_j`, `[p, n, n]`, in coordinate format.
 
     Attributes:
         size: n.
         count: p.
         rows: `[N]`, the row of each entry, above and below the diagonal.
         columns: `[N]`, its column.
-        owners: `[N]`, j, which matrix it is in; no place twice in one matrix.
-        values: `[N]`, not 0, real or complex.
+        owners: `[N]`, the number j of its matrix; coordinates are unique within a matrix.
+        values: `[N]`, nonzero, real or complex.
     """
 
     size: int
@@ -45,7 +45,7 @@ class Entries:
         owners: np.ndarray,
         values: np.ndarray,
     ) -> Entries:
-        """The same, where a place may occur several times in a matrix: its values are added."""
+        """Build from coordinates that may repeat within a matrix; repeated values are added."""
         keys = (rows * size + columns) * count + owners
         found, place = np.unique(keys, return_inverse=True)
         total = np.bincount(place, np.real(values), len(found))
@@ -60,13 +60,16 @@ class Entries:
     def of_one_each(
         cls, size: int, rows: np.ndarray, columns: np.ndarray, factors: np.ndarray
     ) -> Entries:
-        """Matrices with one entry each, on or below the diagonal, and its mirror image.
+        """Matrices with one entry each, on or below the diagonal, and its transpose.
 
         Args:
             size: n.
             rows: `[p]`.
-            columns: `[p]`, none larger than the row.
+            columns: `[p]`, at most the row.
             factors: `[p]`, the values.
+
+        Returns:
+            The `Entries` of p matrices.
         """
         owners, below = np.arange(len(rows)), rows != columns
         return cls(
@@ -80,7 +83,7 @@ class Entries:
 
     @classmethod
     def of_several(cls, pairs: Sequence[tuple[Entries, int]]) -> Entries:
-        """One matrix of each of several, given with its number there."""
+        """Collect single matrices: pairs of `Entries` and the number of the matrix in it."""
         chosen = [entries.owners == number for entries, number in pairs]
 
         def together(name: str) -> np.ndarray:
@@ -93,13 +96,13 @@ class Entries:
 
     @functools.cached_property
     def in_order(self) -> Entries:
-        """The same, sorted by their places and owners."""
+        """The same, sorted by row, column and owner."""
         order = np.argsort((self.rows * self.size + self.columns) * self.count + self.owners)
         fields = (self.rows, self.columns, self.owners, self.values)
         return Entries(self.size, self.count, *(field[order] for field in fields))
 
     def moves_the_same(self, other: Entries) -> bool:
-        """Whether another one, in order as this is, has its entries in the same places."""
+        """Whether another one, sorted like this one, has the same rows, columns and owners."""
         return (self.size, self.count) == (other.size, other.count) and all(
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("rows", "columns", "owners")
@@ -107,24 +110,24 @@ class Entries:
 
     @property
     def dense(self) -> np.ndarray:
-        """`[p, n, n]`, written out."""
+        """The dense matrices, `[p, n, n]`."""
         matrices = np.zeros((self.count, self.size, self.size), self.values.dtype)
         matrices[self.owners, self.rows, self.columns] = self.values
         return matrices
 
     @functools.cached_property
     def parts(self) -> tuple[_Reals, ...]:
-        """The real parts of the entries, and of complex ones the imaginary parts."""
+        """The real parts and, if complex, the imaginary parts of the entries."""
         if not np.iscomplexobj(self.values):
             return (_Reals(self, self.values),)
         return _Reals(self, np.real(self.values)), _Reals(self, np.imag(self.values))
 
     @functools.cached_property
     def terms(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """What makes `v^H B_j v`, as real parts of `conj(v_row) factor v_column`.
+        """The terms of `v^H B_j v = sum_t Re(conj(v_row) factor v_column)`.
 
-        Some times a row, a column and a factor for each matrix, `[p]`. Entries above the diagonal
-        count with those below. A matrix with fewer entries than others has factors of 0.
+        A list of (rows, columns, factors), `[p]` each. Entries above the diagonal are included in
+        the factors of those below. Matrices with fewer entries are padded with factors of 0.
         """
         lower = self.rows >= self.columns
         order = np.argsort(self.owners[lower], kind="stable")
@@ -140,7 +143,7 @@ class Entries:
     def mapped(self, map_: np.ndarray) -> Entries:
         """The entries of `sum_j M_jq B_j` for `map_` `[p, q]`."""
         from_, to = np.nonzero(map_)
-        # The entries that belong to each element of the map that is not 0.
+        # The entries for each nonzero element of the map.
         order = np.argsort(self.owners, kind="stable")
         ends = np.cumsum(np.bincount(self.owners, minlength=self.count))
         chosen = [order[ends[j - 1] if j else 0 : ends[j]] for j in from_]
@@ -156,9 +159,14 @@ class Entries:
         )
 
     def restricted(self, columns: np.ndarray) -> Entries:
-        """Those within a subspace, given by columns `[n, k]` with entries 0, 1 and -1.
+        """Restrict the matrices to a subspace.
 
-        No row has more than one entry that is not 0.
+        Args:
+            columns: `[n, k]` with entries 0, 1 and -1, at most one nonzero in each row; divided by
+                their norms they are the basis of the subspace.
+
+        Returns:
+            The entries of k x k matrices.
         """
         inside = np.any(columns, axis=1, keepdims=True)[:, 0]
         place = np.abs(columns).argmax(axis=1)
@@ -181,15 +189,15 @@ class _Reals:
     """The real or the imaginary parts of entries.
 
     Attributes:
-        entries: these.
-        values: `[N]`, their parts, some of which may be 0.
+        entries: the entries.
+        values: `[N]`, their real or imaginary parts; may be 0.
     """
 
     entries: Entries
     values: np.ndarray
 
     def combined(self, parameters: np.ndarray) -> np.ndarray:
-        """Those of `sum x_j B_j` in NumPy, `[..., n, n]`."""
+        """This part of `sum_j x_j B_j` in NumPy, `[..., n, n]`, for parameters `[..., p]`."""
         lookup, size = self._lookup, self.entries.size
         extra = parameters @ lookup.crowded.T
         padded = np.concatenate([parameters, np.zeros_like(parameters[..., :1]), extra], axis=-1)
@@ -200,11 +208,11 @@ class _Reals:
         return np.reshape(flat, (*parameters.shape[:-1], size, size))
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Those of `sum x_j B_j` for parameters `[B, p]`, `[B, n, n]`."""
+        """This part of `sum_j x_j B_j`, `[B, n, n]`, for parameters `[B, p]`."""
         lookup, dtype, size = self._lookup, parameters.dtype, self.entries.size
         padded = tf.pad(parameters, [[0, 0], [0, 1]])
         if len(lookup.crowded):
-            # Row by row: one product for the batch rounds differently at different batch sizes.
+            # Row by row: the rounding of one product for the batch would depend on its size.
             crowded = held(self, "crowded", dtype, lookup.crowded)
             padded = tf.concat([padded, tf.linalg.matvec(crowded, parameters)], axis=1)
         total = None
@@ -217,19 +225,19 @@ class _Reals:
 
     @property
     def is_orthogonal(self) -> bool:
-        """Whether no two matrices have the same entry."""
+        """Whether no two matrices share an entry."""
         return len(self._lookup.sources) == 1 and not len(self._lookup.crowded)
 
     @property
     def gram(self) -> np.ndarray:
-        """`[p, p]`, the sums of the products of their entries."""
+        """`[p, p]`, the inner products of the matrices."""
         lookup, count = self._lookup, self.entries.count
         gram = np.zeros((count + 1 + len(lookup.crowded),) * 2)
         terms = list(zip(lookup.sources, lookup.factors, strict=True))
         for source, factor in terms:
             for other, share in terms:
                 np.add.at(gram, (source, other), factor * share)
-        # Where more parameters meet, the sums stand for them.
+        # The contribution of the entries in `crowded`.
         return gram[:count, :count] + lookup.crowded.T @ lookup.crowded
 
     @functools.cached_property
@@ -259,13 +267,13 @@ class _Reals:
 
 @dataclasses.dataclass(frozen=True)
 class _Lookup:
-    """Each entry of `sum x_j B_j` as a sum of a few terms, a factor times a parameter each.
+    """Each entry of `sum_j x_j B_j` as a sum of a few terms, a factor times a parameter each.
 
     Attributes:
-        sources: `[terms, n * n]`, j; p for none, p + 1 + c for the number c of those that are
-            sums of more.
+        sources: `[terms, n * n]`, the parameter j; p for none; p + 1 + c for row c of `crowded`.
         factors: `[terms, n * n]`.
-        crowded: `[C, p]`, the factors of these sums.
+        crowded: `[C, p]`, the coefficients of the entries that depend on more than `_FEW`
+            parameters.
     """
 
     sources: np.ndarray

@@ -1,4 +1,4 @@
-"""Affine maps whose matrices have few entries each: gathers and products, no matrix product."""
+"""Sparse storage of basis matrices with few entries each: gathers instead of matrix products."""
 
 from __future__ import annotations
 
@@ -16,28 +16,32 @@ from .entries import Entries
 from .forms import Form, may_be_written_out
 from .symmetry_blocks import subspaces_of_entries
 
-# With more products for each parameter a matrix product is quicker.
+# With more terms for each parameter a matrix product is faster.
 _MOST_TERMS = 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EntriesForm(Form):
-    """`A0 + sum_j x_j B_j` with the B_j by their entries; they are never written out.
+    """`A0 + sum_j x_j B_j` with sparse B_j, computed without dense matrices.
 
-    `A(x)` is a lookup of the parameters, and `d lambda_k / dx_j` a sum of products of two entries
-    of the eigenvector. Symmetric, Hermitian, banded and tridiagonal matrices have one such product
-    for each parameter.
+    `A(x)` is a gather of the parameters, and `d lambda_k / dx_j` a sum of products of two entries
+    of the eigenvector: one product for each parameter of symmetric, Hermitian, banded and
+    tridiagonal matrices.
 
     Attributes:
         constant: see `Form`.
-        entries: of the B_j.
+        entries: the entries of the B_j.
     """
 
     entries: Entries
 
     @classmethod
     def of_one_each(cls, constant: np.ndarray, basis: np.ndarray) -> EntriesForm | None:
-        """For dense matrices; None where a parameter moves more than one part of one entry."""
+        """From dense matrices in which each parameter is, up to a factor, one part of one entry.
+
+        A part is the real or the imaginary part. None for other matrices, or if two parameters
+        share a part.
+        """
         lower = np.tril(np.ones(constant.shape, bool))
         moved = [np.argwhere((matrix != 0) & lower) for matrix in basis]
         if any(len(places) != 1 for places in moved):
@@ -51,7 +55,7 @@ class EntriesForm(Form):
 
     @property
     def basis(self) -> np.ndarray:
-        """`[p, n, n]`, the matrices B_j written out."""
+        """`[p, n, n]`, the dense B_j."""
         return self.entries.dense
 
     @functools.cached_property
@@ -68,7 +72,7 @@ class EntriesForm(Form):
 
     @functools.cached_property
     def is_orthogonal(self) -> bool:
-        """Whether no part of an entry belongs to two of the B_j."""
+        """Whether no two B_j share the real or the imaginary part of an entry."""
         return all(part.is_orthogonal for part in self.entries.parts)
 
     @functools.cached_property
@@ -130,7 +134,7 @@ class EntriesForm(Form):
         return held(self, "derivatives", dtype, lambda: self.basis[None])
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> Form:
-        """See `Form.mapped`; written out where matrices get so many entries that it is quicker."""
+        """See `Form.mapped`; dense if the matrices get so many entries that it is faster."""
         constant = self.constant + self.member(offset)
         form = EntriesForm(constant, self.entries.mapped(map_))
         many = len(form.entries.terms) > min(self.size / 2, _MOST_TERMS)
@@ -159,7 +163,7 @@ class EntriesForm(Form):
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
         """See `Form.coupler`."""
-        # Each entry and its mirror image; on the diagonal both halves are the same entry.
+        # Each entry and its transpose; on the diagonal both are halves of the same entry.
         halves = [(row, column, 0.5 * factor) for row, column, factor in self.entries.terms]
         every = halves + [(column, row, factor.conj()) for row, column, factor in halves]
         right = [

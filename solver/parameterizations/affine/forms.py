@@ -1,4 +1,4 @@
-"""The forms in which an affine structure may keep its matrices."""
+"""The interface of the storage forms of affine matrices."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import tensorflow as tf
 from ..level_curvature import Coupler, coupler_of, level_curvature
 from ..meeting import Meeting
 
-#: Matrices are written out, and copied, up to this many numbers.
+#: Matrices with more numbers than this are not converted to dense form or copied.
 MOST_NUMBERS = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Form:
-    """`A0 + sum_j x_j B_j`; a subclass says how it keeps the B_j.
+    """`A0 + sum_j x_j B_j`; a subclass defines the storage of the B_j.
 
     Attributes:
         constant: `[n, n]`, A0; complex for a complex form.
@@ -53,7 +53,7 @@ class Form:
 
     @functools.cached_property
     def is_orthogonal(self) -> bool:
-        """Whether `Re tr(B_i^H B_j)` is known to be 0 for different B_j."""
+        """Whether the B_j are known to be orthogonal: `Re tr(B_i^H B_j) = 0` for i != j."""
         return False
 
     @functools.cached_property
@@ -62,48 +62,48 @@ class Form:
         raise NotImplementedError
 
     def overlaps(self, matrix: np.ndarray) -> np.ndarray:
-        """`[p]`, `Re tr(B_j^H M)` for a matrix of the same dtype."""
+        """`[p]`, `Re tr(B_j^H M)` for a matrix M `[n, n]` of the same dtype."""
         raise NotImplementedError
 
     def project(self, overlaps: np.ndarray) -> np.ndarray:
-        """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
+        """The projection's coordinates `G^-1 b` for overlaps `b_j = Re tr(B_j^H M)`, `[p, ...]`."""
         if self.is_orthogonal:
             return overlaps / np.expand_dims(self.norms**2, tuple(range(1, overlaps.ndim)))
-        # In units of the norms, so that small basis matrices are not taken for zero.
+        # Scaled to a unit diagonal, so that the pseudo-inverse keeps small basis matrices.
         units = np.outer(self.norms, self.norms)
         inverse = np.linalg.pinv(self.gram / units, hermitian=True) / units
         return np.tensordot(inverse, overlaps, 1)
 
     @property
     def cost_of_expectations(self) -> float:
-        """Roughly, in operations of a decomposition."""
+        """Approximate cost of `expectations`, in operations of an eigendecomposition."""
         raise NotImplementedError
 
     @property
     def numbers_of_slopes(self) -> int:
-        """How many numbers the derivatives of the levels of one matrix take on the way."""
+        """The size of the temporaries for the levels' derivatives of one matrix, in numbers."""
         raise NotImplementedError
 
     @property
     def held_numbers(self) -> int:
-        """How many numbers the matrices are, in NumPy and as they are held for graphs."""
+        """The size of the stored matrices, in NumPy and as constants of graphs, in numbers."""
         raise NotImplementedError
 
     @property
     def numbers_to_write(self) -> int:
-        """How many numbers the B_j would be if they had to be written out; 0 if they are."""
+        """The size of the B_j in dense form, in numbers; 0 if they are dense already."""
         return len(self.norms) * self.size**2
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
-        """`sum x_j B_j` in NumPy, `[..., n, n]`."""
+        """`sum_j x_j B_j` in NumPy, `[..., n, n]`, for parameters `[..., p]`."""
         raise NotImplementedError
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
-        """`v_k^H B_j v_k` in NumPy for eigenvectors in columns, `[..., p, n]`."""
+        """`v_k^H B_j v_k` in NumPy, `[..., p, n]`, for vectors `[..., n, n]` in columns."""
         raise NotImplementedError
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`A(x)` of parameters `[B, p]`, as `[B, n, n]`."""
+        """`A(x)`, `[B, n, n]`, for parameters `[B, p]`."""
         raise NotImplementedError
 
     def derivatives(self, dtype: tf.DType) -> tf.Tensor:
@@ -111,24 +111,27 @@ class Form:
         raise NotImplementedError
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> Form:
-        """The form in y, where `x = M y + c` for `map_` `[p, q]` and `offset` `[p]`."""
+        """The form of `y -> A(M y + c)` for `map_` M `[p, q]` and `offset` c `[p]`."""
         raise NotImplementedError
 
     @functools.cached_property
     def subspaces(self) -> list[np.ndarray]:
-        """What symmetry splits the matrices into; see `uncoupled_subspaces`."""
+        """The invariant subspaces due to symmetry; see `uncoupled_subspaces`."""
         raise NotImplementedError
 
     def restricted(self, columns: np.ndarray) -> Form:
-        """The form within a subspace.
+        """Restrict the form to an invariant subspace.
 
         Args:
-            columns: `[n, k]`, as from `uncoupled_subspaces`: states, or sums or differences of two.
+            columns: `[n, k]`, from `uncoupled_subspaces`: states, or sums or differences of two.
+
+        Returns:
+            A form of k x k matrices.
         """
         raise NotImplementedError
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
-        """`v_k^H B_j v_k` for eigenvectors in rows, `[B, c, n]`, as `[B, c, p]`."""
+        """`v_k^H B_j v_k`, `[B, c, p]`, for vectors `[B, c, n]` in rows."""
         raise NotImplementedError
 
     def level_curvature(
@@ -146,15 +149,15 @@ class Form:
         )
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
-        """The couplings `v_k^H B_j v_l` of some levels k, for eigenvectors `[B, n, n]`."""
+        """The `Coupler` of `v_k^H B_j v_l`, for eigenvectors `[B, n, n]` in columns."""
         return coupler_of(self.derivatives(vectors.dtype), vectors)
 
 
 def may_be_written_out(forms: Sequence[Form]) -> bool:
-    """Whether several forms of one size are full matrices already, or small as such."""
+    """Whether the forms, all of one size, are dense already or small in dense form."""
     return sum(form.numbers_to_write for form in forms) <= MOST_NUMBERS
 
 
 def may_be_copied(form: Form, count: int) -> bool:
-    """Whether a copy of the form with so many parameters is small, or has entries alone."""
+    """Whether a copy of the form with `count` parameters is small or sparse."""
     return form.numbers_to_write > 0 or count * form.size**2 <= MOST_NUMBERS

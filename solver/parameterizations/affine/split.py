@@ -1,4 +1,4 @@
-"""An affine structure in its blocks: each decomposed by itself, their levels in one order."""
+"""Affine matrices split into symmetry blocks, which are decomposed separately."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from ..ordering import SortedVectors, ascending, back_in_blocks, in_order
 from .forms import Form
 from .stack import AffineStack
 
-# Smaller matrices are decomposed as fast as a whole.
+# Splitting smaller matrices saves no time.
 _SMALLEST = 8
-# A decomposition takes a time between the second and the third power of the size. What is saved has
-# to pay for the sorting.
+# Split if the sum of the squared block sizes is below this share of n^2. The time of a
+# decomposition grows between n^2 and n^3, and the saving must exceed the cost of sorting.
 _LARGEST_SHARE = 0.7
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Affine matrices of the same parameters that symmetry splits into blocks of the same sizes.
+    """Affine matrices of the same parameters with symmetry blocks of the same sizes.
 
-    Most often there is one matrix. Those of several members of a family are one tensor from the
-    parameters to the levels and their derivatives, and so the graph does not grow with their
-    number; each has its levels in an order of its own.
+    Usually there is one matrix. Several members of a family are batched, so that the graph does not
+    grow with their number; the levels of each are sorted separately.
 
     Attributes:
-        places: `[k]`, their numbers in the family.
-        forms: `[k]`, the matrices.
-        stacks: of their blocks, the smallest first; those of the first member come first.
+        places: `[k]`, the members' numbers in the family.
+        forms: `[k]`, the forms of the members.
+        stacks: the blocks grouped by size, the smallest first; within each, member after member.
     """
 
     places: tuple[int, ...]
@@ -45,7 +44,7 @@ class Split:
 
     @classmethod
     def of(cls, members: Sequence[tuple[int, Form]]) -> list[Split]:
-        """The matrices of members, given with their numbers, in groups of what goes together."""
+        """Group members, given with their numbers, by size, dtype and block sizes."""
         groups: dict[object, list[tuple[int, Form, Sequence[Form]]]] = {}
         for place, form in members:
             blocks = _blocks_of(form)
@@ -62,19 +61,23 @@ class Split:
 
     @property
     def is_split(self) -> bool:
-        """Whether there is more than one block in each matrix."""
+        """Whether each matrix has more than one block."""
         return sum(len(stack.copies) for stack in self.stacks) > len(self.forms)
 
     @property
     def work(self) -> int:
-        """What decomposing all of them takes: the sum of the cubes of the sizes."""
+        """The cost of the decompositions: the sum of the cubes of the block sizes."""
         return sum(stack.size * len(stack.forms[0].constant) ** 2 for stack in self.stacks)
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, SortedVectors, tf.Tensor]:
-        """Levels `[B, k n]`, member after member, eigenvectors, and `[B]`, whether all are finite.
+        """The eigensystem of all members.
 
         Args:
             parameters: `[B, p]`.
+
+        Returns:
+            Levels `[B, k n]`, member after member, each ascending; the eigenvectors of each stack;
+            and `[B]` bool, whether all matrices were finite.
         """
         safe, finite = self._finite_parameters(parameters)
         values, vectors = zip(*(stack.eigensystem(safe) for stack in self.stacks), strict=True)
@@ -82,23 +85,23 @@ class Split:
         return levels, SortedVectors(vectors, order), finite
 
     def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The levels of `eigensystem` alone, and whether all are finite."""
+        """The levels of `eigensystem` alone, and `[B]` bool, whether all matrices were finite."""
         safe, finite = self._finite_parameters(parameters)
         return self._ascending([stack.levels(safe) for stack in self.stacks])[0], finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The twice differentiable levels, `[B, k n]`; NaN where a matrix is not finite."""
+        """The eigenvalues `[B, k n]`, twice differentiable; NaN where a matrix is not finite."""
         matrix = self._whole.matrix(parameters)
         size = matrix.shape[-1]
         levels = eigenvalues(tf.reshape(matrix, [-1, size, size]))
         return self._whole.for_each(tf.reshape(levels, [-1, len(self._whole.forms), size]))
 
     def matrices(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[B, k, n, n]`, of all members."""
+        """The matrices of all members, `[B, k, n, n]`."""
         return self._each.matrix(parameters)
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[1, p, k, n, n]`, the matrices B_j of all members."""
+        """The B_j of all members, `[1, p, k, n, n]`."""
         dtype = parameters.dtype
         if self.forms[0].is_complex:
             dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
@@ -110,7 +113,7 @@ class Split:
 
     @functools.cached_property
     def _whole(self) -> AffineStack:
-        """The matrices that have different levels, in one piece."""
+        """The stack of the unsplit matrices."""
         return AffineStack.of(self.forms) if self.is_split else self.stacks[0]
 
     @functools.cached_property
@@ -118,7 +121,7 @@ class Split:
         return AffineStack(self.forms, tuple(range(len(self.forms))))
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
-        """None: they are affine."""
+        """None: A(x) is affine."""
         del parameters, density
 
     def _finite_parameters(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -127,15 +130,15 @@ class Split:
 
     def level_jacobian(self, parameters: tf.Tensor, vectors: SortedVectors) -> tf.Tensor:
         """The derivatives of the levels, `[B, k n, p]`."""
-        del parameters  # they are the same everywhere
+        del parameters  # the B_j are constant
         slopes = [
             stack.level_jacobian(columns)
             for stack, columns in zip(self.stacks, vectors.blocks, strict=True)
         ]
         if not self.is_split:
             return slopes[0]
-        each = tf.concat([self._apart(part) for part in slopes], axis=1)
-        return self._together(in_order(each, self._apart(vectors.order)))
+        each = tf.concat([self._by_matrix(part) for part in slopes], axis=1)
+        return self._by_row(in_order(each, self._by_matrix(vectors.order)))
 
     def level_curvature(
         self,
@@ -145,12 +148,12 @@ class Split:
         weights: tf.Tensor,
         meeting: Meeting | None,
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k` over all of their levels, `[B, p, p]`."""
+        """`sum_k g_k d2 lambda_k / dx2` over the levels of all members, `[B, p, p]`."""
         del parameters
         if not self.is_split:
             return self.stacks[0].level_curvature(values, vectors.blocks[0], weights, meeting)
-        meeting = None if meeting is None else Meeting(*map(self._apart, meeting))
-        order, values, weights = map(self._apart, (vectors.order, values, weights))
+        meeting = None if meeting is None else Meeting(*map(self._by_matrix, meeting))
+        order, values, weights = map(self._by_matrix, (vectors.order, values, weights))
         values, weights, meeting = back_in_blocks(order, values, weights, meeting)
         parts, first = [], 0
         for stack, columns in zip(self.stacks, vectors.blocks, strict=True):
@@ -158,33 +161,33 @@ class Split:
             first = span.stop
             inside = None if meeting is None else meeting.part(span)
             if inside is not None:
-                inside = Meeting(*map(self._together, inside))
-            mine, counting = self._together(values[:, span]), self._together(weights[:, span])
+                inside = Meeting(*map(self._by_row, inside))
+            mine, counting = self._by_row(values[:, span]), self._by_row(weights[:, span])
             parts.append(stack.level_curvature(mine, columns, counting, inside))
         return tf.add_n(parts)
 
     def _ascending(self, values: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Any]:
-        """Levels `[B, n]` and their order in each matrix, `[B, n]` too; () for their own."""
+        """Levels `[B, k n]`, sorted in each matrix, and the permutation `[B, k n]`; () for none."""
         if not self.is_split:
             return values[0], ()
-        levels, order = ascending(tf.concat([self._apart(part) for part in values], axis=1))
-        return self._together(levels), self._together(order)
+        levels, order = ascending(tf.concat([self._by_matrix(part) for part in values], axis=1))
+        return self._by_row(levels), self._by_row(order)
 
-    def _apart(self, field: tf.Tensor) -> tf.Tensor:
-        """What belongs to levels, `[B, members k, ...]`, with each matrix as a row of its own."""
+    def _by_matrix(self, field: tf.Tensor) -> tf.Tensor:
+        """Reshape a field of levels, `[B, members k, ...]`, to `[B members, k, ...]`."""
         if len(self.forms) == 1:
             return field
         return tf.reshape(field, [-1, field.shape[1] // len(self.forms), *field.shape[2:]])
 
-    def _together(self, field: tf.Tensor) -> tf.Tensor:
-        """`_apart`, back."""
+    def _by_row(self, field: tf.Tensor) -> tf.Tensor:
+        """The inverse of `_by_matrix`."""
         if len(self.forms) == 1:
             return field
         return tf.reshape(field, [-1, field.shape[1] * len(self.forms), *field.shape[2:]])
 
 
 def _blocks_of(form: Form) -> Sequence[Form]:
-    """The blocks of an affine structure, the smallest first; itself if that would gain little."""
+    """The symmetry blocks of a form, the smallest first; the form itself if that saves little."""
     squares = sum(columns.shape[1] ** 2 for columns in form.subspaces)
     if form.size < _SMALLEST or squares > _LARGEST_SHARE * form.size**2:
         return [form]
@@ -192,14 +195,17 @@ def _blocks_of(form: Form) -> Sequence[Form]:
 
 
 def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
-    """Zeros for parameters `[B, p]` of a matrix that is not finite; and `[B]`, where it is.
+    """Replace the parameters of rows whose matrix may not be finite by 0.
 
-    Where all parameters are of reasonable size the matrix is finite, and they are far fewer than
-    its entries.
+    Tests `|x_j| ||B_j|| < largest / p` with the largest entry allowed: cheaper than a test of the
+    entries of the matrix.
 
     Args:
         parameters: `[B, p]`.
         scales: `[p]`, the norms of the B_j; 0 for a parameter without effect.
+
+    Returns:
+        The parameters `[B, p]`, and `[B]` bool, whether they are unchanged.
     """
     dtype = parameters.dtype
     most = largest_entry(dtype) / len(scales)

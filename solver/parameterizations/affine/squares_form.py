@@ -1,4 +1,4 @@
-"""Affine maps whose matrices share a set of vectors: the derivatives are sums of squares."""
+"""Basis matrices as combinations of common rank-one matrices: derivatives are sums of squares."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ..held import held
 from ..level_curvature import Coupler
 from .entries_form import EntriesForm
 
-# A vector that is left with this part of its norm is orthogonal to a subspace: its square is less
-# than the rounding of the others.
+# A vector with a projection below this share of its norm counts as orthogonal to a subspace: its
+# square is below the rounding of the others.
 _NOTHING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SquaresForm(EntriesForm):
-    """`A0 + sum_j x_j B_j` of `EntriesForm` with `B_j = sum_f c_fj u_f u_f^T`, all real.
+    """`A0 + sum_j x_j B_j` with real `B_j = sum_f c_fj u_f u_f^T`, also stored as `EntriesForm`.
 
     Then `v^T B_j v = sum_f c_fj (u_f^T v)^2`. With F vectors this takes `F (n + p)` products for a
-    level instead of `n^2 p`: for Toeplitz matrices, where the vectors are sines and cosines,
-    4 n^2 instead of n^3. The B_j are never written out.
+    level instead of `n^2 p`: for Toeplitz matrices, with sines and cosines as vectors, 4 n^2
+    instead of n^3. No dense B_j are formed.
 
     Attributes:
         vectors: `[n, F]`, the u_f in columns.
@@ -74,7 +74,7 @@ class SquaresForm(EntriesForm):
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
         """See `Form.slopes`."""
         overlaps = matmul_shared(by_level, self._held("vectors", by_level.dtype))
-        squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # of a complex sum with others
+        squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # complex in a complex sum
         return matmul_shared(squares, self._held("coefficients", squares.dtype))
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:

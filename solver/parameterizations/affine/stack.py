@@ -1,4 +1,4 @@
-"""Affine matrices of one size and the same parameters, one batch of matrices for each row."""
+"""Affine matrices of one size and the same parameters, computed in one batch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry_blocks import first_images
 
-# Larger matrices have one product for all rows, each by itself, if there are few of them.
+# Up to _FEW matrices larger than _LARGEST_TOGETHER are multiplied one by one, over all rows.
 _LARGEST_TOGETHER = 8
 _FEW = 4
-# So many couplings of one row are held at a time; more are computed level by level.
+# Limit of the couplings of one row in memory at a time; with more, some members at a time.
 _MOST_COUPLINGS = 2**22
 
 
@@ -31,12 +31,13 @@ _MOST_COUPLINGS = 2**22
 class AffineStack:
     """`k` matrices `A0 + sum_j x_j B_j` of the same parameters, all real or all complex.
 
-    Matrices with the same levels (the two of Kramers pairs) are decomposed once. Where the matrices
-    have common B_j up to factors, there are products with these alone: see `CommonTerms`.
+    Matrices with the same levels (the two blocks of Kramers pairs) are decomposed once. If the
+    matrices share the B_j up to factors, only products with the common ones are computed: see
+    `CommonTerms`.
 
     Attributes:
-        forms: the u different ones, all of one size m.
-        copies: `[k]`, for each matrix the number of its form.
+        forms: the u distinct forms, all of one size m.
+        copies: `[k]`, the number of the form of each matrix.
     """
 
     forms: tuple[Form, ...]
@@ -58,14 +59,17 @@ class AffineStack:
 
     @property
     def size(self) -> int:
-        """The number of levels of all of them, `k m`."""
+        """The number of levels of all matrices, `k m`."""
         return len(self.copies) * len(self.forms[0].constant)
 
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Levels `[B, k m]`, matrix after matrix, and eigenvectors `[B, u, m, m]` in columns.
+        """The eigensystem.
 
         Args:
-            parameters: `[B, p]`, with which the matrices are finite.
+            parameters: `[B, p]`, for which the matrices are finite.
+
+        Returns:
+            Levels `[B, k m]`, matrix after matrix, and eigenvectors `[B, u, m, m]` in columns.
         """
         matrix = self.matrix(parameters)
         if matrix.shape[-1] == 1:
@@ -81,10 +85,10 @@ class AffineStack:
         return self.for_each(tf.math.real(values))
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The different matrices, `[B, u, m, m]`.
+        """The distinct matrices, `[B, u, m, m]`.
 
         Args:
-            parameters: `[B, p]`, or `[B, u, p]` where each has parameters of its own.
+            parameters: `[B, p]`, or `[B, u, p]` with different parameters for each matrix.
         """
         constants = np.stack([form.constant for form in self.forms])
         if self._common is None:
@@ -97,11 +101,11 @@ class AffineStack:
         matrix = self._common.matrix(parameters)
         if constants.any():
             return matrix + held(self, "constants", matrix.dtype, constants)
-        missing = len(self.forms) - matrix.shape[1]  # all are the same
+        missing = len(self.forms) - matrix.shape[1]  # positive if all matrices are equal
         return tf.repeat(matrix, 1 + missing, axis=1) if missing else matrix
 
     def for_each(self, found: tf.Tensor, *trailing: int) -> tf.Tensor:
-        """`[B, k m, ...]` for all matrices from `[B, u, m, ...]` for the different ones."""
+        """Expand a field of the distinct matrices, `[B, u, m, ...]`, to all, `[B, k m, ...]`."""
         if self._has_copies:
             found = tf.gather(found, self.copies, axis=1)
         return tf.reshape(found, [-1, self.size, *trailing])
@@ -113,7 +117,7 @@ class AffineStack:
         return self.for_each(slopes, count)
 
     def _slopes(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Those of the different matrices, one after the other."""
+        """The derivatives of the levels of the distinct matrices, one after the other."""
         length = vectors.shape[-1]
         by_level, levels = tf.linalg.matrix_transpose(vectors), len(self.forms) * length
         if self._common is not None:
@@ -126,7 +130,7 @@ class AffineStack:
             waves = _padded([form.vectors for form in squares])
             coefficients = _padded([form.coefficients.T for form in squares]).transpose(0, 2, 1)
             overlaps = tf.matmul(vectors, tf.constant(waves, vectors.dtype), transpose_a=True)
-            # The overlaps are complex for the vectors of a sum with complex matrices.
+            # The overlaps are complex for eigenvectors of a sum with complex matrices.
             squares = tf.math.real(overlaps * tf.math.conj(overlaps))
             return tf.matmul(squares, tf.constant(coefficients, squares.dtype))
         by_level = real_parts(by_level)
@@ -147,9 +151,12 @@ class AffineStack:
 
         Args:
             values: `[B, k m]`, the levels.
-            vectors: `[B, u, m, m]`.
-            weights: `[B, k m]`, the numbers g.
-            meeting: of all these levels, or None.
+            vectors: `[B, u, m, m]`, eigenvectors in columns.
+            weights: `[B, k m]`, the g_k.
+            meeting: the `Meeting` of all these levels, or None.
+
+        Returns:
+            `[B, p, p]`.
         """
         each = self.curvature_of_each(values, vectors, weights, meeting)
         count = each.shape[-1]
@@ -159,7 +166,7 @@ class AffineStack:
     def curvature_of_each(
         self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
     ) -> tf.Tensor:
-        """The parts of `level_curvature`, `[B, k, p, p]`."""
+        """The terms of `level_curvature` of each matrix, `[B, k, p, p]`."""
         size, number, count = vectors.shape[-1], len(self.copies), len(self.forms[0].norms)
         vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
         fields = [values, weights, *(meeting or ())]
@@ -178,12 +185,12 @@ class AffineStack:
             return tf.stack(parts, axis=1)
 
         def of_some(members: tf.Tensor | None) -> tf.Tensor:
-            """`[B, c, p, p]` of the members with these numbers; of all for None."""
+            """`[B, c, p, p]` for the matrices with these numbers; for all if None."""
             some = [values, weights, vectors, *limits]
             if members is not None:
                 some = [tf.gather(field, members, axis=1) for field in some]
             half = self._half_couplings(hermitian_transpose(some[2]), members)
-            # Each matrix as a row of its own.
+            # Reshape so that each matrix is a row.
             levels, forces, columns, *meets = (
                 tf.reshape(field, [-1, *field.shape[2:]]) for field in some
             )
@@ -199,7 +206,8 @@ class AffineStack:
         at_once = max(1, _MOST_COUPLINGS // (count * size**2))
         if number <= at_once:
             return of_some(None)
-        # Some members at a time; the last are filled up with the last member, which is left out.
+        # Some matrices at a time; the last group is padded with copies of the last matrix, which
+        # are dropped.
         table = np.minimum(np.arange(number + -number % at_once), number - 1)
         found = tf.map_fn(
             of_some,
@@ -211,11 +219,14 @@ class AffineStack:
         return tf.reshape(found, [-1, len(table), count, count])[:, :number]
 
     def _half_couplings(self, adjoint: tf.Tensor, members: tf.Tensor | None) -> tf.Tensor:
-        """`v^H B_j`, `[B, c, m, p, m]`, for eigenvectors in rows, conjugate: `[B, c, m, m]`.
+        """`v^H B_j` for eigenvectors v of some matrices.
 
         Args:
-            adjoint: `[B, c, m, m]`.
-            members: `[c]`, the numbers of these; None for all.
+            adjoint: `[B, c, m, m]`, conjugate eigenvectors in rows.
+            members: `[c]`, the numbers of the matrices; None for all.
+
+        Returns:
+            `[B, c, m, p, m]`.
         """
         number, size = adjoint.shape[1], adjoint.shape[-1]
         if self._common is not None:
@@ -233,11 +244,11 @@ class AffineStack:
         return tf.reshape(half, [-1, number, size, count, size])
 
     def _by_entry(self, name: str, dtype: tf.DType) -> tf.Tensor:
-        """The real or the imaginary parts of the B_j of the different matrices, `[u, m, m, p]`."""
+        """The real or the imaginary parts of the B_j of the distinct matrices, `[u, m, m, p]`."""
         return held(self, name, dtype, lambda: getattr(np, name)(self._bases.transpose(0, 2, 3, 1)))
 
     def _combined(self, parameters: tf.Tensor, constants: np.ndarray) -> tf.Tensor:
-        """`A0 + sum_j x_j B_j` with the own matrices of each, `[B, u, m, m]`."""
+        """`A0 + sum_j x_j B_j`, `[B, u, m, m]`, with separate B_j for each matrix."""
         own, count = parameters.shape.rank == 3, len(self.forms[0].norms)
         if not own and not is_large(constants.size * count):
             return combine(parameters, constants, self._bases.swapaxes(0, 1))
@@ -265,7 +276,7 @@ class AffineStack:
 
     @property
     def _together(self) -> bool:
-        """Whether there is one batch of products for the different matrices."""
+        """Whether the products of the distinct matrices are computed in one batch."""
         alike = _is_one_batch(len(self.forms), self.forms[0].size)
         return alike and may_be_written_out(self.forms)
 
@@ -276,14 +287,14 @@ class AffineStack:
 
 
 def _is_one_batch(matrices: int, size: int) -> bool:
-    """Whether there is one batch of products for so many matrices.
+    """Whether the products of this many matrices are computed in one batch.
 
-    One alone is not in it: in a batch of one row, TensorFlow would round it in another way.
+    Not for a single matrix, which TensorFlow would round differently in a batch of one row.
     """
     return matrices > (1 if size <= _LARGEST_TOGETHER else _FEW)
 
 
 def _padded(matrices: list[np.ndarray]) -> np.ndarray:
-    """Matrices `[m, F_k]` with zeros up to the largest F, `[k, m, F]`."""
+    """Stack matrices `[m, F_k]`, padded with zeros to the largest F: `[k, m, F]`."""
     width = max(matrix.shape[1] for matrix in matrices)
     return np.stack([np.pad(each, [(0, 0), (0, width - each.shape[1])]) for each in matrices])

@@ -1,18 +1,17 @@
 """Starting points for affine structures: one step of lift and projection from random eigenvectors.
 
-Lift and projection (Chen & Chu, SIAM J. Numer. Anal. 33, 1996) alternates between the matrices
-with the wanted spectrum and the matrices of the wanted structure. Here a random member of the
-structure lends its eigenvectors `V`; `V diag(levels) V^H` is projected on the structure. So a start
-has the trace of the data as far as the structure allows, in their unit.
+Lift and projection (Chen & Chu, SIAM J. Numer. Anal. 33, 1996) alternates between the matrices with
+the target spectrum and the matrices of the structure. Here `V diag(levels) V^H`, with the
+eigenvectors V of a random matrix of the structure, is projected on the structure. So a start has
+the unit of the levels and, as far as the structure allows, their trace.
 
-A structure of few parameters catches little of such a matrix, and all projections lie close
-together. So where there are fewer parameters than levels, what differs from the mean level is
-stretched until the levels have the variance that they have in the data. (From starts like
-these 99 % of the spectra of six random matrices of size 16 are matched, from projections as they
-are 86 %.)
+With few parameters the projections are small and lie close together. So with fewer parameters than
+levels, the deviation from the multiple of the identity is scaled until the variance of its levels
+is that of the data. (From such starts 99 % of the spectra of six random matrices of size 16 are
+matched, from the plain projections 86 %.)
 
-Eigenvectors of large matrices, or of many, are dear. So there is a limit to what is spent on them,
-about a tenth of a second; further starts are random members with the trace and the variance of the
+Eigenvectors of large matrices, or of many, are expensive. Their cost is limited to about a tenth of
+a second; further starts are random matrices of the structure with the trace and the variance of the
 data.
 """
 
@@ -34,22 +33,22 @@ from .forms import Form
 
 Forms = tuple[Form, ...]
 
-# What different starts may cost: numbers that the graph holds, and operations of NumPy when it is
-# built, some nanoseconds each.
+# Limits of the cost of starts: numbers stored in the graph, and NumPy operations when it is built,
+# a few nanoseconds each.
 _MOST_NUMBERS = 500_000
 _MOST_OPERATIONS = 1e7
-# A decomposition of an n x n matrix costs n^2 (n + this) operations, in measured times.
+# Measured: a decomposition of an n x n matrix costs n^2 (n + this) operations.
 _SMALL_SIZES = 40
-# NumPy decomposes a stack of matrices quicker than one after the other.
+# Size of the stacks of matrices; NumPy decomposes a stack faster than single matrices.
 _NUMBERS_AT_ONCE = 100_000
 
-# How many structures share the operations: see `shared_between`.
+# The number of structures that share the operations: see `shared_between`.
 _sharing = 1
 
 
 @contextlib.contextmanager
 def shared_between(structures: int) -> Iterator[None]:
-    """While several structures propose parts of the same starts, each may spend its share."""
+    """Divide the limit of operations between structures that propose parts of the same starts."""
     global _sharing
     before, _sharing = _sharing, _sharing * structures
     try:
@@ -61,13 +60,13 @@ def shared_between(structures: int) -> Iterator[None]:
 def projected_starts(
     forms: Forms, levels: tf.Tensor, attempt: tf.Tensor, attempts: int
 ) -> tf.Tensor:
-    """Members whose spectrum is near the levels.
+    """Parameters of affine matrices whose spectrum is near the levels.
 
     Args:
-        forms: the affine maps of the same parameters, one for each block; most often one.
+        forms: forms of the same parameters, one for each block; usually one.
         levels: `[B, n]`, of all blocks, one after the other.
         attempt: `[B]`, int32, the number of the start.
-        attempts: how many different starts there shall be.
+        attempts: the number of different starts.
 
     Returns:
         `[B, p]`.
@@ -93,16 +92,17 @@ def projected_starts(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Plan:
-    """What starts are made of, for the levels t of all blocks.
+    """Constants from which starts are computed, for the levels t of all blocks.
 
     Attributes:
         maps: `[K, p, n]`; start k is `maps[k] @ t + offsets`.
-        middle: `[p, F]`, what takes the place of a map for the mean levels of the F blocks.
+        middle: `[p, F]`, the map from the mean levels of the F blocks to the projection of the
+            multiples of the identity: `middle @ means + offsets`.
         offsets: `[p]`.
-        directions: `[D, p]`, random members, for further starts.
+        directions: `[D, p]`, random directions for further starts.
         scales: `[p]`, the norms of the B_j.
-        gram: `[1 + p, 1 + p]`, inner products of A0 and the B_j in units of their norms, without
-            their traces; `[0, 0]` where starts are not stretched.
+        gram: `[1 + p, 1 + p]`, inner products of the traceless parts of A0 and the B_j, the B_j
+            scaled by their norms; `[0, 0]` if starts are not scaled.
     """
 
     maps: np.ndarray
@@ -118,7 +118,7 @@ def _affine(map_: tf.Tensor, vectors: tf.Tensor, offsets: np.ndarray) -> tf.Tens
 
 
 def _in_blocks(forms: Forms, levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The mean level of each block, `[B, F]`, and what the levels differ from it, `[B, n]`."""
+    """The mean level of each block, `[B, F]`, and the levels' deviations from it, `[B, n]`."""
     runs = [(size, len(list(run))) for size, run in itertools.groupby(form.size for form in forms)]
     means, deviations = [], []
     for (size, count), part in zip(
@@ -132,11 +132,10 @@ def _in_blocks(forms: Forms, levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _stretch(plan: _Plan, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Tensor) -> tf.Tensor:
-    """`[B]`, the number c that gives `A(middle + c (start - middle))` the variance of the levels.
+    """`[B]`, the c that gives the levels of `A(middle + c (start - middle))` the data's variance.
 
-    The squared Frobenius norm of a matrix is the sum of the squares of its levels; without its
-    trace, of their deviations from the mean. 1 where the middle has more than that already, or the
-    start is no other than the middle.
+    The squared Frobenius norm of a traceless matrix is the sum of the squared deviations of its
+    levels from their mean. 1 if the middle has more variance already, or start and middle agree.
     """
     dtype = middle.dtype
     gram, scales = held(plan, "gram", dtype, plan.gram), tf.constant(plan.scales, dtype)
@@ -147,13 +146,13 @@ def _stretch(plan: _Plan, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Te
     product = tf.reduce_sum(at_middle * along, axis=-1)
     rest = tf.reduce_sum(deviations * deviations, axis=-1)
     rest -= tf.reduce_sum(at_middle * tf.linalg.matvec(gram, at_middle), axis=-1)
-    # square c^2 + 2 product c = rest has one positive root. Divided by the rest, so that fourth
+    # square c^2 + 2 product c = rest has one positive root. Divide by the rest, so that fourth
     # powers of large levels do not overflow.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     usable = (rest > 0) & (square > epsilon * rest)
     square, product = square / tf.where(usable, rest, 1.0), product / tf.where(usable, rest, 1.0)
     root = tf.sqrt(product * product + square)
-    # Of its two forms the one that does not cancel.
+    # Use the form of the root without cancellation.
     plus = tf.math.divide_no_nan(tf.ones_like(root), product + root)
     minus = tf.math.divide_no_nan(root - product, square)
     return tf.where(usable, tf.where(product > 0, plus, minus), 1.0)
@@ -161,7 +160,7 @@ def _stretch(plan: _Plan, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Te
 
 @functools.lru_cache(maxsize=16)
 def _plan(forms: Forms, attempts: int, sharing: int) -> _Plan:
-    """See `_Plan`; with `attempts` different starts, or as many as the limits allow."""
+    """The `_Plan` for up to `attempts` different starts, as many as the limits allow."""
     sizes = [form.size for form in forms]
     count, total = len(forms[0].norms), sum(sizes)
     operations = sum(n * n * (n + _SMALL_SIZES) for n in sizes)
@@ -174,7 +173,7 @@ def _plan(forms: Forms, attempts: int, sharing: int) -> _Plan:
     gram = _gram(forms, scales) if stretched or len(forms) > 1 else none
 
     def project(overlaps: np.ndarray) -> np.ndarray:
-        """Coordinates of the nearest member for overlaps `Re tr(B_j^H M)` of shape `[p, ...]`."""
+        """The projection's coordinates `G^-1 b` for overlaps `b_j = Re tr(B_j^H M)`, `[p, ...]`."""
         if len(forms) == 1:
             return forms[0].project(overlaps)
         inverse = np.linalg.pinv(gram[1:, 1:], hermitian=True)
@@ -200,9 +199,9 @@ def _plan(forms: Forms, attempts: int, sharing: int) -> _Plan:
 def _overlaps(
     forms: Forms, scales: np.ndarray, starts: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """`v_k^H B_j v_k` for the eigenvectors of so many random members, `[p, starts, n]`."""
+    """`v_k^H B_j v_k`, `[p, starts, n]`, for eigenvectors of random matrices of the structure."""
     sizes, count = [form.size for form in forms], len(scales)
-    # Without a constant part the eigenvectors do not depend on the size of the member.
+    # Without a constant part the eigenvectors do not depend on the norm.
     norm = np.sqrt(sum(np.linalg.norm(form.constant) ** 2 for form in forms)) or 1.0
     at_once = max(1, _NUMBERS_AT_ONCE // (count * max(sizes) ** 2))
     found = np.zeros((count, starts, sum(sizes)))
@@ -221,9 +220,9 @@ def _overlaps(
 
 
 def _gram(forms: Forms, scales: np.ndarray) -> np.ndarray:
-    """`[1 + p, 1 + p]`, `Re tr(B_i^H B_j)` with A0 for B_0, in units of the norms.
+    """`[1 + p, 1 + p]`, `Re tr(B_i^H B_j)` with `B_0 = A0`, the other B_j scaled to norm 1.
 
-    So small basis matrices are not taken for zero.
+    So small basis matrices are kept by the pseudo-inverse.
     """
     gram = np.zeros((1 + len(scales), 1 + len(scales)))
     for form in forms:
@@ -235,7 +234,7 @@ def _gram(forms: Forms, scales: np.ndarray) -> np.ndarray:
 
 
 def _without_traces(gram: np.ndarray, forms: Forms, scales: np.ndarray) -> np.ndarray:
-    """The inner products of the same matrices without their traces."""
+    """The inner products of the traceless parts of the matrices."""
     for form in forms:
         traces = np.append(np.trace(form.constant).real, form.traces / scales)
         gram = gram - np.outer(traces, traces) / form.size

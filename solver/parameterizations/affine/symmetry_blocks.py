@@ -1,9 +1,9 @@
-"""The blocks of an affine structure: subspaces that none of its matrices couples.
+"""Symmetry blocks of an affine structure: invariant subspaces common to all of its matrices.
 
-A conserved quantum number leaves zeros, and levels of different quantum numbers cross freely. Two
-kinds are looked for, in the basis in which the matrices are given: basis states that are not
-connected by any matrix, as the m of a crystal field of fourfold symmetry, and mirror symmetry, as
-that of Toeplitz and persymmetric matrices (Cantoni and Butler, Linear Algebra Appl. 13 (1976) 275).
+Levels of different blocks (quantum numbers) cross freely. Two kinds of blocks are detected, in the
+basis in which the matrices are given: basis states that no matrix couples, such as the m of a
+crystal field of fourfold symmetry, and mirror symmetry, such as that of Toeplitz and persymmetric
+matrices (Cantoni & Butler, Linear Algebra Appl. 13 (1976) 275).
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ import numpy as np
 from ...seed import SEED
 from .entries import Entries
 
-# What is smaller, beside the other entries of its row and column, cannot be told from rounding.
+# Entries below this, relative to the largest of their row and column, count as rounding errors.
 _ROUNDING = np.finfo(float).eps
-# What the products that make up operators may add to it.
+# Relative tolerance of equal entries, for the rounding in products of operators.
 _TOLERANCE = 16.0 * _ROUNDING
-# Smaller matrices are decomposed as fast as their halves.
+# Splitting smaller matrices into halves saves no time.
 _SMALLEST = 8
-# Rows of a matrix that are looked at together.
+# The number of rows that are checked at a time.
 _ROWS_AT_ONCE = 256
 
 
 class Block(NamedTuple):
-    """States of a matrix that a conserved quantum number holds together.
+    """A symmetry block of a matrix: the states of one conserved quantum number.
 
     Attributes:
-        size: how many levels the block has.
+        size: the number of levels of the block.
         states: the numbers of its basis states, from 0, in the order of the rows of the matrix.
-        parity: 0 where the block is made of these states themselves. Where mirror symmetry splits
-            them further, 1 for the even and -1 for the odd block: vector k of the block is state
-            `states[k]` plus or minus its mirror image `states[-1 - k]`, divided by the square root
-            of 2. (A state in the middle is its own image, and even.)
-        member: in a `Family`, the number of the member, whose states are numbered by themselves.
+        parity: 0 if the block is spanned by these states. If mirror symmetry splits them further, 1
+            for the even and -1 for the odd block: vector k of the block is state `states[k]` plus
+            or minus its mirror image `states[-1 - k]`, divided by the square root of 2. (A state in
+            the middle is its own image, and even.)
+        member: the number of the member of a `Family`; states are numbered within the member.
     """
 
     size: int
@@ -46,7 +46,7 @@ class Block(NamedTuple):
 
 
 def block_of(columns: np.ndarray) -> Block:
-    """The block of a subspace, as from `uncoupled_subspaces`."""
+    """The `Block` of a subspace from `uncoupled_subspaces`."""
     states = np.flatnonzero(columns.any(axis=1))
     parity = 0
     if columns.shape[1] < len(states):
@@ -55,15 +55,15 @@ def block_of(columns: np.ndarray) -> Block:
 
 
 def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndarray]:
-    """Subspaces that neither A0 nor any B_j leads out of.
+    """The common invariant subspaces of A0 and all B_j.
 
     Args:
         constant: `[n, n]`, A0.
         basis: `[p, n, n]`, the B_j.
 
     Returns:
-        For each subspace `[n, k]` int8 with entries 0, 1 and -1, the smallest first. Their columns,
-        divided by their norms, are an orthonormal basis of the whole space.
+        For each subspace a basis `[n, k]`, int8 with entries 0, 1 and -1, the smallest subspace
+        first. All columns, divided by their norms, are an orthonormal basis of the whole space.
     """
     matrices = [constant, *basis]
     coupled = np.zeros(constant.shape, bool)
@@ -80,7 +80,7 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
 
 
 def subspaces_of_entries(constant: np.ndarray, entries: Entries) -> list[np.ndarray]:
-    """The same for real matrices B_j given by their entries, without rounding errors."""
+    """`uncoupled_subspaces` for B_j given by their entries, which are compared exactly."""
     coupled = couplings_of(constant)
     coupled[entries.rows, entries.columns] = True
     subspaces = []
@@ -104,7 +104,7 @@ def subspaces_of_entries(constant: np.ndarray, entries: Entries) -> list[np.ndar
 def _sorted(
     entries: Entries, moved: np.ndarray, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the chosen entries are when states have moved, and their values, in this order."""
+    """Sorted coordinate keys, and the values, of the chosen entries after a permutation."""
     rows, columns = moved[entries.rows[chosen]], moved[entries.columns[chosen]]
     keys = (rows * entries.size + columns) * entries.count + entries.owners[chosen]
     order = np.argsort(keys)
@@ -112,19 +112,22 @@ def _sorted(
 
 
 def uncoupled_states(coupled: np.ndarray) -> list[np.ndarray]:
-    """The subspaces of the states that `[n, n]` bool connects, the smallest first."""
+    """The subspaces of connected states of the graph `[n, n]` bool, the smallest first."""
     size = len(coupled)
     groups = sorted(_connected(coupled), key=len)
     return [_columns(size, states) for states in groups]
 
 
 def first_images(blocks: Sequence[np.ndarray]) -> list[int]:
-    """For each block the number of the first that has the same levels, which may be itself.
+    """For each block the number of the first block with the same levels, which may be itself.
 
     Args:
-        blocks: `[q, k, k]` each, the matrices A0, B_1, ... within it.
+        blocks: the restricted matrices A0, B_1, ... of each block, `[q, k, k]`.
+
+    Returns:
+        One number for each block.
     """
-    marks, near = _marks(blocks)
+    marks, near = _invariants(blocks)
     first: list[int] = []
     for place, block in enumerate(blocks):
         alike = (np.abs(marks[:place] - marks[place]) <= near).all(axis=1)
@@ -134,10 +137,10 @@ def first_images(blocks: Sequence[np.ndarray]) -> list[int]:
     return first
 
 
-def _marks(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """What images have in common, `[blocks, r]`, and how near it is to be, `[r]`.
+def _invariants(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Invariants that are equal for images, `[blocks, r]`, and their tolerances, `[r]`.
 
-    The norms, and moments of the sizes of all entries of a sum of the matrices with random weights.
+    The norms of the matrices, and moments of the squared entries of a random linear combination.
     """
     weights = np.random.default_rng(SEED).uniform(0.5, 1.0, len(blocks[0]))
     distance = np.abs(np.subtract.outer(*2 * [np.arange(blocks[0].shape[-1])]))
@@ -153,14 +156,16 @@ def _marks(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _are_images(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether matrices are the same but for the order and the signs of their states.
+    """Whether matrices are equal up to a reversal of the states, alternating signs and conjugation.
 
-    Time reversal takes |m> to |-m>, in turn with and without a change of sign, and conjugates. So
-    the order looked for is the same or the reverse one, and so are the signs.
+    Time reversal maps |m> to |-m> with alternating signs, and conjugates.
 
     Args:
         first: `[q, k, k]`, Hermitian.
         second: `[q, k, k]`.
+
+    Returns:
+        Whether one of the combinations maps the second matrices to the first.
     """
     signs = (-1.0) ** np.arange(first.shape[-1])
     for turn in (slice(None), slice(None, None, -1)):
@@ -172,7 +177,7 @@ def _are_images(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def _are_equal(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether matrices are the same but for rounding."""
+    """Whether matrices are equal up to rounding."""
     return all(
         (np.abs(other - one) <= _TOLERANCE * scales_of(one)).all()
         for one, other in zip(first, second, strict=True)
@@ -180,7 +185,7 @@ def _are_equal(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def couplings_of(matrix: np.ndarray) -> np.ndarray:
-    """`[n, n]` bool, which states the matrix couples."""
+    """`[n, n]` bool, the pairs of states that the matrix couples beyond rounding."""
     largest = _largest(matrix)
     coupled = np.empty(matrix.shape, bool)
     for rows in _slices(len(matrix)):
@@ -189,21 +194,21 @@ def couplings_of(matrix: np.ndarray) -> np.ndarray:
 
 
 def scales_of(matrix: np.ndarray) -> np.ndarray:
-    """`[k, k]`, the largest entry in the row or the column of each entry.
+    """`[k, k]`, the largest magnitude in the row and the column of each entry.
 
-    Not of the whole matrix: small couplings of states that have no others are no rounding.
+    Not of the whole matrix: small couplings between states without larger ones are not rounding.
     """
     largest = _largest(matrix)
     return np.maximum(largest[:, None], largest)
 
 
 def _largest(matrix: np.ndarray) -> np.ndarray:
-    """`[k]`, the largest entry of each row, and so of each column."""
+    """`[k]`, the largest magnitude in each row, which is that in each column."""
     return np.concatenate([np.abs(matrix[rows]).max(axis=1) for rows in _slices(len(matrix))])
 
 
 def _slices(size: int) -> list[slice]:
-    """A few rows at a time: large matrices shall not be copied as a whole."""
+    """Slices of a few rows, to avoid copies of large matrices."""
     return [slice(first, first + _ROWS_AT_ONCE) for first in range(0, size, _ROWS_AT_ONCE)]
 
 
@@ -224,9 +229,9 @@ def _connected(coupled: np.ndarray) -> list[np.ndarray]:
 
 
 def _is_mirror_symmetric(matrices: list[np.ndarray], states: np.ndarray) -> bool:
-    """Whether all matrices stay the same when the order of these states is reversed."""
+    """Whether all matrices are unchanged when the order of these states is reversed."""
     for matrix in matrices:
-        # States that nothing couples to these have no entries in their rows.
+        # Rows of these states have no entries outside of them.
         largest = _largest(matrix)[states]
         for rows in _slices((len(states) + 1) // 2):
             inside = matrix[np.ix_(states[rows], states)]
@@ -238,14 +243,14 @@ def _is_mirror_symmetric(matrices: list[np.ndarray], states: np.ndarray) -> bool
 
 
 def _columns(size: int, states: np.ndarray) -> np.ndarray:
-    """`[n, k]`, these states."""
+    """The columns of the identity for these states, `[n, k]`, int8."""
     columns = np.zeros((size, len(states)), np.int8)
     columns[states, np.arange(len(states))] = 1
     return columns
 
 
 def _halves(size: int, states: np.ndarray) -> list[np.ndarray]:
-    """The even and the odd combinations of each state with its mirror image, in columns."""
+    """The even and odd combinations of each state with its mirror image, unnormalized columns."""
     first, second = states[: (len(states) + 1) // 2], states[: len(states) // 2]
     even, odd = _columns(size, first), _columns(size, second)
     even[states[::-1][: len(first)], np.arange(len(first))] = 1  # the middle is its own image
