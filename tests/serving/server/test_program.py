@@ -185,7 +185,7 @@ class Process:
 
     def client(self) -> Client:
         client = Client(Address(self.port, None))
-        grpc.channel_ready_future(client.channel).result(timeout=120)
+        grpc.channel_ready_future(client.channel).result(timeout=300)
         return client
 
     def signal(self) -> None:
@@ -244,7 +244,7 @@ def test_kill_9_and_then_sigterm_cut_off_what_never_ends(many_path, tmp_path):
     for number, code in [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)]:
         process = subprocess.Popen(program, stderr=subprocess.DEVNULL)
         client = Client(Address(port, rest_port))
-        grpc.channel_ready_future(client.channel).result(timeout=120)
+        grpc.channel_ready_future(client.channel).result(timeout=300)
         call = client.predictions.Predict.future(slow(ENDLESS))
         assert client.rows([1.0]) == (200, {"predictions": [2.5]})
         process.send_signal(number)

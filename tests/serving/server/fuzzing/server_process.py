@@ -69,7 +69,11 @@ class ServerProcess:
             )
         self.rest_address = ("127.0.0.1", self.rest_port)
         self.client = Client(self)
-        grpc.channel_ready_future(self.client.channel).result(timeout=120)
+        try:
+            grpc.channel_ready_future(self.client.channel).result(timeout=300)
+        except grpc.FutureTimeoutError:
+            self._process.kill()
+            raise
         self._files = self.resources().files
         self.check()
         self._fill_pools()
