@@ -142,7 +142,7 @@ def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
 def loss(
     settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
-    """The loss that a fit minimizes, `[B]`: `sum_i rho(w_i (t_i - f_i(x)))` and the priors' terms."""
+    """The loss that a fit minimizes, `[B]`: `sum_i rho(w_i (t_i - f_i(x)))`, plus the priors."""
     parameters, targets, weights = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights
     )
