@@ -68,7 +68,7 @@ def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
     kinds = "real numbers" if dtype.is_floating else "whole numbers"
     if not tf.is_tensor(value):
         try:
-            value = _without_gaps(value, np.nan if dtype.is_floating else 0)
+            value = _fill_missing(value, np.nan if dtype.is_floating else 0)
         except ValueError as error:
             raise ValueError(f"{argument} must be a regular array of {kinds}: {error}") from error
         if value.dtype.kind not in ("iuf" if dtype.is_floating else "iu"):
@@ -97,18 +97,18 @@ def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
     return tf.saturate_cast(tensor, dtype) if dtype.is_integer else tf.cast(tensor, dtype)
 
 
-def _without_gaps(value: Any, gap: float) -> np.ndarray:
+def _fill_missing(value: Any, gap: float) -> np.ndarray:
     """The value as an array, with `gap` for masked elements, None and the NA of pandas."""
     if isinstance(value, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(value), gap, value.data)
     array = np.asarray(value)
-    if array.dtype == object and all(_is_gap(item) or is_number(item) for item in array.flat):
-        filled = [gap if _is_gap(item) else item for item in array.flat]
+    if array.dtype == object and all(_is_missing(item) or is_number(item) for item in array.flat):
+        filled = [gap if _is_missing(item) else item for item in array.flat]
         return np.array(filled).reshape(array.shape)
     return array
 
 
-def _is_gap(item: Any) -> bool:
+def _is_missing(item: Any) -> bool:
     """Whether the item is None or the NA of pandas."""
     return item is None or type(item).__name__ == "NAType"
 
@@ -167,7 +167,7 @@ def check_weights(owner: str, weights: Any, count: int) -> np.ndarray:
 
 def _numbers_of_targets(owner: str, argument: str, value: Any, count: int) -> np.ndarray:
     try:
-        array = _without_gaps(value, np.nan)
+        array = _fill_missing(value, np.nan)
     except ValueError:
         array = np.empty((), object)
     if array.dtype.kind not in "iuf":

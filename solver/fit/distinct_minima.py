@@ -88,13 +88,11 @@ def _plain_ends(settings: Settings, batch: Batch, starts: int) -> FitResult:
     # The row's own starting point is its first start; the solver chooses the others.
     nan = tf.constant(np.nan, batch.initial.dtype)
     initial = tf.where(new_axis(number == 0, 1), every.initial, nan)
-    ends = _from_these(settings, every, initial, number)
+    ends = _fit_from(settings, every, initial, number)
     return FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
 
 
-def _from_these(
-    settings: Settings, batch: Batch, initial: tf.Tensor, number: tf.Tensor
-) -> FitResult:
+def _fit_from(settings: Settings, batch: Batch, initial: tf.Tensor, number: tf.Tensor) -> FitResult:
     """Fit each row from one start: from `initial` `[B, p]`, or if NaN from start number `[B]`."""
     return fit_rows(
         settings,
@@ -137,7 +135,7 @@ def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs:
         limit = tf.where(batch.cause == 0, batch.max_steps // 2, 0)
         begun, steps = deflated_walk(settings, batch.data, start, known, there, run, limit)
         rest = batch._replace(max_steps=batch.max_steps - steps)
-        found = _from_these(settings, rest, begun, number)
+        found = _fit_from(settings, rest, begun, number)
         found = found._replace(steps=found.steps + steps)
         both = zip(so_far, found, strict=True)
         return run + 1, *(tf.concat([many, new_axis(one, 1)], axis=1) for many, one in both)

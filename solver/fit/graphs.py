@@ -85,7 +85,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     held = at_bounds(point)
     # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
     (fixed,) = without_derivative([point.jacobian], [parameters])
-    jacobian = select_rows(_levels_meet(settings, values), fixed, point.jacobian)
+    jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)
     result = covariance_of(jacobian, held)
     if targets is not None and not settings.absolute_sigma:
         loss = point.loss if loss_of_fit is None else loss_of_fit
@@ -164,7 +164,7 @@ def loss(
     return total
 
 
-def _levels_meet(settings: Settings, values: tf.Tensor) -> tf.Tensor:
+def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:
     """Whether any member has a degenerate level, `[B]` bool."""
     members = tf.split(values, settings.parameterization.level_counts, axis=1)
     return tf.reduce_any(tf.stack([are_degenerate(member) for member in members]), axis=0)

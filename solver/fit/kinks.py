@@ -22,7 +22,7 @@ from ..rowwise.tables import on_rows
 from ..settings import Settings
 
 # Levels meet if they would cross within this fraction of a Gauss-Newton step.
-_AT_ONCE = 0.05
+_CROSSING_FRACTION = 0.05
 # Pulls (derivatives of the loss by the levels) that differ by less, relative to the largest, are
 # equal.
 _SAME_PULL = 1e-3
@@ -61,7 +61,7 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         inside[np.cumsum(structure.level_counts)[:-1] - 1] = False
         both = tf.stack([values, moved, pull])
         gap, change, unlike = tf.unstack(both[:, :, 1:] - both[:, :, :-1])
-        meet = inside & (gap <= _AT_ONCE * tf.abs(change)) & (tf.abs(change) > 0)
+        meet = inside & (gap <= _CROSSING_FRACTION * tf.abs(change)) & (tf.abs(change) > 0)
         meet &= tf.abs(unlike) > _SAME_PULL * largest
         kinked = tf.reduce_any(meet, axis=-1)
         return tf.where(kinked, int(Cause.KINK), before)

@@ -151,7 +151,7 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     task = task._replace(cause=tf.where(active, cause, task.cause))
     if _follows_levels(settings):
         ended = active & (status != RUNNING)
-        state, status, cause = _confirm(settings, task, state, status, ended)
+        state, status, cause = _evaluate_again(settings, task, state, status, ended)
         task = task._replace(cause=cause)
     return Pool(task, state, status)
 
@@ -193,7 +193,7 @@ def _evaluate_trial(settings: Settings, state: Any, data: Data) -> Point:
     return evaluate(settings.model, state.trial, data, settings.method.needs_hessian, near)
 
 
-def _confirm(
+def _evaluate_again(
     settings: Settings, task: Task, state: Any, status: tf.Tensor, ended: tf.Tensor
 ) -> tuple[Any, tf.Tensor, tf.Tensor]:
     """Evaluate the points of ended rows again with all levels, and repeat the convergence test."""

@@ -52,7 +52,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         values = (point.parameters, point.eigenvalues, point.loss)
         histories = tuple(h.write(turn, v) for h, v in zip(histories, values, strict=True))
         ended = (status == RUNNING) & (pool.status != RUNNING)
-        return _go_on(settings, pool, ended), turn + 1, histories
+        return _restart_at_saddles(settings, pool, ended), turn + 1, histories
 
     pool, _, histories = loop(unfinished, one_turn, (pool, tf.constant(0), histories))
     nan = tf.constant(float("nan"), batch.initial.dtype)
@@ -70,7 +70,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     )
 
 
-def _go_on(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
+def _restart_at_saddles(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
     """Restart rows that have just ended, `[R]` bool, at a saddle point from beside it."""
     lately = pool._replace(status=tf.where(ended, pool.status, RUNNING))
     lately, again = leave_saddles(settings, lately)

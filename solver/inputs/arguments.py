@@ -118,7 +118,7 @@ class Arguments:
                 continue
             if _has_columns(value):
                 check_known("fit", argument, value, self._names)
-                parts = [_parts("fit", argument, names, value, place) for place in (0, 1)]
+                parts = [_entries("fit", argument, names, value, place) for place in (0, 1)]
                 tensors += [
                     self._columns(f"{argument}: {name}", part, targets)
                     for name, part in zip(names, parts, strict=True)
@@ -245,7 +245,7 @@ def _has_columns(value: Any) -> bool:
     return any(tf.is_tensor(part) or _rank(part) > 0 for pair in pairs for part in pair)
 
 
-def _parts(
+def _entries(
     owner: str, argument: str, names: Sequence[str], value: Mapping[str, Any], place: int
 ) -> dict[str, Any]:
     """Entry `place` of each pair, by name; NaN for None."""

@@ -37,9 +37,9 @@ class Arranged(NamedTuple):
         if self.back is None:
             return values
         if values.shape.rank == 2:
-            return _picked(values, self.back)
+            return _reordered(values, self.back)
         back = tf.repeat(new_axis(self.back, 1), values.shape[1], axis=1)
-        return _picked(values, back)
+        return _reordered(values, back)
 
 
 def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arranged:
@@ -66,9 +66,9 @@ def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arran
         # Unconditionally: TensorFlow cannot vectorize a `tf.cond` (`GradientTape.jacobian`), and
         # the operations are few.
         order = _order(*comparison.ordered, targets, there)
-        targets, weights = _picked(targets, order), _picked(weights, order)
+        targets, weights = _reordered(targets, order), _reordered(weights, order)
         back = tf.argsort(order, axis=-1)
-    return Arranged(_from_the_lowest(comparison, targets), weights, back)
+    return Arranged(_relative_to_ground(comparison, targets), weights, back)
 
 
 def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
@@ -78,7 +78,7 @@ def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_nan(weights), tf.constant(default, weights.dtype), weights)
 
 
-def _picked(values: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+def _reordered(values: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     """`values[..., numbers]` along the last axis, for values and numbers `[..., m]`."""
     # `tf.gather` with batch_dims has no second derivatives by forward accumulators.
     width = values.shape[-1]
@@ -119,7 +119,7 @@ def _order(
     return tf.gather(by_value, rank + tf.constant(first, tf.int32), axis=1, batch_dims=1)
 
 
-def _from_the_lowest(comparison: Comparison, targets: tf.Tensor) -> tf.Tensor:
+def _relative_to_ground(comparison: Comparison, targets: tf.Tensor) -> tf.Tensor:
     """Subtract the target of the ground level, where targets are relative to it and it has one."""
     source = comparison.ground_of_target
     if (source < 0).all():

@@ -49,7 +49,7 @@ def take_in(
         [
             ([Cause.STEP_LIMIT], new_axis(max_steps < 0, 1)),
             *_faults(targets, weights, observed, initial, tolerance),
-            *_faults_of_knowledge(data),
+            *_faults_of_bounds_and_priors(data),
         ]
     )
     valid = cause == 0
@@ -124,7 +124,7 @@ def _faults(
     ]
 
 
-def _faults_of_knowledge(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+def _faults_of_bounds_and_priors(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
     """Faults of bounds and priors, for `_cause`."""
     most = largest_square_root(data.targets.dtype)
     faults = []

@@ -18,7 +18,7 @@ from .axes import row_count
 # rows differently. In single precision the kernel depends on the size of the product on processors
 # with AVX-512, so single precision does not use large products.
 _ROWS_AT_ONCE = 8
-_ROWS_BEHIND = np.array([[0, 1], [0, 0], [0, 0]], np.int32)
+_PAD_ROWS = np.array([[0, 1], [0, 0], [0, 0]], np.int32)
 # Longer sums may be split among threads, depending on the batch.
 _LONGEST_SUM = 64
 # Sums of fewer elements are sequential everywhere in a batch.
@@ -67,7 +67,7 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     together = _ROWS_AT_ONCE // math.gcd(height, _ROWS_AT_ONCE)
     rows = row_count(left)
     if together > 1:
-        left = tf.pad(left, _ROWS_BEHIND * (-rows % together))
+        left = tf.pad(left, _PAD_ROWS * (-rows % together))
         left.set_shape([None, height, length])
     product = _flat_product(left, factor)
     product = product[:rows] if together > 1 else product

@@ -124,7 +124,7 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
     minimum = ~refining & (status == Status.STATIONARY)
     ends = Best(
         *select_rows(better, (point.parameters, point.loss, point.column_norms), task.best[:3]),
-        minima=_with_another(task.best.minima, point.loss, minimum),
+        minima=_with_new_minimum(task.best.minima, point.loss, minimum),
         arrived=task.best.arrived + tf.cast(minimum & elsewhere, tf.int32),
     )
     # The refinement does not count as a start of its own, unless it leads to another minimum.
@@ -134,7 +134,7 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
     return Ended(task, point, tf.where(cut, int(Status.MAX_STEPS), status)), again
 
 
-def _with_another(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+def _with_new_minimum(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
     """Append a loss `[R]` to those of the distinct minima `[R, K]`, if found, `[R]`, and new."""
     known = tf.abs(minima - new_axis(loss, 1)) <= _SAME_LOSS * new_axis(loss, 1)
     new = found & ~tf.reduce_any(known, axis=-1)

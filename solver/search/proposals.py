@@ -58,7 +58,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     number = tf.reshape(number, [-1])
     rows = tf.range(tf.size(attempt))
     every = gather_rows(data, tf.repeat(rows, candidates))
-    proposals = _respect(proposals, every, number, attempts * candidates)
+    proposals = _into_bounds_and_priors(proposals, every, number, attempts * candidates)
     loss = evaluate_loss(settings.model, proposals, every)
     best = tf.argmin(tf.reshape(loss, [-1, candidates]), axis=-1)
     count = structure.num_parameters
@@ -66,7 +66,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     at_random = _at_random(settings, data, origin, attempt)
     if at_random is None:
         return chosen
-    at_random = _respect(at_random, data, attempt, attempts * candidates)
+    at_random = _into_bounds_and_priors(at_random, data, attempt, attempts * candidates)
     if comparison.tells_all_levels:
         # The kinds alternate among the even and among the odd numbers: every second may be a hop.
         random = (attempt + attempt // 2) % 2 == 1
@@ -153,7 +153,9 @@ def _spread(comparison: Comparison, data: Data, values: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(change * change, axis=-1) / tf.squeeze(count, 1))
 
 
-def _respect(proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int) -> tf.Tensor:
+def _into_bounds_and_priors(
+    proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int
+) -> tf.Tensor:
     """Move proposals `[R, p]` into the bounds and priors.
 
     A parameter with a prior starts at `mean + sigma N(0, 1)`, the first time at the mean. A
