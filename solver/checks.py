@@ -1,4 +1,4 @@
-"""Checks of arguments in Python: each raises before anything is traced or run."""
+"""Checks and conversions of arguments in Python, before anything is traced or run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import tensorflow as tf
 
 
 def as_rows(argument: str, value: Any, width: int, meaning: str, dtype: tf.DType) -> tf.Tensor:
-    """The argument as a tensor `[B, width]`.
+    """Convert an argument to a tensor `[B, width]`.
 
     Args:
         argument: its name, for messages.
-        value: numbers; real, of any real dtype.
-        width: what its last axis must be.
+        value: real numbers `[B, width]` of any real dtype.
+        width: the size of the last axis.
         meaning: what that axis counts, for messages.
         dtype: the dtype of the solver.
 
@@ -36,7 +36,7 @@ def as_rows(argument: str, value: Any, width: int, meaning: str, dtype: tf.DType
 
 
 def check_mode(owner: str) -> None:
-    """Raise in a graph of TensorFlow 1, where `==` of tensors, for one, means something else."""
+    """Raise in a TensorFlow 1 graph, where for example `==` of tensors has another meaning."""
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise ValueError(
             f"{owner}: a solver works eagerly and in a tf.function, not in a graph of TensorFlow 1 "
@@ -46,7 +46,7 @@ def check_mode(owner: str) -> None:
 
 
 def as_column(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
-    """The argument, one number or one for each row, as a tensor `[]` or `[B]`."""
+    """Convert an argument, one number or one for each row, to a tensor `[]` or `[B]`."""
     tensor = as_real(argument, value, dtype)
     if tensor.shape.rank not in (None, 0, 1):
         raise ValueError(
@@ -57,14 +57,18 @@ def as_column(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
 
 
 def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
-    """The argument as a tensor of real numbers of the solver's dtype.
+    """Convert an argument to a tensor of this dtype, real or integer.
 
-    Where a masked array is masked, and where there is None, it holds NaN, or 0 for whole numbers.
+    Masked elements and None become NaN, or 0 for an integer dtype.
+
+    Raises:
+        ValueError: for other dtypes, irregular arrays, ragged and sparse tensors, and integers that
+            do not fit into the dtype.
     """
     kinds = "real numbers" if dtype.is_floating else "whole numbers"
     if not tf.is_tensor(value):
         try:
-            value = _without_gaps(value, np.nan if dtype.is_floating else 0)
+            value = _fill_missing(value, np.nan if dtype.is_floating else 0)
         except ValueError as error:
             raise ValueError(f"{argument} must be a regular array of {kinds}: {error}") from error
         if value.dtype.kind not in ("iuf" if dtype.is_floating else "iu"):
@@ -76,7 +80,7 @@ def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
             for extreme in (value.max(), value.min()):
                 if not dtype.min <= extreme <= dtype.max:
                     raise ValueError(f"{argument} must fit into {dtype.name}, got {extreme}.")
-        with np.errstate(over="ignore"):  # infinity becomes the row's status
+        with np.errstate(over="ignore"):  # the graph turns infinity into the row's status
             return tf.constant(value.astype(dtype.as_numpy_dtype), dtype)
     if isinstance(value, (tf.RaggedTensor, tf.SparseTensor)):
         raise ValueError(
@@ -89,28 +93,28 @@ def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
     tensor = tf.convert_to_tensor(value)
     if tensor.dtype == dtype:
         return tensor
-    # What is too large for the dtype of integers becomes the largest, not a small one.
+    # Integers out of range become the nearest that fits, instead of wrapping around.
     return tf.saturate_cast(tensor, dtype) if dtype.is_integer else tf.cast(tensor, dtype)
 
 
-def _without_gaps(value: Any, gap: float) -> np.ndarray:
-    """The value as an array, with this number where nothing was given."""
+def _fill_missing(value: Any, gap: float) -> np.ndarray:
+    """The value as an array, with `gap` for masked elements, None and the NA of pandas."""
     if isinstance(value, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(value), gap, value.data)
     array = np.asarray(value)
-    if array.dtype == object and all(_is_gap(item) or is_number(item) for item in array.flat):
-        filled = [gap if _is_gap(item) else item for item in array.flat]
+    if array.dtype == object and all(_is_missing(item) or is_number(item) for item in array.flat):
+        filled = [gap if _is_missing(item) else item for item in array.flat]
         return np.array(filled).reshape(array.shape)
     return array
 
 
-def _is_gap(item: Any) -> bool:
-    """Whether it is None or the NA of pandas."""
+def _is_missing(item: Any) -> bool:
+    """Whether the item is None or the NA of pandas."""
     return item is None or type(item).__name__ == "NAType"
 
 
 def check_same_rows(**tensors: tf.Tensor) -> None:
-    """Raise unless the tensors have the same number of rows, as far as it is known."""
+    """Raise a ValueError if the tensors have different static numbers of rows."""
     counts = {
         name: tensor.shape[0]
         for name, tensor in tensors.items()
@@ -122,12 +126,12 @@ def check_same_rows(**tensors: tf.Tensor) -> None:
 
 
 def is_complete(tensor: tf.Tensor) -> bool:
-    """Whether the tensor is known now, outside a graph, and has no NaN."""
+    """Whether the tensor is eager and has no NaN."""
     return tf.executing_eagerly() and not np.isnan(tensor.numpy()).any()
 
 
 def is_number(value: Any) -> bool:
-    """Whether the value is one real number (and not a bool)."""
+    """Whether the value is a real scalar, and not a bool."""
     kinds = (int, float, np.integer, np.floating)
     return isinstance(value, kinds) and not isinstance(value, bool)
 
@@ -136,7 +140,7 @@ def check_sigma(owner: str, sigma: Any, count: int) -> np.ndarray:
     """One sigma for each target, `[m]`, from a number or `[m]`; NaN for None.
 
     Raises:
-        ValueError: for another shape, and numbers that are not positive.
+        ValueError: for another shape, or numbers that are not positive.
     """
     array = _numbers_of_targets(owner, "sigma", sigma, count)
     if (array <= 0).any():
@@ -151,7 +155,7 @@ def check_weights(owner: str, weights: Any, count: int) -> np.ndarray:
     """One weight for each target, `[m]`, from a number or `[m]`; NaN for None.
 
     Raises:
-        ValueError: for another shape, weights that are negative or infinite, and none above 0.
+        ValueError: for another shape, for negative or infinite weights, or if all are 0.
     """
     array = _numbers_of_targets(owner, "weights", weights, count)
     if not ((array >= 0) & (array < np.inf) | np.isnan(array)).all() or (array == 0).all():
@@ -163,7 +167,7 @@ def check_weights(owner: str, weights: Any, count: int) -> np.ndarray:
 
 def _numbers_of_targets(owner: str, argument: str, value: Any, count: int) -> np.ndarray:
     try:
-        array = _without_gaps(value, np.nan)
+        array = _fill_missing(value, np.nan)
     except ValueError:
         array = np.empty((), object)
     if array.dtype.kind not in "iuf":
@@ -177,12 +181,12 @@ def _numbers_of_targets(owner: str, argument: str, value: Any, count: int) -> np
 
 
 def check_count(owner: str, argument: str, value: Any) -> int:
-    """The value as an int of at least 1."""
+    """Convert an integer of at least 1 to int, or raise a ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{owner}: {argument} must be an integer of at least 1, got {value!r}.")
     return int(value)
 
 
 def show(shape: tf.TensorShape) -> str:
-    """The shape for messages."""
+    """A shape as text for messages, `?` for unknown sizes."""
     return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"

@@ -1,4 +1,4 @@
-"""What a solver is set to, as plain data."""
+"""The settings of a solver as plain data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .settings import Settings
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """The settings by name: numbers, strings, lists and dicts only."""
+    """The settings by name, made of numbers, strings, lists and dicts."""
     names = settings.parameterization.parameter_names
     bounds, priors = settings.bounds, settings.priors
     method = settings.method

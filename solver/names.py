@@ -1,4 +1,4 @@
-"""Values by parameter name: dicts, and tables with names over their columns."""
+"""Values by parameter name: dicts, data frames and series."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def by_name(value: Any, names: Sequence[str]) -> Mapping[str, Any] | None:
-    """The value as a mapping from names: a dict, or a data frame or series with such labels."""
+    """The value as a mapping from names, if it is a dict, data frame or series; else None."""
     if isinstance(value, Mapping):
         return value
     labels = getattr(value, "columns", None)
     if labels is None:
         labels = getattr(value, "index", None)
-    if labels is None or callable(labels):  # as of a list
+    if labels is None or callable(labels):  # callable: list.index
         return None
     if any(isinstance(label, str) and label in names for label in labels):
         return {label: value[label] for label in labels}
@@ -21,7 +21,7 @@ def by_name(value: Any, names: Sequence[str]) -> Mapping[str, Any] | None:
 
 
 def check_known(owner: str, argument: str, given: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Raise for a name that is no parameter."""
+    """Raise a ValueError for an unknown parameter name."""
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ValueError(
@@ -33,7 +33,7 @@ def check_known(owner: str, argument: str, given: Mapping[str, Any], names: Sequ
 def check_complete(
     owner: str, argument: str, given: Mapping[str, Any], names: Sequence[str]
 ) -> None:
-    """Raise for a name that is no parameter, and for a parameter that is missing."""
+    """Raise a ValueError for an unknown or a missing parameter name."""
     check_known(owner, argument, given, names)
     missing = [name for name in names if name not in given]
     if missing:

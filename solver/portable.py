@@ -1,4 +1,4 @@
-"""Modules that can be pickled and copied after they have been used."""
+"""A `tf.Module` that can be pickled and copied after use."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import tensorflow as tf
 
 
 class PortableModule(tf.Module):
-    """A `tf.Module` that goes to another process, and through `copy.deepcopy`, as what was set.
+    """A `tf.Module` that can be pickled and deep-copied.
 
-    A `tf.function` that has run holds graphs, which cannot be pickled; here the copy is one that
-    has not run yet. What TensorFlow keeps of the module beside its attributes is built anew.
+    A `tf.function` that has run holds graphs, which cannot be pickled: the copy is one that has not
+    been traced. TensorFlow's own records of the module are left out and rebuilt.
     """
 
     def __getstate__(self) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class PortableModule(tf.Module):
 
 
 class _ByName:
-    """Unpickles as what a module of Python calls by this name."""
+    """A placeholder that unpickles as the object of this name in this Python module."""
 
     def __init__(self, module: str, name: str):
         self._where = module, name
@@ -45,14 +45,14 @@ def _find(module: str, name: str) -> Any:
 
 
 def _without_graphs(value: Any) -> Any:
-    """The value, or for a `tf.function` one that has not run."""
+    """The value, or for a `tf.function` a copy without traces."""
     if not isinstance(value, tf.types.experimental.PolymorphicFunction):
         return value
     function = value.python_function
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
     try:
-        if _find(module, name) is value:  # decorated: the name means the tf.function
+        if _find(module, name) is value:  # a decorated function of a module: pickled by name
             return _ByName(module, name)
     except (AttributeError, ImportError, KeyError, ValueError):
-        pass  # a function within a function has no name to find it by
+        pass  # a nested function cannot be found by name
     return value._clone(None)

@@ -1,3 +1,3 @@
-"""The seed of everything that is drawn at random: a fit is a function of its input alone."""
+"""The seed of all random numbers: fits are deterministic."""
 
 SEED = 20260731

@@ -1,4 +1,4 @@
-"""What is fixed when the graph of a fit is built."""
+"""The settings of a solver, fixed when its graphs are built."""
 
 from __future__ import annotations
 
@@ -22,50 +22,51 @@ from .parameterizations.outline import outline
 
 _DEFAULT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
 _GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
-# A start that is one of several is given up at this cosine; the best end is refined afterwards.
+# Gradient tolerance (cosine) of one of several starts; the best end is refined afterwards.
 _SURVEY_TOLERANCE = 1e-3
 # Each start is the best of this many proposals. Measured on Toeplitz, additive and Jacobi problems:
-# with more, spectra need fewer steps, and the time for many spectra does not fall any more.
+# more proposals reduce the steps, but no longer the time for many spectra.
 _CANDIDATES = 16
-# Where several minima are wanted, more choice leads to fewer of them.
+# For several solutions: a larger choice leads to fewer distinct minima.
 _CANDIDATES_FOR_SOLUTIONS = 8
-# So many numbers their matrices may have together.
+# Limit on the total number of matrix elements of the proposals of one start.
 _NUMBERS_OF_CANDIDATES = 2**23
-# Steps of each start of a search, on average, as a share of those from a given start.
+# Default steps from a given start, divided by those of each start of a search on average.
 _SEARCH_SHARE = 8
-# Larger pools are hardly quicker: that of 32 x 32 matrices with 8 parameters has a thousand rows.
+# Memory of the largest tensors of a pool; 1000 rows of 32 x 32 matrices with 8 parameters. Larger
+# pools are hardly faster.
 _POOL_BYTES = 96 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is fixed when the graph is built.
+    """The problem, the method and the defaults of a solver.
 
     Attributes:
-        model: what is fitted.
-        observation: makes the levels that are compared.
-        method: makes the steps.
+        model: parameterization, comparison with the targets and loss.
+        observation: which function of the levels is compared with the targets.
+        method: the least-squares method.
         dtype: of all real numbers.
-        tolerance: for CONVERGED, where a row brings none of its own.
-        own_tolerance: whether the user chose it: then it alone decides.
-        steps_from_one_start: the step limit of a row with a starting point of its own.
+        tolerance: default of the relative rms residual for CONVERGED.
+        own_tolerance: whether the user set it: then CONVERGED requires nothing else.
+        steps_from_one_start: the step limit of a row with its own starting point.
         steps_of_a_search: the step limit of a row without one.
-        steps_of_a_start: what each start of a search may take at least.
-        starts: how many starts a row may have.
+        steps_of_a_start: the least step limit of each start of a search.
+        starts: the largest number of starts of a row.
         initial: `[K, p]`, the user's starting points, tried first; K may be 0.
-        candidates: how many proposals each start is chosen from.
+        candidates: the number of proposals from which each start is chosen.
         gradient_tolerance: for STATIONARY: the largest cosine between the residual and a column
             of the Jacobian.
-        survey_tolerance: the same for a start that is only one of several.
-        absolute_sigma: how standard errors are scaled.
-        weights: `[m]`, of every row that brings none of its own; None for 1.
-        bounds: of every row that brings none of its own; None where there are no bounds.
-        priors: of every row that brings none of its own; None where nothing is known.
-        solutions: how many distinct answers a row has.
+        survey_tolerance: the same for one of several starts.
+        absolute_sigma: whether weights are 1 / sigma in the unit of the levels.
+        weights: `[m]`, the default; None for 1.
+        bounds: the default; None for no bounds.
+        priors: the default; None for no priors.
+        solutions: the number of distinct solutions of a row.
         end_early: whether a search may end when its starts agree.
-        pool_rows: the most rows in the pool.
+        pool_rows: the largest number of rows in the pool.
         compaction: False makes every row wait for the slowest one; for measurements only.
-        given: whether every row brings its complete starting point, so that none is proposed.
+        given: whether every row has a complete starting point: no start is then proposed.
     """
 
     model: Model
@@ -94,7 +95,7 @@ class Settings:
 
     @property
     def parameterization(self) -> Parameterization:
-        """Makes the matrix."""
+        """The parameterization of the matrix."""
         return self.model.parameterization
 
 
@@ -216,7 +217,7 @@ def _check_flag(owner: str, argument: str, value: Any) -> bool:
 
 def _real_dtype(owner: str, dtype: Any) -> tf.DType:
     try:
-        # Python's float has 64 bits, as NumPy takes it; to TensorFlow the name means 32.
+        # Python's float is float64, as in NumPy; tf.as_dtype makes it float32.
         found = tf.float64 if dtype is float else tf.as_dtype(dtype)
     except TypeError as error:
         raise ValueError(f"{owner}: dtype: {error}") from error
@@ -226,7 +227,7 @@ def _real_dtype(owner: str, dtype: Any) -> tf.DType:
 
 
 def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DType) -> None:
-    """Try the user's matrix in this dtype, before an error in it surfaces deep inside the fit."""
+    """Check that the user's matrix can be built in this dtype, and its shape and dtype."""
     size, count = parameterization.size, parameterization.num_parameters
     try:
         found = outline(parameterization.matrix, tf.TensorSpec([None, count], dtype))
@@ -244,7 +245,7 @@ def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DTyp
 
 
 def _default_weights(owner: str, weights: Any, sigma: Any, count: int) -> np.ndarray | None:
-    """The weights `[m]` of rows that bring none of their own; None for 1."""
+    """The default weights `[m]`; None for 1."""
     if weights is not None and sigma is not None:
         raise ValueError(f"{owner}: sigma and weights = 1 / sigma say the same; give one of them.")
     if sigma is not None:
@@ -256,7 +257,7 @@ def _default_weights(owner: str, weights: Any, sigma: Any, count: int) -> np.nda
 
 
 def _starting_points(owner: str, initial: Any, names: Sequence[str]) -> np.ndarray:
-    """The user's starting points as `[K, p]`; K is 0 when there are none."""
+    """The user's starting points `[K, p]`; K is 0 if there are none."""
     count = len(names)
     if initial is None:
         return np.zeros((0, count))
@@ -286,7 +287,7 @@ def _starting_points(owner: str, initial: Any, names: Sequence[str]) -> np.ndarr
 
 
 def _pool_rows(parameterization: Parameterization, levels: int) -> int:
-    """How many rows keep the largest tensors of a step within `_POOL_BYTES`; at least one."""
+    """The number of rows, 1 to 4096, whose largest tensors of a step fit into `_POOL_BYTES`."""
     matrices = sum(size**2 for size in parameterization.level_counts)
     slopes = 4 * levels * parameterization.num_parameters
     numbers = 4 * matrices + parameterization.numbers_of_slopes + slopes

@@ -1,4 +1,4 @@
-"""The solver: a `tf.Module` around the parameterization and the compiled fit."""
+"""The solver: a `tf.Module` with the parameterization and the compiled fit."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ from .settings import make_settings
 
 
 class SpectralSolver(PortableModule):
-    """Fits the parameters of a structured matrix to observed levels, many spectra at a time.
+    """Fits the parameters of a structured matrix to observed levels, in batches of spectra.
 
-    Given `x -> A(x)` and targets `t`, finds `x` so that the eigenvalues of `A(x)` match `t`: the
-    inverse eigenvalue problem in its exact, partial and least-squares forms (Chu & Golub 2005).
-    The whole fit is one TensorFlow graph, and every row of a batch is fitted as if it were alone.
+    Given `x -> A(x)`, targets t and weights w, it minimizes `sum_i (w_i (t_i - f_i(x)))^2`, with f
+    the eigenvalues of `A(x)` or another observation of them: the inverse eigenvalue problem in its
+    exact, partial and least-squares forms (Chu & Golub 2005). The whole fit is one TensorFlow
+    graph. Rows of a batch do not affect each other.
 
-    The answer is differentiable once by targets, weights, bounds and priors (implicit function
-    theorem), so a fit can stand inside a model that is trained.
+    The answer is differentiable once with respect to targets, weights, bounds and priors (implicit
+    function theorem), so a fit can be part of a trained model.
 
     Attributes:
-        parameterization: makes the matrix.
-        observation: makes the levels that are compared with the targets.
-        comparison: the observation of a spectrum of this size: `observe` maps eigenvalues
-            `[B, n]` to what is compared with targets.
-        method: makes the steps.
+        parameterization: the structured matrix `A(x)`.
+        observation: which function of the levels is compared with the targets.
+        comparison: the observation for this number of levels: `observe` maps eigenvalues
+            `[B, n]` to the values `[B, m]` that are compared with the targets.
+        method: the least-squares method.
         dtype: of all real numbers.
-        num_targets: `m`, the width of `targets`.
+        num_targets: m, the number of columns of `targets`.
         tolerance: the default of `fit`.
-        max_steps: the most steps that a row takes by default.
-        bounded: whether it has bounds.
-        has_priors: whether it has priors.
-        covariance_needs_targets: whether `covariance` cannot do without targets.
+        max_steps: the default step limit of a row without a starting point.
+        bounded: whether the solver has bounds.
+        has_priors: whether the solver has priors.
+        covariance_needs_targets: whether `covariance` needs targets.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
@@ -84,55 +85,54 @@ class SpectralSolver(PortableModule):
             method: `LevenbergMarquardt()` when None.
             observation: which function of the levels is compared: `Levels()` when None, or
                 `Transitions`, or `Matched`.
-            initial: `[p]` or `[K, p]`, where rows start for which `fit` is given no starting
-                point, such as the parameters of a related compound; or a dict of all parameters by
-                name, each a number or `[K]`. None leaves the choice to the solver, which proposes
-                starts from the targets.
-            starts: the most starting points to try in a row that ends without matching its
-                spectrum; the best end is returned, and the result says how many starts were made
-                and how many agreed on it. The search ends when the spectrum is matched, or early,
-                see `end_early`. When None, that of the method (128 for `LevenbergMarquardt`), or K
-                if `initial` is given; the solver chooses those beyond K.
-            tolerance: default for `fit`: the rms residual, relative to the spectral scale (the
-                largest magnitude among the targets and the levels at the first start, at most ten
-                times that of the targets), at which a row is CONVERGED. When None 1e-10, 1e-5 in
-                float32, and besides the answer must be the best to a thousandth of its error: what
-                a Gauss-Newton step could still gain is at most 1e-6 s^2, with s = 1 for
-                `absolute_sigma`, else the larger of the residual scale and the rounding error of
-                the levels.
-            max_steps: default for `fit`: the most steps of a row, over all its starts. When None,
+            initial: `[p]` or `[K, p]`, starting points of rows for which `fit` is given none, such
+                as the parameters of a related compound; or a dict of all parameters by name, each a
+                number or `[K]`. When None the solver proposes starts from the targets.
+            starts: the largest number of starts of a row that does not match its spectrum. The best
+                end is returned; the result holds the number of starts and how many agreed on it.
+                The search ends when the spectrum is matched, or early, see `end_early`. When None,
+                `method.default_starts` (128 for `LevenbergMarquardt`), or K if `initial` is given;
+                the solver proposes those beyond K.
+            tolerance: default for `fit`: the rms residual, relative to the spectral scale, at which
+                a row is CONVERGED. The spectral scale is the largest magnitude among the targets
+                and the levels at the first start, at most ten times that of the targets. When None
+                it is 1e-10 (1e-5 in float32), and the answer must also be within about 1e-3
+                standard errors of the minimum: the decrease of the loss that a Gauss-Newton step
+                predicts is at most 1e-6 s^2, with s = 1 for `absolute_sigma`, else the larger of
+                the residual scale and the rounding error of the levels.
+            max_steps: default for `fit`: the step limit of a row, over all its starts. When None,
                 `method.default_max_steps` from a given start, and an eighth of that for each
                 possible start of a search.
             absolute_sigma: True if weights are 1 / sigma in the unit of the levels, False if only
-                their ratios mean something; as in `scipy.optimize.curve_fit`.
+                their ratios have a meaning; as in `scipy.optimize.curve_fit`.
             weights: default for `fit`: 1 / sigma of each target, a number or `[m]` in the order of
-                the columns, 0 to leave one out, NaN and None for 1. All that the solver computes
-                from targets counts them so, exported too.
+                the columns; 0 leaves a target out, NaN and None mean 1. It is the default of all
+                methods that take targets, exported ones too.
             sigma: the same as weights = 1 / sigma.
             bounds: a tuple (lower, upper), each a number or `[p]` as in
                 `scipy.optimize.least_squares`; a list of p tuples (lower, upper), one for each
-                parameter; or a dict of such tuples by parameter name. None is no bound. No step
-                leaves them; a parameter that ends at its bound has NaN for its standard error. A
-                start outside moves to a little inside.
-            priors: (mean, sigma), in the same forms: Gaussian knowledge of parameters, which counts
-                as one datum each.
-            loss: how weighted residuals count, as in `scipy.optimize.least_squares`: "linear"
-                (least squares), "soft_l1", "huber" or "cauchy", which let outlying levels count
-                less. Priors always count as squares.
+                parameter; or a dict of such tuples by parameter name. None is no bound. Every step
+                stays within them. A parameter that ends at its bound has NaN as its standard error.
+                A start outside is moved slightly inside.
+            priors: (mean, sigma), in the same forms: Gaussian priors on parameters. Each counts as
+                one datum and adds `((mean - x) / sigma)^2` to the loss.
+            loss: the loss function of the weighted residuals, as in `scipy.optimize.least_squares`:
+                "linear" (least squares), or the robust "soft_l1", "huber" or "cauchy". Priors are
+                always quadratic.
             f_scale: the weighted residual beyond which a level is an outlier.
-            solutions: how many distinct answers to find. When above 1, every start of a row is
-                followed to its end, the last of them led away from the minima known by then
-                (deflation), and every field of the result has the shape `[B, S, ...]`, best first,
-                with the status NO_OTHER where there are fewer. One may be missing; `agreeing` says
-                how many starts ended in each.
-            end_early: whether a search may end before it has made all its starts because twelve of
-                them agree on the best least-squares minimum, and so few distinct minima were found
-                that less than half of one is to be expected besides (Boender & Rinnooy Kan, Math.
-                Program. 37 (1987) 59). False makes it try all, as far as `max_steps` allows.
+            solutions: S, the number of distinct solutions to find. When above 1, every start of a
+                row is followed to its end, the last ones deflated away from the minima found so
+                far. Every field of the result is `[B, S, ...]`, best first, with the status
+                NO_OTHER where there are fewer. The search may miss a minimum; `agreeing` counts the
+                starts that ended in each.
+            end_early: whether a search may end before its last start: when twelve starts agree on
+                the best least-squares minimum, and the expected number of minima not yet found is
+                at most one half (Boender & Rinnooy Kan, Math. Program. 37 (1987) 59). False makes
+                it try all, as far as `max_steps` allows.
             dtype: `tf.float64` or `tf.float32`.
-            pool_rows: how many rows are fitted side by side; chosen from the sizes when None.
-            compaction: False makes every row wait for the slowest one, which only serves to
-                measure what compaction gains.
+            pool_rows: the number of rows fitted at the same time; chosen from the sizes when None.
+            compaction: False makes every row wait for the slowest one, to measure the gain of
+                compaction.
             name: name of the module.
 
         Raises:
@@ -189,35 +189,35 @@ class SpectralSolver(PortableModule):
         priors: Any = None,
         progress: Any = None,
     ) -> FitResult:
-        """Find parameters whose spectrum matches the targets, for every row.
+        """Fit the parameters of every row to its targets.
 
         Args:
-            targets: `[B, m]`, the observed levels, one column for each, NaN where it was not
-                observed. The values of levels are put in order; see the observation.
-            initial: `[B, p]`, where to start; NaN entries, and None, leave the choice to the
-                solver. A row with a complete starting point is fitted from there only. Or a dict by
-                parameter name, each a number or `[B]`, NaN for a name that is missing.
+            targets: `[B, m]`, the observed values, NaN where not observed. `Levels` may come in any
+                order; see the observation.
+            initial: `[B, p]`, starting points; NaN and None leave the choice to the solver. A row
+                with a complete starting point is fitted from there only. Or a dict by parameter
+                name, each a number or `[B]`; missing names are NaN.
             weights: `[B, m]`, 1 / sigma of each target, or a number or `[m]` for all rows; 0 leaves
-                it out, NaN and None mean the default of the solver.
+                a target out, NaN and None mean the default of the solver.
             tolerance: one number or `[B]`, see `SpectralSolver`; NaN and None mean the default.
-            max_steps: one whole number or `[B]`; 0 and None mean the default.
-            sigma: instead of weights: their inverse, in the same forms. It is positive.
-            bounds: (lower, upper), `[B, p]` each; NaN entries, and None, mean those of the solver.
-                The forms that the solver takes hold for all rows; in a dict by parameter name each
-                bound is a number or `[B]`.
+            max_steps: one integer or `[B]`; 0 and None mean the default.
+            sigma: instead of weights: 1 / weights, positive, in the same forms.
+            bounds: (lower, upper), `[B, p]` each; NaN and None mean those of the solver. The forms
+                that the solver takes apply to all rows; in a dict by parameter name each bound is a
+                number or `[B]`.
             priors: (mean, sigma), `[B, p]` each, in the same forms. The answer is differentiable
-                by both.
-            progress: True writes to standard error how many rows are done, about once a second; a
-                function is called with the rows that are done and all rows. A fit of many rows
-                runs in pieces of about a second, with the same answer, and Ctrl-C stops it after
-                any of them.
+                with respect to both.
+            progress: True writes the number of finished rows to standard error, about once a
+                second; a function is called with the numbers of finished and of all rows. A fit of
+                many rows runs in pieces of about a second, with the same answer, and Ctrl-C stops
+                it after any of them.
 
         Returns:
-            A `FitResult`. A row that cannot be fitted has a negative status and NaN; it never
-            raises, and never changes another row.
+            A `FitResult`. A row that cannot be fitted has a negative status and NaN; it does not
+            raise, and does not affect other rows.
 
         Raises:
-            ValueError: for shapes or dtypes that do not fit, before anything runs.
+            ValueError: for wrong shapes or dtypes, before anything runs.
 
         Example:
             >>> solver = SpectralSolver(Symmetric(3))
@@ -231,10 +231,10 @@ class SpectralSolver(PortableModule):
             targets, initial, weights, sigma, tolerance, max_steps, *known
         )
         settings = self._settings
-        # Where every row brings its starting point, the graph has no search, and no starts.
+        # If every row has its starting point, use the graph without a search.
         given = settings.solutions == 1 and checks.is_complete(rest[0])
         compiled = self._compiled.fit_given if given else self._compiled.fit
-        # A row that is followed from all of its starts is as many in the pool.
+        # With several solutions each start of a row is a row of the pool.
         smallest = settings.pool_rows // (settings.starts if settings.solutions > 1 else 1)
         result = in_pieces(compiled[key], (targets, *rest), max(smallest, 1), tell)
         return result.with_context(self._context(targets, rest[1], known, key))
@@ -267,7 +267,7 @@ class SpectralSolver(PortableModule):
             A `Trace`.
 
         Raises:
-            ValueError: for shapes or dtypes that do not fit.
+            ValueError: for wrong shapes or dtypes.
 
         Example:
             >>> trace = SpectralSolver(Toeplitz(2)).trace([[1.0, 3.0]], initial=[[0.0, 0.5]])
@@ -293,29 +293,29 @@ class SpectralSolver(PortableModule):
         bounds: Any = None,
         priors: Any = None,
     ) -> Covariance:
-        """How sure parameters are, from the linearized fit at them.
+        """The covariance of parameters in the fit linearized at them.
 
-        For a fit that was made, `fit.covariance()` knows what was observed. This is for parameters
-        and data of your own: how sure would they be? With weights alone, these are 1 / sigma in the
-        unit of the levels. With targets it is the covariance of a fit to them that ended here,
-        scaled by its residual unless the solver has `absolute_sigma`.
+        For the result of a fit use `fit.covariance()`. This method is for other parameters and
+        data, for example to plan a measurement. With weights only, these are 1 / sigma in the unit
+        of the levels, and it is `(J^T W J)^-1`. With targets it is the covariance of a fit to them
+        that ended at these parameters, scaled by its residual unless the solver has
+        `absolute_sigma`.
 
         Args:
             parameters: `[B, p]`, or by name.
             weights: see `fit`; 0 where no level was observed. In the order of the levels if there
                 are no targets.
-            targets: see `fit`. Needed with `Matched` and with a robust loss, where what a level
-                counts depends on its residual.
+            targets: see `fit`. Needed with `Matched` and with a robust loss, where the weight of a
+                level depends on its residual.
             sigma: see `fit`.
-            bounds: those that the fit was given; None for those of the solver.
-            priors: those that the fit was given; None for those of the solver.
+            bounds: those of the fit; None for those of the solver.
+            priors: those of the fit; None for those of the solver.
 
         Returns:
             A `Covariance`, NaN in a row that is not finite.
 
         Raises:
-            ValueError: for shapes or dtypes that do not fit, for parameters alone, or if targets
-                are needed.
+            ValueError: for wrong shapes or dtypes, for parameters alone, or if targets are needed.
 
         Example:
             >>> diagonal = Affine(None, [np.diag([1.0, 0.0]), np.diag([0.0, 1.0])])
@@ -347,20 +347,20 @@ class SpectralSolver(PortableModule):
     def assignment(
         self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
     ) -> tf.Tensor:
-        """Which level each target is compared with.
+        """The number of the level with which each target is compared.
 
         Args:
-            parameters: `[B, p]`, or by name: where a fit ended.
+            parameters: `[B, p]`, or by name, such as those of a fit.
             targets: `[B, m]`, see `fit`.
             weights: see `fit`.
             sigma: see `fit`.
 
         Returns:
-            `[B, m]`, int32, numbers from 0 through the levels of all members (with `Transitions`
+            `[B, m]`, int32, level numbers from 0, counted through all members (with `Transitions`
             that of the upper level); -1 where none was observed.
 
         Raises:
-            ValueError: for shapes or dtypes that do not fit.
+            ValueError: for wrong shapes or dtypes.
 
         Example:
             >>> solver = SpectralSolver(Toeplitz(3), observation=Matched(2))
@@ -385,7 +385,7 @@ class SpectralSolver(PortableModule):
             `[B, n]`, ascending; NaN in a row whose matrix is not finite.
 
         Raises:
-            ValueError: for a shape or dtype that does not fit.
+            ValueError: for a wrong shape or dtype.
 
         Example:
             >>> SpectralSolver(Symmetric(2)).spectrum([[0.0, 0.0, 1.0]]).numpy().round(9).tolist()
@@ -403,7 +403,7 @@ class SpectralSolver(PortableModule):
             `[B, n, n]`, real symmetric or complex Hermitian.
 
         Raises:
-            ValueError: for a shape or dtype that does not fit.
+            ValueError: for a wrong shape or dtype.
 
         Example:
             >>> SpectralSolver(Toeplitz(2)).matrix([[3.0, 1.0]]).numpy().tolist()
@@ -414,10 +414,11 @@ class SpectralSolver(PortableModule):
     def loss(
         self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
     ) -> tf.Tensor:
-        """The sum of the squared weighted residuals; twice differentiable.
+        """The loss that `fit` minimizes, `sum_i rho(w_i (t_i - f_i(x)))` and the priors' terms.
 
-        In second derivatives, couplings inside a degenerate level are left out. (Where its targets
-        are equal the loss is smooth in them; `Newton` counts them.)
+        It is twice differentiable. Second derivatives leave out couplings within a degenerate
+        level. (Where the targets of that level are equal, the loss is smooth in these couplings,
+        and `Newton` includes them.)
 
         Args:
             parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
@@ -429,7 +430,7 @@ class SpectralSolver(PortableModule):
             `[B]`.
 
         Raises:
-            ValueError: for shapes or dtypes that do not fit.
+            ValueError: for wrong shapes or dtypes.
 
         Example:
             >>> SpectralSolver(Toeplitz(2)).loss([[2.0, 1.0]], [[1.0, 2.0]]).numpy().round(
@@ -444,7 +445,7 @@ class SpectralSolver(PortableModule):
         return self._compiled.loss(parameters, targets, weights)
 
     def describe(self) -> dict[str, Any]:
-        """What the solver is set to, as plain data: observation, method, tolerances and so on.
+        """The settings as plain data: observation, method, tolerances and so on.
 
         Example:
             >>> SpectralSolver(Toeplitz(2)).describe()["method"]
@@ -455,7 +456,7 @@ class SpectralSolver(PortableModule):
     def _context(
         self, targets: tf.Tensor, weights: tf.Tensor, known: list[tf.Tensor], key: tuple[bool, bool]
     ) -> Context:
-        """What the methods of a result need besides its numbers."""
+        """What the methods of a `FitResult` need besides its fields."""
         comparison = self._settings.model.comparison
         moves = bool(comparison.groups) or comparison.ordered is not None
         return Context(
@@ -478,7 +479,7 @@ class SpectralSolver(PortableModule):
         parameters: tf.Tensor,
         loss: tf.Tensor,
     ) -> Covariance:
-        """The covariance at the ends `[B * S, p]` of a fit, with the loss `[B * S]` there."""
+        """The covariance at the ends `[B * S, p]` of a fit, with their losses `[B * S]`."""
         data = [
             tf.repeat(part, self._settings.solutions, axis=0) for part in (targets, weights, *known)
         ]

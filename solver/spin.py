@@ -1,8 +1,8 @@
-"""Spin matrices, Stevens operators and exchange, to write the basis of a spin Hamiltonian with.
+"""Spin matrices, Stevens operators and exchange operators, the terms of a spin Hamiltonian.
 
-Plain NumPy: what comes out is passed to `Affine`. Matrices are in the basis |S, m> with m
-descending, in units of hbar. Stevens operators are those of Hutchings, Solid State Phys. 16 (1964),
-with the operators of negative q of Rudowicz, J. Phys. C 18, 1415 (1985).
+NumPy arrays to pass to `Affine`, in the basis |S, m> with m descending, in units of hbar. Stevens
+operators follow Hutchings, Solid State Phys. 16 (1964), and for negative q Rudowicz, J. Phys. C 18,
+1415 (1985).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .checks import is_number
 
 
 class Spin:
-    """One angular momentum: its matrices and Stevens operators.
+    """One spin: its matrices and Stevens operators.
 
     Attributes:
         value: S, a multiple of one half.
         size: 2 S + 1.
-        x, y, z, plus, minus, identity: `[size, size]`.
+        x, y, z, plus, minus, identity: `[size, size]`; `plus` and `minus` are `S_x +- i S_y`.
 
     Example:
         >>> s = Spin(1)
@@ -79,18 +79,18 @@ class Spin:
 
 
 def embed(operator: np.ndarray, site: int, spins: Sequence[Spin]) -> np.ndarray:
-    """An operator of one spin in the product space of several (Kronecker product).
+    """An operator of one spin in the product space of several: `1 x ... x O x ... x 1`.
 
     Args:
-        operator: `[size, size]` of the spin at `site`.
-        site: its place among the spins, from 0.
-        spins: all spins; the first varies slowest.
+        operator: `[size, size]`, O, of the spin at `site`.
+        site: its index among the spins, from 0.
+        spins: all spins; in the product basis the first varies slowest.
 
     Returns:
         `[n, n]`, n the product of the sizes.
 
     Raises:
-        ValueError: for a site that does not exist, or an operator of another size.
+        ValueError: for a site out of range, or an operator of another size.
 
     Example:
         >>> embed(Spin(0.5).z, 1, [Spin(0.5), Spin(0.5)]).diagonal().tolist()
@@ -115,14 +115,14 @@ def heisenberg(spins: Sequence[Spin], pairs: Sequence[tuple[int, int]]) -> np.nd
     """Isotropic exchange `sum S_i . S_j` over pairs of spins.
 
     Args:
-        spins: all spins; the first varies slowest.
+        spins: all spins; in the product basis the first varies slowest.
         pairs: pairs of sites; each is counted once.
 
     Returns:
         `[n, n]`, real symmetric. Times J it is the exchange Hamiltonian (J > 0 antiferromagnetic).
 
     Raises:
-        ValueError: for something that is no spin, or a pair that is not two different sites.
+        ValueError: for spins that are not `Spin`, or a pair that is not two different sites.
 
     Example:
         >>> np.linalg.eigvalsh(heisenberg([Spin(0.5)] * 2, [(0, 1)])).round(9).tolist()
@@ -142,7 +142,7 @@ def heisenberg(spins: Sequence[Spin], pairs: Sequence[tuple[int, int]]) -> np.nd
     size = int(np.prod([spin.size for spin in spins]))
     total = np.zeros((size, size))
     for i, j in pairs:
-        # S_i . S_j = z z + (plus minus + minus plus) / 2 stays real.
+        # S_i . S_j = z z + (plus minus + minus plus) / 2 is real, without the complex y.
         z = [embed(spins[k].z, k, spins) for k in (i, j)]
         raised = [embed(spins[k].plus, k, spins) for k in (i, j)]
         flip = raised[0] @ raised[1].T
@@ -151,7 +151,7 @@ def heisenberg(spins: Sequence[Spin], pairs: Sequence[tuple[int, int]]) -> np.nd
 
 
 def _polynomial(k: int, q: int, m: np.ndarray, s: float) -> np.ndarray:
-    """The polynomial in S_z (its diagonal m) that stands beside the ladder operators of q."""
+    """The polynomial in S_z of the Stevens operator `O_k^q`, from the diagonal m; s = S (S + 1)."""
     one = np.ones_like(m)
     table = {
         (2, 0): lambda: 3 * m**2 - s,

@@ -1,1 +1,1 @@
-"""The fit: its loop, one step, when a row has ended, and the graphs that are compiled."""
+"""The fit: the loop over rows, the convergence tests and the compiled graphs."""

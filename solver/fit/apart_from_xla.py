@@ -1,4 +1,4 @@
-"""Operations that XLA leaves alone where TensorFlow clusters operations for it (auto-jit)."""
+"""Keep operations out of XLA's automatic clustering (auto-jit)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _NEVER = tf.compat.v1.AttrValue(b=False)
 
 
 def apart_from_xla(function: Callable) -> Callable:
-    """The function, none of whose operations is to be clustered by XLA.
+    """Mark every operation of a function as not to be clustered by XLA.
 
-    The loop takes in and leaves out rows, so its tensors change their shapes, which XLA's may not:
-    under `TF_XLA_FLAGS=--tf_xla_auto_jit=2` fits would fail.
+    The number of rows in the loop changes from turn to turn, and XLA needs fixed shapes: under
+    `TF_XLA_FLAGS=--tf_xla_auto_jit=2` fits would fail.
     """
 
     def apart(*tensors: tf.Tensor) -> Any:
-        # A device function is the one way that reaches into the graphs of loops and branches.
+        # Only a device function reaches into the graphs of loops and branches.
         with tf.compat.v1.get_default_graph().device(_mark):
             return function(*tensors)
 

@@ -16,22 +16,27 @@ from .apart_from_xla import apart_from_xla
 
 
 class Compiled:
-    """What `SpectralSolver` runs.
+    """The `tf.function`s that `SpectralSolver` runs.
 
     TensorFlow saves every `tf.function`, dict and list that it finds in a `tf.Module`. It does not
-    look into a plain object such as this one, so that whatever holds a solver can be saved.
+    look into a plain object such as this one, so a module that holds a solver can be saved.
 
     Attributes:
-        fit: by whether rows have bounds and priors of their own; so are trace and
-            covariance.
-        fit_given: the same where every row brings its starting point: a graph without a search.
-        trace_given: the same of trace.
-        covariance_of_data: the covariance that follows `absolute_sigma`, for which targets are
-            needed; `covariance` is that for known sigmas.
-        covariance_of_fit: the same with the loss of the fit at hand.
+        fit: by (own bounds, own priors), whether rows have bounds and priors of their own; the
+            fields of trace and covariance have the same keys.
+        trace: of the first start, step by step.
+        fit_given: `fit` where every row has a complete starting point: a graph without a search.
+        trace_given: `trace`, likewise.
+        spectrum: eigenvalues from parameters.
+        matrix: matrices from parameters.
+        loss: the loss at parameters.
+        covariance: for weights that are 1 / sigma; needs no targets.
+        covariance_of_data: scaled by the residual unless `absolute_sigma`; needs targets.
+        covariance_of_fit: the same, with the loss of the fit as an argument.
+        assignment: the level number of each target.
 
     Args:
-        settings: of the solver; all that a copy in another process is made from.
+        settings: of the solver. A pickled copy is rebuilt from these alone.
     """
 
     def __init__(self, settings: Settings):
@@ -54,7 +59,7 @@ class Compiled:
         self.assignment = self._compile(graphs.assignment, "parameters", "targets", "weights")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Graphs belong to their process.
+        # Graphs cannot be pickled.
         return Compiled, (self._settings,)
 
     def _compile(

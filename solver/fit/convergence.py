@@ -1,9 +1,9 @@
-"""When a row is done: the one place that gives out a status.
+"""Convergence tests: the only place that assigns a status to a row.
 
-A minimum is certified in units of its own error: what a Gauss-Newton step could still gain,
-`g^T (J^T J)^+ g`, is at most 1e-6 s^2, with s = 1 where weights are 1 / sigma, else with the
-residual scale `sqrt(loss / (data - parameters))`. The best fit is then less than a thousandth of a
-standard error away, as far as the data determine it.
+A minimum is certified in units of its standard error. The decrease of the loss that a Gauss-Newton
+step predicts, `g^T (J^T J)^+ g`, must be at most `1e-6 s^2`, with s = 1 if weights are 1 / sigma
+and else the residual scale `s = sqrt(loss / (data - parameters))`. The best fit is then less than
+1e-3 standard errors away, along the directions that the data determine.
 """
 
 from __future__ import annotations
@@ -23,31 +23,41 @@ from ..rowwise.axes import new_axis
 from ..rowwise.tables import on_rows
 from ..settings import Settings
 
-# What may be left to gain at the end, in units of s^2.
+# Largest predicted decrease of the loss at a certified minimum, in units of s^2.
 _GAIN = 1e-6
-# A residual of so many rounding errors of the levels may all be rounding, where a row stalls.
+# A stalled row whose rms residual is below this many rounding errors of the levels is matched.
 _ROUNDING_LEFT = 8.0
-# A row goes on to here, as a share of the loss, as long as steps succeed.
+# While steps succeed, a row goes on to this predicted decrease, relative to the loss.
 _GAIN_AIM = 1e-14
-# The same for a start that is one of several, where derivatives do not tell light data.
+# The same for one of several starts, used where weights differ too much for the gradient test.
 _GAIN_OF_A_SURVEY = 1e-2
 
 
 def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """The status of each row from its accepted point; a small step alone certifies nothing.
+    """The status of each row at its accepted point. A small step alone certifies nothing.
+
+    A row is examined when its gradient vanishes, `|J_j^T r| <= cosine |J_j| |r|` for each column
+    up to the rounding error of the levels; when its rms residual is within the tolerance; when it
+    is out of steps; or when it stalls. `_decide` then applies the test of the module's docstring.
+
+    Args:
+        settings: the problem.
+        task: of `R` rows.
+        state: of the method: `point`, `stalled`, `broken`, and `saddle` if the method uses
+            Hessians.
 
     Returns:
-        `[R]`, int32, the status, RUNNING where the row must go on; and `[R]`, int32, its cause.
+        `[R]`, int32, the status, RUNNING for a row that goes on; and `[R]`, int32, its cause.
     """
     point: Point = state.point
     dtype = point.loss.dtype
-    # The rounding error of eigenvalues bounds how small a gradient can be computed.
+    # The rounding error of eigenvalues limits how small a computed gradient can be.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     relative = 16.0 * epsilon * np.sqrt(settings.parameterization.size)
     rounding = relative * tf.maximum(task.scale, point.largest_level)
     bound = new_axis(task.cosine * tf.sqrt(point.loss) + rounding * point.largest_weight, 1)
     if task.data.has_priors:
-        # The pull of a prior is known to the rounding error of its parameter.
+        # The residual of a prior has the rounding error of its parameter.
         pull_error = 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
         bound += pull_error
     flat = tf.abs(point.gradient) <= point.column_norms * bound
@@ -58,7 +68,7 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
     tolerance = tolerance_of(settings, task)
     matched = point.rms <= tolerance * task.scale
     if task.data.has_priors:
-        # What is known beforehand must be met as well: else the spectrum alone decides nothing.
+        # Matching the spectrum is not enough: the residuals of the priors must vanish too.
         pull = point.residual[:, task.data.targets.shape[1] :]
         matched &= tf.reduce_max(tf.abs(pull), axis=-1) <= tolerance
     over = task.steps >= task.limit
@@ -91,15 +101,20 @@ def _decide(
 
     Args:
         settings: the problem.
-        data: of these rows.
-        least_squares: Jacobian, residual, column norms and loss of a `Point`.
+        data: of these `R` rows.
+        least_squares: Jacobian `[R, M, p]`, residual `[R, M]`, column norms `[R, p]` and loss
+            `[R]` of a `Point`.
         rounding: `[R]`, the rounding error of the levels.
-        flat: `[R]` bool, whether derivatives vanish, to the rounding error of the heaviest datum.
+        flat: `[R]` bool, whether the gradient vanishes up to the rounding error of the datum with
+            the largest weight.
         matched: `[R]` bool, whether the rms residual is within the tolerance.
         default: `[R]` bool, whether that is the default tolerance.
-        status: `[R]`, int32, of a row that is neither.
-        others: `[R]` each, the number of the start; the spread of the weights; the
-            parameters; and the rms residual.
+        status: `[R]`, int32, of a row that is neither flat nor matched.
+        others: `[R]` the number of the start; `[R]` the ratio of the smallest weight to the
+            largest; `[R, p]` the parameters; `[R]` the rms residual.
+
+    Returns:
+        `[R]` twice, int32.
     """
     jacobian, residual, column_norms, loss = least_squares
     attempt, spread, parameters, rms = others
@@ -122,19 +137,19 @@ def _decide(
     wanted = (jacobian / new_axis(units, 1), residual, error)
     *bounds, clear = gain_by_projection(*wanted)
     ends = bounds[1] <= aim
-    # The whole gain decides whether rounding is named.
+    # The QR bounds suffice if they also settle whether the cause is ROUNDING.
     ends &= (bounds[0] <= allowed) | (False if settings.absolute_sigma else matched)
     gain, certain = on_rows(
         ~(clear | ends), tuple(bounds), wanted, lambda *found: gain_left(decompose(*found))
     )
     enough = (survey & (spread > UNEVEN)) | (certain <= aim)
-    # Where no step succeeds any more, or no step is left, the rule itself decides.
+    # A row that stalled or is out of steps is held to the certification limit, not to the aim.
     ended = (status != RUNNING) & ~survey
     minimum = (flat & enough) | (ended & (certain <= allowed))
-    # The levels of a matched row have no other scale than their rounding, unless sigma is known.
+    # Without absolute sigmas, what is within the rounding error of the levels does not count.
     met = (gain <= allowed) | ended
     met = (certain <= allowed) & (met if settings.absolute_sigma else tf.ones_like(met))
-    # Methods that do not square the error stall where what is left is the rounding of levels.
+    # Methods that do not form J^T J stall when the residual is all rounding error of the levels.
     matched &= ~default | met | (ended & (rms <= _ROUNDING_LEFT * rounding))
     limited = (gain > allowed) & (minimum | matched)
     if not settings.absolute_sigma:

@@ -1,13 +1,12 @@
-"""Several answers for a row: the distinct minima that its starts lead to, best first.
+"""Several solutions of a row: the distinct minima that its starts reach, best first.
 
-The last starts, a quarter at most, are led away from the minima that are known by then, one after
-the other, see `deflation`.
+At most a quarter of the starts, the last ones, are deflated: steered away from the minima found so
+far, see `search.deflation`.
 
-Two ends are the same solution if their parameters agree to `SAME` of their length, each parameter
-in units of its effect on the matrix, or to `SAME_LEVELS` of the largest level. Parameters that
-differ by a symmetry of the model (the sign of a coupling, the order of equivalent sites) are
-different solutions with the same levels: only the user knows that they mean the same. Bounds on a
-parameter, such as a sign, leave one of them.
+Two ends are the same solution if the distance of their parameters, each in units of its effect on
+the matrix, is at most `SAME` times their norm or `SAME_LEVELS` times the largest level. Parameters
+that differ by a symmetry of the model (the sign of a coupling, the order of equivalent sites) are
+different solutions with the same levels; bounds, such as on a sign, select one of them.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ from ..search.saddles import lowest_curvature
 from ..settings import Settings
 from .loop import fit_rows
 
-# Relative distance of parameters below which two ends are one solution.
+# Relative distance of parameters below which two ends are the same solution.
 SAME = 1e-4
-# The same, relative to the largest level, where the effect of parameters on the matrix is known.
+# The same relative to the largest level, if the effect of all parameters on the matrix is known.
 SAME_LEVELS = 1e-7
 
 
@@ -47,8 +46,8 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
         batch: the checked input.
 
     Returns:
-        A `FitResult` whose fields are `[B, S, ...]`. A row with fewer minima has the status
-        NO_OTHER and NaN in the places left.
+        A `FitResult` with fields `[B, S, ...]`. Where a row has fewer minima, the remaining places
+        have the status NO_OTHER and NaN.
     """
     nan = tf.constant(np.nan, batch.initial.dtype)
     sought = _deflated_runs(settings)
@@ -77,26 +76,24 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
 
 
 def _deflated_runs(settings: Settings) -> int:
-    """How many of the starts look for what the others have not found."""
+    """How many of the starts are deflated."""
     own = max(1, len(settings.initial))
     return min((settings.starts - own) // 4, 2 * settings.solutions)
 
 
 def _plain_ends(settings: Settings, batch: Batch, starts: int) -> FitResult:
-    """Where the first starts of each row lead, `[B, starts, ...]`."""
+    """The ends of the first starts of each row, `[B, starts, ...]`."""
     number = tf.tile(tf.range(starts), [row_count(batch.initial)])
     every = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, starts, axis=0), batch)
-    # A start that the row brings is the first; the others are the solver's own.
+    # The row's own starting point is its first start; the solver chooses the others.
     nan = tf.constant(np.nan, batch.initial.dtype)
     initial = tf.where(new_axis(number == 0, 1), every.initial, nan)
-    ends = _from_these(settings, every, initial, number)
+    ends = _fit_from(settings, every, initial, number)
     return FitResult(*(tf.reshape(f, [-1, starts, *f.shape[1:]]) for f in ends))
 
 
-def _from_these(
-    settings: Settings, batch: Batch, initial: tf.Tensor, number: tf.Tensor
-) -> FitResult:
-    """Fit each row from one start alone: from this one `[B, p]`, or where it is NaN, the number."""
+def _fit_from(settings: Settings, batch: Batch, initial: tf.Tensor, number: tf.Tensor) -> FitResult:
+    """Fit each row from one start: from `initial` `[B, p]`, or if NaN from start number `[B]`."""
     return fit_rows(
         settings,
         batch._replace(
@@ -109,9 +106,13 @@ def _from_these(
 
 
 def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs: int) -> FitResult:
-    """The ends, `[B, K, ...]`, and those of runs that are led away from minima known by then.
+    """Append the ends of deflated runs to the ends `[B, K, ...]`, one run after the other.
 
-    They begin where the user says, if he says so, else at the next starts of the solver.
+    They begin at the user's starting points if there are any, else at the next starts of the
+    solver.
+
+    Returns:
+        Fields `[B, K + runs, ...]`.
     """
     first, points = settings.starts - runs, len(settings.initial)
     places = 2 * settings.solutions
@@ -130,11 +131,11 @@ def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs:
         start = tf.where(new_axis(batch.cause == 0, 1), start, tf.zeros_like(start))
         if batch.data.bounded:
             start = into_bounds(batch.data.lower, batch.data.upper, start)
-        # Half of the steps are left for the method.
+        # The other half of the steps is for the method.
         limit = tf.where(batch.cause == 0, batch.max_steps // 2, 0)
         begun, steps = deflated_walk(settings, batch.data, start, known, there, run, limit)
         rest = batch._replace(max_steps=batch.max_steps - steps)
-        found = _from_these(settings, rest, begun, number)
+        found = _fit_from(settings, rest, begun, number)
         found = found._replace(steps=found.steps + steps)
         both = zip(so_far, found, strict=True)
         return run + 1, *(tf.concat([many, new_axis(one, 1)], axis=1) for many, one in both)
@@ -155,9 +156,9 @@ def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs:
 
 
 def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
-    """`[B, K]` bool: whether the loss curves upwards at each end, within its free parameters.
+    """`[B, K]` bool, whether the Hessian in the free parameters has no negative eigenvalue.
 
-    First derivatives vanish at saddles too. An end that matches its spectrum is a minimum anyway.
+    The gradient vanishes at saddle points too. An end that matches its spectrum is a minimum.
     """
 
     def one_row(row: tuple[Data, tf.Tensor]) -> tf.Tensor:
@@ -189,26 +190,32 @@ def _distinct(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Which ends to keep, best first.
 
+    Args:
+        settings: the problem.
+        ends: fields `[B, K, ...]`.
+        minima: `[B, K]` bool, which ends are minima.
+        places: S, how many to keep.
+
     Returns:
         `[B, S]`, int32, their numbers; `[B, S]` bool, whether there is one; `[B, S]`, int32, how
-        many ends are the same.
+        many ends are the same solution.
     """
     dtype = ends.loss.dtype
     scales = settings.parameterization.parameter_scales
     units = tf.constant(np.where(scales > 0, scales, 1.0), dtype)
     points = ends.parameters * units
     lengths = tf.norm(points, axis=-1)
-    # Near zero the parameters are known to a share of the levels only.
+    # Parameters near zero have an error relative to the levels, not to themselves.
     usable_levels = tf.where(tf.math.is_finite(ends.eigenvalues), ends.eigenvalues, 0.0)
     smallest = SAME_LEVELS * tf.reduce_max(tf.abs(usable_levels), axis=-1)
     smallest = smallest if (scales > 0).all() else tf.zeros_like(smallest)
     certified = (ends.status == Status.CONVERGED) | (ends.status == Status.STATIONARY)
     certified &= minima
     worst = tf.constant(dtype.max, dtype)
-    # All that match their spectrum are equally good; the first start comes first.
+    # Ends that match their spectrum are equally good: they keep the order of the starts.
     order = tf.where(ends.status == Status.CONVERGED, tf.zeros_like(ends.loss), ends.loss)
     order = tf.where(certified, order, worst)
-    # The first place is never empty: without a minimum it shows how far the best start came.
+    # The first place is never empty: without a minimum it holds the end with the least loss.
     usable = tf.where(ends.status > 0, ends.loss, worst)
     first_choice = tf.where(tf.reduce_any(certified, axis=1, keepdims=True), order, usable)
     numbers, found, agreeing = [], [], []
@@ -228,13 +235,23 @@ def _distinct(
 
 
 def pull_back(settings: Settings, result: FitResult, data: Data, upstream: FitResult) -> Data:
-    """`implicit.pull_back_answer` for one answer in each row, or for several."""
+    """`implicit.pull_back_answer` for one or several solutions in each row.
+
+    Args:
+        settings: the problem, with the number of solutions S.
+        result: fields `[B, ...]`, or `[B, S, ...]` if S > 1.
+        data: of `B` rows.
+        upstream: the gradients with respect to the fields of the result.
+
+    Returns:
+        The gradients with respect to the fields of the data, summed over the solutions.
+    """
     if settings.solutions == 1:
         return pull_back_answer(settings.model, result, data, upstream)
     count = settings.solutions
 
     def flat(fields: FitResult) -> FitResult:
-        # Whole numbers have no gradient: theirs is None, and stays so.
+        # Integer fields have no gradient: None stays None.
         def one(field: Any) -> Any:
             return None if field is None else tf.reshape(field, [-1, *field.shape[2:]])
 

@@ -1,4 +1,4 @@
-"""What `SpectralSolver` compiles: each function here becomes one graph."""
+"""The functions that `SpectralSolver` compiles, each into one graph."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .trace import trace_rows
 
 
 def fit(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> FitResult:
-    """Fit; the arguments are the named fields of `Request`, with NaN or 0 for a default."""
+    """Fit every row; the arguments are the named fields of `Request`, NaN or 0 for a default."""
     return _fit(settings, _request(settings, names, arguments))
 
 
@@ -43,7 +43,7 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     batch = take_in(settings, data, request.initial, request.tolerance, limit)
     way = trace_rows(settings, batch)
     known = (request.targets, request.weights, request.initial)
-    # How a way depends on the data, through all of its steps, is not what its end does.
+    # Derivatives through the steps are not provided: they would differ from those of the minimum.
     parameters, eigenvalues, loss = without_derivative(
         (way.parameters, way.eigenvalues, way.loss), known
     )
@@ -51,11 +51,19 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
 
 
 def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Covariance:
-    """The covariance at parameters `[B, p]`, with weights `[B, m]`, and bounds and priors if any.
+    """The covariance `s^2 (J^T W J)^-1` at parameters `[B, p]`, with bounds and priors if any.
 
-    With targets `[B, m]` it is that of a fit to them: the weights of those that are NaN do not
-    count, and the residual scales it unless the weights are absolute. With the loss `[B]` of the
-    fit as well the scale is that of the fit, even where the loss is but rounding.
+    Without targets `[B, m]`, or with `absolute_sigma`, s = 1. Otherwise s is the residual scale;
+    it is computed from the loss `[B]` of the fit where given, so that it is that of the fit even
+    where the loss is all rounding error. Targets that are NaN have weight 0.
+
+    Args:
+        settings: the problem.
+        *arguments: the tensors.
+        names: of these: parameters, weights `[B, m]`, and any of targets, loss, bounds, priors.
+
+    Returns:
+        A `Covariance`, NaN in a row that is not finite.
     """
     named = dict(zip(names, arguments, strict=True))
     shaped = dict(zip(names, _shaped(settings, **named), strict=True))
@@ -75,9 +83,9 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     data = with_weights_told(data)
     point = evaluate(model, parameters, data)
     held = at_bounds(point)
-    # Where levels meet the derivatives of their slopes are none that the eigenvectors tell.
+    # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
     (fixed,) = without_derivative([point.jacobian], [parameters])
-    jacobian = select_rows(_levels_meet(settings, values), fixed, point.jacobian)
+    jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)
     result = covariance_of(jacobian, held)
     if targets is not None and not settings.absolute_sigma:
         loss = point.loss if loss_of_fit is None else loss_of_fit
@@ -98,7 +106,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
 def assignment(
     settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
-    """The level number of each target, `[B, m]` int32; -1 where no level was observed."""
+    """The level number of each target, `[B, m]` int32; -1 where none was observed."""
     parameters, targets, weights = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights
     )
@@ -107,7 +115,7 @@ def assignment(
     targets, weights = arranged.targets, arranged.weights
     if comparison.groups:
         values, _, finite = settings.parameterization.eigensystem(parameters)
-    else:  # every target has its level, whatever the levels are
+    else:  # the assignment is fixed: no eigenvalues are needed
         values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     counts = (weights > 0) | tf.constant(~comparison.measures)
     observed = ~tf.math.is_nan(targets) & counts & new_axis(finite, 1)
@@ -134,7 +142,7 @@ def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
 def loss(
     settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
-    """The loss that a fit makes small, `[B]`."""
+    """The loss that a fit minimizes, `[B]`: `sum_i rho(w_i (t_i - f_i(x)))`, plus the priors."""
     parameters, targets, weights = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights
     )
@@ -156,14 +164,14 @@ def loss(
     return total
 
 
-def _levels_meet(settings: Settings, values: tf.Tensor) -> tf.Tensor:
-    """Whether some member has two equal levels, `[B]` bool."""
+def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:
+    """Whether any member has a degenerate level, `[B]` bool."""
     members = tf.split(values, settings.parameterization.level_counts, axis=1)
     return tf.reduce_any(tf.stack([are_degenerate(member) for member in members]), axis=0)
 
 
 def _fit(settings: Settings, request: Request) -> FitResult:
-    """The fit, with the implicit derivative of the answer by targets, weights and priors."""
+    """The fit, with residuals in the caller's order of the targets."""
     arranged = arrange(settings, request.targets, request.weights)
     request = request._replace(targets=arranged.targets, weights=arranged.weights)
     solve = fit_solutions if settings.solutions > 1 else fit_rows
@@ -174,6 +182,10 @@ def _fit(settings: Settings, request: Request) -> FitResult:
 def _differentiable(
     settings: Settings, request: Request, solve: Callable[[Settings, Batch], FitResult]
 ) -> FitResult:
+    """The fit, with its derivatives by the implicit function theorem.
+
+    It is differentiable once with respect to targets, weights, bounds and priors.
+    """
     data = complete_data(settings, request)
     moving = (
         "targets",
@@ -184,12 +196,12 @@ def _differentiable(
 
     @tf.custom_gradient
     def answer(*tensors: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
-        # TensorFlow must not look for a way of its own through the loop: a persistent tape would.
+        # Else a persistent tape would differentiate through the loop.
         stopped = [tf.stop_gradient(tensor) for tensor in tensors]
         given = data._replace(**dict(zip(moving, stopped, strict=True)))
         batch = take_in(settings, given, request.initial, request.tolerance, request.max_steps)
-        # All that the derivative captures is stopped here, not in it: where TensorFlow prepares the
-        # derivatives of what is captured, it finds no way into the loop.
+        # Stop gradients of all that `gradient` captures here, outside of it: TensorFlow prepares
+        # derivatives of captured tensors, and would follow them into the loop.
         result, known = tf.nest.map_structure(
             tf.stop_gradient, (solve(settings, batch), batch.data)
         )
@@ -198,12 +210,12 @@ def _differentiable(
             found = pull_back(settings, result, known, FitResult(*upstream))
             by_data = [getattr(found, name) for name in moving]
             certified = tf.reshape(is_certified(result.status), [-1, settings.solutions])
-            # TensorFlow has no gradient, or a whole number, for a field of whole numbers.
+            # The gradient of an integer field is None or an integer.
             real = [up for up in upstream if up is not None and up.dtype.is_floating]
             known_once = once_only(by_data, real, tensors)
             some = tf.reduce_any(certified, axis=1)
             by_data = tuple(keep_rows(some, gradient) for gradient in known_once)
-            # Derivatives by variables inside a matrix function are not provided.
+            # Derivatives with respect to variables inside a matrix function are not provided.
             return by_data if variables is None else (by_data, [None] * len(variables))
 
         return tuple(result), gradient
@@ -212,7 +224,7 @@ def _differentiable(
 
 
 def _request(settings: Settings, names: Sequence[str], arguments: Sequence[tf.Tensor]) -> Request:
-    """The arguments of a fit, checked."""
+    """The arguments of a fit, with their shapes checked."""
     return Request(
         **dict(
             zip(names, _shaped(settings, **dict(zip(names, arguments, strict=True))), strict=True)
@@ -221,10 +233,10 @@ def _request(settings: Settings, names: Sequence[str], arguments: Sequence[tf.Te
 
 
 def _shaped(settings: Settings, **tensors: tf.Tensor) -> list[tf.Tensor]:
-    """Check shapes where the graph runs: a caller's graph may know them only then.
+    """Check shapes when the graph runs: in a caller's graph they may be unknown before.
 
-    TensorFlow does not hold tensors of unknown shape to the signature of a function, and a tensor
-    of another shape would give plausible numbers.
+    TensorFlow does not check tensors of unknown shape against the signature of a function, and a
+    tensor of the wrong shape would give plausible numbers.
     """
     shapes = request_shapes(settings)
     shaped = {name: tf.ensure_shape(tensor, shapes[name]) for name, tensor in tensors.items()}

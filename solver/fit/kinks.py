@@ -1,9 +1,10 @@
-"""Kinks of the loss: where levels meet that are pulled in different directions.
+"""Kinks: minima of the loss at a crossing of levels, where it is not differentiable.
 
-The k-th level of a matrix is a smooth function of the parameters only as long as it is apart from
-its neighbours. Where two levels cross, the higher of them is the maximum of two smooth functions,
-and the least loss may lie on its edge. There no gradient vanishes, and no row can be certified by
-derivatives (Overton, SIAM J. Matrix Anal. Appl. 9 (1988) 256). It is named instead.
+The k-th eigenvalue is a smooth function of the parameters only while it is simple. Where two levels
+cross, the upper one is the maximum of two smooth functions, and the minimum of the loss may lie on
+the crossing if the residuals pull the two levels differently. The gradient does not vanish there,
+so derivatives cannot certify the minimum (Overton, SIAM J. Matrix Anal. Appl. 9 (1988) 256). Such
+rows get the cause KINK.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from ..rowwise.axes import new_axis
 from ..rowwise.tables import on_rows
 from ..settings import Settings
 
-# Levels meet where a Gauss-Newton step would make them cross after this share of it.
-_AT_ONCE = 0.05
-# Pulls that differ by less than this share of the largest are the same.
+# Levels meet if they would cross within this fraction of a Gauss-Newton step.
+_CROSSING_FRACTION = 0.05
+# Pulls (derivatives of the loss by the levels) that differ by less, relative to the largest, are
+# equal.
 _SAME_PULL = 1e-3
 
 
 def name_kinks(settings: Settings, ended: Ended) -> Ended:
-    """The rows, with the cause KINK for those that stalled because of one.
+    """Set the cause KINK in rows that stalled at a kink.
 
-    Large matrices of which few levels are compared are not asked: the others would be needed.
+    Not where only a few levels of a large matrix are computed: the test needs all of them.
     """
     task, point, status = ended
     if settings.model.few is not None or settings.parameterization.size == 1:
@@ -59,7 +61,7 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         inside[np.cumsum(structure.level_counts)[:-1] - 1] = False
         both = tf.stack([values, moved, pull])
         gap, change, unlike = tf.unstack(both[:, :, 1:] - both[:, :, :-1])
-        meet = inside & (gap <= _AT_ONCE * tf.abs(change)) & (tf.abs(change) > 0)
+        meet = inside & (gap <= _CROSSING_FRACTION * tf.abs(change)) & (tf.abs(change) > 0)
         meet &= tf.abs(unlike) > _SAME_PULL * largest
         kinked = tf.reduce_any(meet, axis=-1)
         return tf.where(kinked, int(Cause.KINK), before)

@@ -1,11 +1,11 @@
-"""The loop: one `tf.while_loop` that keeps only unfinished rows and hands finished ones out.
+"""The fit of a batch: one `tf.while_loop` over a pool of unfinished rows.
 
-The rows of a batch wait in a queue. A pool of bounded size holds the rows that are being fitted.
-In every turn of the loop the whole pool takes steps of the method until enough rows of it are done.
-These are settled: finished rows are written out, rows whose start failed begin again from their
-next start, those on a saddle from beside it, and rows from the queue fill the free places. So no
-row waits for the slowest, a row that needs a second start costs no other row anything, and memory
-does not grow with the batch.
+The rows of a batch wait in a queue; a pool of bounded size holds the rows being fitted. In every
+turn of the loop the pool takes steps of the method until one row in eight is done. Finished rows
+are then written out, rows whose start failed begin again from their next start, rows at a saddle
+point from a point beside it, and rows from the queue fill the free places. No row waits for the
+slowest one, further starts of a row cost the others nothing, and memory does not grow with the
+batch.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from ..settings import Settings
 from .convergence import certify
 from .kinks import name_kinks
 
-# Settle as soon as one row in this many is done: rarer settling lets done rows idle in the pool,
-# more frequent settling moves the others too often.
+# Remove done rows from the pool when one in this many is done. Larger: rows are copied more often;
+# smaller: more done rows idle in the pool.
 _SETTLE_SHARE = 8
-# How much larger than the targets the spectral scale may be.
+# Upper limit of the spectral scale, relative to the largest target.
 _MOST_ABOVE_TARGETS = 10.0
 
 
@@ -57,7 +57,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     task_layout, layout = Layout(specs.task), PoolLayout(specs)
 
     def admit(place: tf.Tensor) -> Tables:
-        """Tasks for the rows in these places of the batch."""
+        """Packed tasks of the rows at these places of the batch."""
         rows = batch_layout.unpack(tuple(tf.gather(table, place) for table in batch_tables))
         return task_layout.pack(new_tasks(settings, rows, place))
 
@@ -68,11 +68,11 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     def turn(
         left: tf.Tensor, taken: tf.Tensor, again: Tables, kept: PoolTables, output: Output
     ) -> tuple[tf.Tensor, tf.Tensor, Tables, PoolTables, Output]:
-        """Fill the pool, let its rows take steps, and settle those that are done.
+        """Fill the pool, take steps, and remove the rows that are done.
 
         Args:
-            left: how many rows have no answer yet.
-            taken: how many rows of the queue have been in the pool.
+            left: int32 scalar, the number of rows without an answer.
+            taken: int32 scalar, how many rows of the queue have entered the pool.
             again: the tasks of rows that begin again.
             kept: the rows that stay in the pool.
             output: the answers so far.
@@ -94,7 +94,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
         return left, upto, again, kept, write(settings, output, ended)
 
     def step_until_ready(pool: PoolTables) -> Tables:
-        """Steps until enough rows are done. A loop of its own, which carries nothing but them."""
+        """Take steps until enough rows are done, in an inner loop that carries `moving` only."""
         size = row_count(pool.fixed[0])
         enough = (size + _SETTLE_SHARE - 1) // _SETTLE_SHARE if settings.compaction else size
 
@@ -128,7 +128,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 
 
 def step_pool(settings: Settings, pool: Pool) -> Pool:
-    """One step of every row that is not done, and its new status."""
+    """Take one step in every running row and update its status."""
     task, state = pool.task, pool.state
     active = pool.status == RUNNING
     if _uses_curvature(settings):
@@ -141,7 +141,7 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
         state = settings.method.step(state, trial, active)
     steps = task.steps + tf.cast(active, tf.int32)
     measured = spectral_scale(settings, task.data, trial.eigenvalues)
-    # A matrix that is not finite has no levels to measure.
+    # The scale is measured at the first finite matrix.
     known = (task.scale > 0) | (trial.loss == trial.loss.dtype.max)
     scale = tf.where(known, task.scale, measured)
     task = task._replace(steps=steps, scale=scale)
@@ -151,16 +151,17 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     task = task._replace(cause=tf.where(active, cause, task.cause))
     if _follows_levels(settings):
         ended = active & (status != RUNNING)
-        state, status, cause = _confirm(settings, task, state, status, ended)
+        state, status, cause = _evaluate_again(settings, task, state, status, ended)
         task = task._replace(cause=cause)
     return Pool(task, state, status)
 
 
 def _uses_curvature(settings: Settings) -> bool:
-    """Whether the method takes second derivatives where it wants them.
+    """Whether the method may use second derivatives of the levels.
 
-    Not where there are more parameters than data, for then a residual seldom stays; nor with robust
-    losses, whose second derivatives change at once where a level becomes an outlier.
+    Not with more parameters than targets, where the residual mostly vanishes; nor with robust
+    losses, whose second derivative jumps where a level becomes an outlier; nor where only a few
+    levels are computed.
     """
     model = settings.model
     few_parameters = model.parameterization.num_parameters <= model.comparison.num_targets
@@ -169,17 +170,17 @@ def _uses_curvature(settings: Settings) -> bool:
 
 
 def _wants_curvature(settings: Settings, task: Task) -> tf.Tensor | None:
-    """`[R]` bool, which rows follow a residual that stays to its end; None for all.
+    """`[R]` bool, in which rows the method may use second derivatives; None for all.
 
-    With as many parameters as levels, a start that does not match its spectrum is better left for
-    the next one.
+    With as many parameters as targets, only in the refinement: a start whose residual does not
+    vanish is better abandoned for the next one.
     """
     spare = settings.parameterization.num_parameters < settings.model.comparison.num_targets
     return None if spare or settings.starts == 1 else task.attempt == settings.starts
 
 
 def _follows_levels(settings: Settings) -> bool:
-    """Whether few levels are found near those of the accepted point, without the others."""
+    """Whether only a few levels are computed, starting from those of the accepted point."""
     return settings.model.few is not None and not settings.method.needs_hessian
 
 
@@ -192,10 +193,10 @@ def _evaluate_trial(settings: Settings, state: Any, data: Data) -> Point:
     return evaluate(settings.model, state.trial, data, settings.method.needs_hessian, near)
 
 
-def _confirm(
+def _evaluate_again(
     settings: Settings, task: Task, state: Any, status: tf.Tensor, ended: tf.Tensor
 ) -> tuple[Any, tf.Tensor, tf.Tensor]:
-    """Evaluate where rows ended once more, with all levels, and ask again whether it is the end."""
+    """Evaluate the points of ended rows again with all levels, and repeat the convergence test."""
 
     def confirmed(task: Task, state: Any) -> tuple[Point, tf.Tensor, tf.Tensor]:
         point = evaluate(settings.model, state.point.parameters, task.data)
@@ -208,15 +209,20 @@ def _confirm(
 
 
 def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:
-    """`[R]`, the largest magnitude among the targets and the levels compared with them.
+    """`[R]`, `min(max(|t|, |f(x)|), 10 max |t|)`, in the unit of the levels; `max |f|` if t = 0.
 
-    But at most ten times that of targets that are not all 0: the levels of a start in another unit
-    are no measure of how well a spectrum is matched.
+    The limit guards against a start far from the targets, for instance in another unit, whose
+    levels would make the tolerance meaningless.
+
+    Args:
+        settings: the problem.
+        data: of `R` rows.
+        levels: `[R, n]`, at the first start.
     """
     comparison = settings.model.comparison
     assignment = comparison.assign(levels, data.targets, data.weights)
     observed = comparison.observe(levels, assignment)
-    if comparison.centred:  # then a level that was not observed is 0 like any other number
+    if comparison.centred:  # centring makes unobserved entries nonzero
         seen = data.weights > 0
         observed = tf.where(seen, comparison.centre(observed, data.weights), 0.0)
         targets = tf.where(seen, comparison.centre(data.targets, data.weights), 0.0)
@@ -228,7 +234,7 @@ def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tens
 
 
 def settle(settings: Settings, done: Pool) -> tuple[Task, Ended]:
-    """The next tasks of those rows that begin again, and the rows whose end is the answer."""
+    """Divide done rows into the tasks that begin again and the rows that have their answer."""
     done, again = leave_saddles(settings, done)
     ended = Ended(done.task, done.state.point, done.status)
     if settings.starts > 1:

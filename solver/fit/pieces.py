@@ -1,7 +1,7 @@
-"""Many rows in pieces of about a second: Ctrl-C acts, and a caller is told how far it is.
+"""Fit many rows in pieces of about a second, for Ctrl-C and progress reports.
 
-While TensorFlow runs a graph, Python sees no signal. Rows are independent to the last bit, so the
-pieces together are what the whole would be.
+While TensorFlow runs a graph, Python handles no signal. Rows are independent to the bit, so the
+pieces together equal the whole.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import tensorflow as tf
 
 Progress = Callable[[int, int], object]
 
-# How long a piece should take.
+# Intended duration of a piece.
 _SECONDS = 1.0
-# The first piece says little about the speed: its graph may have to be built.
+# Largest growth from one piece to the next: the time of the first may include building its graph.
 _MOST_GROWTH = 4.0
 
 
 def as_progress(progress: Any) -> Progress | None:
-    """The function `(done, total)` to call, or None.
+    """The progress callback `(done, total)`, or None.
 
     Args:
-        progress: such a function; True for a line on standard error; False or None for nothing.
+        progress: a function of the finished and all rows; True for a line on standard error; False
+            or None for nothing.
 
     Raises:
-        ValueError: for anything else, and inside a graph, which has no pieces.
+        ValueError: for anything else, and inside a graph, which runs in one piece.
     """
     if progress is None or progress is False:
         return None
@@ -48,7 +49,7 @@ def as_progress(progress: Any) -> Progress | None:
 
 
 def show(done: int, total: int) -> None:
-    """Write how many rows are done over the last such line on standard error."""
+    """Write the progress on standard error, over the previous such line."""
     sys.stderr.write(f"\r{done} of {total} rows" + ("\n" if done == total else ""))
     sys.stderr.flush()
 
@@ -59,14 +60,18 @@ def in_pieces(
     smallest: int,
     progress: Progress | None = None,
 ) -> Any:
-    """What the function returns, from calls with some of the rows at a time; in a graph with all.
+    """Call a function on consecutive slices of the rows and concatenate what it returns.
+
+    Inside a graph it is called once, with all rows.
 
     Args:
-        function: takes these tensors and returns a structure of tensors `[B, ...]`, each row of
-            which depends on the same row of the tensors alone.
+        function: maps these tensors to a structure of tensors `[B, ...]`, row by row.
         tensors: `[B, ...]` each.
-        smallest: fewer rows than these are not worth a call of their own.
-        progress: called after each piece with the rows that are done and all rows.
+        smallest: the least number of rows in a piece.
+        progress: called after each piece with the number of finished rows and of all rows.
+
+    Returns:
+        The structure that the function returns, for all rows.
     """
     if not tf.executing_eagerly():
         return function(*tensors)

@@ -1,4 +1,4 @@
-"""The way of a few rows to their answer, kept step by step for plots."""
+"""Fits of a few rows that record every step, for plots."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .loop import step_pool
 
 
 def trace_rows(settings: Settings, batch: Batch) -> Trace:
-    """Fit every row from its first start and keep every accepted point.
+    """Fit every row from its first start and record every accepted point.
 
     Args:
         settings: the problem and the method.
-        batch: the checked input. Rows that are not valid hold NaN.
+        batch: the checked input.
 
     Returns:
-        A `Trace`.
+        A `Trace`; NaN in rows that could not be fitted.
     """
     rows = tf.range(row_count(batch.initial))
     task = new_tasks(settings, batch, rows)
-    # The first start, with all steps to itself.
+    # The number of the refinement: the first start gets all steps and the full tolerance.
     task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
     pool = begin(settings, task)
     pool = pool._replace(status=tf.where(batch.cause == 0, RUNNING, int(Status.INVALID_INPUT)))
@@ -52,7 +52,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         values = (point.parameters, point.eigenvalues, point.loss)
         histories = tuple(h.write(turn, v) for h, v in zip(histories, values, strict=True))
         ended = (status == RUNNING) & (pool.status != RUNNING)
-        return _go_on(settings, pool, ended), turn + 1, histories
+        return _restart_at_saddles(settings, pool, ended), turn + 1, histories
 
     pool, _, histories = loop(unfinished, one_turn, (pool, tf.constant(0), histories))
     nan = tf.constant(float("nan"), batch.initial.dtype)
@@ -65,13 +65,13 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         parameters=tf.where(failed[:, :, None], nan, parameters),
         eigenvalues=tf.where(failed[:, :, None], nan, eigenvalues),
         loss=tf.where(failed, nan, loss),
-        steps=tf.maximum(pool.task.steps, 0),  # a row that is not valid was never evaluated
+        steps=tf.maximum(pool.task.steps, 0),  # -1 in an invalid row, which is never evaluated
         status=pool.status,
     )
 
 
-def _go_on(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
-    """The pool, in which rows that have just ended on a saddle, of `[R]` bool, begin again."""
+def _restart_at_saddles(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
+    """Restart rows that have just ended, `[R]` bool, at a saddle point from beside it."""
     lately = pool._replace(status=tf.where(ended, pool.status, RUNNING))
     lately, again = leave_saddles(settings, lately)
     pool = pool._replace(status=tf.where(ended, lately.status, pool.status))

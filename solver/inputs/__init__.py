@@ -1,1 +1,1 @@
-"""From what a caller passes to the checked rows of a fit."""
+"""Conversion and validation of the arguments of a fit."""

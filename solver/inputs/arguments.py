@@ -1,4 +1,4 @@
-"""What callers pass in Python becomes tensors of the right shape, or a ValueError."""
+"""Convert the Python arguments of a solver's methods to tensors, or raise a ValueError."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .request import BOUNDS, PRIORS
 
 
 class Arguments:
-    """Reads the arguments of a solver's methods.
+    """Converts the arguments of a solver's methods.
 
     Args:
         settings: of the solver.
@@ -30,7 +30,7 @@ class Arguments:
         self._names = settings.parameterization.parameter_names
         self._count = settings.parameterization.num_parameters
         self._num_targets = settings.model.comparison.num_targets
-        # How many targets are the zero of a scale.
+        # Number of targets that are ground levels, from which the others are measured.
         self._grounds = int(np.sum(~settings.model.comparison.measures))
 
     def targets(self, value: Any) -> tf.Tensor:
@@ -48,7 +48,16 @@ class Arguments:
         return self._levels("targets", tensor)
 
     def weights(self, like: tf.Tensor, weights: Any, sigma: Any = None) -> tf.Tensor:
-        """A tensor `[B, m]` of weights for the rows of another; NaN for those of the solver."""
+        """Weights `[B, m]`, from weights or from sigma; NaN for the solver's default.
+
+        Args:
+            like: `[B, ...]`, a tensor with these rows.
+            weights: 1 / sigma, a number, `[m]` or `[B, m]`.
+            sigma: instead of weights.
+
+        Raises:
+            ValueError: for both, for other shapes, or for a sigma that is not positive.
+        """
         if sigma is None:
             if weights is None:
                 return _filled(like, np.nan, self._dtype, self._num_targets)
@@ -58,7 +67,7 @@ class Arguments:
         if not tf.is_tensor(sigma) and np.ndim(sigma) < 2:
             checks.check_sigma("fit", sigma, self._num_targets)
         sigma = self._for_all_rows("sigma", sigma, like, self._num_targets, "levels")
-        # One that is not positive makes its row invalid, as a negative weight does.
+        # A sigma that is not positive becomes the weight -1, which makes its row invalid.
         positive = sigma > 0
         weights = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
         return tf.where(positive, weights, tf.where(tf.math.is_nan(sigma), sigma, -1.0))
@@ -66,13 +75,16 @@ class Arguments:
     def unknowns(
         self, value: Any, argument: str = "parameters", rows: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """A tensor `[B, p]` of parameters.
+        """Parameters `[B, p]`.
 
         Args:
             value: `[B, p]`; or by name, each one number or `[B]`.
             argument: its name, for messages.
-            rows: has the rows that single numbers by name stand for, `[B, ...]`, and allows names
-                to be missing, which are then NaN; None for one row if all are single numbers.
+            rows: `[B, ...]`, gives the number of rows for single numbers by name, and makes missing
+                names NaN. None: all names are needed, and single numbers alone are one row.
+
+        Raises:
+            ValueError: for other shapes or dtypes, or for unknown or missing names.
         """
         checks.check_mode(argument)
         if isinstance(value, FitResult):
@@ -90,9 +102,14 @@ class Arguments:
     def knowledge(
         self, targets: tf.Tensor, bounds: Any, priors: Any
     ) -> tuple[list[tf.Tensor], tuple[bool, bool]]:
-        """Bounds and priors of the rows as tensors, and which of them there are."""
+        """Bounds and priors of the rows.
+
+        Returns:
+            `[B, p]` each: lower, upper, prior mean, prior sigma, of those given, NaN for the
+            solver's default; and whether bounds and priors were given.
+        """
         tensors = []
-        nan = (np.nan, np.nan)  # those of the solver
+        nan = (np.nan, np.nan)  # the solver's default
         for argument, names, value, check in (
             ("bounds", BOUNDS, bounds, check_bounds),
             ("priors", PRIORS, priors, check_priors),
@@ -101,7 +118,7 @@ class Arguments:
                 continue
             if _has_columns(value):
                 check_known("fit", argument, value, self._names)
-                parts = [_parts("fit", argument, names, value, place) for place in (0, 1)]
+                parts = [_entries("fit", argument, names, value, place) for place in (0, 1)]
                 tensors += [
                     self._columns(f"{argument}: {name}", part, targets)
                     for name, part in zip(names, parts, strict=True)
@@ -129,7 +146,12 @@ class Arguments:
         max_steps: Any,
         *known: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
-        """The other arguments of a fit as tensors with the rows of the targets."""
+        """The other arguments of a fit as tensors with the rows of the targets.
+
+        Returns:
+            `[B, p]` initial, `[B, m]` weights, `[B]` tolerance, `[B]` max_steps (int32), and
+            `known`; NaN or 0 for a default.
+        """
         if initial is None:
             initial = _filled(targets, np.nan, self._dtype, self._count)
         else:
@@ -154,7 +176,7 @@ class Arguments:
     def _for_all_rows(
         self, label: str, value: Any, like: tf.Tensor, width: int, meaning: str
     ) -> tf.Tensor:
-        """A number, or `[width]`, as `[B, width]`; `[B, width]` as it is."""
+        """Broadcast a number or `[width]` to `[B, width]`; `[B, width]` stays as it is."""
         tensor = checks.as_real(label, value, self._dtype)
         if tensor.shape.rank not in (0, 1):
             return checks.as_rows(label, tensor, width, meaning, self._dtype)
@@ -202,14 +224,14 @@ def _column(
 
 
 def _filled(targets: tf.Tensor, value: float, dtype: tf.DType, *width: int) -> tf.Tensor:
-    """The same number in every row of the targets, `[B, *width]`."""
+    """A constant tensor with the rows of the targets, `[B, *width]`."""
     if tf.executing_eagerly():  # NumPy starts faster than an operation of TensorFlow
         return tf.constant(np.full([len(targets), *width], value, dtype.as_numpy_dtype))
     return tf.fill([row_count(targets), *width], tf.constant(value, dtype))
 
 
 def _by_row(value: Any) -> bool:
-    """Whether bounds or priors have parts `[B, p]`, or tensors, known only when the graph runs."""
+    """Whether the parts of bounds or priors are `[B, p]`, or tensors, unknown before the graph."""
     if not isinstance(value, Sequence):
         return False
     return any(tf.is_tensor(part) or _rank(part) > 1 for part in value)
@@ -223,10 +245,10 @@ def _has_columns(value: Any) -> bool:
     return any(tf.is_tensor(part) or _rank(part) > 0 for pair in pairs for part in pair)
 
 
-def _parts(
+def _entries(
     owner: str, argument: str, names: Sequence[str], value: Mapping[str, Any], place: int
 ) -> dict[str, Any]:
-    """One part of every pair by name; NaN for None."""
+    """Entry `place` of each pair, by name; NaN for None."""
     for name, pair in value.items():
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise ValueError(

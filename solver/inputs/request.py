@@ -1,4 +1,4 @@
-"""What a caller may pass to a fit, and how defaults are filled in."""
+"""The tensors of a fit's arguments, and the defaults of bounds and priors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PRIORS = ("prior_mean", "prior_sigma")
 
 
 def largest_square_root(dtype: tf.DType) -> float:
-    """Numbers above this are refused: their squares, or sums of these, might overflow."""
+    """`1e-6 sqrt(max)`: larger input is refused, as sums of squares might overflow."""
     return float(np.sqrt(np.finfo(dtype.as_numpy_dtype).max) * 1e-6)
 
 
@@ -64,7 +64,7 @@ def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
 
 
 def complete_data(settings: Settings, request: Request) -> Data:
-    """Bounds and priors of every row: its own where given, else those of the solver."""
+    """The `Data` of every row, with its own bounds and priors where given, else the solver's."""
     data = Data(targets=request.targets, weights=request.weights)
     rows = row_count(request.targets)
 
@@ -82,7 +82,8 @@ def complete_data(settings: Settings, request: Request) -> Data:
         none = (np.zeros(count), np.full(count, np.inf))
         mean, sigma = none if settings.priors is None else settings.priors
         sigma = filled(request.prior_sigma, sigma)
-        # NaN for a sigma that is not positive, or too small to square, makes the row invalid.
+        # A sigma that is not positive or too small to square gives NaN, which makes the row
+        # invalid.
         positive = sigma > 1.0 / largest_square_root(settings.dtype)
         weight = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
         weight = tf.where(positive, weight, tf.constant(np.nan, settings.dtype))

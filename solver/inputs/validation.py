@@ -1,4 +1,4 @@
-"""From what a caller passes to checked rows, in the graph: bad data becomes a row's status."""
+"""Validation in the graph: invalid data becomes the status and cause of its row."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def take_in(
 
     Args:
         settings: the problem, with the defaults.
-        data: targets as arranged, NaN where not observed, weights 0 for a level to leave out;
-            bounds and priors without NaN.
+        data: targets as arranged, NaN where not observed; weights, 0 to leave a target out; bounds
+            and priors with their defaults filled in.
         initial: `[B, p]`, NaN where the solver is to choose.
         tolerance: `[B]`, NaN for the default.
         max_steps: `[B]`, int32, 0 for the default.
@@ -49,18 +49,18 @@ def take_in(
         [
             ([Cause.STEP_LIMIT], new_axis(max_steps < 0, 1)),
             *_faults(targets, weights, observed, initial, tolerance),
-            *_faults_of_knowledge(data),
+            *_faults_of_bounds_and_priors(data),
         ]
     )
     valid = cause == 0
     if data.has_priors:
-        # An impossible prior must not get into the derivatives.
+        # Priors of invalid rows must not enter derivatives.
         usable = new_axis(valid, 1)
         data = data._replace(
             prior_mean=tf.where(usable, data.prior_mean, tf.zeros_like(data.prior_mean)),
             prior_weight=tf.where(usable, data.prior_weight, tf.zeros_like(data.prior_weight)),
         )
-    # Nothing of a row that cannot be fitted may get into derivatives.
+    # Neither may their targets and weights.
     observed &= new_axis(valid, 1)
     data = data._replace(
         targets=tf.where(observed, targets, tf.zeros_like(targets)),
@@ -95,7 +95,7 @@ def _faults(
     initial: tf.Tensor,
     tolerance: tf.Tensor,
 ) -> list[tuple[Sequence[Cause], tf.Tensor]]:
-    """What makes it impossible to fit a row, for `_cause`, in few operations.
+    """Faults of targets, weights, starting points and tolerances, for `_cause`.
 
     Args:
         targets: `[B, m]`, 0 where not observed.
@@ -105,7 +105,7 @@ def _faults(
         tolerance: `[B]`.
     """
     dtype = targets.dtype
-    # Squares of anything larger are not representable, nor, to full precision, of anything smaller.
+    # Squares of larger numbers may overflow; those of smaller ones lose precision to underflow.
     finfo = np.finfo(dtype.as_numpy_dtype)
     most, least = largest_square_root(dtype), np.sqrt(finfo.tiny) / finfo.eps
     any_sign = tf.concat([targets, initial], axis=1)
@@ -119,21 +119,21 @@ def _faults(
         (by_any_sign, tf.abs(any_sign) >= most),
         (by_no_sign, (no_sign < 0) | (no_sign >= most)),
         ([Cause.TARGET, Cause.WEIGHT], (largest > 0) & (largest <= least)),
-        # Targets may all be 0. The weights of observed levels may not: then there is no such level.
+        # Targets may all be 0. If all weights of observed levels are 0, no level is observed.
         ([Cause.NONE, Cause.NO_LEVEL], tf.equal(largest, 0)),
     ]
 
 
-def _faults_of_knowledge(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
-    """The same of bounds and priors."""
+def _faults_of_bounds_and_priors(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+    """Faults of bounds and priors, for `_cause`."""
     most = largest_square_root(data.targets.dtype)
     faults = []
     if data.bounded:
-        # Written so that a bound that is NaN is a fault.
+        # The negation makes a NaN bound a fault.
         possible = (data.lower <= data.upper) & (data.lower < most) & (data.upper > -most)
         faults.append(([Cause.BOUNDS] * possible.shape[1], ~possible))
     if data.has_priors:
-        # A weight that is NaN comes from a sigma that is none.
+        # NaN is the weight of an invalid sigma.
         usable = (data.prior_weight >= 0) & (data.prior_weight < most)
         wrong = (tf.abs(data.prior_mean) >= most) | ~usable
         faults.append(([Cause.PRIOR] * wrong.shape[1], wrong))

@@ -1,8 +1,8 @@
-"""The eigendecomposition: guarded against bad rows, and eigenvalues that differentiate twice.
+"""Eigendecomposition, with protection from non-finite rows, and twice differentiable eigenvalues.
 
-The derivative of an eigenvalue is the Hellmann-Feynman expression `d lambda_k = v_k^H dA v_k`. It
-holds whether or not levels are degenerate, where the derivative of the *eigenvectors* does not
-exist; so nothing here is differentiated through eigenvectors.
+The derivative of an eigenvalue is `d lambda_k = v_k^H dA v_k` (Hellmann-Feynman). It holds at
+degenerate levels too, where derivatives of the eigenvectors do not exist; so nothing here is
+differentiated through eigenvectors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.once_only import twice_only
 
-# Levels closer than this many units in the last place of the spectrum are one degenerate level.
+# Levels closer than this many rounding units (epsilon times the largest level) are degenerate.
 _DEGENERATE_ULPS = 64.0
 
 
@@ -24,15 +24,14 @@ def hermitian_transpose(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def largest_entry(dtype: tf.DType) -> float:
-    """A matrix with larger entries cannot be decomposed: their squares overflow."""
+    """`1e-6 sqrt(max)`: matrices with larger entries are refused, as their squares overflow."""
     return float(np.sqrt(dtype.max) / 1e6)
 
 
 def guarded_eigh(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Decompose every matrix of a batch; one that is not finite cannot stop the others.
+    """Decompose every matrix of a batch, with the identity in place of non-finite ones.
 
-    `tf.linalg.eigh` raises for the whole batch when one matrix holds a NaN, so such a matrix is
-    replaced by the identity and reported.
+    `tf.linalg.eigh` raises for the whole batch if one matrix has a NaN.
 
     Args:
         matrix: `[B, n, n]`, real symmetric or complex Hermitian.
@@ -47,10 +46,10 @@ def guarded_eigh(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def replace_infinite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The identity for every matrix of a batch `[B, n, n]` that cannot be decomposed.
+    """Replace matrices of a batch `[B, n, n]` that cannot be decomposed by the identity.
 
     Returns:
-        `[B, n, n]`, and `[B]` bool, whether the matrix was finite and not too large.
+        `[B, n, n]`; and `[B]` bool, whether the matrix was finite and within `largest_entry`.
     """
     magnitude = tf.abs(matrix)
     limit = tf.constant(largest_entry(magnitude.dtype), magnitude.dtype)
@@ -62,16 +61,19 @@ def replace_infinite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def divided_differences(
     values: tf.Tensor, weights: tf.Tensor, limits: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """`(g_k - g_l) / (lambda_k - lambda_l)`, and the limit for equal levels: `[B, n, n]`.
+    """Divided differences `(g_k - g_l) / (lambda_k - lambda_l)`, with given limits at equal levels.
 
-    Inside a degenerate level the quotient has no value unless the coupling that it multiplies
-    vanishes (as it does when symmetry protects the degeneracy), where 0 is the right answer, or
-    g is a smooth function of the level, whose derivative is the limit.
+    In a degenerate level the quotient is defined in two cases: if the coupling that it multiplies
+    vanishes, as it does when symmetry protects the degeneracy, it may be 0; if g is a smooth
+    function of the level, the limit is its derivative.
 
     Args:
         values: `[B, n]`, ascending eigenvalues.
-        weights: `[B, n]`, one number `g` for each level.
+        weights: `[B, n]`, g.
         limits: `[B, n, n]`; None for 0.
+
+    Returns:
+        `[B, n, n]`.
     """
     change = new_axis(weights, 2) - new_axis(weights, 1)
     inverse = _inverse_gaps(values)
@@ -83,14 +85,13 @@ def divided_differences(
 def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     """Eigenvalues of a batch of matrices, twice differentiable, also at degenerate levels.
 
-    Automatic differentiation sees the expansion of second-order perturbation theory around the
-    matrix itself, with the eigenvectors `V` held fixed:
+    Automatic differentiation sees second-order perturbation theory about the matrix itself, with
+    fixed eigenvectors V:
 
         lambda_k + dM_kk + sum_l |dM_kl|^2 / (lambda_k - lambda_l),    dM = V^H dA V.
 
-    Its first two derivatives are those of the eigenvalues (the first is Hellmann-Feynman), and
-    nothing is differentiated through eigenvectors. Couplings inside a degenerate level are left
-    out. Third derivatives are not provided, and not finite.
+    Its first two derivatives are those of the eigenvalues. Couplings within a degenerate level are
+    left out. Third derivatives are not provided: they are not finite.
 
     Args:
         matrix: `[B, n, n]`, real symmetric or complex Hermitian. A matrix that is not finite
@@ -110,9 +111,9 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     safe = tf.where(tf.reshape(finite, [-1, 1, 1]), matrix, tf.zeros_like(matrix))
     coupling = hermitian_transpose(vectors) @ safe @ vectors
     first_order = tf.math.real(tf.linalg.diag_part(coupling))
-    # Off the diagonal M is rounding noise, which a small gap would blow up: only its change counts.
+    # The off-diagonal elements of M itself are rounding errors, which small gaps would amplify.
     change = coupling - tf.stop_gradient(coupling)
-    # |M|^2 without the square root of tf.abs, whose derivative at 0 is not finite.
+    # |dM|^2 without tf.abs, whose derivative at 0 is not finite.
     squares = tf.math.real(change * tf.math.conj(change))
     second_order = tf.reduce_sum(squares * _inverse_gaps(values), axis=-1)
     parts = [tf.math.real(safe), tf.math.imag(safe)] if matrix.dtype.is_complex else [safe]
@@ -130,12 +131,12 @@ def _inverse_gaps(values: tf.Tensor) -> tf.Tensor:
 
 
 def are_degenerate(values: tf.Tensor) -> tf.Tensor:
-    """Whether two of the ascending eigenvalues `[B, n]` are equal, `[B]` bool."""
+    """Whether any two of the ascending eigenvalues `[B, n]` are degenerate, `[B]` bool."""
     return tf.reduce_any(values[:, 1:] - values[:, :-1] <= _resolution(values), axis=1)
 
 
 def _resolution(values: tf.Tensor) -> tf.Tensor:
-    """`[B, 1]`, how near eigenvalues may be and count as equal."""
+    """The largest gap of eigenvalues that count as equal, `64 epsilon max|lambda|`: `[B, 1]`."""
     epsilon = np.finfo(values.dtype.as_numpy_dtype).eps
     size = tf.reduce_max(tf.abs(values), axis=-1, keepdims=True)
     return tf.constant(_DEGENERATE_ULPS * epsilon, values.dtype) * size

@@ -1,9 +1,9 @@
-"""Least squares whose rows may differ in weight by many powers of ten.
+"""Linear least squares with weights that differ by many powers of ten.
 
-`J^T J` and `J^T r` keep of a light row what the rounding error of the heaviest leaves: beyond a
-ratio of about 1e7, nothing. The singular value decomposition of J itself keeps every row to its own
-rounding error, if heavy rows come first (Cox & Higham, BIT 38 (1998) 34; Björck, Numerical Methods
-for Least Squares Problems, 1996, section 4.4).
+In `J^T J` and `J^T r` rows with small weights are lost in the rounding error of those with large
+ones, completely beyond a ratio of about 1e7. A singular value decomposition of J itself, with rows
+sorted by descending norm, keeps each row to its own rounding error (Cox & Higham, BIT 38 (1998) 34;
+Björck, Numerical Methods for Least Squares Problems, 1996, section 4.4).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import tensorflow as tf
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 
-# Where weights differ by more, products such as J^T J hold too little of the light rows.
+# Below this ratio of the smallest weight to the largest, J^T J is too inaccurate for light rows.
 UNEVEN = 1e-3
-# The same for the question whether the loss curves downwards anywhere.
+# The same for tests of negative curvature.
 UNEVEN_CURVATURE = 1e-2
-# The rank of a Jacobian is beyond doubt where no pivot, as a share of the largest, is below so many
-# times the rank tolerance.
+# A Jacobian with columns of comparable norm has clearly full rank if all QR pivots, relative to the
+# largest, are above this multiple of the rank tolerance.
 _CLEAR_RANK = 256.0
 
 
@@ -29,13 +29,13 @@ class Graded(NamedTuple):
     """The singular value decomposition of a weighted Jacobian, with `k = min(M, p)`.
 
     Attributes:
-        singular: `[R, k]`, descending.
-        right: `[R, p, k]`, the right singular vectors in columns.
-        share: `[R, k]`, the components of the residual along the left ones.
-        rounding: `[R, k]`, how much of them the errors of the residual and of J may be.
-        known: `[R, k]` bool, which directions any datum determines: the most that one datum sees
-            of the direction is above the rank tolerance, the root of the rounding unit, of all
-            that it sees. So the rank is that of `J^T J` in units of each datum.
+        singular: `[R, k]`, the singular values s, descending.
+        right: `[R, p, k]`, the right singular vectors V in columns.
+        share: `[R, k]`, `U^T r`, the components of the residual along the left singular vectors.
+        rounding: `[R, k]`, a bound on their errors, from those of the residual and of J.
+        known: `[R, k]` bool, which directions the data determine:
+            `max_i s_k |U_ik| / |J_i| > sqrt(epsilon)`, with `|J_i|` the norm of row i. The rank is
+            then that of `J^T J` with each row normalized.
     """
 
     singular: tf.Tensor
@@ -46,19 +46,19 @@ class Graded(NamedTuple):
 
 
 def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None = None) -> Graded:
-    """Decompose weighted Jacobians.
+    """Decompose weighted Jacobians, with their rows sorted by descending norm.
 
     Args:
-        jacobian: `[R, M, p]`, with columns of comparable size.
+        jacobian: `[R, M, p]`, with columns of comparable norm.
         residual: `[R, M]`.
-        error: `[R, M]`, how far each residual may be off; None for not at all.
+        error: `[R, M]`, the error of each residual; None for 0.
 
     Returns:
-        The `Graded`.
+        The `Graded` decomposition.
     """
     epsilon = np.finfo(jacobian.dtype.as_numpy_dtype).eps
     lengths = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=-1))
-    lengths, order = tf.math.top_k(lengths, lengths.shape[1])  # equal ones keep their order
+    lengths, order = tf.math.top_k(lengths, lengths.shape[1])  # stable
     jacobian = tf.gather(jacobian, order, batch_dims=1)
     residual = tf.gather(residual, order, batch_dims=1)
     singular, left, right = tf.linalg.svd(jacobian)
@@ -77,9 +77,9 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
 
 
 def _turned(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
-    """`[R]`: by the rounding errors of J, row by row, its singular vectors turn.
+    """`[R]`, `epsilon (M + p) |(r_i |J_i|)|`: divided by s_k the error of `(U^T r)_k`.
 
-    Divided by the singular value, this is the error of a component of the residual.
+    It comes from the rounding of J row by row, which turns its singular vectors.
     """
     data, count = jacobian.shape[1:]
     epsilon = float(np.finfo(jacobian.dtype.as_numpy_dtype).eps)
@@ -88,14 +88,14 @@ def _turned(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
 
 
 def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """`h = (J^T J + mu I)^-1 J^T r`, how much it lowers the loss of the linear model, its effect.
+    """The damped step `h = (J^T J + mu I)^-1 J^T r` and its predicted decrease of the loss.
 
     Args:
         graded: the decomposition.
         damping: `[R]`, mu, positive.
 
     Returns:
-        `[R, p]`; `[R]`, the decrease `2 g^T h - |J h|^2`; and `[R]`, `|J h|^2 / |h|^2`.
+        `[R, p]`, h; `[R]`, the decrease `2 g^T h - |J h|^2`; and `[R]`, `|J h|^2 / |h|^2`.
     """
     squares = graded.singular * graded.singular
     kept = squares / (squares + new_axis(damping, 1))
@@ -107,14 +107,16 @@ def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf
 
 
 def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
-    """`J^+ r`, `[R, p]`, the shortest of all vectors that make `|J h - r|` least.
+    """The minimum-norm least-squares solution `J^+ r`, with the rank of `Graded.known`.
 
-    Björck, Numerical Methods for Least Squares Problems, 1996, section 1.2.5, with the rank of
-    `Graded.known`.
+    Björck, Numerical Methods for Least Squares Problems, 1996, section 1.2.5.
 
     Args:
-        jacobian: `[R, M, p]`, with columns of comparable size.
+        jacobian: `[R, M, p]`, with columns of comparable norm.
         residual: `[R, M]`.
+
+    Returns:
+        `[R, p]`.
     """
     found = decompose(jacobian, residual)
     safe = tf.where(found.known, found.singular, tf.ones_like(found.singular))
@@ -125,15 +127,15 @@ def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
 def gain_by_projection(
     jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """`gain_left` by a QR decomposition, many times as quick as singular values.
+    """`gain_left` as `|Q^T r|^2` with `J = Q R`, many times faster than by singular values.
 
-    It is what the residual has in the range of J. Where J is not clearly of full rank, this is a
-    bound, for it counts directions that no datum determines.
+    If the rank of J is not clearly full it is an upper bound, which includes directions that the
+    data do not determine.
 
     Args:
-        jacobian: `[R, M, p]`, with columns of comparable size.
+        jacobian: `[R, M, p]`, with columns of comparable norm.
         residual: `[R, M]`.
-        error: `[R, M]`, how far each residual may be off.
+        error: `[R, M]`, the error of each residual.
 
     Returns:
         As `gain_left`, and `[R]` bool, whether the rank is clearly full.
@@ -151,10 +153,10 @@ def gain_by_projection(
 
 
 def gain_left(graded: Graded) -> tuple[tf.Tensor, tf.Tensor]:
-    """What a Gauss-Newton step could still gain, `g^T (J^T J)^+ g`; and how much is no rounding.
+    """The decrease of the loss that a Gauss-Newton step predicts, `g^T (J^T J)^+ g`.
 
     Returns:
-        `[R]` twice.
+        `[R]`, the decrease; and `[R]`, the part of it beyond the rounding error.
     """
     gains = tf.where(graded.known, graded.share * graded.share, 0.0)
     certain = tf.maximum(gains - graded.rounding * graded.rounding, 0.0)

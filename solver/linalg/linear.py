@@ -1,4 +1,4 @@
-"""Linear systems that may be singular, row by row."""
+"""Symmetric linear systems that may be singular, row by row."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from .eigh import guarded_eigh
 
 
 def solve_symmetric(matrix: tf.Tensor, units: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """The minimum-norm solution of `H z = b`, with norms measured in the given units.
+    """The solution of `H z = b` with minimum norm of `u_j z_j`.
+
+    Eigenvalues of `H_ij / (u_i u_j)` below `16 p epsilon` times the largest count as 0.
 
     Args:
-        matrix: `[B, p, p]`, symmetric.
-        units: `[B, p]`, positive; the unknown `z_j` is measured in `1 / units_j`.
-        right: `[B, p]`.
+        matrix: `[B, p, p]`, H, symmetric.
+        units: `[B, p]`, u, positive.
+        right: `[B, p]`, b.
 
     Returns:
-        `[B, p]`; nothing along directions that the matrix does not determine.
+        `[B, p]`, z; 0 along directions that the matrix does not determine.
     """
     values, vectors, _ = guarded_eigh(matrix / (new_axis(units, 2) * new_axis(units, 1)))
     epsilon = np.finfo(matrix.dtype.as_numpy_dtype).eps

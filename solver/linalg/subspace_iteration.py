@@ -1,14 +1,13 @@
-"""Some levels of large matrices: the lowest or the highest ones, without the others.
+"""Subspace iteration for the lowest or highest levels of large matrices.
 
-The eigenvectors are most of the work of a decomposition. Where few are needed, those of the lowest
-levels are found by subspace iteration with `(A - s)^-1`, `s` just below the lowest level: one
-Cholesky factorization, which fails if a level lies below `s`, and a Chebyshev polynomial that damps
-all but the levels next to `s` (Rutishauser 1969; Zhou and Saad, SIAM J. Matrix Anal. Appl. 29
-(2007) 954). The highest levels are the lowest ones of `-A`.
+Most of the cost of an eigendecomposition is in the eigenvectors. The few lowest ones are found by
+subspace iteration with `(A - s)^-1`, s just below the lowest level: one Cholesky factorization,
+which fails if a level lies below s, and a Chebyshev filter that damps all levels but those next to
+s (Rutishauser 1969; Zhou and Saad, SIAM J. Matrix Anal. Appl. 29 (2007) 954). The highest levels
+are the lowest ones of -A.
 
-Measured at n = 1024 with the 10 lowest levels: 433 ms for `tf.linalg.eigh`, 94 for its values
-alone, 26 for the Cholesky factorization and 5 for a cycle of the iteration, of which there are 3 to
-6.
+Measured at n = 1024 with the 10 lowest levels: 433 ms for `tf.linalg.eigh`, 94 ms for eigenvalues
+only, 26 ms for the Cholesky factorization and 5 ms for each of 3 to 6 cycles of the iteration.
 """
 
 from __future__ import annotations
@@ -25,10 +24,11 @@ from ..rowwise.loops import loop
 from ..rowwise.products import matmul_rows, sum_over_second
 from ..rowwise.tables import on_rows
 
-# Smaller matrices are decomposed as fast.
+# Smallest matrix for which the iteration is faster than a full decomposition.
 _SMALLEST = 192
-# The block may be this part of the matrix.
+# The block has at most n / 6 columns.
 _LARGEST_SHARE = 6
+# Degree of the Chebyshev polynomial.
 _DEGREE = 4
 _MAX_CYCLES = 16
 _SEED = 3
@@ -36,13 +36,14 @@ _SEED = 3
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FewLevels:
-    """Which levels of a spectrum of `size` are needed, if these are few and at one of its ends.
+    """Few levels at one end of a spectrum.
 
     Attributes:
-        used: `[c]`, their numbers, ascending.
-        wanted: how many levels there are from the end to the farthest of them.
-        block: how many vectors are iterated: more than wanted, so that it converges fast.
-        sign: 1.0 for the lower end, -1.0 for the upper one.
+        size: n.
+        used: `[c]`, the numbers of the levels needed, ascending.
+        wanted: the number of levels from the end of the spectrum to the farthest one needed.
+        block: the number of iterated vectors; more than wanted, for fast convergence.
+        sign: 1.0 for the lower end, -1.0 for the upper end.
     """
 
     size: int
@@ -53,7 +54,7 @@ class FewLevels:
 
 
 def few_of(size: int, used: np.ndarray) -> FewLevels | None:
-    """How to find these levels; None where a full decomposition is as good."""
+    """The `FewLevels` for ascending level numbers `[c]`; None if a full eigh is as fast."""
     upward, downward = int(used[-1]) + 1, size - int(used[0])
     wanted = min(upward, downward)
     block = wanted + max(6, wanted // 2)
@@ -67,19 +68,19 @@ def few_eigenpairs(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The levels needed and their eigenvectors.
 
-    A spectrum that is near saves its computation. With it the levels found are eigenvalues, and
-    none lies beyond them, except where two of them changed places with others that were farther
-    inside: who trusts the answer computes all levels once more.
+    The iteration needs approximate levels for its shift and filter: those of a nearby matrix save
+    computing them. The levels found are then eigenvalues with none beyond them, unless levels that
+    were farther inside the spectrum have crossed them: evaluate again without `near` before
+    relying on the result.
 
     Args:
         few: which levels.
         matrix: `[B, n, n]`, finite.
-        near: `[B, n]`, the spectra of similar matrices, NaN in rows that have none; None for none
-            at all.
+        near: `[B, n]`, the spectra of nearby matrices, NaN in rows without one; None for no rows.
 
     Returns:
-        `[B, n]`, ascending, of which only those used are right where there was a near spectrum; and
-        `[B, n, c]`, eigenvectors of those used, in columns.
+        `[B, n]`, ascending; in rows with a spectrum in `near` only the levels used are right. And
+        `[B, n, c]`, the eigenvectors of those used, in columns.
     """
     spectrum = lambda rows: tf.math.real(tf.linalg.eigvalsh(rows))  # noqa: E731
     if near is None:
@@ -103,7 +104,11 @@ def _decompose(few: FewLevels, matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
 def _iterate(
     few: FewLevels, matrix: tf.Tensor, near: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The levels, their eigenvectors, and `[B]` bool, whether the iteration converged."""
+    """Subspace iteration with the shift and the filter from approximate levels `near`, `[B, n]`.
+
+    Returns:
+        `[B, n]`, the levels; `[B, n, c]`, eigenvectors; and `[B]` bool, whether it converged.
+    """
     dtype, real = matrix.dtype, near.dtype
     epsilon = np.finfo(real.as_numpy_dtype).eps
     ordered = near if few.sign > 0 else -near[:, ::-1]
@@ -113,7 +118,7 @@ def _iterate(
     shift = low - below
     diagonal = few.sign * tf.linalg.diag_part(matrix) - tf.cast(shift, dtype)[:, None]
     factor = tf.linalg.cholesky(tf.linalg.set_diag(few.sign * matrix, diagonal))
-    # The inverse has its unwanted eigenvalues between 0 and this one.
+    # The unwanted eigenvalues of (A - s)^-1 lie between 0 and this one.
     unwanted = reciprocal(tf.maximum(edge - shift, below))
     twice = tf.cast(2.0 / unwanted, dtype)[:, None, None]
     start = tf.random.stateless_normal([few.size, few.block], [_SEED, 0], dtype=real)
@@ -121,10 +126,11 @@ def _iterate(
     start = tf.tile(start[None], [row_count(matrix), 1, 1])
 
     def project(columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Eigenvalues and eigenvectors of the inverse within the columns; whether they are right.
+        """Rayleigh-Ritz projection of the inverse onto orthonormal columns `[B, n, b]`.
 
         Returns:
-            `[B, b]`, descending; the columns and their products with the inverse, turned; `[B]`.
+            `[B, b]`, Ritz values, descending; `[B, n, b]`, Ritz vectors; `[B, n, b]`, their
+            products with the inverse; and `[B]` bool, whether their residuals are within tolerance.
         """
         products = tf.linalg.cholesky_solve(factor, columns)
         inner = matmul_rows(columns, products, adjoint_a=True)
@@ -138,7 +144,7 @@ def _iterate(
         errors = tf.sqrt(sum_over_second(errors * errors))
         kept = inverses[:, : few.wanted]
         allowed = epsilon**0.75 * (kept - unwanted[:, None])
-        # What rounding leaves, of the factor and of the product.
+        # Rounding errors of the factorization and of the product.
         allowed += 8.0 * epsilon * (largest[:, None] * inverses[:, :1] + 1.0) * kept
         right = good & tf.reduce_all((errors <= allowed) & (kept > unwanted[:, None]), axis=-1)
         return inverses, columns, products, right
@@ -153,14 +159,14 @@ def _iterate(
         products: tf.Tensor,
         right: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
-        """One cycle: the polynomial, orthonormal columns, and their projection."""
+        """One cycle: Chebyshev filter, orthonormalization, Rayleigh-Ritz projection."""
         before, now = columns, twice * products - columns
         for _ in range(_DEGREE - 1):
             next_ = 2.0 * (twice * tf.linalg.cholesky_solve(factor, now) - now) - before
             before, now = now, next_
         new = project(tf.linalg.qr(now)[0])
         state = (inverses, columns, products, right)
-        # A row that is right stays as it is, whatever the others still need.
+        # Converged rows do not change, however many cycles the others need.
         kept = [
             tf.where(tf.reshape(right, [-1] + [1] * (old.shape.rank - 1)), old, part)
             for old, part in zip(state, new, strict=True)

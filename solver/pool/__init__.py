@@ -1,1 +1,1 @@
-"""The rows that are being fitted, and their answers."""
+"""The state of the rows being fitted, and the collection of their answers."""

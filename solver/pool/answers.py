@@ -1,4 +1,4 @@
-"""The answers of a batch while its rows finish one by one."""
+"""Collect the answers of a batch as its rows finish."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ from .rows import Batch, Ended
 
 
 class Output(NamedTuple):
-    """The answers so far, packed: `reals` `[B, 2p + n + m + 2]` and `integers` `[B, 5]`."""
+    """The answers so far, packed by dtype.
+
+    Attributes:
+        reals: `[B, 2p + n + m + 2]`: parameters, eigenvalues, residuals, loss, gradient norm,
+            standard errors.
+        integers: `[B, 5]`: steps, status, cause, starts, agreeing.
+    """
 
     reals: tf.Tensor
     integers: tf.Tensor
 
 
 def empty_output(settings: Settings, batch: Batch) -> Output:
-    """The answer of rows that cannot be fitted."""
+    """The initial answers: NaN, with the status INVALID_INPUT and the cause of the batch."""
     targets = batch.data.targets
     rows = row_count(targets)
     width = sum(_widths(settings, targets.shape[1]))
@@ -38,12 +44,12 @@ def empty_output(settings: Settings, batch: Batch) -> Output:
 
 
 def write(settings: Settings, output: Output, ended: Ended) -> Output:
-    """Put the answers of finished rows in their places."""
+    """Write the answers of finished rows at their places in the batch."""
     task, point, status = ended
     nan = tf.constant(np.nan, point.loss.dtype)
     data, comparison = task.data, settings.model.comparison
     observed = data.weights > 0
-    # The level that is the zero of the scale is no datum, but its residual is known to be 0.
+    # The ground level from which the others are measured is no datum; its residual is exactly 0.
     is_zero = tf.constant(~comparison.measures)
     assignment = comparison.assign(point.eigenvalues, data.targets, data.weights)
     difference = data.targets - comparison.observe(point.eigenvalues, assignment)
@@ -69,7 +75,7 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
     reals = tf.where(new_axis(status == Status.NON_FINITE, 1), nan, reals)
     failure = cause_of_failure(settings, data, point, status)
     cause = tf.where(failure > 0, failure, task.cause)
-    # The end of one start, even where no start that is counted ended there.
+    # At least 1, for the start that ended there, though hops and the refinement are not counted.
     agreeing = tf.where(status == Status.NON_FINITE, 0, tf.maximum(task.agreeing, 1))
     places = new_axis(task.place, 1)
     return Output(
@@ -83,7 +89,7 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
 
 
 def unpack(settings: Settings, output: Output) -> FitResult:
-    """The fields of the result."""
+    """The `FitResult` in the packed answers."""
     levels = settings.model.comparison.num_targets
     parameters, eigenvalues, residuals, loss, norm, errors = tf.split(
         output.reals, _widths(settings, levels), axis=-1

@@ -1,4 +1,4 @@
-"""The pool of rows as tables: the variables of the loop."""
+"""Pack the pool of rows into tables, the loop variables of the fit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .rows import Pool, Task
 
 
 class PoolTables(NamedTuple):
-    """A `Pool` in tables.
+    """A packed `Pool`.
 
     Attributes:
-        fixed: what changes only when a row enters the pool.
-        moving: what changes at every step.
+        fixed: tables that change only when a row enters the pool.
+        moving: tables that change at every step.
     """
 
     fixed: Tables
@@ -26,12 +26,12 @@ class PoolTables(NamedTuple):
         return tf.nest.map_structure(lambda table: tf.gather(table, index), self)
 
     def followed_by(self, other: PoolTables) -> PoolTables:
-        """These rows and those of another pool."""
+        """Concatenate the rows of two pools."""
         return followed_by(self, other)
 
 
 class PoolLayout:
-    """How a `Pool` is packed.
+    """Packs and unpacks a `Pool`.
 
     Args:
         example: a pool, or the specs of its tensors.
@@ -46,15 +46,15 @@ class PoolLayout:
         return PoolTables(self._fixed.no_rows(), self._moving.no_rows())
 
     def pack(self, pool: Pool) -> PoolTables:
-        """The tables of a pool."""
+        """Pack a pool."""
         return PoolTables(self._fixed.pack(_parts(pool)[0]), self.pack_moving(pool))
 
     def pack_moving(self, pool: Pool) -> Tables:
-        """Only the part that changes at every step."""
+        """Pack only the part that changes at every step."""
         return self._moving.pack(_parts(pool)[1])
 
     def unpack(self, tables: PoolTables) -> Pool:
-        """The pool in the tables."""
+        """Unpack a pool."""
         task = self._fixed.unpack(tables.fixed)
         state, status, steps, scale, cause = self._moving.unpack(tables.moving)
         return Pool(task._replace(steps=steps, scale=scale, cause=cause), state, status)

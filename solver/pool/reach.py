@@ -1,9 +1,9 @@
-"""Targets that no parameters reach: of the wrong sign, where the structure decides the signs.
+"""Unreachable targets: those of a sign that the structure excludes.
 
-A given stiffness matrix decides how many levels of `K u = lambda M u` are positive, zero and
-negative, whatever the masses (Sylvester's law of inertia). A target on the wrong side of zero draws
-its level towards zero, which it reaches only with infinite masses. The least-squares problem then
-often has no minimum: parameters run away until rounding ends the fit anywhere.
+In `K u = lambda M u` the stiffness matrix K fixes how many levels are positive, zero and negative,
+whatever the masses M (Sylvester's law of inertia). A target on the wrong side of zero pulls its
+level towards zero, which is reached only for infinite masses. The least-squares problem then often
+has no minimum: parameters diverge until the fit ends by rounding.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from .rows import Task, tolerance_of
 
 
 def stop_runaways(settings: Settings, task: Task, point: Point, status: tf.Tensor) -> tf.Tensor:
-    """NON_FINITE for rows whose parameters run away, else the status as it is.
+    """Set NON_FINITE in rows whose parameters diverge towards an unreachable target.
 
-    They do where the level of a target with the wrong sign is zero but for rounding; with as many
-    parameters as data already where it is nearly zero, for then nothing holds them back.
+    The test is `|level| <= limit` for a target of the wrong sign, with
+    `limit = 4 n epsilon * scale`. In rows with at least as many parameters as data, where nothing
+    else holds the parameters (no finite bounds on all of them),
+    `limit = max(tolerance, sqrt(epsilon)) * scale`.
 
     Args:
         settings: the problem.
         task: of `R` rows.
-        point: the accepted one.
+        point: the accepted point.
         status: `[R]`, int32, from `certify`.
 
     Returns:
@@ -52,13 +54,16 @@ def stop_runaways(settings: Settings, task: Task, point: Point, status: tf.Tenso
 
 
 def cause_of_failure(settings: Settings, data: Data, point: Point, status: tf.Tensor) -> tf.Tensor:
-    """`[R]` int32, the `Cause` of rows without a certified answer, as far as it is known.
+    """The `Cause` of rows without a certified answer: SIGN, NO_MATRIX, LOST, or NONE if unknown.
 
     Args:
         settings: the problem.
         data: of `R` rows.
         point: where they ended.
         status: `[R]`, how they ended.
+
+    Returns:
+        `[R]`, int32.
     """
     never = point.loss == point.loss.dtype.max
     cause = tf.where(never, int(Cause.NO_MATRIX), int(Cause.LOST))
@@ -73,7 +78,9 @@ def cause_of_failure(settings: Settings, data: Data, point: Point, status: tf.Te
 
 
 def wrong_signs(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor | None:
-    """Which targets have a sign that their level cannot have; 0 is one for a level that is not 0.
+    """Which targets have a sign that their level cannot have.
+
+    A target 0 has the wrong sign for a level that cannot be 0.
 
     Args:
         model: what is fitted.
@@ -81,7 +88,7 @@ def wrong_signs(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor | None
         levels: `[R, n]`.
 
     Returns:
-        `[R, m]` bool; None where the structure decides no sign, or differences are compared.
+        `[R, m]` bool; None if the structure fixes no signs, or if differences are compared.
     """
     comparison = model.comparison
     signs = np.nan_to_num(model.parameterization.level_signs)
@@ -90,20 +97,20 @@ def wrong_signs(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor | None
     assignment = comparison.assign(levels, data.targets, data.weights)
     possible = tf.zeros_like(levels) + tf.constant(signs, levels.dtype)
     side = comparison.observe(possible, assignment)
-    # Not by their product, which may underflow.
+    # The product of target and side itself may underflow.
     on_the_side = tf.sign(data.targets) * side > 0
     return (data.weights > 0) & (side != 0) & ~on_the_side
 
 
 def negative_distances(model: Model, data: Data) -> tf.Tensor | None:
-    """Which targets are negative, but compared with the distance of a level from a lower one.
+    """Which targets are negative although they are transitions from a lower to a higher level.
 
     Args:
         model: what is fitted.
         data: of `R` rows.
 
     Returns:
-        `[R, m]` bool; None where no such distances are compared.
+        `[R, m]` bool; None if no such transitions are compared.
     """
     comparison = model.comparison
     member = np.repeat(

@@ -1,4 +1,4 @@
-"""The named tuples of rows on their way through the loop, and what they look like at first."""
+"""The named tuples that hold rows in the loop of the fit, and their initial values."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Batch(NamedTuple):
     """The checked input, `B` rows.
 
     Attributes:
-        data: targets, weights and what is known beforehand.
-        initial: `[B, p]`, NaN where the solver is to choose.
+        data: targets, weights, bounds and priors.
+        initial: `[B, p]`, starting points, NaN where the solver is to choose.
         tolerance: `[B]`, NaN for the default.
         max_steps: `[B]`, int32.
-        cause: `[B]`, int32, why the row cannot be fitted at all, see `Cause`; 0 where it can.
+        cause: `[B]`, int32, why the input of the row is invalid, see `Cause`; 0 if it is valid.
         offset: `[B]`, int32, the number of the first start that the solver chooses.
-        single: `[B]`, int32, 1 for a row that has this start only.
+        single: `[B]`, int32, 1 for a row that has only this start.
     """
 
     data: Data
@@ -37,15 +37,15 @@ class Batch(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The best end of the starts of a row so far.
+    """The best end among the starts of a row so far.
 
     Attributes:
         parameters: `[R, p]`.
-        loss: `[R]`, the largest number before there is one.
+        loss: `[R]`; the largest finite number before the first end.
         column_norms: `[R, p]`, of the Jacobian there.
-        minima: `[R, K]`, the losses of the distinct minima that were found, then the largest
+        minima: `[R, K]`, the losses of the distinct minima found, padded with the largest finite
             number.
-        arrived: `[R]`, int32, how many starts elsewhere ended in a minimum.
+        arrived: `[R]`, int32, how many starts other than hops ended in a minimum.
     """
 
     parameters: tf.Tensor
@@ -56,26 +56,26 @@ class Best(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a row in the pool has to do, and what it has found in earlier starts.
+    """The problem of each row in the pool, and the record of its starts.
 
     Attributes:
         place: `[R]`, int32, its place in the batch.
-        data: targets, weights and what is known beforehand.
-        initial: `[R, p]`.
+        data: targets, weights, bounds and priors.
+        initial: `[R, p]`, starting points, NaN where the solver is to choose.
         tolerance: `[R]`, NaN for the default.
         max_steps: `[R]`, int32.
         steps: `[R]`, int32, evaluations so far, over all starts, without the first of each start.
         attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
-            refinement of the best end of the others; a given start is a refinement at once.
+            refinement of the best end; a given starting point has this number from the beginning.
         offset: `[R]`, int32, the number of the start at attempt 0.
         limit: `[R]`, int32, the value of `steps` that ends this start.
-        cosine: `[R]`, the cosine between the residual and each column of the Jacobian at which this
-            start is at a minimum.
+        cosine: `[R]`, the tolerance of this start on the cosine between the residual and each
+            column of the Jacobian.
         started: `[R]`, int32, how many starts the row has made.
-        agreeing: `[R]`, int32, how many starts ended at the best loss, from elsewhere.
+        agreeing: `[R]`, int32, how many starts other than hops ended at the best loss.
         scale: `[R]`, the spectral scale; 0 before the first evaluation.
         cause: `[R]`, int32, what limits the point where the row has ended, see `Cause`.
-        best: the best of the finished starts; () when there is only one start.
+        best: the `Best` of the finished starts; () when there is only one start.
     """
 
     place: tf.Tensor
@@ -104,7 +104,7 @@ class Pool(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Rows that are done with a start: their `Task`, the `Point` of its end, and their status."""
+    """Rows that have ended a start: their `Task`, the `Point` of its end, and their status."""
 
     task: Task
     point: Point
@@ -112,7 +112,7 @@ class Ended(NamedTuple):
 
 
 def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
-    """Tasks for rows of the batch, which have these places in it, `[R]`."""
+    """Initial tasks for rows of the batch at these places, `[R]` int32."""
     data, initial = rows.data, rows.initial
     integers, zeros = tf.zeros_like(place), tf.zeros_like(rows.tolerance)
     several = settings.starts > 1
@@ -139,13 +139,13 @@ def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
 def _no_end(settings: Settings, initial: tf.Tensor, zeros: tf.Tensor) -> Best:
     none = tf.zeros_like(initial)
     worst = zeros + initial.dtype.max
-    # One place more than a search may fill that ends early.
+    # One more than a search that ends early can find.
     minima = tf.tile(new_axis(worst, 1), [1, most_minima(settings.starts) + 1])
     return Best(none, worst, none, minima, tf.zeros_like(worst, tf.int32))
 
 
 def point_specs(settings: Settings, data: Data) -> Point:
-    """What each field of a `Point` looks like."""
+    """The `TensorSpec` of each field of a `Point`."""
     size, count = settings.parameterization.size, settings.parameterization.num_parameters
     levels = data.targets.shape[1] + (count if data.has_priors else 0)
 
@@ -173,7 +173,7 @@ def point_specs(settings: Settings, data: Data) -> Point:
 
 
 def empty_point(settings: Settings, data: Data) -> Point:
-    """A point that holds nothing: its loss is the largest number."""
+    """A `Point` of zeros with the largest finite number as its loss: not yet evaluated."""
     dtype = data.targets.dtype
     zeros = zeros_like_specs(point_specs(settings, data), row_count(data.targets))
     return zeros._replace(
@@ -186,7 +186,7 @@ def empty_point(settings: Settings, data: Data) -> Point:
 
 
 def pool_specs(settings: Settings, batch: Batch) -> Pool:
-    """What each field of a pool with rows of such a batch looks like."""
+    """The `TensorSpec` of each field of a pool with rows of such a batch."""
 
     def spec(tensor: tf.Tensor) -> tf.TensorSpec:
         return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
@@ -200,7 +200,7 @@ def pool_specs(settings: Settings, batch: Batch) -> Pool:
         state = settings.method.init(start, empty_point(settings, task.data), start)
         return Pool(task, state, task.steps)
 
-    # Only the method knows what its state is; without rows that takes no time.
+    # The method defines its state; an example without rows costs no time.
     with tf.init_scope():
         fields = [tf.zeros([0, *s.shape[1:]], s.dtype) for s in tf.nest.flatten(specs)]
         return tf.nest.map_structure(spec, pool(*fields))

@@ -1,8 +1,8 @@
-"""When to stop looking for minima, from how many distinct ones so many starts have found.
+"""Stopping rule of a multistart search.
 
-After N starts that have found w minima, `w (w + 1) / (N - w - 2)` more are to be expected, if all
-shares of the starts that lead to each are equally probable beforehand (Boender & Rinnooy Kan, Math.
-Program. 37 (1987) 59).
+After N starts that found w distinct minima, the expected number of minima not yet found is
+`w (w + 1) / (N - w - 2)`, with a uniform prior on the relative sizes of the basins (Boender &
+Rinnooy Kan, Math. Program. 37 (1987) 59).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-# A search ends when so many minima at most are expected to be unseen.
+# A search ends when the expected number of minima not found is at most this.
 _UNSEEN = 0.5
 
 
 def are_enough(found: Any, starts: Any) -> Any:
-    """Whether so many starts are enough where so many distinct minima were found.
+    """Whether `w (w + 1) / (N - w - 2) <= 1 / 2`.
 
     Args:
-        found: whole numbers, of NumPy or TensorFlow.
-        starts: of the same shape; those that ended in a minimum.
+        found: w, the number of distinct minima; integers of NumPy or TensorFlow.
+        starts: N, the number of starts that ended in a minimum; of the same shape.
 
     Returns:
         bool, of the same shape.
@@ -33,6 +33,6 @@ def are_enough(found: Any, starts: Any) -> Any:
 
 
 def most_minima(starts: int) -> int:
-    """The most minima that so many starts may find and yet be enough; at least 1."""
+    """The largest number of minima for which this many starts are enough; at least 1."""
     found = np.arange(1, starts + 2)
     return max(1, int(np.count_nonzero(are_enough(found, starts))))

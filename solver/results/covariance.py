@@ -1,4 +1,4 @@
-"""The covariance of fitted parameters, as it is returned."""
+"""The covariance of fitted parameters."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import tensorflow as tf
 
 
 class Covariance(NamedTuple):
-    """How sure parameters `[B, p]` are, from the linearized fit.
+    """The covariance of parameters `[B, p]` in the linearized fit.
 
-    A parameter that the data do not determine has an infinite variance; one at a bound, NaN.
-    The others are then those of a fit in which it is held where it is.
+    A parameter that the data do not determine has infinite variance. A parameter at a bound has
+    NaN, and the others have the covariance of a fit in which it is fixed.
 
     Attributes:
-        covariance: `[B, p, p]`, `(J^T W J)^-1`; NaN off the diagonal of undetermined parameters.
-        standard_errors: `[B, p]`, the roots of its diagonal.
-        correlation: `[B, p, p]`, the covariance in units of the standard errors.
-        rank: `[B]`, int32, how many combinations of parameters the data determine.
-        condition_number: `[B]`, the largest by the smallest singular value of the Jacobian with
-            columns of length 1; inf where the rank is below the number of free parameters.
+        covariance: `[B, p, p]`, `s^2 (J^T W J)^-1` in units of the parameters, with s = 1 or the
+            residual scale, see `absolute_sigma`; NaN off the diagonal of undetermined parameters.
+        standard_errors: `[B, p]`, the square roots of its diagonal.
+        correlation: `[B, p, p]`, `C_ij / sqrt(C_ii C_jj)`.
+        rank: `[B]`, int32, how many linear combinations of parameters the data determine.
+        condition_number: `[B]`, the ratio of the largest to the smallest singular value of the
+            Jacobian with its columns normalized; inf where the rank is below the number of free
+            parameters.
     """
 
     covariance: tf.Tensor

@@ -1,4 +1,4 @@
-"""What a fit returns."""
+"""The results of `fit` and `trace`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from .summary import level_labels, summarize
 
 
 class Context(NamedTuple):
-    """What the summary of a result needs besides its numbers.
+    """What the methods of a result need besides its fields.
 
     Attributes:
-        parameter_names: `p` of them.
+        parameter_names: `p` names.
         targets: `[B, m]`, NaN where not observed.
         weights: `[B, m]`.
         counts: how many levels each member has.
         upper: `[m]`, the level number of each target.
-        lower: `[m]`, the level that it is measured from, or -1.
-        assign: the level numbers for parameters, targets and weights, where they are not fixed.
-        covariance: the covariance for parameters `[B, p]` and losses `[B]` of this fit, one or
-            several answers for each row.
+        lower: `[m]`, the number of the level subtracted from it, or -1.
+        assign: computes the level numbers from parameters, targets and weights; None where they are
+            fixed.
+        covariance: computes the covariance from parameters `[B * S, p]` and losses `[B * S]` of
+            this fit, S solutions for each row.
     """
 
     parameter_names: tuple[str, ...]
@@ -62,40 +63,38 @@ class FitResult(_Fields):
             targets.
         residuals: `[B, m]`, observed minus fitted, unweighted; NaN where no level was observed.
         loss: `[B]`, the sum of the squared weighted residuals.
-        gradient_norm: `[B]`, the Euclidean norm of the derivative of `loss` by the parameters,
-            without those that a bound holds.
+        gradient_norm: `[B]`, the Euclidean norm of the gradient of `loss` with respect to the
+            parameters that are not held at a bound.
         standard_errors: `[B, p]`, one standard deviation of each parameter; inf for a parameter
             that the data do not determine, NaN for one at a bound.
-        steps: `[B]`, int32, how many steps the row took, over all its starts.
+        steps: `[B]`, int32, the number of steps over all starts of the row.
         status: `[B]`, int32, see `Status`.
-        cause: `[B]`, int32, what the status does not say, see `Cause`; 0 where there is nothing
-            to add.
-        starts: `[B]`, int32, how many starting points were tried; 1 for a row that brings its own.
-        agreeing: `[B]`, int32, how many of them ended in the answer, those that began beside it
-            left out. Few of many starts: there may be a better answer.
+        cause: `[B]`, int32, why, see `Cause`; 0 where there is nothing to add to the status.
+        starts: `[B]`, int32, how many starting points were tried; 1 if the row was given its own.
+        agreeing: `[B]`, int32, how many of them ended in the answer, not counting those that began
+            near it. If few of many agree, there may be a better answer.
     """
 
     _context: Context | None = None
 
     def with_context(self, context: Context) -> FitResult:
-        """The same numbers, with what `summary` needs besides them."""
+        """The same fields, with the context that the methods need."""
         result = FitResult(*self)
         result._context = context
         return result
 
     def covariance(self) -> Covariance:
-        """How sure the parameters of every row are, and together with which others.
+        """The covariance, correlations and rank of the parameters of every row.
 
-        That of this fit, with what was observed, its weights, bounds and priors: the roots of its
-        diagonal are `standard_errors`. Computed when it is asked for.
+        They are computed on demand, from the data, weights, bounds and priors of this fit. The
+        square roots of the diagonal are `standard_errors`.
 
         Returns:
             A `Covariance`, `[B, ...]` or, for several solutions, `[B, S, ...]`; NaN in a row
             without an answer.
 
         Raises:
-            ValueError: for a result that comes out of another graph or from a server, which has
-                lost what was observed.
+            ValueError: for a result of another graph or of a server, which has no data.
 
         Example:
             >>> line = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones([3, 3]), np.eye(3)])
@@ -103,7 +102,9 @@ class FitResult(_Fields):
             >>> fit.covariance().correlation[0].numpy().round(2).tolist()
             [[1.0, -0.94], [-0.94, 1.0]]
         """
-        context = self._with_names("covariance", "call solver.covariance(parameters, weights)")
+        context = self._required_context(
+            "covariance", "call solver.covariance(parameters, weights)"
+        )
         if self.loss.shape.rank == 1:
             return context.covariance(self.parameters, self.loss)
         several = self.loss.shape[1]
@@ -114,9 +115,9 @@ class FitResult(_Fields):
     def by_name(
         self, field: Literal["parameters", "standard_errors"] = "parameters"
     ) -> dict[str, tf.Tensor]:
-        """The parameters, or their standard errors, by parameter name.
+        """The parameters, or their standard errors, as a dict by parameter name.
 
-        Such a dict goes where parameters go: into `solver.spectrum`, or as `initial` into `fit`.
+        The dict can be passed where parameters are: to `solver.spectrum`, or to `fit` as `initial`.
 
         Args:
             field: which of the two.
@@ -125,8 +126,8 @@ class FitResult(_Fields):
             For each name `[B]`, or `[B, S]` for several solutions.
 
         Raises:
-            ValueError: for another field, or a result that has lost the names: one that comes out
-                of another graph or from a server.
+            ValueError: for another field, or for a result of another graph or of a server, which
+                has no names.
 
         Example:
             >>> SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0]]).by_name()["r0"].numpy().round(9)
@@ -136,11 +137,14 @@ class FitResult(_Fields):
             raise ValueError(
                 f'by_name: field must be "parameters" or "standard_errors", got {field!r}.'
             )
-        context = self._with_names("by_name", "its columns are in the order of the model's names")
+        context = self._required_context(
+            "by_name", "its columns are in the order of the model's names"
+        )
         table = getattr(self, field)
         return {name: table[..., place] for place, name in enumerate(context.parameter_names)}
 
-    def _with_names(self, method: str, instead: str) -> Context:
+    def _required_context(self, method: str, instead: str) -> Context:
+        """The context, or a ValueError that says what to do instead."""
         if self._context is None:
             raise ValueError(
                 f"{method}: this result comes out of another graph or from a server and knows its "
@@ -149,7 +153,7 @@ class FitResult(_Fields):
         return self._context
 
     def summary(self, row: int = 0) -> str:
-        """One row for people: parameters with their errors, observed and fitted, the status.
+        """One row as text: status, parameters with standard errors, observed and fitted values.
 
         `310583.541(30)` means 310583.541 with a standard error of 0.030.
 
@@ -157,11 +161,11 @@ class FitResult(_Fields):
             row: the number of the row.
 
         Returns:
-            Several lines of text. A result that comes out of another graph has lost the names of
-            its parameters and its targets: `x0, x1, ...` stand for them, and residuals alone.
+            Several lines of text. A result of another graph or of a server has neither parameter
+            names nor targets: its summary shows `x0, x1, ...` and the residuals.
 
         Raises:
-            ValueError: for a row that is not there, or inside a graph, where there are no numbers.
+            ValueError: for a row number out of range, or inside a graph, where there are no values.
 
         Example:
             >>> fit = SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0]])
@@ -191,15 +195,15 @@ class FitResult(_Fields):
 
 
 class Trace(NamedTuple):
-    """The way of every row to its answer, for plots: `S` is the most steps that any row took.
+    """The accepted points of every row, for plots; S is the largest number of steps of any row.
 
-    A row that ended before the others holds its last value from there on.
+    A row that ended earlier repeats its last value.
 
     Attributes:
         parameters: `[B, S + 1, p]`, the accepted parameters, the starting point first.
         eigenvalues: `[B, S + 1, n]`, ascending, in the unit of the targets.
         loss: `[B, S + 1]`, the sum of the squared weighted residuals.
-        steps: `[B]`, int32, how many steps the row took.
+        steps: `[B]`, int32, the number of steps of the row.
         status: `[B]`, int32, see `Status`.
     """
 

@@ -1,4 +1,4 @@
-"""Status codes of a fitted row: one code and one message for each way a row can end."""
+"""Status codes of a fitted row and their causes, with a message for each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import enum
 class Status(enum.IntEnum):
     """How the fit of one row ended.
 
-    The codes are data, not exceptions: a row that fails never harms the other rows of its batch.
-    Positive codes end with a usable answer of decreasing certainty, negative ones without.
+    Codes are data, not exceptions: a failed row does not affect the others of its batch. Positive
+    codes mean a usable answer, the less certain the larger the code; negative codes mean none.
 
     Example:
         >>> Status(2).name
@@ -44,7 +44,7 @@ _MESSAGES = {
 
 
 class Cause(enum.IntEnum):
-    """What the status of a row does not say: which input was wrong, or what limits the answer.
+    """Why a row has its status: which input is invalid, or what limits the answer.
 
     Example:
         >>> Cause(4).name, Cause.WEIGHT.message
@@ -52,7 +52,7 @@ class Cause(enum.IntEnum):
     """
 
     NONE = 0
-    # With INVALID_INPUT. A row with several faults has the largest of its codes.
+    # With INVALID_INPUT. A row with several faults has the largest code of them.
     STEP_LIMIT = 1
     TOLERANCE = 2
     START = 3
@@ -65,7 +65,7 @@ class Cause(enum.IntEnum):
     SIGN = 20
     NO_MATRIX = 21
     LOST = 22
-    # What limits an answer, or keeps it from being certified.
+    # Limits of an answer, or of its certification.
     ROUNDING = 30
     KINK = 31
 

@@ -1,4 +1,4 @@
-"""One fitted row as text for people."""
+"""The summary of a fitted row as text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .status import Cause, Status
 
 
 def bracketed(value: float, error: float) -> str:
-    """A number with its standard error in units of the last digit: `310583.541(30)`.
+    """Format a number with its standard error in units of the last digit: `310583.541(30)`.
 
-    Two digits of the error are shown; none if it is not known.
+    The error is rounded to two digits.
 
     Args:
         value: the number.
-        error: its standard error; inf if it is not determined, NaN at a bound.
+        error: its standard error; inf if the data do not determine it, NaN at a bound.
 
     Example:
         >>> bracketed(310583.5412, 0.02955), bracketed(-0.0900464, 0.0007154)
@@ -34,9 +34,9 @@ def bracketed(value: float, error: float) -> str:
     if error <= 0:
         return f"{value:.10g}(0)"
     if error <= 1e-14 * abs(value):
-        return f"{value:.15g}(0)"  # more digits than a number has
+        return f"{value:.15g}(0)"  # beyond double precision
     exponent = int(np.floor(np.log10(error)))
-    digits = 1 - exponent  # so that two digits of the error stand behind the last place
+    digits = 1 - exponent  # decimals that show two digits of the error
     if round(error * 10.0**digits) == 100:
         digits -= 1
     if digits <= 0:
@@ -55,16 +55,16 @@ def summarize(
     targets: np.ndarray | None = None,
     labels: Sequence[Sequence[str]] | None = None,
 ) -> str:
-    """The summary of one row, or of the several solutions of one row.
+    """The summary of one row, with all of its solutions.
 
     Args:
         numbers: the fields of a `FitResult` for the row.
-        names: of the parameters.
-        targets: `[m]`, the observed values.
-        labels: for each solution one for each target, from `level_labels`.
+        names: of the parameters; None for `x0, x1, ...`.
+        targets: `[m]`, the observed values; None if unknown.
+        labels: from `level_labels`, for each solution one for each target; None if unknown.
 
     Returns:
-        Several lines.
+        Several lines of text.
     """
     if np.ndim(numbers["status"]):
         parts = []
@@ -92,12 +92,12 @@ def summarize(
 
 
 def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray) -> list[str]:
-    """What each target is, for people: `3`, `3 - 0`, or `1:3 - 0:0` with the member first.
+    """Labels of the targets: `3`, `3 - 0` for a difference, `1:3 - 0:0` with member numbers.
 
     Args:
-        counts: how many levels each member has.
-        levels: `[m]`, the level number of each target through all members.
-        origins: `[m]`, the level that it is measured from, -1 for none.
+        counts: the number of levels of each member.
+        levels: `[m]`, the level number of each target, counted through all members.
+        origins: `[m]`, the number of the level subtracted from it, -1 for none.
 
     Example:
         >>> level_labels([1, 3], np.array([0, 3]), np.array([-1, 0]))
@@ -120,12 +120,12 @@ def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray)
 def _table(
     residuals: np.ndarray, targets: np.ndarray | None, labels: Sequence[str] | None
 ) -> list[str]:
-    """Observed and fitted values; residuals alone where no more is known."""
+    """The lines with observed and fitted values; residuals only if targets are unknown."""
     seen = [int(place) for place in np.flatnonzero(~np.isnan(residuals))]
     if targets is None or labels is None:
         return [f"target {place}: observed - fitted {residuals[place]:.3g}" for place in seen]
     seen = [place for place in seen if not np.isnan(targets[place])]
-    # As many decimals as show the typical residual with three digits.
+    # Decimals that show three digits of the rms residual.
     largest = max((abs(targets[place]) for place in seen), default=0.0) or 1.0
     typical = max(np.sqrt(np.mean(residuals[seen] ** 2)) if seen else 0.0, 1e-9 * largest)
     decimals = int(np.clip(2 - np.floor(np.log10(typical)), 0, 12))

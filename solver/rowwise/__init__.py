@@ -1,1 +1,1 @@
-"""Operations on batches that round each row the same whatever else is in its batch."""
+"""Operations on batches in which the rounding of a row does not depend on the other rows."""

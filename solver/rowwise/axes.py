@@ -1,4 +1,4 @@
-"""Axes of tensors, in as few operations as there are: a graph is built operation by operation."""
+"""Axes and row counts of tensors in single operations, so that graphs are built fast."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import tensorflow as tf
 
 
 def new_axis(tensor: tf.Tensor, place: int) -> tf.Tensor:
-    """The tensor with one more axis, of size 1, at this place, as by `tensor[:, None]`.
+    """Insert an axis of size 1 at this place, like `tf.expand_dims`.
 
-    One operation, which copies nothing; `tensor[:, None]` takes four.
+    It is one operation, without a copy; `tensor[:, None]` takes four.
 
     Example:
         >>> new_axis(tf.ones([4, 3]), 1).shape
@@ -18,6 +18,6 @@ def new_axis(tensor: tf.Tensor, place: int) -> tf.Tensor:
 
 
 def row_count(tensor: tf.Tensor) -> tf.Tensor:
-    """How many rows a tensor `[R, ...]` has, int32, a scalar."""
+    """The number of rows of a tensor `[R, ...]`, int32 scalar."""
     shape = tf.shape(tensor)
     return shape[0] if tensor.shape.rank is None else tf.unstack(shape)[0]

@@ -16,20 +16,20 @@ def loop(
     variables: Any,
     shape_invariants: Any = None,
 ) -> Any:
-    """`tf.while_loop`, one turn after the other, with a body that stays a function.
+    """`tf.while_loop` with sequential iterations and a body that is not inlined.
 
-    TensorFlow would copy the body into the graph around the loop, to run several turns at once, and
-    optimize that graph as a whole. For a fit this doubles the time before the first answer, and
-    each turn takes a little longer.
+    TensorFlow would inline the body into the surrounding graph, to run iterations in parallel, and
+    optimize that graph as a whole. For a fit this doubles the time to the first answer and makes
+    each iteration a little slower.
 
     Args:
-        condition: of the variables, whether there is another turn.
-        body: of the variables, what they are after a turn.
+        condition: maps the variables to a bool scalar, whether to go on.
+        body: maps the variables to their new values.
         variables: a structure of tensors.
         shape_invariants: the structure of their shapes, where these change.
 
     Returns:
-        The variables after the last turn.
+        The variables after the last iteration.
     """
     found = tf.while_loop(
         condition, body, variables, shape_invariants=shape_invariants, parallel_iterations=1
@@ -39,6 +39,6 @@ def loop(
     operation = tf.nest.flatten(found)[0].op
     while operation.type == "Identity":
         operation = operation.inputs[0].op
-    # The attribute by which TensorFlow knows what to copy; there is no argument for it.
+    # The attribute that requests inlining; tf.while_loop has no argument for it.
     operation._set_attr("_lower_using_switch_merge", _NO)
     return found

@@ -1,8 +1,8 @@
-"""Products and sums for batches, each row rounded the same whatever else is in its batch.
+"""Matrix products and sums for batches whose rounding does not depend on the other rows.
 
-TensorFlow chooses a kernel, and a kernel the order of its sums, by the size of the whole batch or
-by the place of a number in it. What is here keeps to the sizes where a row does not see the others;
-tests/solver/rowwise/test_products.py holds it to that.
+TensorFlow chooses the kernel, and the kernel the order of summation, by the size of the batch or by
+the position of an element in it. These functions use only sizes for which the result of a row is
+independent of both; tests/solver/rowwise/test_products.py checks that.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import tensorflow as tf
 
 from .axes import row_count
 
-# The kernel of one large product takes four of its rows at a time, and rounds the rows that remain
-# in another way. That of single precision is chosen by the size of the product on some processors
-# (those with AVX-512), so there is no such product in single precision.
+# The kernel of one large product processes four of its rows at a time, and rounds the remaining
+# rows differently. In single precision the kernel depends on the size of the product on processors
+# with AVX-512, so single precision does not use large products.
 _ROWS_AT_ONCE = 8
-_ROWS_BEHIND = np.array([[0, 1], [0, 0], [0, 0]], np.int32)
-# Longer sums are split among the threads where that seems quicker, which depends on the batch.
+_PAD_ROWS = np.array([[0, 1], [0, 0], [0, 0]], np.int32)
+# Longer sums may be split among threads, depending on the batch.
 _LONGEST_SUM = 64
-# So few numbers are added up one after the other in every place of a batch.
+# Sums of fewer elements are sequential everywhere in a batch.
 _FEW_TO_ADD = 16
-# Columns of larger matrices are gathered, which takes a time that does not grow with the size.
+# Columns of larger matrices are gathered, in a time that does not grow with the size.
 _LARGEST_TO_PICK = 100
 
 
 def matmul_rows(left: tf.Tensor, right: tf.Tensor, **options: bool) -> tf.Tensor:
-    """`tf.matmul` for a batch, product by product.
+    """`tf.matmul` of a batch, one product for each row.
 
-    TensorFlow multiplies a batch of one by another kernel, which rounds differently. So there is
-    always one row more, of zeros.
+    For a batch of one TensorFlow uses another kernel, which rounds differently, so a row of zeros
+    is added.
 
     Args:
         left: `[B, m, k]`.
-        right: `[B, k, n]`, or `[1, k, n]` for a matrix that all rows share.
-        **options: those of `tf.matmul`, such as `transpose_a`.
+        right: `[B, k, n]`, or `[1, k, n]` for a matrix shared by all rows.
+        **options: of `tf.matmul`, such as `transpose_a`.
 
     Returns:
         `[B, m, n]`.
@@ -48,10 +48,10 @@ def matmul_rows(left: tf.Tensor, right: tf.Tensor, **options: bool) -> tf.Tensor
 
 
 def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
-    """The product with a matrix that all rows share, as one large product: the quickest way.
+    """The product with a matrix shared by all rows, as one large product, which is fastest.
 
     Args:
-        left: `[B, m, k]`; m and k are known.
+        left: `[B, m, k]`, m and k static.
         right: `[k, n]`.
 
     Returns:
@@ -62,12 +62,12 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     factor: tf.Tensor = tf.cast(right, left.dtype)
     if length > _LONGEST_SUM or left.dtype == tf.float32:
         return matmul_rows(left, factor[None])
-    if width == 1:  # a vector would be multiplied by yet another kernel
+    if width == 1:  # matrix times vector has yet another kernel
         factor = tf.pad(factor, [[0, 0], [0, 1]])
     together = _ROWS_AT_ONCE // math.gcd(height, _ROWS_AT_ONCE)
     rows = row_count(left)
     if together > 1:
-        left = tf.pad(left, _ROWS_BEHIND * (-rows % together))
+        left = tf.pad(left, _PAD_ROWS * (-rows % together))
         left.set_shape([None, height, length])
     product = _flat_product(left, factor)
     product = product[:rows] if together > 1 else product
@@ -75,10 +75,10 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
 
 
 def sum_of_rows(weights: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
-    """`sum_i w_i M_i` over the rows M_i of many small matrices.
+    """`sum_k w_mk M_mkn`, sums of the rows of many small matrices.
 
-    For matrices with short rows that is up to twice as quick as `tf.linalg.matvec` with the same
-    matrices transposed, for whole rows are added up at once.
+    For short rows up to twice as fast as `tf.linalg.matvec` with the transposed matrices, because
+    whole rows are added at once.
 
     Args:
         weights: `[B, m, k]`.
@@ -91,14 +91,14 @@ def sum_of_rows(weights: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
 
 
 def pick_columns(left: tf.Tensor, numbers: np.ndarray, factors: np.ndarray) -> tf.Tensor:
-    """Some columns of a batch of matrices, each times a number.
+    """Selected columns of a batch of matrices, each times a factor.
 
-    Small matrices are multiplied with one that has one entry in each column. There is nothing to
-    add, so this is as exact as `tf.gather`, and two to three times as quick.
+    Small matrices are multiplied by a selection matrix, with one nonzero entry in each column: as
+    exact as `tf.gather`, for nothing is summed, and two to three times as fast.
 
     Args:
         left: `[B, m, k]`, finite.
-        numbers: `[c]`, which columns.
+        numbers: `[c]`, the column numbers.
         factors: `[c]`.
 
     Returns:
@@ -116,8 +116,7 @@ def pick_columns(left: tf.Tensor, numbers: np.ndarray, factors: np.ndarray) -> t
 def sum_over_second(tensor: tf.Tensor) -> tf.Tensor:
     """The sum over the second axis of `[B, m, k]`, as `[B, k]`.
 
-    `tf.reduce_sum` adds up the last numbers of a batch in another order than the others, where
-    there are more than fifteen to add.
+    For more than 15 terms `tf.reduce_sum` sums the last elements of a batch in another order.
     """
     if tensor.shape[1] < _FEW_TO_ADD:
         return tf.reduce_sum(tensor, axis=1)
@@ -126,6 +125,6 @@ def sum_over_second(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def _flat_product(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """The product of all rows with the matrix at once."""
+    """The product `[B * m, k] [k, n]`, as `[B, m, n]`."""
     product = tf.matmul(tf.reshape(left, [-1, left.shape[2]]), right)
     return tf.reshape(product, [-1, left.shape[1], right.shape[1]])

@@ -1,8 +1,8 @@
-"""Many tensors of rows as a few wide ones.
+"""Pack many tensors `[R, ...]` into a few wide tables, and operate on rows.
 
-A loop pays for every variable at every turn, and picking rows pays for every tensor: for a handful
-of rows that costs more than the arithmetic. So the numbers and vectors that a row carries travel as
-one table of each dtype. Matrices travel alone: for many rows a copy of them costs more.
+A loop has a cost for each variable and iteration, and gathering rows one for each tensor: for few
+rows they exceed the arithmetic. So the scalars and vectors of a row are packed into one table for
+each dtype. Matrices are not: for many rows copying them costs more.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Tables = tuple[tf.Tensor, ...]
 
 
 class Layout:
-    """Where each tensor of a structure stands in the tables.
+    """The columns of each tensor of a structure in the tables.
 
-    There is a table for each dtype: it begins with the numbers, tensors `[R]`, which one operation
-    stacks and unstacks; vectors `[R, k]` follow. What has more dimensions is a table of its own.
+    There is one table for each dtype: first the scalars, tensors `[R]`, which one operation stacks
+    and unstacks, then the vectors `[R, k]`. A tensor of higher rank is a table of its own.
 
     Args:
-        example: a nested structure of tensors, or of their specs, `[R, ...]`; only the first
-            dimension may be unknown.
+        example: a nested structure of tensors or `TensorSpec`s `[R, ...]`; only the first dimension
+            may be unknown.
     """
 
     def __init__(self, example: Any):
@@ -39,7 +39,7 @@ class Layout:
                 (vectors if tensor.shape.rank == 2 else numbers).append(place)
 
     def pack(self, structure: Any) -> Tables:
-        """The tables, `[R, K]` for each dtype and then the others, of a structure."""
+        """Pack a structure into tables: `[R, K]` for each dtype, then tensors of higher rank."""
         flat = tf.nest.flatten(structure)
         tables = [_join(flat, numbers, vectors) for numbers, vectors in self._tables.values()]
         return (*tables, *(flat[place] for place in self._alone))
@@ -55,7 +55,7 @@ class Layout:
         return tuple(tf.zeros([0, *shape], dtype) for dtype, shape in (*widths, *alone))
 
     def unpack(self, tables: Tables) -> Any:
-        """The structure in the tables."""
+        """Unpack the structure from its tables."""
         flat: list[Any] = [None] * len(self._widths)
         joined, alone = tables[: len(self._tables)], tables[len(self._tables) :]
         for table, (numbers, vectors) in zip(joined, self._tables.values(), strict=True):
@@ -72,14 +72,14 @@ class Layout:
 
 
 def _join(flat: list[Any], numbers: list[int], vectors: list[int]) -> tf.Tensor:
-    """The table `[R, K]` of tensors of one dtype."""
+    """The table `[R, K]` of the scalars and vectors of one dtype."""
     blocks = [tf.stack([flat[place] for place in numbers], axis=1)] if numbers else []
     blocks += [flat[place] for place in vectors]
     return blocks[0] if len(blocks) == 1 else tf.concat(blocks, axis=1)
 
 
 def zeros_like_specs(specs: Any, rows: tf.Tensor) -> Any:
-    """Zeros of so many rows for a structure of specs `[None, ...]` of one dtype."""
+    """Zeros with this number of rows for a structure of specs `[None, ...]` of one dtype."""
     flat = tf.nest.flatten(specs)
     by_shape = {tuple(spec.shape[1:]): spec.dtype for spec in flat}
     zeros = {shape: tf.zeros([rows, *shape], dtype) for shape, dtype in by_shape.items()}
@@ -87,22 +87,22 @@ def zeros_like_specs(specs: Any, rows: tf.Tensor) -> Any:
 
 
 def gather_rows(structure: Any, index: tf.Tensor) -> Any:
-    """The rows with these numbers, of every tensor `[R, ...]` of a structure."""
+    """`tf.gather` of rows from every tensor `[R, ...]` of a structure."""
     layout = Layout(structure)
     return layout.unpack(tuple(tf.gather(table, index) for table in layout.pack(structure)))
 
 
 def on_rows(mask: tf.Tensor, old: Any, wanted: Any, compute: Callable[..., Any]) -> Any:
-    """New values in the rows of a mask; where it has none, nothing is computed.
+    """Compute new values only in the rows of a mask; nothing runs if there are none.
 
     Args:
         mask: `[R]` bool.
         old: a structure of tensors `[R, ...]`.
-        wanted: a tuple of structures of such tensors, what is computed from.
-        compute: takes the rows of each of these and returns those of the old structure.
+        wanted: a tuple of structures of tensors `[R, ...]`, the arguments of `compute`.
+        compute: maps the masked rows of the arguments to new rows of `old`.
 
     Returns:
-        The old structure with the new rows.
+        `old` with the new rows.
     """
 
     def some() -> Any:
@@ -115,17 +115,17 @@ def on_rows(mask: tf.Tensor, old: Any, wanted: Any, compute: Callable[..., Any])
 
 
 def row_numbers(mask: tf.Tensor) -> tf.Tensor:
-    """The numbers of the rows where the mask is true, int32."""
+    """The indices of the rows where the mask `[R]` is true, int32."""
     return tf.cast(tf.squeeze(tf.where(mask), 1), tf.int32)
 
 
 def followed_by(one: Any, other: Any) -> Any:
-    """The rows of both, of every table of two structures."""
+    """Concatenate the rows of two structures, tensor by tensor."""
     return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), one, other)
 
 
 def select_rows(mask: tf.Tensor, yes: Any, no: Any) -> Any:
-    """Row by row, `yes` where the mask `[R]` is true and `no` elsewhere, of every tensor."""
-    # `tf.where` would broadcast the mask, several times as slow as this copy of whole rows.
+    """Rows of `yes` where the mask `[R]` is true, else of `no`, for every tensor."""
+    # `tf.where` broadcasts the mask and is several times slower than copying whole rows.
     choose = lambda one, other: tf.raw_ops.Select(condition=mask, x=one, y=other)  # noqa: E731
     return tf.nest.map_structure(choose, yes, no)

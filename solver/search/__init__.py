@@ -1,1 +1,1 @@
-"""Where a row starts, and what happens at the end of a start."""
+"""Multistart search: starting points, and what follows the end of each start."""

@@ -1,9 +1,9 @@
-"""Starts near the best end so far: basin hopping (Wales & Doye, J. Phys. Chem. A 101, 1997).
+"""Basin hopping: starts near the best end so far (Wales & Doye, J. Phys. Chem. A 101, 1997).
 
-A minimum that does not match the spectrum mostly has two levels in each other's place, and the
-matching one lies next to it. So once a few starts anywhere have failed, every second one begins at
-a random distance from the best end. Measured on the spectra that 64 starts anywhere do not match
-(Toeplitz n = 16, additive n = 8), one start in eight near the best end finds the match.
+A local minimum that does not match the spectrum mostly has two levels interchanged, and the
+matching minimum is next to it. After a few independent starts have failed, every second start is
+therefore a random displacement of the best end. Measured on spectra that 64 independent starts do
+not match (Toeplitz n = 16, additive n = 8), one in eight of these starts finds the match.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from ..pool.rows import Best
 from ..seed import SEED
 from ..settings import Settings
 
-# So many starts come first.
+# Number of independent starts before the first hop.
 _STARTS_ANYWHERE = 6
-# How far a hop moves the levels, in units of the standard deviation of the targets.
+# Length of a hop: the change of the levels relative to |t - mean(t)|.
 _LENGTH = 0.4
 
 
 def is_hop(settings: Settings, attempt: tf.Tensor) -> tf.Tensor:
-    """`[R]` bool, whether the start with this number is one near the best end."""
+    """Whether the start with this number, `[R]` int32, is a hop: `[R]` bool."""
     first = max(_STARTS_ANYWHERE, len(settings.initial))
-    # Where few levels are known, a wrong minimum is not often next to the right one.
+    # Where only some levels are observed, the best end is less often next to the right minimum.
     period = 2 if settings.model.comparison.tells_all_levels else 4
     return (attempt >= first) & (attempt % period == 1)
 
 
 def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Tensor:
-    """A point near the best end.
+    """A random point near the best end: `x_j + 0.4 |t - mean(t)| / (sqrt(p) e_j) * N(0, 1)`.
 
-    Each parameter moves by a normal random number, in units of its effect on the levels.
+    `e_j = max(|J_j| / max(w), |dA/dx_j|)` is the effect of parameter j on the levels.
 
     Args:
         settings: the problem.
@@ -42,7 +42,7 @@ def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Te
         attempt: `[R]`, int32, the number of the start.
 
     Returns:
-        `[R, p]`; the best end itself for a parameter without effect.
+        `[R, p]`; parameters without effect stay as they are.
     """
     known = settings.parameterization.parameter_scales
     table = np.random.default_rng(SEED).normal(size=(settings.starts, len(known)))
@@ -55,7 +55,7 @@ def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Te
 
 
 def distance_from_mean(data: Data) -> tf.Tensor:
-    """The norm of the observed targets less their mean, `[R, 1]`."""
+    """`|t - mean(t)|` over the observed targets, `[R, 1]`, in the unit of the levels."""
     observed = tf.cast(data.weights > 0, data.targets.dtype)
     count = tf.reduce_sum(observed, axis=-1, keepdims=True)
     mean = tf.math.divide_no_nan(

@@ -1,12 +1,13 @@
-"""A way to another minimum: Gauss-Newton steps on a residual that grows near known minima.
+"""Deflation: Gauss-Newton steps on a residual that diverges at the known minima.
 
-The residual times `mu(x) = prod_k (1 / |x - x_k|^2 + 1)` keeps its zeros, but for the known points
-`x_k`. With h the Gauss-Newton step of the residual and `e = grad log mu`, that of the product is
-`h / (1 - e^T h)` (Bloor Riley, Webb & Baker, arXiv 2409.14438, the "good" deflated method; by
-Sherman & Morrison): the same direction, but away from a known minimum where h leads to one. Where
-such steps end, the method takes over without deflation.
+The deflated residual is `mu(x) r(x)` with `mu(x) = prod_k (1 / |x - x_k|^2 + 1)`; it has the zeros
+of r except the known points `x_k`. With h the Gauss-Newton step of r and `e = grad log mu`, the
+step of the product is `h / (1 - e^T h)` (Bloor Riley, Webb & Baker, arXiv 2409.14438, the "good"
+deflated method, by the Sherman-Morrison formula): the same direction, reversed where h leads to a
+known minimum. From the end of these steps the method continues without deflation.
 
-Lengths are in units of a share of the levels: the smaller it is, the nearer deflation acts.
+Distances are measured in a fraction of the spread of the levels; a smaller one makes deflation act
+at shorter range.
 """
 
 from __future__ import annotations
@@ -23,14 +24,13 @@ from ..rowwise.loops import loop
 from ..settings import Settings
 from .basin_hopping import distance_from_mean
 
-# The shares, in turn. Of the spin levels of Mn12 all four minima are found from one start with the
-# first in five runs, and with ten times as much three of them in eight runs.
+# The unit of length relative to the spread of the levels, in turn from run to run. On the spin
+# levels of Mn12, from one start, 0.01 finds all four minima in five runs, 0.1 three in eight runs.
 _SHARES = (0.01, 0.1, 0.001)
 _MOST_STEPS = 40
-# The longest step, as a share of the levels, and the shortest that is worth another.
+# Longest step, and the length of the last one, relative to the spread of the levels.
 _LONGEST, _SHORTEST = 0.3, 1e-6
-# What keeps the system from being singular, relative to the squared scale of the parameters: so
-# much, and so many rounding errors.
+# Damping of `J^T J + mu I` (columns of J at most 1 long), mu = max(_DAMPING, _ROUNDING * epsilon).
 _DAMPING, _ROUNDING = 1e-10, 16.0
 
 
@@ -43,35 +43,38 @@ def deflated_walk(
     run: tf.Tensor,
     limit: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where deflated steps lead.
+    """Take deflated Gauss-Newton steps until they are short.
 
     Args:
         settings: the problem.
         data: of `R` rows.
         start: `[R, p]`.
-        known: `[R, K, p]`, finite, where minima are known.
-        there: `[R, K]` bool, whether there is one in this place.
+        known: `[R, K, p]`, finite, the known minima.
+        there: `[R, K]` bool, which entries of `known` are minima; the others are ignored.
         run: scalar, int32, the number of the run, which chooses the unit of length.
-        limit: `[R]`, int32, the most steps.
+        limit: `[R]`, int32, the largest number of steps.
 
     Returns:
-        `[R, p]`, and `[R]`, int32, how many steps were taken.
+        `[R, p]`, the end; and `[R]`, int32, the number of steps taken.
     """
     first = evaluate(settings.model, start, data)
     units = tf.maximum(known_effects(settings.model, data), first.column_norms)
     units = tf.where(units > 0, units, tf.ones_like(units))
     size = distance_from_mean(data)[:, 0]
     targets = tf.where(data.weights > 0, data.targets, tf.zeros_like(data.targets))
-    size = tf.where(size > 0, size, tf.norm(targets, axis=-1))  # where all targets are equal
+    size = tf.where(size > 0, size, tf.norm(targets, axis=-1))  # if all targets are equal
     size *= tf.reduce_max(data.weights, axis=-1)
     share = tf.gather(tf.constant(_SHARES, start.dtype), run % len(_SHARES))
     length = tf.where(size > 0, share * size, tf.ones_like(size))
 
     def slope(x: tf.Tensor) -> tf.Tensor:
-        """The gradient of log mu in these units, `[R, p]`."""
+        """The gradient of `log mu`, `-2 d / (|d|^2 (|d|^2 + 1))` summed over k, `[R, p]`.
+
+        `d = (x - x_k) * units / length`.
+        """
         away = (new_axis(x, 1) - known) * new_axis(units, 1) / tf.reshape(length, [-1, 1, 1])
         square = tf.reduce_sum(away * away, axis=-1)
-        # A known point itself has no direction away from it.
+        # At a known minimum itself the gradient is undefined: 0.
         apart = there & (square > 0)
         factor = reciprocal(tf.where(apart, square * (square + 1.0), tf.ones_like(square)))
         factor = tf.where(apart, -2.0 * factor, tf.zeros_like(factor))
@@ -84,13 +87,13 @@ def deflated_walk(
     def one_step(x: tf.Tensor, steps: tf.Tensor, moving: tf.Tensor, turn: tf.Tensor) -> tuple:
         point = evaluate(settings.model, x, data)
         epsilon = np.finfo(x.dtype.as_numpy_dtype).eps
-        # The columns of this Jacobian are at most 1 long.
+        # Scaled so that the columns of the Jacobian have norms of at most 1.
         scales = tf.maximum(units, point.column_norms)
         jacobian, gradient = point.jacobian / new_axis(scales, 1), point.gradient / scales
         damping = tf.zeros_like(size) + max(_DAMPING, _ROUNDING * epsilon)
         step = damped_step(jacobian, point.residual, gradient, damping) * (units / scales)
         short = tf.norm(step, axis=-1) <= _SHORTEST * size
-        # Slopes are in units of the length, steps in those of the levels.
+        # The slope is per unit of length, the step in the unit of the weighted levels.
         along = tf.reduce_sum(slope(x) * step, axis=-1) / length
         factor = 1.0 - along
         factor = tf.where(tf.abs(factor) > epsilon, factor, tf.constant(epsilon, x.dtype))

@@ -1,8 +1,8 @@
-"""Several starts for a row: where each begins, which end is the best, and when to stop looking.
+"""Multistart: where each start of a row begins, which end is the best, and when to stop.
 
-A row without a starting point of its own is surveyed from one start after the other, each with a
+A row without a starting point of its own is fitted from one start after the other, each with a
 coarse tolerance and a share of the steps, until its spectrum is matched. If no start matches it,
-the best end is refined with the full tolerance: that is the answer.
+the best end is refined with the full tolerance and returned.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ..settings import Settings
 from .basin_hopping import hop, is_hop
 from .proposals import choose_start
 
-# Where so many starts elsewhere agree on the best minimum, and few minima were found, a search ends
-# early. Not where there are as many parameters as levels: then a residual left is rarely the best
-# that can be done. (Agreement alone is no sign: from 33 % of the starts the hyperfine lines of CsF
-# lead to a minimum at 21 times the least rms residual, from 6 % to the least.)
+# A search ends early if this many starts other than hops agree on the best minimum and `are_enough`
+# holds. Not with as many parameters as data, where a nonzero residual is rarely the global minimum.
+# (Agreement alone is not enough: for the hyperfine lines of CsF 33 % of the starts lead to a
+# minimum with 21 times the least rms residual, 6 % to the least.)
 _AGREEING_STARTS = 12
-# Relative difference of the losses of two starts that ended in the same minimum.
+# Largest relative difference of the losses of two starts that ended in the same minimum.
 _SAME_LOSS = 1e-3
 
 
 def begin(settings: Settings, task: Task) -> Pool:
-    """Put rows at their starting points."""
+    """The pool of these rows at their starting points, before the first evaluation."""
     empty = empty_point(settings, task.data)
     start = task.initial
     if not settings.given:
@@ -46,16 +46,15 @@ def begin(settings: Settings, task: Task) -> Pool:
         start = into_bounds(task.data.lower, task.data.upper, start)
     scales = known_effects(settings.model, task.data)
     if task.data.has_priors:
-        # What is known beforehand may outweigh the levels, or be all that is known.
+        # A prior may outweigh the levels, or be the only datum: the scale is then unknown.
         scales = tf.where(task.data.prior_weight > 0, tf.zeros_like(scales), scales)
     state = settings.method.init(start, empty, scales)
     return Pool(_set_limits(settings, task), state, tf.zeros_like(task.steps))
 
 
 def _set_limits(settings: Settings, task: Task) -> Task:
-    """How far this start may go, and how exactly it is followed."""
+    """Set the step limit and the gradient tolerance of this start."""
     refining = task.attempt == settings.starts
-    # A start that is one of several gets its share of the steps.
     share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
     dtype = task.initial.dtype
     fine = tf.constant(settings.gradient_tolerance, dtype)
@@ -68,7 +67,7 @@ def _set_limits(settings: Settings, task: Task) -> Task:
 
 
 def default_starts(settings: Settings, task: Task) -> tf.Tensor:
-    """Where each row starts at its attempt: at the user's points, at proposals, near its best end.
+    """The starting point of each attempt: a user's point, a proposal or a hop.
 
     Returns:
         `[R, p]`.
@@ -83,7 +82,7 @@ def default_starts(settings: Settings, task: Task) -> tf.Tensor:
 
 
 def starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Tensor:
-    """At the user's points as long as there are any, then at proposals: `[R, p]`."""
+    """The user's starting points in turn, then proposals: `[R, p]`."""
     known = len(settings.initial)
     if known == 0:
         return choose_start(settings, data, attempt, settings.starts)
@@ -97,15 +96,15 @@ def starts_anywhere(settings: Settings, data: Data, attempt: tf.Tensor) -> tf.Te
 
 
 def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
-    """Keep the better of the end of a start and the best end before it.
+    """Update the best end of each row, and decide which rows make another start.
 
     Args:
         settings: the problem.
-        ended: rows whose start has ended.
+        ended: `R` rows whose start has ended.
 
     Returns:
-        The same rows, with the best end in their task and the status that this end has if it is the
-        answer; and `[R]` bool, which rows shall begin again. The end of the others is the answer.
+        The rows, with the best end in their task and the status to return if this end is the
+        answer; and `[R]` bool, which rows begin again. For the others this end is the answer.
     """
     task, point, status = ended
     best = task.best.loss
@@ -113,30 +112,30 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
     matched = status == Status.CONVERGED
     some = best < best.dtype.max
     same = some & (tf.abs(point.loss - best) <= _SAME_LOSS * best)
-    elsewhere = ~is_hop(settings, task.attempt)  # it is no surprise that a hop leads back
+    elsewhere = ~is_hop(settings, task.attempt)  # hops often return to the best end: not counted
     better = point.loss < best
-    none = ~some & ~better  # no start gave a finite matrix yet
+    none = ~some & ~better  # no start has given a finite matrix yet
     spent = task.steps >= task.max_steps
-    # Out of steps, a row that has been at a better end goes back there, to be evaluated once more.
+    # A row that is out of steps returns to its better end, which is evaluated once more.
     more = tf.where(none, ~spent & (task.attempt + 1 < settings.starts), ~spent | ~better)
     again = ~refining & ~matched & more
-    # Out of steps before the end was refined: it is not a certified minimum.
+    # Out of steps before the refinement: not a certified minimum.
     cut = ~refining & (status == Status.STATIONARY)
     minimum = ~refining & (status == Status.STATIONARY)
     ends = Best(
         *select_rows(better, (point.parameters, point.loss, point.column_norms), task.best[:3]),
-        minima=_with_another(task.best.minima, point.loss, minimum),
+        minima=_with_new_minimum(task.best.minima, point.loss, minimum),
         arrived=task.best.arrived + tf.cast(minimum & elsewhere, tf.int32),
     )
-    # The refinement of the best end is no start of its own, unless it leads on to another minimum.
+    # The refinement does not count as a start of its own, unless it leads to another minimum.
     one_more = task.agreeing + tf.cast(~refining & elsewhere, tf.int32)
     agreeing = tf.where(same, one_more, tf.where(better, 1, task.agreeing))
     task = task._replace(best=ends, agreeing=agreeing)
     return Ended(task, point, tf.where(cut, int(Status.MAX_STEPS), status)), again
 
 
-def _with_another(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
-    """The losses of distinct minima `[R, K]`, with one more where one was found that is new."""
+def _with_new_minimum(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    """Append a loss `[R]` to those of the distinct minima `[R, K]`, if found, `[R]`, and new."""
     known = tf.abs(minima - new_axis(loss, 1)) <= _SAME_LOSS * new_axis(loss, 1)
     new = found & ~tf.reduce_any(known, axis=-1)
     place = new_axis(tf.range(minima.shape[1]), 0) == new_axis(_count_minima(minima), 1)
@@ -144,17 +143,17 @@ def _with_another(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Te
 
 
 def _count_minima(minima: tf.Tensor) -> tf.Tensor:
-    """How many distinct minima there are, `[R]` int32."""
+    """The number of distinct minima, `[R]` int32."""
     return tf.reduce_sum(tf.cast(minima < minima.dtype.max, tf.int32), axis=-1)
 
 
 def next_starts(settings: Settings, task: Task) -> Task:
-    """The tasks of rows that begin again: at their next start, or at last from their best end."""
+    """The tasks of rows that begin again: the next start, or the refinement of the best end."""
     settled = (task.agreeing >= _AGREEING_STARTS) & settings.end_early
     settled &= are_enough(_count_minima(task.best.minima), task.best.arrived)
     settled &= count_data(settings.model, task.data) > settings.parameterization.num_parameters
     spent = task.steps >= task.max_steps
-    refining = task.attempt == settings.starts  # these go on from beside a saddle
+    refining = task.attempt == settings.starts  # these continue from beside a saddle point
     attempt = tf.where(refining | settled | spent, settings.starts, task.attempt + 1)
     refine = ~refining & (attempt == settings.starts)
     return task._replace(

@@ -1,4 +1,4 @@
-"""Where a row starts when the user names no starting point: a function of the row alone."""
+"""Proposals of starting points, from the targets or at random; each row independent of others."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ from ..rowwise.tables import gather_rows
 from ..seed import SEED
 from ..settings import Settings
 
-# Random starts repeat after so many numbers, which the graph holds.
+# Number of random numbers stored in the graph, after which random starts repeat.
 _MOST_NUMBERS = 20_000
-# How much larger or smaller than the spread of the targets that of a random start may be.
+# The spread of a random start is that of the targets times a factor in [1 / _RANGE, _RANGE].
 _RANGE = 3.0
-# Where few levels are known, one start in so many resembles them; the others are random.
+# With partly observed levels, one start in this many is made from the targets, the others at
+# random.
 _SHARE_WITH_FEW = 8
 
 
 def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
-    """Where a row starts at its attempt: near what its levels tell, or anywhere.
+    """The starting point of an attempt: made from the targets, or random.
 
-    Proposals that the parameterization makes from the levels are near the answer where all levels
-    are known. A look at the spectrum of one costs one eigendecomposition, a fit from a poor start
-    many; so such an attempt looks at several and takes the one of the smallest loss.
+    From the targets: the parameterization proposes several points whose levels resemble the
+    targets, and the one with the least loss is taken. That costs one eigendecomposition for each,
+    a fit from a poor start many more. With all levels observed the proposals are near the answer;
+    with transitions only they are confined to few regions.
 
-    Where only lines are known these keep to a few places, and so would random points that were
-    chosen by their loss: a random start is taken as it comes. Measured: for five lines of a 6 x 6
-    matrix with a large constant part, no start of the first kind leads to the answer in half of the
-    rows, and one in four of the second kind in all of them; of Toeplitz spectra (n = 16) it is one
-    in nine and one in fourteen. So the two take turns where all levels are known, and elsewhere
-    one start in eight is of the first kind. (Those lines without a constant
-    part: 97.5 % of 400 rows were solved with random points chosen by their loss and every second
-    start a hop, 99.5 % of 800 are now.)
+    Random: the first point drawn, not the best of several, which would be as confined.
+
+    The two alternate where all levels are observed; elsewhere one start in eight is made from the
+    targets. Measured, the share of starts that lead to the answer: for Toeplitz spectra (n = 16)
+    one in nine from the targets, one in fourteen at random; for five lines of a 6 x 6 matrix with a
+    large constant part none from the targets in half of the rows, one in four at random in all
+    rows. (The same lines without a constant part: 97.5 % of 400 rows were solved with random points
+    chosen by their loss and every second start a hop, 99.5 % of 800 are now.)
 
     Args:
         settings: the problem, with the number of candidates.
         data: of `R` rows.
         attempt: `[R]`, int32, below `attempts`.
-        attempts: how many different starts there are.
+        attempts: the number of different starts.
 
     Returns:
         `[R, p]`, within the bounds.
@@ -56,7 +58,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     number = tf.reshape(number, [-1])
     rows = tf.range(tf.size(attempt))
     every = gather_rows(data, tf.repeat(rows, candidates))
-    proposals = _respect(proposals, every, number, attempts * candidates)
+    proposals = _into_bounds_and_priors(proposals, every, number, attempts * candidates)
     loss = evaluate_loss(settings.model, proposals, every)
     best = tf.argmin(tf.reshape(loss, [-1, candidates]), axis=-1)
     count = structure.num_parameters
@@ -64,9 +66,9 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     at_random = _at_random(settings, data, origin, attempt)
     if at_random is None:
         return chosen
-    at_random = _respect(at_random, data, attempt, attempts * candidates)
+    at_random = _into_bounds_and_priors(at_random, data, attempt, attempts * candidates)
     if comparison.tells_all_levels:
-        # In turn among those with even and those with odd numbers, for every second may be a hop.
+        # The kinds alternate among the even and among the odd numbers: every second may be a hop.
         random = (attempt + attempt // 2) % 2 == 1
     else:
         random = attempt % _SHARE_WITH_FEW != 0
@@ -74,7 +76,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
 
 
 def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:
-    """The levels `[1, n]` of A(0); None where they are all 0 or not known."""
+    """The levels `[1, n]` of the constant part A(0); None without a constant part."""
     structure = settings.parameterization
     if not structure.has_constant:
         return None
@@ -86,10 +88,17 @@ def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:
 def _from_levels(
     settings: Settings, data: Data, origin: tf.Tensor | None, number: tf.Tensor, attempts: int
 ) -> tf.Tensor:
-    """What the parameterization proposes for the levels, `[R * c, p]`.
+    """The starting points that the parameterization proposes for guessed levels, `[R * c, p]`.
 
-    Where some levels are not observed, or only lines, the levels differ as little as they can from
-    those of the constant part.
+    Levels that the observation leaves open are guessed as close to those of the constant part as
+    the targets allow.
+
+    Args:
+        settings: the problem.
+        data: of `R` rows.
+        origin: `[1, n]`, the levels of the constant part; None without one.
+        number: `[R, c]`, int32, the numbers of the candidates.
+        attempts: the number of different candidates.
     """
     structure, comparison = settings.parameterization, settings.model.comparison
     targets = tf.where(data.weights > 0, data.targets, tf.constant(np.nan, data.targets.dtype))
@@ -107,10 +116,11 @@ def _from_levels(
 def _at_random(
     settings: Settings, data: Data, origin: tf.Tensor | None, number: tf.Tensor
 ) -> tf.Tensor | None:
-    """Points at random whose levels have about the spread of the targets, `[R, p]`.
+    """Random points whose levels have about the spread of the targets, `[R, p]`.
 
-    Of what the targets have beyond the constant part, in every third, and in between in another.
-    None where the effect of parameters is not known.
+    With a constant part, one in three has the spread of the targets, one that of the targets less
+    the levels of the constant part, and one the geometric mean of the two. None if the effect of
+    the parameters is unknown.
     """
     structure, comparison = settings.parameterization, settings.model.comparison
     spread = _spread(comparison, data, data.targets)
@@ -132,7 +142,7 @@ def _at_random(
 
 
 def _spread(comparison: Comparison, data: Data, values: tf.Tensor) -> tf.Tensor:
-    """The root mean square of the observed values `[R, m]`; of levels, about their mean: `[R]`."""
+    """Root mean square of the observed values `[R, m]`, for levels about their mean: `[R]`."""
     observed = tf.cast(data.weights > 0, values.dtype)
     count = tf.maximum(tf.reduce_sum(observed, axis=-1, keepdims=True), 1.0)
     change = observed * values
@@ -143,11 +153,14 @@ def _spread(comparison: Comparison, data: Data, values: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(change * change, axis=-1) / tf.squeeze(count, 1))
 
 
-def _respect(proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int) -> tf.Tensor:
-    """The proposals, moved to where the parameters are known to be.
+def _into_bounds_and_priors(
+    proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int
+) -> tf.Tensor:
+    """Move proposals `[R, p]` into the bounds and priors.
 
-    A parameter with a prior starts within about one sigma of its mean, the first time at the mean.
-    One that was proposed outside of finite bounds starts anywhere between them.
+    A parameter with a prior starts at `mean + sigma N(0, 1)`, the first time at the mean. A
+    proposal outside of two finite bounds is replaced by a uniform random number between them; one
+    beyond a single bound is reflected at it.
     """
     if not data.has_priors and not data.bounded:
         return proposals
@@ -167,7 +180,7 @@ def _respect(proposals: tf.Tensor, data: Data, number: tf.Tensor, attempts: int)
         between = tf.where(finite, data.lower, tf.zeros_like(data.lower)) + uniform * width
         outside = (proposals < data.lower) | (proposals > data.upper)
         proposals = tf.where(outside & finite, between, proposals)
-        # One-sided bounds often are signs: the mirror image is as good a start.
+        # A one-sided bound often fixes a sign: the reflected proposal is as good a start.
         low = tf.where(tf.math.is_finite(data.lower), data.lower, proposals)
         high = tf.where(tf.math.is_finite(data.upper), data.upper, proposals)
         proposals = tf.where(proposals < data.lower, 2.0 * low - proposals, proposals)

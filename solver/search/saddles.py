@@ -1,10 +1,9 @@
-"""Away from saddles: where the gradient vanishes and the loss yet falls.
+"""Escape from saddle points, where the gradient vanishes and the Hessian has a negative eigenvalue.
 
-A starting point with all couplings zero mostly is one: by symmetry no first derivative tells the
-fit to switch a coupling on. So before a row may end as a least-squares minimum with residual left,
-the loss must not curve downwards there. If it does, the row goes on from the lowest of some points
-along the direction of the most negative curvature (Nocedal & Wright, Numerical Optimization, 2006,
-section 3.4).
+A starting point with all couplings zero mostly is one: by symmetry the derivatives by the couplings
+vanish. So before a row ends as a least-squares minimum with a residual, its Hessian is tested. At a
+saddle point the row continues from the lowest of several points along the direction of the most
+negative curvature (Nocedal & Wright, Numerical Optimization, 2006, section 3.4).
 """
 
 from __future__ import annotations
@@ -26,22 +25,23 @@ from ..rowwise.products import matmul_rows
 from ..rowwise.tables import gather_rows, on_rows
 from ..settings import Settings
 
-# How far to go, in units of the root of the loss: so far that the levels might match, and nearer.
+# Step lengths along the direction, in units of sqrt(loss): at about 1 the levels might match.
 _DISTANCES = np.outer([1.0, -1.0], [4.0, 1.0, 0.25, 0.0625, 0.004]).ravel()
-# A loss lower by less than this share is not worth a new start.
+# Least relative decrease of the loss for which a row continues.
 _LEAST_FALL = 1e-6
 
 
 def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The direction in which the loss curves downwards most, if any.
+    """The lowest eigenvector of the scaled Hessian `H_ij / (u_i u_j)`.
 
     Args:
-        hessian: `[R, p, p]`; rows and columns of parameters that may not move are 0.
-        effect: `[R, p]`, the size of the derivative of the levels by each parameter, in units of
-            which it is measured. Where it is not known, 0, the curvature tells.
+        hessian: `[R, p, p]`; rows and columns of parameters held at a bound are 0.
+        effect: `[R, p]`, the units `u_j`: the norm of the derivative of the weighted levels by each
+            parameter. Where it is 0, for unknown, `u_j = sqrt(|H_jj|)`.
 
     Returns:
-        `[R]` bool, whether the curvature is clearly negative there, and the direction, `[R, p]`.
+        `[R]` bool, whether the lowest eigenvalue is negative beyond `cbrt(epsilon)` times the
+        largest magnitude; and `[R, p]`, the direction in units of the parameters.
     """
     epsilon = np.finfo(hessian.dtype.as_numpy_dtype).eps
     units = tf.where(effect > 0, effect, tf.sqrt(tf.abs(tf.linalg.diag_part(hessian))))
@@ -54,13 +54,14 @@ def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, 
 def lowest_light_curvature(
     jacobian: tf.Tensor, bending: tf.Tensor, effect: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The same where heavy data hide that the loss of the others curves downwards.
+    """`lowest_curvature` for weights so unequal that `J^T J` hides the curvature of light data.
 
-    Measured in units of what the data say of each combination of parameters: its singular value.
+    With `J = U S V^T` and `B = H - J^T J` it decomposes `I + S^-1 V^T B V S^-1`: each direction
+    that the data determine is measured in units of its singular value.
 
     Args:
         jacobian: `[R, M, p]`.
-        bending: `[R, p, p]`, the second derivatives without `J^T J`.
+        bending: `[R, p, p]`, B, the second derivatives without `J^T J`.
         effect: `[R, p]`, see `lowest_curvature`.
 
     Returns:
@@ -86,26 +87,25 @@ def lowest_light_curvature(
 
 
 def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
-    """Which rows that have ended have ended on a saddle, and where they go on.
+    """Find the rows that ended at a saddle point, and the points from which they continue.
 
-    Rows that are still to be refined are not asked, nor those of which the method knows that the
-    loss curves upwards; nor large matrices of which few levels are compared, for whose second
-    derivatives the others would be needed.
+    Not tested are rows before their refinement; rows whose Hessian the method knows to be positive;
+    and large matrices of which only a few levels are computed, for the Hessian needs all of them.
 
     Args:
         settings: the problem.
-        pool: some rows, done or not.
+        pool: `R` rows, done or not.
 
     Returns:
         The rows, and `[R]` bool: which of them begin again, from a point with a lower loss. One
-        that is out of steps does not, and has the status MAX_STEPS.
+        that is out of steps does not, and gets the status MAX_STEPS.
     """
     task, state, status = pool
     point = state.point
     nowhere = (tf.zeros_like(status, tf.bool), task.initial)
     if settings.model.few is not None:
         return pool, nowhere[0]
-    # Steps that are all rounding stall beside a saddle.
+    # Beside a saddle point a row may also stall, when its steps are all rounding error.
     asked = (status == Status.STATIONARY) | (status == Status.STALLED)
     asked &= task.attempt == settings.starts
     if hasattr(state, "curves_up"):
@@ -151,10 +151,11 @@ def _lowest_along(
     noise: tf.Tensor,
     direction: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The lowest of some points on both sides.
+    """The lowest of the points `x + d sqrt(loss) direction`, for d in `_DISTANCES`.
 
     Returns:
-        `[R]` bool, whether the loss is clearly lower there, and its parameters, `[R, p]`.
+        `[R]` bool, whether the loss there is lower beyond its rounding error; and the point,
+        `[R, p]`.
     """
     count = len(_DISTANCES)
     step = new_axis(tf.sqrt(loss), 1) * direction
