@@ -1,8 +1,8 @@
 """Warm-up requests, which a server replays before a model is available.
 
 TensorFlow Serving reads `assets.extra/tf_serving_warmup_requests`, a TFRecord file of
-`PredictionLog` messages, runs every request, and refuses the model if one fails. Otherwise the first
-request of each signature would wait for TensorFlow to prepare its graph.
+`PredictionLog` messages, runs every request, and refuses the model if one fails. Otherwise the
+first request of each signature would wait for TensorFlow to prepare its graph.
 """
 
 # pyright: reportAttributeAccessIssue=false
