@@ -33,4 +33,4 @@ def options(
     ] = False,
 ) -> None:
     """Fit the parameters of structured matrices to observed spectra."""
-    del show_version  # its callback has acted
+    del show_version  # handled by its callback

@@ -1,4 +1,4 @@
-"""`eigenfit fit`: the spectra of a file, as a table."""
+"""`eigenfit fit`: fits the spectra of a file and prints a CSV table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 
 from .targets import read_targets
 
-# Rows of the first piece of a fit, and of the smallest.
+# Rows of the first piece of a fit; also the smallest piece.
 _SMALLEST_PIECE = 256
 
 ModelDir = Annotated[
@@ -43,15 +43,14 @@ def fit(
 ) -> None:
     """Fit every spectrum of a file with an exported model; prints a line of CSV for each.
 
-    The columns are status, cause (0, or the number of what is wrong with the spectrum), steps,
-    loss, the parameters by name and their standard errors, se_ and the name; for a model that finds
-    several solutions, a line for each.
+    The columns are status, cause (0 for none), steps, loss, the parameters by name and their
+    standard errors (se_ and the name). A model with several solutions gives a line for each.
 
-    Ends with 0 if every spectrum has an answer, with 1 if some have none (INVALID_INPUT or
-    NON_FINITE; why is said on standard error), with 2 if something is wrong with an argument, the
-    model or the file, and then nothing is fitted.
+    The exit status is 0 if every spectrum has an answer; 1 if some have none (INVALID_INPUT or
+    NON_FINITE; standard error says why); 2 if an argument, the model or the file is wrong, and then
+    nothing is fitted.
     """
-    import tensorflow as tf  # slow to import: `--help` does without
+    import tensorflow as tf  # slow to import, so not for `--help`
 
     from ..serving.batch.model import read_model
     from ..solver.fit.pieces import in_pieces, show
@@ -66,10 +65,10 @@ def fit(
             f"{targets_file} holds no spectrum; write {model.width} levels a line."
         )
     serve = load_fit(model_dir)
-    # Opened before the fit, so that a wrong path does not cost the answers, and after the targets
+    # Open it before the fit, so that a wrong path does not lose the answers, and after the targets
     # are read, which may be in the same file.
     with open_output(output) as file:
-        # Between pieces Ctrl-C stops it, and a person is told how far it is.
+        # In pieces, so that Ctrl-C works and a terminal shows the progress.
         outputs = in_pieces(
             lambda rows: serve(targets=rows),
             [tf.constant(targets, model.dtype)],
@@ -78,7 +77,7 @@ def fit(
         )
         answer = {name: value.numpy() for name, value in outputs.items()}
         csv.writer(file).writerows(as_table(answer, model.parameter_names))
-        # Now, not when Python ends: if nobody reads any more (`| head -1`), Typer ends quietly.
+        # Flush here: after a closed pipe (`| head -1`) Typer then ends without a traceback.
         file.flush()
     missing = without_answer(answer)
     for line in missing:
@@ -88,7 +87,7 @@ def fit(
 
 
 def load_fit(model_dir: Path) -> Any:
-    """The signature of an exported model that fits.
+    """Load an exported model and return its signature `serving_default`.
 
     Raises:
         typer.BadParameter: if it cannot be loaded.
@@ -97,14 +96,14 @@ def load_fit(model_dir: Path) -> Any:
 
     try:
         return tf.saved_model.load(str(model_dir)).signatures["serving_default"]
-    except Exception as error:  # of nearly any kind, if a file is damaged
+    except Exception as error:  # a damaged file raises nearly any kind
         raise typer.BadParameter(
             f"the model in {model_dir} cannot be loaded; export it again. {error}"
         ) from None
 
 
 def open_output(path: Path | None) -> contextlib.AbstractContextManager[TextIO]:
-    """The file for the CSV, in UTF-8 as names of parameters need it; standard output when None.
+    """Open the CSV file in UTF-8, which parameter names may need; standard output when None.
 
     Raises:
         typer.BadParameter: if it cannot be written.
@@ -123,14 +122,17 @@ def open_output(path: Path | None) -> contextlib.AbstractContextManager[TextIO]:
 
 
 def as_table(answer: dict[str, np.ndarray], names: Sequence[str]) -> list[list[str]]:
-    """A header and a line for each row of the answer.
+    """The answer as a table: a header, then a line for each row.
 
-    A model that finds several solutions gives a line for each of them, with the numbers of the
-    spectrum and of the solution, from 1, in front.
+    With several solutions there is a line for each, which begins with the numbers of the spectrum
+    and of the solution, counted from 1.
 
     Args:
-        answer: the outputs of a model, by name.
-        names: of the parameters.
+        answer: the outputs of a model, by name, `[rows, ...]` or `[rows, S, ...]`.
+        names: of the `p` parameters.
+
+    Returns:
+        The fields of each line, as text.
     """
     from ..solver import Status  # imports TensorFlow
 
@@ -153,14 +155,14 @@ def as_table(answer: dict[str, np.ndarray], names: Sequence[str]) -> list[list[s
 
 
 def without_answer(answer: dict[str, np.ndarray]) -> list[str]:
-    """A line for each reason why spectra have no answer; none if all have one.
+    """One line of text for each reason why spectra have no answer; empty if all have one.
 
     Args:
-        answer: the outputs of a model, by name.
+        answer: the outputs of a model, by name, `[rows, ...]` or `[rows, S, ...]`.
     """
     from ..solver import Cause, Status  # imports TensorFlow
 
-    # Of several solutions the first is the best: where it is none, there are no others.
+    # The best of several solutions comes first; if it failed, there are no others.
     statuses = answer["status"].reshape(len(answer["status"]), -1)[:, 0]
     causes = answer["cause"].reshape(len(statuses), -1)[:, 0]
     lines = []

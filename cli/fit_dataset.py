@@ -38,9 +38,9 @@ def fit_dataset(
 ) -> None:
     """Fit every spectrum of a dataset on a Ray cluster; writes Parquet.
 
-    Ends with 0 when every row has its answer, if only a status that says why it has no fit (the log
-    on standard error counts them), with 1 if not, with 2 for a wrong argument. Start a run that was
-    interrupted again, and it goes on.
+    The exit status is 0 when every row has its answer, possibly a status that says why it has no
+    fit (the log on standard error counts them); 1 if not; 2 for a wrong argument. An interrupted
+    run continues when it is started again.
     """
     from ..serving.batch import fit_dataset as run
 

@@ -1,4 +1,4 @@
-"""The entry point of the command, and its answer when the extra `cli` is not installed."""
+"""The entry point of the command; says what to install when the extra `cli` is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spectra in a file; what is wrong with it is an error for people."""
+"""Read spectra from a file; a wrong file raises `typer.BadParameter` with the line and the fix."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import typer
 
 
 def read_targets(path: Path, levels: int) -> np.ndarray:
-    """The targets in a file, `[rows, levels]`.
+    """Read the targets in a file.
 
     Args:
         path: a NumPy file if its name ends in `.npy`, else CSV.
-        levels: how many a spectrum has.
+        levels: number of levels of a spectrum.
 
     Returns:
-        Real numbers; NaN where a level was not observed.
+        Real numbers `[rows, levels]`; NaN where a level was not observed.
 
     Raises:
         typer.BadParameter: if the file holds anything else.
@@ -28,12 +28,11 @@ def read_targets(path: Path, levels: int) -> np.ndarray:
 
 def _read_npy(path: Path, levels: int) -> np.ndarray:
     try:
-        # Mapped, so that a header that promises more than the file holds is noticed before memory
-        # for it is asked for.
+        # A memory map notices a header that claims more than the file holds, before any allocation.
         targets = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise typer.BadParameter(f"{path} cannot be read ({error.strerror}).") from None
-    except Exception:  # of nearly any kind; for some of them NumPy's message recommends pickle
+    except Exception:  # nearly any kind; some messages of NumPy recommend pickle
         raise typer.BadParameter(
             f"{path} is not a whole NumPy file of numbers; write it with numpy.save, from an array "
             f"of real numbers of shape (spectra, {levels})."
@@ -43,13 +42,13 @@ def _read_npy(path: Path, levels: int) -> np.ndarray:
             f"{path} must hold real numbers of shape (spectra, {levels}), got {targets.dtype} "
             f"of shape {targets.shape}."
         )
-    return np.array(targets)  # the answers may take the place of the file
+    return np.array(targets)  # a copy: the answers may overwrite the file
 
 
 def _read_csv(path: Path, levels: int) -> np.ndarray:
     lines = _csv_lines(path)
     if levels == 1:
-        # An empty line is an empty field. The newline at the end of the file begins no line.
+        # An empty line is an empty field. The newline at the end of the file starts no new line.
         lines = [(number, line or [""]) for number, line in lines]
     while levels > 1 and lines and _is_blank(lines[-1][1]):
         lines.pop()
@@ -69,9 +68,9 @@ def _read_csv(path: Path, levels: int) -> np.ndarray:
 
 
 def _csv_lines(path: Path) -> list[tuple[int, list[str]]]:
-    """The fields of every line, and its number from 1."""
+    """The number of every line, from 1, and its fields."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Excel writes a byte order mark in front
+        text = path.read_bytes().decode("utf-8-sig")  # Excel writes a byte order mark first
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
         raise typer.BadParameter(
@@ -89,12 +88,12 @@ def _csv_lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _is_blank(line: list[str]) -> bool:
-    """Whether nothing is on the line; commas with nothing between them are something."""
+    """Whether the line is empty or white space; a line of commas is not."""
     return len(line) <= 1 and not "".join(line).strip()
 
 
 def _level(path: Path, number: int, field: str) -> float:
-    """One level; an empty field is a level that was not observed."""
+    """One level; NaN for an empty field."""
     text = field.strip()
     if not text:
         return float("nan")

@@ -1,4 +1,4 @@
-"""From a solver to a SavedModel that runs without this package, in Python or on a server."""
+"""Export a solver as a SavedModel that runs without this package, in Python or on a server."""
 
 from .info import load_solver_info
 from .saved_model import export_saved_model

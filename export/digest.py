@@ -1,4 +1,7 @@
-"""The digest of a SavedModel. Ray's workers get this module by value: standard library only."""
+"""The digest of a SavedModel.
+
+Ray workers get this module by value, so it imports the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ import hashlib
 import os
 from pathlib import Path
 
-#: Where TensorFlow reads from. TensorFlow Serving prefers a saved_model.cpb to a saved_model.pb.
+#: The files that TensorFlow reads. TensorFlow Serving prefers saved_model.cpb to saved_model.pb.
 _READ_BY_TENSORFLOW = ("saved_model.*", "variables/**/*", "assets/**/*")
 
 
 def digest_model(directory: str | os.PathLike[str]) -> str:
-    """The SHA-256 of all that the answers of a model come from: the graph, variables and assets.
+    """The SHA-256 over the graph, variables and assets of a model.
 
-    Names count as well as contents, so a file that was changed, exchanged, added or removed
-    changes the digest. A link counts as the file that it leads to. `fingerprint.pb`, which nothing
-    is computed from, and `assets.extra` do not count.
+    It covers names and contents, so a file that was changed, exchanged, added or removed changes
+    the digest. Links are followed. `fingerprint.pb`, which no computation reads, and `assets.extra`
+    are left out.
 
     Args:
         directory: of the SavedModel.

@@ -1,4 +1,4 @@
-"""Rows to try a model with: for its validation, its latency and its warm-up."""
+"""Example inputs of a model: for its validation, its latency and its warm-up requests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ _SEED = 20260731
 
 
 def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> dict[str, tf.Tensor]:
-    """A few rows for every input of every signature, the same ones in every process.
+    """Rows for every input of every signature; deterministic.
 
-    The targets are the levels of random parameters. If the rows shall be flawed, one level is
-    missing in the first row of four, none in the second, all in the third, and one is infinite in
-    the fourth.
+    The targets are the levels of random parameters. If `flawed`, of every four rows the first lacks
+    one level, the second none, the third all, and the fourth has an infinite one.
 
     Args:
         solver: with `p` parameters and `m` targets.
-        rows: how many rows.
-        flawed: whether some rows shall be incomplete or impossible.
+        rows: number of rows.
+        flawed: whether some rows are incomplete or invalid.
 
     Returns:
         By name: parameters, initial, bounds and priors `[rows, p]`, targets and weights
@@ -29,7 +28,7 @@ def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> di
     generator = np.random.default_rng(_SEED)
     parameterization, dtype = solver.parameterization, solver.dtype
     numbers = np.arange(rows)
-    # Where a structure proposes to start is where its matrix is defined and of moderate size.
+    # At the starting points that a structure proposes its matrix is defined and of moderate size.
     levels = np.sort(generator.normal(size=(rows, parameterization.size)))
     parameters = parameterization.starting_points(
         tf.constant(levels, dtype), tf.constant(numbers, tf.int32), max(rows, 1)
@@ -39,7 +38,7 @@ def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> di
         targets[0::4, -1] = np.nan
         targets[2::4] = np.nan
         targets[3::4, -1] = np.inf
-    if flawed and solver.num_targets == 1:  # then the only level is there in the first row
+    if flawed and solver.num_targets == 1:  # one target a row: the first row keeps it
         targets[0::4] = 1.0
     initial = parameters.numpy() + 0.01 * generator.normal(size=parameters.shape)
     own = initial.copy()

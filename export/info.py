@@ -1,4 +1,4 @@
-"""What a SavedModel was made from: a file beside it, for people and for clients."""
+"""The description of an exported model: `eigenfit.json`, for people and for clients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .signatures import Signature
 #: The description inside a version directory.
 INFO_FILE = "assets.extra/eigenfit.json"
 _FORMAT = 1
-# What programs rely on, and of what kind it is.
+# The fields that programs rely on, and their types.
 _FIELDS = {
     "graph_sha256": str,
     "model_sha256": str,
@@ -40,9 +40,9 @@ def describe(
     """The description of a model as plain data for JSON.
 
     Args:
-        directory: holds the SavedModel.
-        signatures: what it offers, by name.
-        solver: what it was made from.
+        directory: of the SavedModel.
+        signatures: of the model, by name.
+        solver: the exported one.
         units: by parameter name, and "levels"; see `export_saved_model`.
     """
     structure = solver.parameterization
@@ -74,20 +74,20 @@ def describe(
 
 
 def load_solver_info(version_dir: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what an exported model was made from.
+    """Read the description of an exported model and check that its files are unchanged.
 
     Args:
         version_dir: the path that `export_saved_model` returned.
 
     Returns:
         Names and units of the parameters, the observation, the method, tolerances, the inputs of
-        every signature, versions, and digests of the graph alone (`graph_sha256`) and with its
+        every signature, versions, and the digests of the graph alone (`graph_sha256`) and of graph,
         variables and assets (`model_sha256`).
 
     Raises:
-        FileNotFoundError: if there is no such file: the model is not one of eigenfit.
-        ValueError: if the file is damaged, was written by a newer eigenfit, or describes another
-            graph or other variables than those beside it.
+        FileNotFoundError: if there is no description; eigenfit did not export the model.
+        ValueError: if the description is damaged, was written by a newer eigenfit, or does not
+            match the graph, the variables or the assets beside it.
 
     Example:
         >>> import tempfile
@@ -115,10 +115,10 @@ def load_solver_info(version_dir: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _read_info(path: Path) -> dict[str, Any]:
-    """The description in a file, with every field that programs rely on.
+    """Read a description and check every field that programs rely on.
 
     Raises:
-        ValueError: if it is no such description.
+        ValueError: if it is not a valid description.
     """
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
@@ -152,19 +152,19 @@ def _read_info(path: Path) -> dict[str, Any]:
 
 
 def _are_names(names: list[Any]) -> bool:
-    """Whether they are different strings, at least one."""
+    """Whether the list holds at least one name, all of them different strings."""
     return bool(names) and all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
 
 
 def write_json(directory: Path, name: str, data: Mapping[str, Any]) -> None:
-    """Write data into a version directory, with infinity and NaN as strings."""
+    """Write data as JSON into a version directory, with infinity and NaN as strings."""
     path = directory / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(_plain(data), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _digest_graph(directory: Path) -> str:
-    """The SHA-256 of the graph alone; of nothing where there is none."""
+    """The SHA-256 of `saved_model.pb`; that of no bytes if there is no such file."""
     path = directory / "saved_model.pb"
     return hashlib.sha256(path.read_bytes() if path.is_file() else b"").hexdigest()
 

@@ -1,7 +1,7 @@
-"""Version directories: filled under another name, then put in place in one step.
+"""Version directories: written under a temporary name, then renamed.
 
-TensorFlow Serving tries to load a directory with a number for its name as soon as it appears. So a
-version is written under a name that is no number, and renamed when it is complete.
+TensorFlow Serving loads a directory whose name is a number as soon as it appears. So a version is
+written under a name that is not a number, and renamed when it is complete.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from typing import Any
 
 import numpy as np
 
-# TensorFlow Serving reads version numbers as int64; a larger number is just a name to it.
+# TensorFlow Serving reads version numbers as int64 and ignores larger ones.
 _LARGEST_VERSION = 2**63 - 1
-# How directories are named while a version is written or removed: no numbers.
+# Prefixes of directories while a version is written or removed.
 _EXPORTING = "exporting-"
 _REMOVING = "removing-"
-# What makes a directory a model: TensorFlow Serving looks for one of these.
+# TensorFlow Serving takes a directory with one of these files for a model.
 _GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
-# An export takes seconds or minutes; what is older belongs to nobody.
+# An export takes seconds or minutes; older temporary directories were abandoned.
 _LEFTOVER_SECONDS = 24 * 3600
 
 
 def check_base_dir(base_dir: Any) -> Path:
-    """The base directory as a path.
+    """Check the base directory and return it as a path.
 
     Raises:
         ValueError: if it is not a path on a local file system that TensorFlow can read.
-        NotADirectoryError: if it is a file.
+        NotADirectoryError: if it exists and is not a directory.
     """
     text = os.fspath(base_dir) if isinstance(base_dir, (str, os.PathLike)) else None
     if not isinstance(text, str) or not text or "\0" in text:
@@ -64,9 +64,9 @@ def check_base_dir(base_dir: Any) -> Path:
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
-    """Whether it is an address such as `gs://bucket/model` and no path of this machine.
+    """Whether a path is a URL such as `gs://bucket/model`.
 
-    `Path("gs://bucket/model")` counts too: it is the path `gs:/bucket/model` by then.
+    `Path("gs://bucket/model")`, which pathlib turns into `gs:/bucket/model`, counts too.
 
     Example:
         >>> is_remote("s3://bucket/model"), is_remote(Path("gs://b/x")), is_remote("models/a:b/1")
@@ -76,9 +76,10 @@ def is_remote(path: str | os.PathLike[str]) -> bool:
 
 
 def pattern_characters(path: Path) -> str:
-    """Those characters of the absolute path that TensorFlow does not take literally.
+    """The characters of the absolute path that TensorFlow reads as wildcards.
 
-    It finds the variables of a SavedModel by a pattern, and says nothing of it when that fails.
+    TensorFlow finds the variables of a SavedModel by a glob pattern, and reports no error when that
+    fails.
 
     Example:
         >>> pattern_characters(Path("/models/a[1]/*"))
@@ -89,18 +90,17 @@ def pattern_characters(path: Path) -> str:
 
 
 def newest_model(base_dir: Path) -> Path | None:
-    """The directory of the highest version that holds a graph, if there is one."""
+    """The directory of the highest version that holds a graph; None if there is none."""
     versions = existing_versions(base_dir)
     models = [base_dir / versions[number] for number in sorted(versions)]
     return next((path for path in reversed(models) if _is_model(path)), None)
 
 
 def check_version(version: Any, base_dir: Path) -> int | None:
-    """The version as an int, or None for the next one.
+    """Check a version and return it as an int, or None for the next free one.
 
     Raises:
-        ValueError: if it, or the next one, is not a positive integer that TensorFlow Serving can
-            read.
+        ValueError: if it, or the next one, is not an integer from 1 to 2**63 - 1.
         FileExistsError: if the version exists.
     """
     if version is None:
@@ -112,9 +112,9 @@ def check_version(version: Any, base_dir: Path) -> int | None:
 
 
 def existing_versions(base_dir: Path) -> dict[int, str]:
-    """The versions in a base directory and their names: `00000123` is version 123.
+    """The versions in a base directory, with their file names: `00000123` is version 123.
 
-    A file counts too: TensorFlow Serving looks at names only, and takes it for a version.
+    Files count too, because TensorFlow Serving looks at names only.
     """
     names = [path.name for path in base_dir.iterdir()] if base_dir.is_dir() else []
     numbers = {int(name): name for name in names if name.isascii() and name.isdecimal()}
@@ -133,19 +133,19 @@ def next_version(base_dir: Path) -> int:
 
 @contextlib.contextmanager
 def staging_directory(base_dir: Path) -> Iterator[Path]:
-    """An empty directory inside the base directory, whose name is no version number.
+    """A temporary directory inside the base directory, whose name is not a version number.
 
-    On leaving, it is removed unless it was published, and so are the base directory and its
-    parents if they were made here and nothing is in them.
+    On exit it is removed unless it was published. The base directory and its parents are removed
+    too if they were created here and are empty.
 
     Args:
-        base_dir: made if it does not exist.
+        base_dir: created if it does not exist.
 
     Yields:
         The path of the empty directory.
     """
     made_here = [path for path in (base_dir, *base_dir.parents) if not path.exists()]
-    # Not by `tempfile`, whose directories only their owner can read: a server is another user.
+    # Not `tempfile`: only the owner can read its directories, and a server is another user.
     remove_leftovers(base_dir)
     staged = base_dir / f"{_EXPORTING}{uuid.uuid4().hex}"
     try:
@@ -154,26 +154,26 @@ def staging_directory(base_dir: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(staged, ignore_errors=True)
         for path in made_here:
-            with contextlib.suppress(OSError):  # something is in it
+            with contextlib.suppress(OSError):  # not empty
                 path.rmdir()
 
 
 def publish(staged: Path, base_dir: Path, version: int | None) -> Path:
-    """Give a complete directory its version number for a name.
+    """Rename a complete directory to its version number.
 
-    Renaming a directory onto one that holds anything fails, so of two exporters that chose the
-    same number one comes second and, if the number was its own choice, takes the next.
+    Renaming onto a directory that is not empty fails. So if two exporters chose the same number,
+    the second takes the next one if `version` is None.
 
     Args:
         staged: the complete directory, inside `base_dir`.
-        base_dir: where versions are.
-        version: the number; the next one when None.
+        base_dir: the directory of the versions.
+        version: the number; the next free one when None.
 
     Returns:
         The path of the version directory.
 
     Raises:
-        ValueError: if the next number is one that TensorFlow Serving cannot read.
+        ValueError: if the next number is above 2**63 - 1.
         FileExistsError: if the given version exists.
     """
     while True:
@@ -187,7 +187,7 @@ def publish(staged: Path, base_dir: Path, version: int | None) -> Path:
         except OSError:
             if number not in existing_versions(base_dir):
                 raise
-            continue  # somebody was faster
+            continue  # another exporter took the number
         return target
 
 
@@ -204,14 +204,14 @@ def check_keep(keep: Any) -> None:
 def remove_old_versions(base_dir: Path, keep: int, newest: int) -> list[int]:
     """Remove the oldest models until `keep` are left.
 
-    Only directories that hold a graph count, and only they are removed: whatever else has a number
-    for its name is not ours. A version is first renamed to a name that is no number, so a server
-    never sees half of one. It unloads a version whose directory is gone. Versions above `newest`,
-    which somebody else wrote meanwhile, count but are never removed; nor is `newest` itself.
+    Only directories that hold a graph are counted and removed. A version is first renamed to a name
+    that is not a number, so that a server never sees half of it; the server then unloads it.
+    Versions above `newest`, written by another exporter meanwhile, count but are never removed; nor
+    is `newest` itself.
 
     Args:
-        base_dir: where versions are.
-        keep: how many to leave, at least 1.
+        base_dir: the directory of the versions.
+        keep: number of models to leave, at least 1.
         newest: the version that was just written.
 
     Returns:
@@ -230,14 +230,14 @@ def remove_old_versions(base_dir: Path, keep: int, newest: int) -> list[int]:
         try:
             (base_dir / versions[number]).rename(leaving)
         except FileNotFoundError:
-            continue  # another exporter was faster
+            continue  # another exporter removed it
         shutil.rmtree(leaving, ignore_errors=True)
         removed.append(number)
     return removed
 
 
 def remove_leftovers(base_dir: Path) -> None:
-    """Remove what exporters that were killed left behind, once it is a day old."""
+    """Remove temporary directories of killed exporters that are older than a day."""
     old = time.time() - _LEFTOVER_SECONDS
     for path in base_dir.iterdir() if base_dir.is_dir() else ():
         if path.name.startswith((_EXPORTING, _REMOVING)):
@@ -247,7 +247,7 @@ def remove_leftovers(base_dir: Path) -> None:
 
 
 def _is_model(path: Path) -> bool:
-    """Whether an exporter may have written it: a directory, not a link to one, with a graph."""
+    """Whether it is a directory with a graph, and not a link to one."""
     return not path.is_symlink() and any((path / name).is_file() for name in _GRAPH_FILES)
 
 

@@ -1,4 +1,4 @@
-"""The validation report: how far apart the answers were, and how long they took."""
+"""The validation report: differences from the live solver, and latencies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .validation import Difference
 REPORT_FILE = "assets.extra/validation.json"
 _LATENCY_ROWS = (1, 1024)
 _REPETITIONS = 5
-# A batch that would take longer than this is not measured.
+# A call that is expected to take longer is not measured.
 _MOST_SECONDS = 20.0
 
 
@@ -33,8 +33,8 @@ def make_report(
     Args:
         differences: from `validation.validate`.
         latencies: from `measure_latencies`; None if they were not measured.
-        warmup_requests: how many were replayed.
-        relative_tolerance: what reals were held to, from `validation.allowed_difference`.
+        warmup_requests: number of requests replayed.
+        relative_tolerance: of real outputs, from `validation.allowed_difference`.
     """
     signatures = {}
     for name, outputs in differences.items():
@@ -58,11 +58,12 @@ def measure_latencies(
 
     Args:
         reloaded: the loaded SavedModel.
-        signatures: what it offers, by name.
-        solver: makes the rows: solvable ones.
+        signatures: of the model, by name.
+        solver: the live one; it makes the example rows, all solvable.
 
     Returns:
-        By signature and number of rows; None where a call would take too long to measure.
+        Milliseconds by signature and number of rows ("1", "1024"); None where a call is expected to
+        take more than 20 s.
     """
     found: dict[str, dict[str, float | None]] = {name: {} for name in signatures}
     for rows in _LATENCY_ROWS:
@@ -78,7 +79,7 @@ def measure_latencies(
 
 
 def _median_ms(function: Any, inputs: Mapping[str, tf.Tensor]) -> float:
-    function(**inputs)  # the first call prepares the graph
+    function(**inputs)  # the first call builds the graph's executor
     times = []
     for _ in range(_REPETITIONS):
         began = time.perf_counter()

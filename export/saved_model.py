@@ -1,4 +1,4 @@
-"""The entry point: a solver becomes a version directory with a checked SavedModel in it."""
+"""`export_saved_model`: write a solver as a checked SavedModel in a version directory."""
 
 from __future__ import annotations
 
@@ -42,35 +42,34 @@ def export_saved_model(
     and then renamed to its version number, so a server that watches `base_dir` never sees half a
     model. `signatures.signatures_of` lists the signatures.
 
-    Derivatives are exported too: a `tf.GradientTape` around a reloaded signature works, once for
-    the answer of a fit, twice for the spectrum and the loss.
+    Derivatives are exported too: a `tf.GradientTape` around a reloaded signature gives first
+    derivatives of the answer of a fit, and second derivatives of the spectrum and the loss.
 
-    Beside the graph, in `assets.extra`, stand requests that a server replays before the model is
-    available (`tf_serving_warmup_requests`), what the model was made from (`eigenfit.json`, read it
-    with `load_solver_info`) and what was compared and measured (`validation.json`).
+    The directory `assets.extra` beside the graph holds requests that a server replays before the
+    model is available (`tf_serving_warmup_requests`), a description of the model (`eigenfit.json`,
+    see `load_solver_info`) and the validation report (`validation.json`).
 
     Args:
-        solver: what to export.
-        base_dir: the directory of the model; its versions are directories in it. Made if needed.
+        solver: to export.
+        base_dir: the directory of the model; its versions are subdirectories. Created if needed.
         version: a positive integer; the number after the highest existing version when None.
-        keep: remove old models until so many are left, never one above the version written; None
+        keep: remove old models until this many are left, never one above the version written; None
             keeps all. Files, and directories without a graph, are neither counted nor removed.
-        units: for people: the unit of the levels under "levels", and of parameters by name.
-        relative_tolerance: how far an answer of the reloaded model may differ from the solver's,
-            relative to its magnitude or that of the inputs; 1e4 units in the last place when None.
-        measure_latency: whether the report shall have the time of a call at 1 and 1024 rows.
+        units: of the levels (key "levels") and of parameters by name, for the description.
+        relative_tolerance: largest difference between the reloaded model and the solver, relative
+            to the magnitude of the output or of the inputs; 1e4 machine epsilons when None.
+        measure_latency: whether the report has the time of a call with 1 and 1024 rows.
 
     Returns:
         The path of the version directory.
 
     Raises:
-        ValueError: for an argument of the wrong kind, or a matrix function that calls Python, must
-            be compiled by XLA, reads a resource other than variables, such as a lookup table, reads
+        ValueError: for an invalid argument, or a matrix function that calls Python, must be
+            compiled by XLA, reads a resource other than a variable (such as a lookup table), reads
             or writes files, draws random numbers or assigns to variables.
         FileExistsError: if the version exists.
         NotADirectoryError: if `base_dir` is a file.
-        RuntimeError: if the reloaded model answers differently. After this and any other error,
-            nothing is left behind.
+        RuntimeError: if the reloaded model gives other answers. After any error no files are left.
 
     Example:
         >>> import tempfile
@@ -99,7 +98,7 @@ def export_saved_model(
         write_warmup(staged, signatures, solver)
         reloaded = tf.saved_model.load(str(staged))
         differences = validate(reloaded, signatures, solver, relative_tolerance)
-        for name, function in traced.items():  # now, for a difference that was seen says more
+        for name, function in traced.items():  # after `validate`, whose message is more specific
             check_repeats(name, function)
         replayed = replay_warmup(staged, reloaded)
         latencies = measure_latencies(reloaded, signatures, solver) if measure_latency else None
@@ -131,7 +130,7 @@ def _check_units(units: Any, solver: SpectralSolver) -> None:
 
 def _check_tolerance(value: Any) -> None:
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    # Real numbers have an order, but the class `numbers.Real` declares none against int.
+    # `numbers.Real` declares no comparison with int.
     if value is not None and not (number and 0 <= value < 1):  # pyright: ignore[reportOperatorIssue]
         raise ValueError(
             f"export_saved_model: relative_tolerance must be a number from 0 to below 1, got "
@@ -140,7 +139,7 @@ def _check_tolerance(value: Any) -> None:
 
 
 class _Root(tf.Module):
-    """Holds the variables, if any, that a matrix function of the user reads, so they are saved."""
+    """Holds the variables that the matrix function reads, so that they are saved."""
 
     def __init__(self, variables: list[tf.Variable]):
         super().__init__()
@@ -148,7 +147,7 @@ class _Root(tf.Module):
 
 
 def _write(directory: Path, traced: Mapping[str, Any]) -> None:
-    """Save the signatures, and nothing else of the solver."""
+    """Save the signatures and the variables that they read."""
     root = _Root([variable for function in traced.values() for variable in function.variables])
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
     tf.saved_model.save(root, str(directory), signatures=dict(traced), options=options)

@@ -1,4 +1,4 @@
-"""The signatures of the SavedModel: what goes in, what comes out, and how a solver answers."""
+"""The signatures of the SavedModel: inputs, outputs and graphs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import tensorflow as tf
 
 from ..solver import SpectralSolver
 
-# They call back into the Python process that wrote them, so they run nowhere else.
+# These call back into the Python process that traced them and run nowhere else.
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _JIT_COMPILED = "_XlaMustCompile"
-# They read or write files on whatever machine the model runs.
+# These read or write files on the machine where the model runs.
 _FILE_OPS = re.compile(
     r"File|^(Save|Restore|MergeV2Checkpoints|LoadAndRemap|Reader)|SummaryWriter|^Write\w*Summary"
     r"|^(TFRecord|TextLine|FixedLength|LMDB|Sql|CSV|Snapshot|Load)\w*(Dataset|Reader)"
 )
-# Their answers are other ones at the next call, or make those of other operations so.
+# These give another result at each call, or change the result of other operations.
 _CHANGING_OPS = re.compile(
     r"^(Random|Multinomial|TruncatedNormal|ParameterizedTruncated|Stateful\w*(Random|Normal|Uniform)"
     r"|Rng|Timestamp|Assign\w*Variable|Resource(Scatter|Apply|Strided))|CandidateSampler"
@@ -28,12 +28,12 @@ _CHANGING_OPS = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """One entry of the SavedModel; every input and every output has the shape `[rows, ...]`.
+    """A signature of the SavedModel; all inputs and outputs have the shape `[rows, ...]`.
 
     Attributes:
-        inputs: the name, shape and dtype of each input.
-        compute: takes the inputs in this order and returns the outputs by name. It runs inside a
-            graph as well as outside, where it is the live answer to compare with.
+        inputs: name, shape and dtype of each input.
+        compute: takes the inputs in this order and returns the outputs by name. It is traced for
+            the export, and called eagerly for the live answers of the validation.
     """
 
     inputs: tuple[tf.TensorSpec, ...]
@@ -43,9 +43,9 @@ class Signature:
 def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     """The signatures for a solver, by name.
 
-    Neither REST nor a signature loaded in Python knows default values, so every input must be
-    given: NaN, or 0 for `max_steps`, stands for the default. The default weights of the solver are
-    those of every signature, also where weights are no input.
+    Signatures have no default values over REST and in Python, so every input must be given: NaN,
+    or 0 for `max_steps`, stands for the default. Every signature uses the default weights of the
+    solver, also where weights are no input.
 
     Args:
         solver: with `p` parameters, `n` levels and `m` targets.
@@ -55,25 +55,24 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
 
         - `serving_default`: targets `[rows, m]` to the fields of a `FitResult`.
         - `fit`: targets, initial `[rows, p]`, weights `[rows, m]`, tolerance `[rows]` and
-          max_steps `[rows]` (int32) to the same. More than `solver.max_steps` steps are not made,
-          whatever is asked, so that no request can hold a server.
+          max_steps `[rows]` (int32) to the same. `max_steps` is limited to `solver.max_steps`, so
+          that no request can occupy a server.
         - `spectrum`: parameters `[rows, p]` to eigenvalues `[rows, n]`.
-        - `matrix`: parameters to matrix `[rows, n, n]`, complex if the matrices are. The REST
-          interface of TensorFlow Serving cannot write complex numbers; gRPC and Python can.
-        - `loss_and_gradient`: parameters and targets to loss `[rows]`, gradient `[rows, p]` (of
-          the loss by the parameters) and eigenvalues.
-        - `covariance`: parameters and weights (0 where no level was observed) to the fields of a
-          `Covariance`: covariance and correlation `[rows, p, p]`, standard_errors `[rows, p]`,
-          rank (int32) and condition_number `[rows]`, for these weights as 1 / sigma. With `Matched`
-          and with a robust loss also targets, for what a level counts depends on them: it is then
-          that of a fit to them, see `SpectralSolver.covariance`.
+        - `matrix`: parameters to matrix `[rows, n, n]`, real symmetric or complex Hermitian. The
+          REST interface of TensorFlow Serving cannot write complex numbers; gRPC and Python can.
+        - `loss_and_gradient`: parameters and targets to loss `[rows]`, its gradient `[rows, p]` by
+          the parameters, and eigenvalues.
+        - `covariance`: parameters and weights 1 / sigma (0 where no level was observed) to the
+          fields of a `Covariance`: covariance and correlation `[rows, p, p]`, standard_errors
+          `[rows, p]`, rank (int32) and condition_number `[rows]`. With `Matched` or a robust loss
+          also targets, on which the effective weights then depend; see
+          `SpectralSolver.covariance`.
         - `assignment`, with `Matched` only: parameters, targets and weights to assignment
           `[rows, m]` (int32).
 
-        A solver with bounds has the inputs lower and upper `[rows, p]` in `fit`, and one with
-        priors prior_mean and prior_sigma `[rows, p]`; NaN stands for the solver's own, which
-        `covariance` always takes. One with `solutions` S above 1 answers fits with
-        `[rows, S, ...]`.
+        If the solver has bounds, `fit` has the further inputs lower and upper `[rows, p]`; with
+        priors, prior_mean and prior_sigma `[rows, p]`. NaN stands for the solver's own, which
+        `covariance` always uses. With `solutions` S > 1 the outputs of a fit are `[rows, S, ...]`.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
@@ -91,7 +90,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     known = tuple(tf.TensorSpec([None, count], solver.dtype, name) for name in known)
 
     def paired(parts: tuple[tf.Tensor, ...]) -> dict[str, Any]:
-        """Bounds and priors by argument, from the inputs about them in order."""
+        """Pair the bound and prior inputs, and name each pair by its argument of `fit`."""
         pairs = [parts[place : place + 2] for place in range(0, len(parts), 2)]
         return dict(zip(_knowledge(solver), pairs, strict=True))
 
@@ -152,24 +151,24 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
 
 
 def _knowledge(solver: SpectralSolver) -> dict[str, tuple[str, str]]:
-    """The inputs of `fit` about what is known beforehand, by the argument they belong to."""
+    """The input names of bounds and priors, by the argument of `SpectralSolver.fit`."""
     offered = {"bounds": solver.bounded, "priors": solver.has_priors}
     names = {"bounds": ("lower", "upper"), "priors": ("prior_mean", "prior_sigma")}
     return {argument: names[argument] for argument, there in offered.items() if there}
 
 
 def trace(signature: Signature) -> Any:
-    """The signature as a graph that checks its inputs first.
+    """Trace a signature, with checks of its input shapes in the graph.
 
-    TensorFlow Serving does not compare what it is sent with the shapes of a signature; without
-    the checks, inputs of another shape would give plausible numbers.
+    TensorFlow Serving does not check shapes. Without these checks, inputs of a wrong shape would
+    give plausible numbers.
 
     Args:
-        signature: what to build.
+        signature: to trace.
 
     Returns:
-        A `tf.types.experimental.ConcreteFunction`. At a wrong shape, and if the inputs disagree
-        about the number of rows, it raises `tf.errors.InvalidArgumentError`.
+        A `tf.types.experimental.ConcreteFunction`. It raises `tf.errors.InvalidArgumentError` for a
+        wrong shape or unequal numbers of rows.
     """
 
     def checked(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -188,14 +187,14 @@ def check_runs_anywhere(name: str, traced: Any) -> None:
     """Refuse a graph that would fail in another process or in TensorFlow Serving.
 
     Args:
-        name: of the signature, for the message.
-        traced: the result of `trace`.
+        name: of the signature, for the error message.
+        traced: a result of `trace`.
 
     Raises:
-        ValueError: if the graph calls Python, or holds a function that must be compiled by XLA
-            (`jit_compile=True`), which TensorFlow Serving refuses to run unless told otherwise, or
-            reads a resource that is no variable, which would not be saved with it, or reads or
-            writes files. All of these can only come from the user's matrix function.
+        ValueError: if the graph calls Python; holds a function that must be compiled by XLA
+            (`jit_compile=True`), which TensorFlow Serving refuses by default; reads a resource that
+            is not a variable, which would not be saved; or reads or writes files. All of these can
+            only come from the user's matrix function.
     """
     functions = traced.graph.as_graph_def().library.function
     nodes = list(_nodes(traced))
@@ -232,11 +231,11 @@ def check_runs_anywhere(name: str, traced: Any) -> None:
 
 
 def check_repeats(name: str, traced: Any) -> None:
-    """Refuse a graph whose answer may change from call to call, though it did not when compared.
+    """Refuse a graph whose result may differ between calls, even if the validation saw none.
 
     Args:
-        name: of the signature, for the message.
-        traced: the result of `trace`.
+        name: of the signature, for the error message.
+        traced: a result of `trace`.
 
     Raises:
         ValueError: if the graph draws random numbers, reads the clock or assigns to a variable.
@@ -253,7 +252,7 @@ def check_repeats(name: str, traced: Any) -> None:
 
 
 def _nodes(traced: Any) -> Iterator[Any]:
-    """Every node of a graph and of the functions in it."""
+    """All nodes of a graph and of its function library."""
     graph = traced.graph.as_graph_def()
     yield from graph.node
     for function in graph.library.function:

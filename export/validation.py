@@ -1,4 +1,4 @@
-"""The reloaded SavedModel must answer as the live solver does, or it is not published."""
+"""Compare the reloaded SavedModel with the live solver before it is published."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from ..solver import SpectralSolver
 from .examples import example_inputs
 from .signatures import Signature
 
-# The signatures are traced with an unknown number of rows; a graph that holds to one number fails.
+# Two sizes, to find a graph that works for one number of rows only.
 _BATCH_SIZES = (1, 6)
-# Both sides run the same operations and agree bit for bit as a rule. This leaves room for sums
-# that the optimizer of a graph puts in another order.
+# Both sides run the same operations and usually agree bit for bit. The tolerance allows for sums
+# that the graph optimizer reorders.
 _TOLERANCE_IN_EPSILON = 1e4
 
 
 class Difference(NamedTuple):
-    """The largest difference of an output between two sides, absolute and relative."""
+    """The largest absolute and relative difference of an output."""
 
     absolute: float
     relative: float
 
 
 def allowed_difference(solver: SpectralSolver, relative_tolerance: float | None) -> float:
-    """How far reals may differ, relative to their magnitude or that of the inputs.
+    """The tolerance for real outputs, relative to their magnitude or that of the inputs.
 
     Args:
-        solver: whose dtype decides when nothing is asked for.
-        relative_tolerance: what is asked for; 1e4 units in the last place when None.
+        solver: its dtype gives the default.
+        relative_tolerance: the tolerance; 1e4 machine epsilons of the dtype when None.
     """
     if relative_tolerance is not None:
         return float(relative_tolerance)
@@ -47,15 +47,15 @@ def validate(
 
     Args:
         reloaded: the loaded SavedModel.
-        signatures: what it must offer, by name, with the live answers.
-        solver: makes the rows to compare.
+        signatures: of the model, by name; they compute the live answers.
+        solver: makes the example rows.
         relative_tolerance: see `allowed_difference` and `compare_outputs`.
 
     Returns:
         By signature and output, the largest differences.
 
     Raises:
-        RuntimeError: if an answer differs by more.
+        RuntimeError: if an output differs by more than the tolerance.
     """
     relative = allowed_difference(solver, relative_tolerance)
     largest: dict[str, dict[str, Difference]] = {name: {} for name in signatures}
@@ -79,7 +79,7 @@ def _as_numpy(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def largest_difference(one: np.ndarray, other: np.ndarray, scale: float) -> Difference:
-    """The largest difference, and the largest by the larger of the magnitude and the scale."""
+    """The largest |one - other|, and the largest of it / max(|other|, scale)."""
     if not one.size:
         return Difference(0.0, 0.0)
     difference = differences(one, other)
@@ -89,7 +89,7 @@ def largest_difference(one: np.ndarray, other: np.ndarray, scale: float) -> Diff
 
 
 def largest_magnitude(arrays: list[np.ndarray]) -> float:
-    """The largest magnitude of the finite entries of real arrays; integers do not count."""
+    """The largest magnitude of the finite entries of the real arrays; 0 if there are none."""
     finite = [np.abs(array[np.isfinite(array)]) for array in arrays if array.dtype.kind == "f"]
     return float(max((entries.max() for entries in finite if entries.size), default=0.0))
 
@@ -102,17 +102,18 @@ def compare_outputs(
     relative: float,
     scale: float,
 ) -> None:
-    """Compare what two sides answered.
+    """Compare the outputs of the reloaded model with those of the live solver.
 
-    NaN equals NaN and infinity equals infinity; integers (status and steps) must be the same; reals
-    may differ by `relative` times the larger of their own magnitude and the scale.
+    NaN equals NaN and infinity equals infinity. Integers (status and steps) must be equal; for
+    reals |reloaded - live| <= relative * max(|live|, scale).
 
     Args:
-        signature: its name, for the message.
+        signature: its name, for the error message.
         reloaded: the outputs of the SavedModel, by name.
         live: the outputs of the solver, by name.
         relative: the tolerance.
-        scale: the magnitude of the inputs: residuals near zero are rounding errors of its size.
+        scale: the magnitude of the inputs, to which the rounding errors of small outputs such as
+            residuals are proportional.
 
     Raises:
         RuntimeError: at the first output that differs, with its largest difference.
@@ -144,7 +145,7 @@ def compare_outputs(
 
 
 def differences(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Entry by entry, `|one - other|`: 0 where both are NaN or the same infinity, else infinity.
+    """Elementwise `|one - other|`; where one is not finite, 0 if both are the same, else infinity.
 
     Example:
         >>> differences(np.array([1.0, np.nan, 3.0]), np.array([1.5, np.nan, np.inf])).tolist()

@@ -1,12 +1,12 @@
-"""Requests that a server replays before it says that a model is ready.
+"""Warm-up requests, which a server replays before a model is available.
 
 TensorFlow Serving reads `assets.extra/tf_serving_warmup_requests`, a TFRecord file of
-`PredictionLog` messages, runs every request, and refuses the model if one fails. Without them the
-first real request of each signature would wait for TensorFlow to prepare its graph.
+`PredictionLog` messages, runs every request, and refuses the model if one fails. Otherwise the
+first request of each signature would wait for TensorFlow to prepare its graph.
 """
 
 # pyright: reportAttributeAccessIssue=false
-# Protobuf makes the message classes when the module is imported; Pyright cannot see them.
+# Protobuf creates the message classes at import; Pyright cannot see them.
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from ..solver import SpectralSolver
 from .examples import example_inputs
 from .signatures import Signature
 
-#: Where TensorFlow Serving looks for the requests, inside a version directory.
+#: The file that TensorFlow Serving reads, inside a version directory.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-#: Rows of the requests: one, and a few. A server with batching refuses a request, and with it the
-#: model, if it has more rows than its `max_batch_size`, so they are few.
+#: Rows of the requests. Few, because a server with batching refuses a request with more rows than
+#: its `max_batch_size`, and with it the model.
 WARMUP_ROWS = (1, 2, 4)
 
 
 def write_warmup(
     directory: Path, signatures: Mapping[str, Signature], solver: SpectralSolver
 ) -> None:
-    """Write requests for every signature at every number of rows.
+    """Write a request for every signature and every number of rows in `WARMUP_ROWS`.
 
     Args:
         directory: a version directory.
-        signatures: what the model offers, by name.
-        solver: makes the rows.
+        signatures: of the model, by name.
+        solver: makes the example rows.
     """
     path = directory / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def write_warmup(
             examples = example_inputs(solver, rows)
             for name, signature in signatures.items():
                 request = predict_pb2.PredictRequest()
-                request.model_spec.name = "warmup"  # only the signature is looked at
+                request.model_spec.name = "warmup"  # not read; only the signature name is
                 request.model_spec.signature_name = name
                 for spec in signature.inputs:
                     tensor = tf.make_tensor_proto(examples[str(spec.name)].numpy())
@@ -55,7 +55,7 @@ def write_warmup(
 
 
 def read_warmup(directory: Path) -> list[predict_pb2.PredictRequest]:
-    """The requests in a version directory, in order; none if there is no such file."""
+    """The warm-up requests of a version directory, in order; empty if it has none."""
     path = directory / WARMUP_FILE
     if not path.exists():
         return []
@@ -65,17 +65,17 @@ def read_warmup(directory: Path) -> list[predict_pb2.PredictRequest]:
 
 
 def replay_warmup(directory: Path, reloaded: Any) -> int:
-    """Run every request, as a server does.
+    """Run every warm-up request, as a server does.
 
     Args:
         directory: a version directory.
-        reloaded: the model in it.
+        reloaded: the loaded SavedModel in it.
 
     Returns:
-        How many requests were run.
+        The number of requests.
 
     Raises:
-        RuntimeError: if one fails.
+        RuntimeError: if a request fails.
     """
     requests = read_warmup(directory)
     for number, request in enumerate(requests):

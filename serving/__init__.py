@@ -1,6 +1,6 @@
 """Serving exported models: clients, the embedded server, deployment of TensorFlow Serving.
 
-Importing this imports neither TensorFlow nor the server.
+Importing this package imports neither TensorFlow nor the server.
 """
 
 from .answers import Covariance, FitResult

@@ -1,4 +1,4 @@
-"""`python -m eigenfit.serving` is `eigenfit serve`: the embedded server."""
+"""`python -m eigenfit.serving`: the embedded server, as `eigenfit serve`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from .server.options import add_serve_command
 
 
 def main() -> None:
-    """Run the command on the arguments of the process."""
+    """Run the server with the arguments of the process."""
     try:
         import typer
     except ModuleNotFoundError:

@@ -1,8 +1,7 @@
-"""What the clients answer: arrays under the names that `eigenfit.solver` uses.
+"""The results of the clients: NumPy arrays under the field names of `eigenfit.solver`.
 
-These are types of their own because importing `eigenfit.solver` means importing TensorFlow, which
-takes seconds; a program that fits over REST never needs it. The fields and their order are the same
-and a test holds them to it, so code that reads one result reads the other.
+They are separate types because `eigenfit.solver` imports TensorFlow, which takes seconds and which
+a REST client does not need. A test checks that the fields and their order are the same.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import numpy as np
 class FitResult(NamedTuple):
     """The answer for every row of a batch: `B` rows, `p` parameters, `n` levels, `m` targets.
 
-    The same as `eigenfit.solver.FitResult`, which describes the fields, with NumPy arrays. A model
-    that was exported with several `solutions` S answers `[B, S, ...]`.
+    `eigenfit.solver.FitResult`, which describes the fields, with NumPy arrays. With `solutions`
+    S > 1 the shapes are `[B, S, ...]`.
 
     Attributes:
         parameters: `[B, p]`.
@@ -45,17 +44,17 @@ class FitResult(NamedTuple):
     agreeing: np.ndarray
 
     def summary(self, row: int = 0) -> str:
-        """One row for people, as `eigenfit.solver.FitResult.summary`; imports TensorFlow.
+        """One row as text, as `eigenfit.solver.FitResult.summary`; imports TensorFlow.
 
         Args:
             row: the number of the row.
 
         Returns:
-            Several lines of text. A server does not know the names of the parameters: they are
-            called `x0, x1, ...`.
+            Several lines of text. The parameters are called `x0, x1, ...`, because a server does
+            not know their names.
 
         Raises:
-            ValueError: for a row that is not there.
+            ValueError: if there is no such row.
         """
         from ..solver import FitResult as LiveResult
 
@@ -63,7 +62,7 @@ class FitResult(NamedTuple):
 
 
 class Covariance(NamedTuple):
-    """How sure parameters are: `eigenfit.solver.Covariance`, with NumPy arrays.
+    """Covariance and standard errors: `eigenfit.solver.Covariance`, with NumPy arrays.
 
     Attributes:
         covariance: `[B, p, p]`.

@@ -1,4 +1,4 @@
-"""From what a caller passes to the arrays that a signature takes."""
+"""Convert and check the arguments of a caller against the inputs of a signature."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _ALLOWED = {"f": "iuf", "i": "iu", "u": "iu", "b": "b", "c": "iufc", "O": "OSU"}
 
 
 def as_array(argument: str, value: Any) -> np.ndarray:
-    """The argument as an array of whatever it holds, NaN where a masked array is masked.
+    """The argument as an array of its own dtype, with NaN for masked entries.
 
     Raises:
-        ValueError: if it is ragged.
+        ValueError: if it is not a regular array.
     """
     if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
         return np.where(np.ma.getmaskarray(value), np.nan, value.data)
@@ -35,14 +35,14 @@ def as_array(argument: str, value: Any) -> np.ndarray:
 
 
 def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.ndarray:
-    """The array in the dtype of a model; a float32 model gets float64 numbers rounded.
+    """Convert an array to the dtype of a model; float64 numbers are rounded to float32.
 
-    Among real numbers in a list None becomes NaN: many programs write "not observed" so. Without a
-    dtype the array stays as it is.
+    None among real numbers becomes NaN, a level that was not observed. Without a dtype the array is
+    returned unchanged.
 
     Raises:
-        ValueError: for numbers of a kind that would lose their meaning, and whole numbers that do
-            not fit.
+        ValueError: for a kind of numbers that cannot be converted (complex to real, real to
+            integer), and integers that overflow.
     """
     if dtype is None:
         return array
@@ -63,16 +63,16 @@ def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.nda
                 f"{argument} must fit into {dtype.name}, from {limits.min} to {limits.max}, "
                 f"got {lowest if int(lowest) < limits.min else highest}."
             )
-    with np.errstate(over="ignore"):  # a number too large for float32 becomes the row's status
+    with np.errstate(over="ignore"):  # overflow to infinity gives the row a status
         return array.astype(dtype)
 
 
 def weights_of(sigma: np.ndarray) -> np.ndarray:
-    """The weights 1 / sigma; NaN stays the default of the model.
+    """The weights 1 / sigma; NaN, the default of the model, stays NaN.
 
     Raises:
-        ValueError: for sigmas of all rows that are not positive. Those of one row make that row
-            invalid, as a negative weight does.
+        ValueError: for a sigma of all rows that is not positive. In a `[B, m]` array it becomes the
+            weight -1, which makes its row invalid.
     """
     sigma = as_dtype("sigma", sigma, np.dtype("float64"))
     if sigma.ndim < 2 and (sigma <= 0).any():
@@ -86,10 +86,10 @@ def weights_of(sigma: np.ndarray) -> np.ndarray:
 
 
 def check_shape(argument: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
-    """The array, if it has the shape of an input.
+    """Check an array against the shape of an input, which TensorFlow Serving does not do.
 
     Raises:
-        ValueError: if it has not. TensorFlow Serving would not notice.
+        ValueError: if the shape differs.
     """
     if info.shape is None:
         return array
@@ -110,13 +110,13 @@ def check_shape(argument: str, array: np.ndarray, info: TensorInfo) -> np.ndarra
 def row_inputs(
     what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Every input of a signature of eigenfit: NaN, or 0 for whole numbers, where it is not given.
+    """All inputs of a signature of eigenfit; NaN, or 0 for integers, for those not given.
 
     Args:
-        what: the name of the method, for messages.
-        signature: what the model takes; every input is `[rows, ...]`.
-        given: arrays by name, the first with the number of rows. One number stands for a column;
-            weights may be one number, or one for each target.
+        what: name of the method, for error messages.
+        signature: of the model; every input is `[rows, ...]`.
+        given: arrays by name; the first one defines the number of rows. A scalar fills a `[rows]`
+            input; weights may be a scalar or `[m]`.
 
     Raises:
         ValueError: for unknown names, and shapes and dtypes that do not fit.
@@ -132,7 +132,7 @@ def row_inputs(
             inputs[name] = np.full(shape, 0 if dtype.kind in "iu" else np.nan, dtype)
             continue
         array = as_dtype(name, given[name], dtype)
-        # One number stands for a column, and what holds for every row for the weights of all.
+        # A scalar fills a `[rows]` input; weights `[]` or `[m]` hold for all rows.
         if (array.ndim == 0 and len(shape) == 1) or (
             name == "weights" and array.ndim < 2 and array.shape in ((), tuple(shape[1:]))
         ):
@@ -145,7 +145,7 @@ def row_inputs(
 def named_inputs(
     what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The inputs of any signature, all of them given, in the dtypes of the model.
+    """Check the inputs of any signature, all given, and convert them to its dtypes.
 
     Raises:
         ValueError: for names that are missing or unknown, and shapes and dtypes that do not fit.
@@ -166,14 +166,14 @@ def named_inputs(
 def covariance_inputs(
     signature: SignatureInfo, arrays: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The inputs of the signature `covariance`; the weight is 0 where there is no level.
+    """The inputs of the signature `covariance`; the weight is 0 where the target is NaN.
 
     Args:
-        signature: what the model takes.
+        signature: of the model.
         arrays: parameters, and weights or targets or both.
 
     Raises:
-        ValueError: as `row_inputs`, and where nothing says what was observed.
+        ValueError: as `row_inputs`; also if neither weights nor targets say what was observed.
     """
     arrays = dict(arrays)
     targets = arrays.get("targets")
@@ -208,10 +208,10 @@ def _check_text(argument: str, array: np.ndarray) -> None:
 
 
 def _nan_for_none(array: np.ndarray) -> np.ndarray:
-    """The numbers of a list as an array of numbers; anything else stays as it is."""
+    """Convert an object array of numbers and None, with NaN for None; others are unchanged."""
     entries = array.ravel().tolist()
     numeric = all(_is_gap(entry) or isinstance(entry, numbers.Real) for entry in entries)
-    # A lone None is a value that is missing, not one that was not observed.
+    # A scalar None is a missing argument, not a level that was not observed.
     if array.ndim == 0 or not numeric:
         return array
     filled = [math.nan if _is_gap(entry) else entry for entry in entries]

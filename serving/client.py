@@ -1,7 +1,7 @@
-"""What both clients do: everything but the sending.
+"""The base class of both clients: everything but the protocol.
 
-The metadata of the model are asked once and kept. A server may replace the model at any time, so
-they are asked again when an argument does not fit what was kept, when a request fails, and when
+The metadata of the model are requested once and cached. A server may replace the model at any time,
+so they are requested again when an argument does not fit them, when a request fails, and when
 another version answers.
 """
 
@@ -26,14 +26,14 @@ from .retries import Deadline, with_retries
 from .settings import CERTIFICATES, check_settings
 
 _BASIC = ("targets", "initial", "weights", "tolerance", "max_steps")
-# More changes of version than this during one call are no accident.
+# Attempts to get all pieces of a call from the same version of the model.
 _ROUNDS = 3
 
 _T = TypeVar("_T")
 
 
 class Request(NamedTuple):
-    """A prediction that is ready to be sent; `offered` is what the server says of the signature."""
+    """A prediction to send; `offered` describes the signature on the server."""
 
     signature: str
     offered: SignatureInfo
@@ -41,18 +41,17 @@ class Request(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """The answer to a prediction; the version is None where the protocol does not say."""
+    """The answer to a prediction; `version` is None where the protocol does not give it."""
 
     outputs: dict[str, np.ndarray]
     version: int | None
 
 
 class Client(abc.ABC):
-    """A model on a server. May be used by several threads at a time, and as a context manager.
+    """A model on a server. Thread-safe, and a context manager.
 
-    Each method makes one deadline of `timeout` seconds for everything it does, retries included.
-    The first call asks the server for the metadata of the model. `GrpcClient` and `RestClient` say
-    how to make one, and describe the arguments.
+    Each call of a method has `timeout` seconds in all, retries included. The first call requests
+    the metadata of the model. `GrpcClient` and `RestClient` describe the arguments.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class Client(abc.ABC):
         self._max_concurrency = max_concurrency
         self._where = f"model {model_name!r} at {address}"
         self._closed = False
-        # Both are replaced in one step and never changed, so threads may share them.
+        # Both are replaced atomically and never mutated, so threads may share them.
         self._metadata: ModelMetadata | None = None
         self._most_rows = max_batch_rows
 
@@ -96,31 +95,31 @@ class Client(abc.ABC):
     ) -> FitResult:
         """Find parameters whose spectrum matches the targets, for every row.
 
-        With targets alone this asks the signature `serving_default`, otherwise `fit`. The answer
-        for a row does not depend on the others, nor on how the rows are divided into requests.
+        Targets alone use the signature `serving_default`, other arguments `fit`. The answer for a
+        row depends neither on the other rows nor on how they are divided into requests.
 
         Args:
-            targets: `[B, m]`, the observed levels; NaN where a level was not observed, or None in
-                a list.
-            initial: `[B, p]`, where to start; NaN entries, and None, leave it to the solver.
+            targets: `[B, m]`, the observed levels; NaN (or None in a list) for a level that was not
+                observed.
+            initial: `[B, p]`, starting points; for NaN and None the solver chooses.
             weights: `[B, m]`, 1 / sigma of each target, or one number or `[m]` for all rows; NaN
                 and None mean the default of the model.
             tolerance: one number or `[B]`; NaN and None mean the default of the model.
-            max_steps: one whole number or `[B]`; 0 and None mean the default of the model, which
-                is also the most it makes.
+            max_steps: one integer or `[B]`; 0 and None mean the default of the model, which is
+                also the largest number of steps.
             **more: `sigma`, the inverse of `weights`, instead of them; and other inputs of the
                 signature `fit`, `[B, p]` each: `lower` and `upper` if the solver was exported with
-                bounds, `prior_mean` and `prior_sigma` if with priors. NaN entries, and None, mean
-                those of the solver.
+                bounds, `prior_mean` and `prior_sigma` if with priors. NaN and None mean those of
+                the solver.
 
         Returns:
             A `FitResult` of NumPy arrays in the dtype of the model. A row that cannot be fitted
-            has a negative status and NaN; it never raises.
+            raises nothing; it has a negative status and NaN.
 
         Raises:
             ValueError: for shapes, dtypes and names that do not fit the model.
-            ServingError: if the server cannot be reached in time, refuses, or is not serving a
-                model of eigenfit.
+            ServingError: if the server cannot be reached in time, refuses the request, or does not
+                serve a model of eigenfit.
 
         Example:
             >>> fit = client.fit([[1.0, 2.0, 4.0], [1.0, float("nan"), 4.0]])
@@ -148,13 +147,13 @@ class Client(abc.ABC):
         return FitResult(*(outputs[field] for field in FitResult._fields))
 
     def spectrum(self, parameters: Any) -> np.ndarray:
-        """The eigenvalues of the matrix.
+        """The eigenvalues of A(x).
 
         Args:
-            parameters: `[B, p]`.
+            parameters: x, `[B, p]`.
 
         Returns:
-            `[B, n]`, ascending.
+            The levels `[B, n]`, ascending.
 
         Raises:
             ValueError: for a shape or dtype that does not fit the model.
@@ -174,14 +173,14 @@ class Client(abc.ABC):
         return self._answer(prepare)["eigenvalues"]
 
     def covariance(self, parameters: Any, weights: Any = None, targets: Any = None) -> Covariance:
-        """How sure parameters are, from the linearized fit at them.
+        """The covariance of parameters, from the Jacobian at them.
 
         Args:
             parameters: `[B, p]`, where a fit ended.
             weights: 1 / sigma of each level, in the forms of `fit`; 0 where none was observed.
-            targets: `[B, m]`, the observed levels, NaN where there is none: those have the weight
-                0. They scale nothing, unless the model needs them (`Matched`, a robust loss): then
-                it answers for a fit to them, as `SpectralSolver.covariance` does.
+            targets: `[B, m]`, the observed levels; NaN sets the weight to 0. The covariance is not
+                scaled by their residual, unless the model needs them (`Matched`, a robust loss):
+                then it is that of a fit to them, as in `SpectralSolver.covariance`.
 
         Returns:
             A `Covariance` of NumPy arrays.
@@ -206,12 +205,12 @@ class Client(abc.ABC):
         return Covariance(*(outputs[field] for field in Covariance._fields))
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Ask any signature, of any model.
+        """Call any signature of any model.
 
         Args:
             signature: its name, for example "matrix".
             inputs: arrays by name. They are divided into several requests only if the first
-                dimension of every input and output of the signature is free.
+                dimension of every input and output of the signature is unknown (None).
 
         Returns:
             Arrays by name.
@@ -245,7 +244,7 @@ class Client(abc.ABC):
         """The signatures of the model with the shapes and dtypes of their inputs and outputs.
 
         Returns:
-            A `ModelMetadata`; `print` shows it as a list.
+            A `ModelMetadata`; `print` lists the signatures.
 
         Raises:
             ServingError: see `fit`.
@@ -260,8 +259,8 @@ class Client(abc.ABC):
         """The versions of the model and their states, newest first.
 
         Returns:
-            That of its version for a client with a version; otherwise all, also for a client with
-            a label, for TensorFlow Serving does not look up labels here.
+            One status for a client with a version, else all. A label is ignored, because
+            TensorFlow Serving does not look up labels here.
 
         Raises:
             ServingError: see `fit`.
@@ -276,8 +275,8 @@ class Client(abc.ABC):
     def close(self) -> None:
         """Close the connections. Later calls raise ValueError; closing again does nothing."""
 
-    # What a protocol has to do: each sends one request, once, within `timeout` seconds, and raises
-    # a ServingError for everything that goes wrong on the way or at the server.
+    # The methods of a protocol: each sends one request, once, within the deadline, and raises
+    # ServingError for every failure of the connection or the server.
 
     @abc.abstractmethod
     def _send_prediction(self, request: Request, deadline: Deadline) -> Prediction: ...
@@ -291,7 +290,7 @@ class Client(abc.ABC):
     def _check_numbers(
         self, outputs: Mapping[str, np.ndarray], metadata: ModelMetadata, deadline: Deadline
     ) -> None:
-        """Raise if the protocol has a way to lose numbers, and has lost these."""
+        """Raise ServingError if the protocol lost the numbers of an answer; only REST can."""
         del outputs, metadata, deadline
 
     def _begin(self) -> Deadline:
@@ -300,7 +299,7 @@ class Client(abc.ABC):
         return Deadline(self._timeout)
 
     def _left(self, deadline: Deadline, signature: str | None) -> float | None:
-        """Seconds left for a request; None for no limit."""
+        """Seconds left for a request; None for no limit. Raises ServingError when none are left."""
         left = deadline.remaining()
         if left is not None and left <= 0:
             message = f"the timeout of {self._timeout:g} s was over before the answer was there"
@@ -343,7 +342,7 @@ class Client(abc.ABC):
         return outputs
 
     def _one_version(self, request: Request, deadline: Deadline) -> list[Prediction]:
-        """The answers of all pieces, from the same version as far as the protocol tells."""
+        """The answers of all pieces, from one version of the model if the protocol gives it."""
         for _ in range(_ROUNDS):
             answers = self._pieces(request, deadline)
             if len({answer.version for answer in answers}) == 1:
@@ -352,7 +351,7 @@ class Client(abc.ABC):
         raise self._error(grpc.StatusCode.ABORTED, message, request.signature)
 
     def _pieces(self, request: Request, deadline: Deadline) -> list[Prediction]:
-        # Without rows there is nothing to divide: inputs may be scalars, differ in length, or none.
+        # Inputs without a common row dimension cannot be divided.
         if not request.offered.by_rows:
             return [self._piece(request, deadline)]
         requests = [
@@ -371,7 +370,7 @@ class Client(abc.ABC):
         return done
 
     def _piece_or_refusal(self, request: Request, deadline: Deadline) -> Prediction | ServingError:
-        """The answer; the error if the server refuses so many rows, for the other pieces count."""
+        """The answer, or the error of a server that takes fewer rows; other errors are raised."""
         try:
             return self._piece(request, deadline)
         except ServingError as error:
@@ -380,14 +379,14 @@ class Client(abc.ABC):
             return error
 
     def _learn(self, error: ServingError, request: Request) -> None:
-        """Take the limit from the message of a server that refused a piece for its size."""
+        """Adopt the row limit in the error of a server; raise the error if it has none."""
         limit = row_limit(error)
         if limit is None or count_rows(request.inputs) <= limit:
             raise error
         self._most_rows = limit if self._most_rows is None else min(limit, self._most_rows)
 
     def _piece(self, request: Request, deadline: Deadline) -> Prediction:
-        """The answer, if it has every output with a row for each row that was sent."""
+        """Send one piece, and check that the answer has every output and every row."""
         answer = self._with_retries(lambda until: self._send_prediction(request, until), deadline)
         missing = sorted(set(request.offered.outputs) - set(answer.outputs))
         problem = f"the answer lacks the outputs {missing}" if missing else ""
@@ -415,7 +414,7 @@ class Client(abc.ABC):
 
 
 def side_by_side(ask: Callable[[Any], _T], questions: list[Any], at_a_time: int) -> list[_T]:
-    """The answers in the order of the questions; the first exception ends it."""
+    """Call `ask` for all questions in threads; answers in order, the first exception is raised."""
     if len(questions) == 1 or at_a_time == 1:
         return [ask(question) for question in questions]
     pool = concurrent.futures.ThreadPoolExecutor(min(at_a_time, len(questions)))
@@ -425,10 +424,10 @@ def side_by_side(ask: Callable[[Any], _T], questions: list[Any], at_a_time: int)
             futures, return_when=concurrent.futures.FIRST_EXCEPTION
         )
         for future in finished:
-            future.result()  # raises what ended the waiting
+            future.result()  # raises the first exception
         return [future.result() for future in futures]
     finally:
-        # After an error nobody reads the other answers, so what has not been sent never is.
+        # After an error, cancel what has not been sent.
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""The one exception of `eigenfit.serving`, and what codes and words of a server tell."""
+"""`ServingError`, and the interpretation of codes and messages of a server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import grpc
 
 _Code = grpc.StatusCode
 
-#: The HTTP status that TensorFlow Serving answers for each code; 500 for any other.
+#: The HTTP status of TensorFlow Serving for each gRPC code; 500 for all others.
 HTTP_STATUS = {
     _Code.OK: 200,
     _Code.INVALID_ARGUMENT: 400,
@@ -26,25 +26,25 @@ HTTP_STATUS = {
     _Code.UNAVAILABLE: 503,
     _Code.DEADLINE_EXCEEDED: 504,
 }
-# The way back: of several codes the first in the table.
+# The inverse; of several codes with one status, the first in the table.
 _CODES = {status: code for code, status in reversed(HTTP_STATUS.items())}
 
-# The words of TensorFlow's batch scheduler.
+# The message of TensorFlow's batch scheduler.
 _TOO_MANY_ROWS = re.compile(r"Task size \d+ is larger than maximum (?:input )?batch size (\d+)")
-# What gRPC itself answers when every thread of a server has a request: in C++, which is
-# `tensorflow_model_server`, and in Python.
+# The messages of gRPC when all threads of a server are busy, in C++ (`tensorflow_model_server`) and
+# in Python.
 _NO_THREAD = re.compile("Server Threadpool Exhausted|Concurrent RPC limit exceeded")
 
 
 class ServingError(Exception):
-    """A server could not be reached, or refused, or is not serving a model of eigenfit.
+    """A server cannot be reached, refuses a request, or does not serve a model of eigenfit.
 
     Attributes:
-        code: a `grpc.StatusCode`, also for REST, whose HTTP statuses are translated.
-        message: what went wrong, in the words of the server if they come from there.
-        signature: the signature that was asked, None for metadata and status.
+        code: a `grpc.StatusCode`; HTTP statuses of REST are translated.
+        message: the message of the server or, if it did not answer, of the client.
+        signature: the signature that was called; None for metadata and status.
         where: the model and the address.
-        retryable: whether the same request may succeed a little later.
+        retryable: whether the same request may succeed later.
 
     Example:
         >>> str(ServingError(grpc.StatusCode.NOT_FOUND, "no such thing", "fit", "model 'm'"))
@@ -59,7 +59,7 @@ class ServingError(Exception):
         where: str = "",
         retryable: bool = False,
     ):
-        # All of them, so that the exception can be pickled on its way out of another process.
+        # All arguments, so that the exception can be pickled.
         super().__init__(code, message, signature, where, retryable)
         self.code = code
         self.message = message
@@ -74,9 +74,10 @@ class ServingError(Exception):
 
 
 def code_of(status: int) -> grpc.StatusCode:
-    """The code behind an HTTP status.
+    """The gRPC code of an HTTP status.
 
-    400 may also have been FAILED_PRECONDITION or OUT_OF_RANGE, 409 ALREADY_EXISTS.
+    It is not unique: 400 also stands for FAILED_PRECONDITION and OUT_OF_RANGE, 409 for
+    ALREADY_EXISTS.
 
     Example:
         >>> code_of(400).name, code_of(413).name, code_of(502).name
@@ -86,17 +87,17 @@ def code_of(status: int) -> grpc.StatusCode:
 
 
 def is_busy(code: grpc.StatusCode, message: str) -> bool:
-    """Whether a server had no thread for a request, which may succeed a little later as it is.
+    """Whether a server had no free thread, so that the same request may succeed later.
 
-    RESOURCE_EXHAUSTED alone does not tell: a message that is too large gets it too.
+    The code RESOURCE_EXHAUSTED alone is ambiguous: a message that is too large gets it too.
     """
     return code is _Code.RESOURCE_EXHAUSTED and bool(_NO_THREAD.search(message))
 
 
 def row_limit(error: ServingError) -> int | None:
-    """The most rows that the server takes at once, if that is what it complains about.
+    """The row limit in the error of a server with batching.
 
-    A server with request batching refuses a request with more rows than its `max_batch_size`.
+    Such a server refuses a request with more rows than its `max_batch_size`.
 
     Returns:
         The limit, at least 1; None for any other error.

@@ -1,4 +1,4 @@
-"""The client for gRPC."""
+"""The gRPC client."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ _T = TypeVar("_T")
 
 
 class GrpcClient(Client):
-    """Fits on a TensorFlow Serving server, over gRPC: numbers arrive bit for bit.
+    """Fits on a TensorFlow Serving server over gRPC, which transfers numbers exactly.
 
-    Making the first client imports TensorFlow, as the stubs of tensorflow-serving-api do. Nothing
-    is sent before the first call. In a program with an event loop:
-    `await asyncio.to_thread(client.fit, targets)`.
+    The first client imports TensorFlow, because the stubs of tensorflow-serving-api do. Nothing is
+    sent before the first call. In an event loop use `await asyncio.to_thread(client.fit, targets)`.
 
     Args:
         target: the address and gRPC port, for example "localhost:8500" or "unix:/run/model.sock".
         model_name: the name under which the server offers the model.
-        tls: encrypt, and believe the authorities of the system. Implied by the three files.
-        max_message_bytes: the largest message to send or accept; None for no limit.
-        channel_options: further options of gRPC as (name, value).
+        tls: encrypt, and trust the certificate authorities of the system. Implied by each of the
+            three files.
+        max_message_bytes: size limit of a message, both ways; None for no limit.
+        channel_options: further gRPC channel options as (name, value).
         version: of the model; None for the one that the server chooses, normally the newest.
         label: the name of a version, for example "stable".
-        timeout: seconds for one call of a method, all its requests and retries; None for no limit.
-        retries: how often a request is sent again that found no server or a server that was not
-            ready (UNAVAILABLE). A server without a free thread (RESOURCE_EXHAUSTED "Server
-            Threadpool Exhausted") is asked until the timeout, unless this is 0. No other error is
-            retried, and nothing after the timeout.
-        backoff: seconds before the first retry. It doubles each time up to 5 s, and each pause is
-            a random part of it between a half and the whole.
-        max_batch_rows: the most rows in one request; larger batches are divided, in order. 1000 is
-            the limit of a server with request batching that has not been told another. If a
-            server says that it takes fewer, the client obeys from then on. None divides only then.
-        max_concurrency: how many requests of a divided batch are on their way at a time.
-        root_certificates: PEM file of the authorities to believe instead.
-        client_key: PEM file of a private key, for servers that ask who is there.
+        timeout: seconds for one call of a method with all its requests and retries; None for no
+            limit.
+        retries: number of retries if the server is unreachable or not ready (UNAVAILABLE). A server
+            without a free thread (RESOURCE_EXHAUSTED "Server Threadpool Exhausted") is retried
+            until the timeout, unless this is 0. No other error is retried.
+        backoff: seconds before the first retry. It doubles with each retry, up to 5 s; a random
+            factor from 0.5 to 1 is applied.
+        max_batch_rows: row limit of one request; larger batches are divided, in order. 1000 is the
+            default limit of a server with batching. If a server reports a lower limit, the client
+            uses that from then on; with None it divides only then.
+        max_concurrency: number of requests of a divided batch that are sent at a time.
+        root_certificates: PEM file of the trusted certificate authorities, instead of the system's.
+        client_key: PEM file of a private key, for servers that authenticate clients.
         client_certificate: PEM file of its certificate chain.
         headers: sent with each request, for example {"authorization": "Bearer ..."}.
 
     Raises:
-        ValueError: naming the argument that is wrong.
+        ValueError: for an invalid argument, which it names.
 
     Example:
         >>> with GrpcClient("localhost:8500", "three_level") as client:  # doctest: +SKIP
@@ -79,8 +79,7 @@ class GrpcClient(Client):
                 f"got {max_message_bytes!r}."
             )
         super().__init__(target, model_name, **settings)
-        # Here and not above: TensorFlow takes seconds to import, which programs that use REST or
-        # only import this package should not wait for.
+        # Imported here, because it imports TensorFlow, which takes seconds that REST clients save.
         from . import messages
 
         self._messages = messages
@@ -149,12 +148,12 @@ class GrpcClient(Client):
 def _options(max_message_bytes: int | None) -> list[tuple[str, Any]]:
     most = -1 if max_message_bytes is None else max_message_bytes
     return [
-        # gRPC's own limit of 4 MB for answers is a few thousand rows.
+        # The default limit of gRPC, 4 MB for answers, is a few thousand rows.
         ("grpc.max_receive_message_length", most),
         ("grpc.max_send_message_length", most),
-        # A channel that found no server fails without trying for a second and more, during
-        # which all our retries would pass in vain. (min_reconnect_backoff_ms must stay as it
-        # is: it is also the time that a slow connection has to come about.)
+        # By default, a channel that found no server fails immediately for a second and more, so
+        # that all retries would fail too. (min_reconnect_backoff_ms stays unchanged: it is also the
+        # time limit for establishing a connection.)
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]

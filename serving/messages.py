@@ -1,6 +1,6 @@
-"""Messages of TensorFlow Serving for gRPC, from and to what the clients speak of.
+"""Conversion between the gRPC messages of TensorFlow Serving and NumPy arrays.
 
-Importing this imports TensorFlow, because the stubs of tensorflow-serving-api do.
+Importing this module imports TensorFlow, because the stubs of tensorflow-serving-api do.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from google.protobuf import json_format
 
 
 def _module(name: str) -> Any:
-    # The modules make their classes while they are imported, so type checkers cannot see them.
+    # The modules create their classes at import, so type checkers cannot see them.
     return importlib.import_module(f"tensorflow_serving.apis.{name}")
 
 
@@ -50,30 +50,30 @@ def metadata_request(model: Mapping[str, Any]) -> Any:
 
 
 def status_request(model: Mapping[str, Any]) -> Any:
-    """A GetModelStatusRequest. Labels, which the server would ignore here, are left out."""
+    """A GetModelStatusRequest, without a label, which servers ignore here."""
     known = {name: value for name, value in model.items() if name != "version_label"}
     return _specify(_STATUS.GetModelStatusRequest(), known)
 
 
 def read_prediction(message: Any) -> tuple[dict[str, np.ndarray], int]:
-    """Arrays by name and the version that answered.
+    """The outputs by name, and the version of the model.
 
     Raises:
-        ValueError: for a tensor that cannot be read, or says that it is larger than its message.
+        ValueError: for a tensor that cannot be read, or whose shape is larger than its message.
     """
     outputs = {}
     for name, proto in message.outputs.items():
         sizes = [dim.size for dim in proto.tensor_shape.dim]
-        # No value takes less than a byte. A short list of values would be filled up.
+        # A value takes at least a byte; `make_ndarray` would fill up a short list of values.
         if math.prod(sizes) > max(proto.ByteSize(), 1):
             raise ValueError(f"{name} has the shape {sizes} in {proto.ByteSize()} bytes")
-        # A copy: what `make_ndarray` returns may be read-only memory of the message.
+        # A copy, because `make_ndarray` may return read-only memory of the message.
         outputs[name] = np.array(tf.make_ndarray(proto))
     return outputs, message.model_spec.version.value
 
 
 def as_json(message: Any) -> Any:
-    """Metadata and status in the form of the REST interface, which `metadata` reads."""
+    """A metadata or status message as the decoded JSON of the REST interface."""
     return json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )

@@ -1,4 +1,4 @@
-"""What a server says about a model: its signatures, its versions and their states."""
+"""The metadata of a model on a server: signatures, versions and their states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import ServingError
 
-# TensorFlow's names of the dtypes that NumPy has, without importing TensorFlow.
+# TensorFlow's names of NumPy dtypes, without importing TensorFlow.
 _SAME = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 _SAME += ["bool", "complex64", "complex128"]
 _DTYPES = {f"DT_{name.upper()}": np.dtype(name) for name in _SAME} | {
@@ -26,8 +26,8 @@ class TensorInfo(NamedTuple):
     """An input or an output of a signature.
 
     Attributes:
-        shape: None for a dimension that may have any size; None alone if the rank may be any.
-        dtype: objects (bytes) for strings; None for a type that NumPy does not have.
+        shape: with None for an unknown dimension; None alone if the rank is unknown.
+        dtype: object (bytes) for strings; None for a type that NumPy lacks.
     """
 
     shape: tuple[int | None, ...] | None
@@ -41,12 +41,12 @@ class TensorInfo(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class SignatureInfo:
-    """A signature: what it takes and what it answers, by name.
+    """The inputs and outputs of a signature.
 
     Attributes:
         inputs: by name.
         outputs: by name.
-        optional: the inputs that the model has default values for. Only gRPC knows them.
+        optional: names of inputs with default values, which only gRPC reports.
     """
 
     inputs: Mapping[str, TensorInfo]
@@ -55,9 +55,9 @@ class SignatureInfo:
 
     @property
     def by_rows(self) -> bool:
-        """Whether the first dimension of everything is a free number of rows.
+        """Whether the first dimension of all inputs and outputs is an unknown number of rows.
 
-        Not with default values, which the server does not fit to the number of rows.
+        False with default values, because their number of rows is fixed.
         """
         if self.optional:
             return False
@@ -78,7 +78,7 @@ class ModelMetadata:
 
     Attributes:
         name: of the model.
-        version: its number.
+        version: number of the version.
         signatures: by name.
 
     Example:
@@ -98,13 +98,13 @@ class ModelMetadata:
 
 
 class VersionStatus(NamedTuple):
-    """A version of a model, as the server sees it.
+    """The state of a version of a model.
 
     Attributes:
-        version: its number.
-        state: START, LOADING, AVAILABLE, UNLOADING or END; only AVAILABLE answers.
-        error_code: OK, or the name of a `grpc.StatusCode` if it could not be loaded.
-        error_message: why.
+        version: number of the version.
+        state: START, LOADING, AVAILABLE, UNLOADING or END; only AVAILABLE ones answer.
+        error_code: OK, or the name of a `grpc.StatusCode` if loading failed.
+        error_message: the reason.
     """
 
     version: int
@@ -114,9 +114,11 @@ class VersionStatus(NamedTuple):
 
 
 def read_metadata(content: Any, *, with_defaults: bool = False) -> ModelMetadata:
-    """The answer to `/metadata`, as decoded JSON; gRPC's message in the same form.
+    """Read the decoded JSON of a metadata answer.
 
-    Only gRPC lets inputs that have default values be left out (`with_defaults`).
+    Args:
+        content: the answer of REST, or the gRPC message in the same form.
+        with_defaults: whether inputs with default values are optional, as they are in gRPC only.
     """
     specification = content["model_spec"]
     signatures = content["metadata"]["signature_def"]["signature_def"]
@@ -127,13 +129,13 @@ def read_metadata(content: Any, *, with_defaults: bool = False) -> ModelMetadata
             optional=frozenset(definition.get("defaults", {}) if with_defaults else ()),
         )
         for name, definition in signatures.items()
-        if not name.startswith("__")  # the initialization of the model, not for callers
+        if not name.startswith("__")  # the initialization of the model
     }
     return ModelMetadata(specification["name"], int(specification["version"]), found)
 
 
 def read_status(content: Any) -> tuple[VersionStatus, ...]:
-    """The answer about all versions, as decoded JSON, newest first."""
+    """Read the decoded JSON of a status answer; versions newest first."""
     versions = [
         VersionStatus(int(each["version"]), each["state"], **each.get("status", {}))
         for each in content["model_version_status"]
@@ -148,18 +150,17 @@ def find_signature(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
 ) -> SignatureInfo:
-    """A signature, of any model or as `export_saved_model` writes it.
+    """Find a signature and check that it has the required inputs and outputs.
 
     Args:
-        metadata: what the server says.
+        metadata: of the model.
         name: of the signature.
-        where: the model and the address, for messages.
-        inputs: that it must have to be one of eigenfit; others may be there.
-        outputs: that it must have; others may be there.
+        where: the model and the address, for error messages.
+        inputs: names that it must have at least; empty for any model.
+        outputs: names that it must have at least.
 
     Raises:
-        ServingError: FAILED_PRECONDITION with a list of what the model offers, if anything is
-            missing.
+        ServingError: FAILED_PRECONDITION, with the signatures of the model, if anything is missing.
     """
     signature, missing = metadata.signatures.get(name), []
     if signature is None:

@@ -1,4 +1,4 @@
-"""A large batch in pieces that a server takes, and their answers as one."""
+"""Divide a large batch into pieces for a server, and join the answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from .metadata import SignatureInfo
 
 
 def split(inputs: Mapping[str, np.ndarray], most: int | None) -> list[dict[str, np.ndarray]]:
-    """The rows in pieces of `most` rows, in their order; the last piece holds what is left.
+    """Divide the rows into pieces of `most` rows, in order; the last may have fewer.
 
-    Full pieces, not equal ones: a server that pads requests to its batch size then pads only one.
+    Pieces are full rather than equal, so that a server that pads requests pads only the last.
+
+    Args:
+        inputs: arrays with the same number of rows.
+        most: rows of a piece; None for a single piece.
+
+    Returns:
+        At least one piece.
     """
     rows = count_rows(inputs)
     step = max(rows, 1) if most is None else most
@@ -23,7 +30,7 @@ def split(inputs: Mapping[str, np.ndarray], most: int | None) -> list[dict[str, 
 
 
 def join(answers: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The answers to the pieces, one below the other."""
+    """Concatenate the answers to the pieces, row by row."""
     if len(answers) == 1:
         return dict(answers[0])
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
@@ -35,9 +42,9 @@ def count_rows(inputs: Mapping[str, np.ndarray]) -> int:
 
 
 def empty_outputs(signature: SignatureInfo) -> dict[str, np.ndarray]:
-    """The answer for zero rows; dimensions that the server leaves open are 0.
+    """The answer for zero rows, with size 0 for unknown dimensions.
 
-    Zero rows are never sent: with request batching TensorFlow Serving waits for rows for ever.
+    Zero rows are never sent: with batching TensorFlow Serving would wait for rows forever.
     """
     return {
         name: np.empty([size or 0 for size in info.shape or (0,)], info.dtype)

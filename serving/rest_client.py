@@ -1,4 +1,4 @@
-"""The client for REST."""
+"""The REST client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import grpc
 import numpy as np
 
-# TensorFlow depends on requests, so it is there; tensorflow itself is not imported.
+# A dependency of TensorFlow, which itself is not imported.
 import requests
 import requests.adapters
 import urllib3
@@ -25,42 +25,42 @@ from .settings import Settings, is_text
 _Code = grpc.StatusCode
 _CHUNK = 1 << 16
 _KEPT = 64  # connections that stay open between requests
-# The kinds of dtypes that JSON carries both ways; half precision is refused by the server.
+# The kinds of dtypes that REST carries; the server refuses half precision.
 _NUMBERS = "biuf"
-# The signature that is asked something whose answer is known.
+# The signature of the check for lost numbers, see `_check_numbers`.
 _KNOWN = "serving_default"
 _T = TypeVar("_T")
 
 
 class RestClient(Client):
-    """Fits on a TensorFlow Serving server, over HTTP and JSON, without importing TensorFlow.
+    """Fits on a TensorFlow Serving server over HTTP and JSON, without importing TensorFlow.
 
-    Doubles are sent and read back exactly, NaN and infinity included, but `tensorflow_model_server`
-    itself reads some of them a few units in the last place off, which a fit amplifies; use
-    `GrpcClient` where that matters, for complex matrices, and for large batches. The server has a
-    time limit of its own for REST requests, 30 s unless it was told another. Started with
-    `--enable_serialization_as_tensor_content`, it answers zeros in the place of all numbers: the
-    client raises `ServingError` if a model of eigenfit does.
+    The client sends and reads doubles exactly, NaN and infinity included, but
+    `tensorflow_model_server` parses some numbers a few units in the last place off, which a fit
+    amplifies. Use `GrpcClient` where that matters, for complex matrices, and for large batches. The
+    server has its own time limit for REST requests, 30 s by default. With
+    `--enable_serialization_as_tensor_content` it answers zeros in place of all numbers; for a model
+    of eigenfit the client notices that and raises `ServingError`.
 
     Args:
         url: the address and REST port, for example "http://localhost:8501"; https encrypts.
         model_name: the name under which the server offers the model.
         version: of the model; None for the one that the server chooses, normally the newest.
         label: the name of a version, for example "stable".
-        timeout: seconds for one call of a method, all its requests and retries; None for no limit.
-        retries: how often a request is sent again that could make no connection, or that the
-            server answered with 503, or with 429 and a `Retry-After`. No other error is retried,
-            and nothing after the timeout.
+        timeout: see `GrpcClient`.
+        retries: number of retries if no connection could be made, or after status 503, or 429 with
+            a `Retry-After`. No other error is retried.
         backoff: see `GrpcClient`.
         max_batch_rows: see `GrpcClient`.
         max_concurrency: see `GrpcClient`.
-        root_certificates: PEM file of the authorities to believe instead of those of `requests`.
-        client_key: PEM file of a private key, for servers that ask who is there.
+        root_certificates: PEM file of the trusted certificate authorities, instead of those of
+            `requests`.
+        client_key: PEM file of a private key, for servers that authenticate clients.
         client_certificate: PEM file of its certificate chain.
         headers: sent with each request, for example {"Authorization": "Bearer ..."}.
 
     Raises:
-        ValueError: naming the argument that is wrong.
+        ValueError: for an invalid argument, which it names.
 
     Example:
         >>> with RestClient("http://localhost:8501", "three_level") as client:  # doctest: +SKIP
@@ -83,33 +83,33 @@ class RestClient(Client):
         root, key, certificate = (
             None if path is None else str(path) for path in self._certificates
         )
-        # Given with each request: a session would let an environment variable come before them.
+        # Passed with each request, because environment variables override those of a session.
         self._tls = {
             "verify": True if root is None else root,
             "cert": None if key is None else (certificate, key),
         }
         self._session = requests.Session()
-        # Threads share the session: its connections have locks, and cookies it shall not have.
+        # Threads share the session: its connection pool is thread-safe, and cookies are off.
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=_KEPT)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
-        self._believed: int | None = None  # the version whose zeros are right
+        self._believed: int | None = None  # the version whose zeros were verified
 
     def close(self) -> None:
         """Close the connections. Later calls raise ValueError; closing again does nothing."""
         self._closed = True
         pools = self._adapter.poolmanager.pools
-        for address in pools.keys():  # noqa: SIM118  # it has no other way to be walked through
-            # The idle ones now, not when the last request is done; that closes its own.
+        for address in pools.keys():  # noqa: SIM118  # not iterable otherwise
+            # Closes idle connections now; a request under way closes its own at its end.
             pools[address].close()
         self._session.close()
 
     def _send_prediction(self, request: Request, deadline: Deadline) -> Prediction:
         self._check_request(request)
         inputs = {name: array.tolist() for name, array in request.inputs.items()}
-        # `json` writes the shortest text that gives the same double back, and NaN and Infinity in
-        # the words that the server reads.
+        # `json` writes the shortest text that reads back as the same double, and NaN and Infinity
+        # as the server reads them.
         body = json.dumps({"signature_name": request.signature, "inputs": inputs}).encode()
         url, offered = f"{self._chosen}:predict", request.offered.outputs
         outputs = self._call(
@@ -133,8 +133,8 @@ class RestClient(Client):
     ) -> _T:
         """Send one request, once; POST if it has a body.
 
-        The time is checked whenever a part of the answer arrives, so an answer that stops half way
-        may hold the caller up to once more the timeout.
+        The deadline is checked whenever a chunk of the answer arrives, so an answer that stops half
+        way may take up to twice the timeout.
         """
         timeout: Any = urllib3.Timeout(total=self._left(deadline, signature))
         chunks: list[bytes] = []
@@ -167,7 +167,7 @@ class RestClient(Client):
             raise self._error(_Code.INTERNAL, text, signature) from error
 
     def _check_request(self, request: Request) -> None:
-        """Refuse what REST cannot carry."""
+        """Raise ServingError for inputs and outputs that REST cannot carry."""
         reason = ""
         if not request.offered.inputs:
             reason = (
@@ -198,23 +198,22 @@ class RestClient(Client):
         if "Location" in response.headers:
             address = response.headers["Location"]
             message += f" (redirected to {address}; give RestClient that address)"
-        # 429 of TensorFlow Serving will not get better. A proxy that wants fewer requests says
-        # when.
+        # 429 of TensorFlow Serving is permanent. A proxy that limits the rate adds `Retry-After`.
         retryable = status == 503 or (status == 429 and "Retry-After" in response.headers)
         return self._error(code_of(status), message, signature, retryable)
 
     def _no_answer(self, error: requests.RequestException, signature: str | None) -> ServingError:
         """The error for a request that got no answer.
 
-        Only a request for which no connection could be made is worth trying again as it is. One
-        that was sent may be the reason why the server closed the connection.
+        It is retryable only if no connection could be made. A request that was sent may itself be
+        why the server closed the connection.
         """
         causes = list(_causes(error))
 
         def is_a(*kinds: type[Exception]) -> bool:
             return any(isinstance(cause, kinds) for cause in causes)
 
-        # A connection that is refused counts as a timeout too.
+        # Tested first, because it is a subclass of a timeout error.
         if is_a(urllib3.exceptions.NewConnectionError):
             message = f"no connection could be made: {causes[-1]}"
             return self._error(_Code.UNAVAILABLE, message, signature, retryable=True)
@@ -228,11 +227,11 @@ class RestClient(Client):
     def _check_numbers(
         self, outputs: Mapping[str, np.ndarray], metadata: ModelMetadata, deadline: Deadline
     ) -> None:
-        """Doubt an answer of zeros: once for each version, ask something whose answer is known.
+        """If all numbers of an answer are 0, check once for each version that they are right.
 
-        `tensorflow_model_server --enable_serialization_as_tensor_content` computes rightly and then
-        writes zeros over REST, with status 200: its REST side reads fields that this flag leaves
-        empty. The parameters of a row without any level are NaN.
+        `tensorflow_model_server --enable_serialization_as_tensor_content` computes correctly but
+        writes zeros over REST, with status 200, because its REST side reads fields that this flag
+        leaves empty. The check fits a row without levels, whose parameters must be NaN.
         """
         if self._believed == metadata.version or not _all_zeros(outputs):
             return
@@ -258,7 +257,7 @@ class RestClient(Client):
 
 
 def _check_url(url: str) -> str:
-    """The address with its scheme and without a slash at the end."""
+    """Check the URL; returned with a scheme and without a trailing slash."""
     wanted = f'url must be an address such as "http://localhost:8501", got {url!r}.'
     if not is_text(url):
         raise ValueError(wanted)
@@ -275,7 +274,7 @@ def _check_url(url: str) -> str:
 
 
 def _causes(error: Any) -> Iterator[BaseException]:
-    """An exception and those inside it; `requests` and `urllib3` wrap them in several ways."""
+    """An exception and those it wraps; `requests` and `urllib3` do so in several ways."""
     while isinstance(error, BaseException):
         yield error
         inner = getattr(error, "reason", None)
@@ -284,7 +283,7 @@ def _causes(error: Any) -> Iterator[BaseException]:
 
 def _read_outputs(content: Any, offered: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     values = content["outputs"]
-    # A single output comes without its name.
+    # A single output has no name in the answer.
     if len(offered) == 1 and not isinstance(values, dict):
         values = {next(iter(offered)): values}
     return {
@@ -294,13 +293,13 @@ def _read_outputs(content: Any, offered: Mapping[str, TensorInfo]) -> dict[str, 
 
 
 def _all_zeros(outputs: Mapping[str, np.ndarray]) -> bool:
-    """Whether there are real numbers in an answer and each is 0."""
+    """Whether an answer has real numbers and all are 0."""
     reals = [array for array in outputs.values() if array.dtype.kind == "f" and array.size]
     return bool(reals) and not any(np.any(array) for array in reals)
 
 
 def _nothing(info: TensorInfo) -> np.ndarray:
-    """One row of NaN, or of 0 for whole numbers: a spectrum without levels."""
+    """One row of NaN, or of 0 for integers: a spectrum without levels."""
     sizes = [size or 1 for size in (info.shape or ())[1:]]
     real = info.dtype is not None and info.dtype.kind == "f"
     return np.full((1, *sizes), np.nan if real else 0, info.dtype)

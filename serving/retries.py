@@ -1,4 +1,4 @@
-"""How much time is left, and how long to wait before trying again."""
+"""Deadlines, and retries with exponential backoff."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LONGEST_PAUSE = 5.0
 
 
 class Deadline:
-    """A moment after which nothing more is sent.
+    """The time after which nothing more is sent.
 
     Args:
-        seconds: from now; None for never.
+        seconds: from now; None for no limit.
     """
 
     def __init__(self, seconds: float | None):
@@ -29,19 +29,18 @@ class Deadline:
 
 
 def with_retries(attempt: Callable[[], _T], deadline: Deadline, retries: int, backoff: float) -> _T:
-    """Try until it works, or fails for good.
+    """Send a request, with retries after errors that are retryable.
 
     Args:
-        attempt: sends a request once.
+        attempt: sends the request once.
         deadline: of the whole call.
-        retries: how often at most, after the first attempt. A server without a free thread refuses
-            at once and without a look at the request: to ask again is to wait in line, which does
-            not count, unless nothing is to be tried again at all (0).
+        retries: largest number of retries. Refusals of a server without a free thread, which does
+            not look at the request, do not count; but 0 allows no retry at all.
         backoff: see `pause_before`.
 
     Raises:
-        ServingError: the last one, if another attempt would end no better, or enough were made, or
-            the deadline would pass while waiting.
+        ServingError: the last one, if it is not retryable, the retries are used up, or the deadline
+            would pass during the pause.
     """
     attempts = in_line = 0
     while True:
@@ -62,10 +61,9 @@ def with_retries(attempt: Callable[[], _T], deadline: Deadline, retries: int, ba
 
 
 def pause_before(retry: int, backoff: float) -> float:
-    """Seconds before a retry, numbered from 1.
+    """Seconds to wait before a retry, numbered from 1: u * min(backoff * 2**(retry - 1), 5).
 
-    The pause doubles each time up to 5 s. It is a random part of that, between a half and the
-    whole, so that many clients do not come back to a restarted server in the same moment.
+    u is uniform in [0.5, 1], so that many clients do not return to a restarted server at once.
 
     Example:
         >>> 0.2 <= pause_before(2, 0.2) <= 0.4

@@ -1,4 +1,4 @@
-"""The settings that both clients share, checked."""
+"""The settings that both clients share, and their checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 _LARGEST_VERSION = 2**63 - 1
-#: PEM files of an encrypted connection.
+#: The arguments that are PEM files of a TLS connection.
 CERTIFICATES = ("root_certificates", "client_key", "client_certificate")
 
 
@@ -32,13 +32,13 @@ class Settings(TypedDict, total=False):
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that make no sense.
+    """Check the settings of a client.
 
     Args:
         settings: `model_name` and all keyword arguments of `Client`.
 
     Raises:
-        ValueError: naming the first that is wrong.
+        ValueError: for the first one that is invalid.
     """
     version, label = settings["version"], settings["label"]
     if version is not None and label is not None:
@@ -61,14 +61,14 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 
 
 def is_whole(value: Any, lowest: int, highest: float = math.inf) -> bool:
-    """Whether it is an integer, and no bool, between two others."""
+    """Whether it is an integer, but not a bool, from `lowest` to `highest`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         return False
     return lowest <= int(value) <= highest
 
 
 def is_text(value: Any) -> bool:
-    """Whether it is a string that is not empty."""
+    """Whether it is a non-empty string."""
     return isinstance(value, str) and bool(value)
 
 

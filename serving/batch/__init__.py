@@ -1,6 +1,6 @@
 """Fit a dataset of spectra, of any size, with an exported model on a Ray cluster.
 
-Importing this imports neither Ray nor TensorFlow.
+Importing this package imports neither Ray nor TensorFlow.
 """
 
 from .entry import BatchReport, fit_dataset

@@ -1,4 +1,4 @@
-"""The entry point: arguments are checked, then the run begins."""
+"""`fit_dataset`: checks the arguments and starts the run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _NEEDED = ("ray", "pyarrow", "pandas")
 
 @dataclasses.dataclass(frozen=True)
 class BatchReport:
-    """What `fit_dataset` did.
+    """The result of `fit_dataset`.
 
     Attributes:
-        output_dir: where the answers are.
-        rows: spectra with an answer in `output_dir`, which is all of them.
-        fitted_rows: those of them that this run fitted.
-        statuses: how many spectra have which status, by its number; for a model with several
-            solutions the status of the best. Over all rows.
-        seconds: how long this run took, without the start of the cluster.
+        output_dir: the directory of the answers.
+        rows: number of spectra, all with an answer in `output_dir`.
+        fitted_rows: number of spectra that this run fitted.
+        statuses: number of spectra by status, over all rows; with several solutions the status of
+            the best.
+        seconds: duration of this run, without the start of the cluster.
     """
 
     output_dir: Path
@@ -32,7 +32,7 @@ class BatchReport:
 
     @property
     def rows_per_second(self) -> float:
-        """Spectra that this run fitted in a second."""
+        """Spectra fitted per second in this run; 0 if it took no time."""
         return self.fitted_rows / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -51,48 +51,48 @@ def fit_dataset(
 ) -> BatchReport:
     """Fit every spectrum of a dataset and write the answers as Parquet.
 
-    Ray Data reads the source in fragments, fits them, writes each as one file of answers, and
-    keeps a checkpoint of the rows that are written. A run that was killed goes on where it stopped
-    when it is started again with the same model and source; a worker that dies is replaced. When
-    the run has ended, every row of the source has its answer, once.
+    Ray Data reads the source in fragments, fits each, writes it as one file of answers, and keeps a
+    checkpoint of the rows written. A killed run continues when it is started again with the same
+    model and source; a worker that dies is replaced. At the end every row of the source has exactly
+    one answer.
 
-    Each answer has a column `row_id`, the number of the spectrum in the source (files in the order
+    The answers have a column `row_id`, the number of the spectrum in the source (files in the order
     of their names), and one column for each output of the model: numbers such as status and loss,
     lists such as parameters and standard_errors. The files are in no order; sort by `row_id`.
 
-    With several machines, all three paths must lead to the same files on each.
+    On several machines, all three paths must lead to the same files on each.
 
     Args:
         model_dir: the version directory of an exported model.
         source: an .npy file `[rows, m]`, a Parquet file, or a directory of either. NaN and null
-            mean that a level was not observed.
-        output_dir: where the answers go; made if needed.
+            mark levels that were not observed.
+        output_dir: the directory of the answers; created if needed.
         targets_column: the column of a Parquet source with the levels, a list of `m` numbers in
             each row.
-        batch_rows: how many spectra the model gets in one call. It changes memory and speed, not
+        batch_rows: number of spectra in one call of the model. It changes memory and speed, not
             the answers.
-        fragment_rows: how many spectra make a fragment, the least that is done again after an
-            interruption. A Parquet source is never cut inside a row group.
-        workers: how many processes fit; as many as the CPUs allow when None.
-        threads: CPUs for each worker, and how many threads its TensorFlow may use.
-        resume: go on with what `output_dir` holds. When False, results that are there already are
-            an error.
-        address: of a running Ray cluster, "auto" for the one of this machine. When None, the
-            cluster that this process is connected to, else one is started here and stopped
+        fragment_rows: number of spectra in a fragment, the unit of work that an interruption loses.
+            A Parquet source is never cut inside a row group.
+        workers: number of worker processes; as many as the CPUs allow when None.
+        threads: CPUs of each worker, and threads of its TensorFlow.
+        resume: continue with the results in `output_dir`. When False, existing results are an
+            error.
+        address: of a running Ray cluster; "auto" for the one of this machine. When None, the
+            cluster that this process is connected to; if there is none, one is started and stopped
             afterwards.
 
     Returns:
-        What was done; rows and statuses also count what earlier runs did.
+        A `BatchReport`; its rows and statuses include earlier runs.
 
     Raises:
         ModuleNotFoundError: if the extra `ray` is not installed.
         FileNotFoundError: if there is no model or no source.
         FileExistsError: if there are results and `resume` is False.
-        ValueError: before anything is fitted, for a wrong argument, a column that is missing, a
-            width or a dtype that the model does not take, or if the model or the source are not
-            those that the results in `output_dir` were begun with.
-        RuntimeError: if another run writes to `output_dir`, or if the workers fail; what they
-            finished stays.
+        ValueError: before anything is fitted, for an invalid argument, a missing column, a width or
+            dtype that the model does not take, or if the results in `output_dir` are for another
+            model or source.
+        RuntimeError: if another run writes to `output_dir`, or if the workers fail; finished
+            fragments are kept.
     """
     for name, value in (
         ("batch_rows", batch_rows),

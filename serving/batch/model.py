@@ -1,4 +1,4 @@
-"""What must be known of an exported model before it is loaded."""
+"""Read and check an exported model without loading it into TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _OUTPUTS = ("status", "cause", "steps", "loss", "parameters", "standard_errors")
 
 
 class ExportedModel(NamedTuple):
-    """A model that fits.
+    """An exported model with the signature `serving_default` of a fit.
 
     Attributes:
         directory: of the SavedModel.
-        sha256: of its files.
-        width: levels of a spectrum.
+        sha256: its digest, see `digest_model`.
+        width: number of levels of a spectrum.
         dtype: of the levels.
-        parameter_names: `x0, x1, ...` if no description stands beside the model.
+        parameter_names: from the description; `x0, x1, ...` if there is none.
     """
 
     directory: Path
@@ -35,15 +35,15 @@ class ExportedModel(NamedTuple):
 
 
 def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
-    """Read a model's files, without loading its graph.
+    """Read the files of a model, without loading its graph.
 
     Args:
         model_dir: a version directory.
 
     Raises:
         FileNotFoundError: if there is no SavedModel.
-        ValueError: if it cannot be read, is not a fit of targets alone, or is not the one that the
-            description beside it is about.
+        ValueError: if it cannot be read, its `serving_default` is not a fit of targets, or it does
+            not match its description.
     """
     from google.protobuf.message import DecodeError
     from tensorflow import as_dtype

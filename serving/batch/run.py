@@ -1,14 +1,14 @@
-"""One run over a dataset: Ray Data fits what its checkpoint does not hold yet.
+"""One run over a dataset: Ray Data fits the rows that its checkpoint does not hold.
 
-What Ray Data does: it hands out and writes blocks, replaces workers that die, and keeps a
-checkpoint of the rows in each file of answers, committed after the file is whole, so that after any
-interruption a row is there once or not at all.
+Ray Data distributes and writes blocks, replaces workers that die, and keeps a checkpoint of the
+rows in each file of answers, committed after the file is complete. So after any interruption a row
+is written once or not at all.
 
-What it does not do, and is here: it does not notice that a directory holds the answers of another
-model or source, that another run is writing there, or that a file of answers was lost or damaged
-after its rows were committed. And it would leave out the rows that are written only after reading
-the whole source again, by an actor with a CPU and 1 GiB of its own, for which a run whose workers
-have all the CPUs waits for ever; here they are not read.
+This module adds what Ray Data lacks. It notices that a directory holds the answers of another model
+or source, that another run is writing to it, and that a file of answers was lost or damaged after
+its rows were committed. It also skips finished rows itself, without reading them: Ray Data would
+read the whole source again and filter it in an actor with a CPU and 1 GiB of its own, for which a
+run whose workers have all CPUs waits forever.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from .worker import ROW_ID, Fit, Fragment, NothingToLeaveOut, Spectra
 
 _log = logging.getLogger(__name__)
 _OBJECT_STORE_BYTES = 128 * 2**20
-_ATTEMPTS = 4  # a fragment whose workers died so often is given up: it is the fragment that kills
+_ATTEMPTS = 4  # workers that a fragment may kill before it is given up
 _MOST_GIVEN_UP = 9  # fragments; one more ends the run
 
 
 class Settings(NamedTuple):
-    """How to fit; `fit_dataset` describes the fields."""
+    """The settings of a run; `fit_dataset` describes the fields."""
 
     model_dir: str
     sha256: str
@@ -65,10 +65,10 @@ class Answers:
     """The directory of answers: `*.parquet`, `_plan.json`, `_lock` and Ray's `_checkpoint`.
 
     Args:
-        output_dir: made when a run begins.
+        output_dir: created when a run begins.
 
     Raises:
-        ValueError: if it is an address.
+        ValueError: if it is a URL.
     """
 
     def __init__(self, output_dir: str | os.PathLike[str]):
@@ -82,16 +82,17 @@ class Answers:
 
     @contextlib.contextmanager
     def begun(self, plan: Mapping[str, Any], resume: bool) -> Iterator[None]:
-        """Hold the directory for a run; the lock ends with the process.
+        """Lock the directory for a run and check its plan; the lock ends with the process.
 
         Args:
-            plan: what the answers are for: model and source, as plain data.
-            resume: whether answers may be there already.
+            plan: describes model and source, as plain data.
+            resume: whether answers may exist already.
 
         Raises:
-            FileExistsError: if they are and may not be, or if they are none of ours.
-            ValueError: if they are for another plan.
-            RuntimeError: if another run holds the directory.
+            FileExistsError: if there are answers and `resume` is False, or Parquet files without a
+                plan.
+            ValueError: if the answers belong to another plan.
+            RuntimeError: if another run holds the lock.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "_lock").open("w") as lock:
@@ -106,10 +107,10 @@ class Answers:
             yield
 
     def written(self) -> np.ndarray:
-        """The row_id of the rows in whole files; what is in others is removed.
+        """The row_id of the rows in complete files, ascending; incomplete files are removed.
 
-        Ray Data names the checkpoint of `NAME-0.parquet` `NAME.parquet` when the file is written,
-        and `NAME.pending.parquet` before.
+        The checkpoint of `NAME-0.parquet` is `NAME.parquet` once the file is written, and
+        `NAME.pending.parquet` before.
         """
         numbers = [np.empty(0, np.int64)]
         for committed in sorted(self.checkpoint.glob("*.parquet")):
@@ -126,7 +127,7 @@ class Answers:
         return np.sort(np.concatenate(numbers))
 
     def statuses(self) -> dict[int, int]:
-        """How many rows have which status; of several solutions that of the best."""
+        """The number of rows by status; with several solutions the status of the best."""
         counts: collections.Counter[int] = collections.Counter()
         for path in self.directory.glob("*.parquet"):
             status = pq.read_table(path, columns=["status"])["status"].combine_chunks()
@@ -169,7 +170,18 @@ def run(
     settings: Settings,
     resume: bool,
 ) -> BatchReport:
-    """Fit what is missing; see `fit_dataset`. There must be as many answers as `plan["rows"]`."""
+    """Fit the rows that have no answer yet; see `fit_dataset`.
+
+    Args:
+        answers: the output directory.
+        plan: describes model and source; `plan["rows"]` is the number of rows.
+        fragments: of the source.
+        settings: of the run.
+        resume: whether answers may exist already.
+
+    Raises:
+        RuntimeError: if rows have no answer at the end, or were written twice.
+    """
     began, rows = time.monotonic(), plan["rows"]
     with answers.begun(plan, resume):
         written = answers.written()
@@ -203,14 +215,14 @@ def run(
 
 @contextlib.contextmanager
 def connected(settings: Settings) -> Iterator[int]:
-    """Connect to a cluster, or start one of this machine; one that was started is stopped again.
+    """Connect to a cluster, or start a local one and stop it on exit.
 
     Yields:
-        How many workers to use.
+        The number of workers.
 
     Raises:
-        ValueError: if this process is connected already and an address is given, or if the cluster
-            has too few CPUs.
+        ValueError: if an address is given though this process is connected already, or if the
+            cluster has too few CPUs.
     """
     threads, address, wanted = settings.threads, settings.address, settings.workers
     started = not ray.is_initialized()
@@ -246,7 +258,12 @@ def connected(settings: Settings) -> Iterator[int]:
 
 
 def leave_out(fragments: Sequence[Fragment], written: np.ndarray) -> list[Fragment]:
-    """What is to be read; `written` holds the row_id of all rows with an answer, ascending."""
+    """Drop finished fragments, and mark the finished rows of the others.
+
+    Args:
+        fragments: of the source.
+        written: the row_id of all rows with an answer, ascending.
+    """
     left = []
     for fragment in fragments:
         ends = np.searchsorted(written, (fragment.row_id, fragment.row_id + fragment.rows))
@@ -269,12 +286,12 @@ def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, wo
         checkpoint_manager_cls=NothingToLeaveOut,
     )
     with _sent_by_value(digest, worker), ray.data.DataContext.current(context):
-        # Reading and writing wait for no CPU: the workers may have all of them.
+        # Reading and writing reserve no CPU, because the workers may hold all of them.
         spectra = ray.data.read_datasource(
             Spectra(fragments, settings.batch_rows), override_num_blocks=len(fragments), num_cpus=0
         )
         with warnings.catch_warnings():
-            # Ray 2.64 is to have another way to say `max_task_retries`, which 2.60 has not.
+            # `max_task_retries` is deprecated for Ray 2.64; Ray 2.60 has no alternative.
             warnings.simplefilter("ignore", RayDeprecationWarning)
             dataset = spectra.map_batches(
                 Fit,
@@ -283,7 +300,7 @@ def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, wo
                 num_cpus=settings.threads,
                 compute=ray.data.ActorPoolStrategy(
                     size=min(workers, len(fragments)),
-                    max_tasks_in_flight_per_actor=1,  # a worker that dies fails one fragment
+                    max_tasks_in_flight_per_actor=1,  # a dead worker fails one fragment only
                 ),
                 fn_constructor_args=(
                     settings.model_dir,
@@ -304,7 +321,7 @@ def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, wo
 
 @contextlib.contextmanager
 def _sent_by_value(*modules: Any) -> Iterator[None]:
-    """While this lasts, workers get our code itself, not the name of a module to import."""
+    """Pickle these modules by value, so that workers need not import this package."""
     for module in modules:
         ray.cloudpickle.register_pickle_by_value(module)
     try:
@@ -315,7 +332,7 @@ def _sent_by_value(*modules: Any) -> Iterator[None]:
 
 
 def _rows(path: Path) -> int | None:
-    """The rows of a Parquet file by its footer; None if it has none, or is not there."""
+    """The number of rows in the footer of a Parquet file; None if it cannot be read."""
     try:
         return pq.read_metadata(path).num_rows
     except (OSError, ValueError):  # pyarrow.ArrowInvalid is a ValueError

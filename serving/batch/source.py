@@ -1,4 +1,4 @@
-"""The dataset: which files, which rows, and how they are cut into fragments."""
+"""Find and check the files of a dataset, and cut their rows into fragments."""
 
 from __future__ import annotations
 
@@ -53,9 +53,12 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
 
     Args:
         files: all NPY or all Parquet.
-        model: what the rows shall fit.
-        column: with the levels, in Parquet files.
+        model: gives the width and dtype of the rows.
+        column: of the levels, in Parquet files.
         fragment_rows: rows of a fragment. Parquet files are cut between row groups only.
+
+    Returns:
+        The fragments, in the order of the rows.
 
     Raises:
         ValueError: for a wrong width, column or dtype.
@@ -97,7 +100,7 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
 
 
 def describe_files(root: str | os.PathLike[str], files: list[Path]) -> list[list[Any]]:
-    """Name, size and time of change of each file, to notice another dataset."""
+    """Name, size in bytes and modification time in ns of each file, to recognize the dataset."""
     base = Path(root).absolute()
     base = base.parent if base.is_file() else base
     stats = [(path.relative_to(base).as_posix(), path.stat()) for path in files]
@@ -105,16 +108,16 @@ def describe_files(root: str | os.PathLike[str], files: list[Path]) -> list[list
 
 
 def _check_npy(path: Path, model: ExportedModel) -> tuple[list[int], np.dtype]:
-    """The number of rows and the dtype of a file.
+    """The number of rows and the dtype of an NPY file.
 
     Raises:
-        ValueError: if it is no NumPy file of `[rows, width]`, or shorter than it says.
+        ValueError: if it is not a complete NumPy file of `[rows, width]`.
     """
     try:
         levels = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
         raise
-    except Exception as error:  # of nearly any kind, if the header is damaged
+    except Exception as error:  # a damaged header raises nearly any kind
         raise ValueError(f"fit_dataset: {path} is no readable .npy file: {error}") from error
     if levels.ndim != 2 or levels.shape[1] != model.width:
         raise ValueError(
@@ -125,10 +128,10 @@ def _check_npy(path: Path, model: ExportedModel) -> tuple[list[int], np.dtype]:
 
 
 def _check_parquet(path: Path, column: str, model: ExportedModel) -> tuple[list[int], np.dtype]:
-    """The rows of each row group and the dtype of the levels.
+    """The number of rows of each row group, and the dtype of the levels.
 
-    Lists of a fixed size have their width in the schema. For others the number of values in the
-    footer must fit; only a row group where it does not is read.
+    The schema has the width of fixed-size lists. For other lists the number of values in the footer
+    must be rows times width; a row group where it is not is read and checked.
 
     Raises:
         ValueError: if the file is not Parquet, or has no such column of `width` real numbers.
@@ -178,7 +181,7 @@ def _check_parquet(path: Path, column: str, model: ExportedModel) -> tuple[list[
 
 
 def _values(group: Any, column: str) -> int:
-    """How many numbers the lists of a row group hold, a null list counting as one."""
+    """The number of values in the lists of a row group; a null list counts as one."""
     chunks = [group.column(place) for place in range(group.num_columns)]
     return sum(
         chunk.num_values

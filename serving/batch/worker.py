@@ -1,6 +1,6 @@
-"""What runs on the workers; they need TensorFlow, Ray and pyarrow, not this package.
+"""The code of the workers, which need TensorFlow, Ray and pyarrow, but not this package.
 
-This module goes to them by value, with `export.digest`: it imports nothing else of ours.
+They get this module and `export.digest` by value, so it imports nothing else of this package.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ ROW_ID, TARGETS = "row_id", "targets"
 
 
 class Fragment(NamedTuple):
-    """Some rows of a file of the source.
+    """Consecutive rows of a file of the source.
 
     Attributes:
         path: of the file.
-        size: of the file, in bytes, to notice a change.
-        mtime_ns: when it was changed.
-        column: with the levels, in a Parquet file; None for NPY.
-        width: levels of a spectrum.
-        first: the first row in the file.
-        rows: how many.
-        row_id: of the first row, in the whole source.
-        groups: the first row group of a Parquet file and the one after the last.
-        written: the row_id of those that have an answer already, ascending; they are left out.
+        size: of the file in bytes, to notice a change.
+        mtime_ns: modification time of the file in ns.
+        column: of the levels in a Parquet file; None for NPY.
+        width: number of levels of a spectrum.
+        first: number of the first row in the file.
+        rows: number of rows.
+        row_id: number of the first row in the whole source.
+        groups: the first row group of a Parquet file, and the one after the last.
+        written: the row_id of rows that have an answer already, ascending; they are skipped.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Spectra(ray.data.Datasource):
 
     Args:
         fragments: one for each block.
-        batch_rows: how many rows are read at a time.
+        batch_rows: rows that are read at a time.
     """
 
     def __init__(self, fragments: Sequence[Fragment], batch_rows: int):
@@ -67,11 +67,11 @@ class Spectra(ray.data.Datasource):
         self._batch_rows = batch_rows
 
     def estimate_inmemory_data_size(self) -> int:
-        """Bytes of all rows."""
+        """The size of all rows in bytes, with 8 bytes per number."""
         return sum(8 * fragment.rows * (fragment.width + 1) for fragment in self._fragments)
 
     def get_read_tasks(self, parallelism: int, *limits: Any, **more: Any) -> list[Any]:
-        """A task for each fragment, whatever the parallelism."""
+        """One task for each fragment; the parallelism is ignored."""
         del parallelism, limits, more
         return [self._task(fragment) for fragment in self._fragments]
 
@@ -84,7 +84,11 @@ class Spectra(ray.data.Datasource):
 
 
 def read(fragment: Fragment, batch_rows: int) -> Iterator[pa.Table]:
-    """The rows of a fragment as tables of `row_id` and `targets`."""
+    """Read a fragment as tables of `row_id` and `targets`, without the rows already written.
+
+    Raises:
+        RuntimeError: if the file changed, or has other rows than its footer says.
+    """
     stat = Path(fragment.path).stat()
     if (stat.st_size, stat.st_mtime_ns) != (fragment.size, fragment.mtime_ns):
         raise RuntimeError(f"fit_dataset: {fragment.path} changed during the run.")
@@ -110,7 +114,7 @@ def read_npy(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
 
 def read_parquet(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
     """Rows `[batch_rows, m]` at a time, by row groups."""
-    # Without a buffer of pages a whole column chunk would be held, however large the row group is.
+    # With `buffer_size` pyarrow holds single pages, not the whole column chunk of a row group.
     with pq.ParquetFile(fragment.path, buffer_size=1 << 20, pre_buffer=False) as file:
         first, column = fragment.first, fragment.column
         batches = file.iter_batches(
@@ -126,10 +130,10 @@ def read_parquet(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
 
 
 def as_levels(lists: Any, width: int, where: str, first: int) -> np.ndarray:
-    """Lists as an array `[rows, width]`; a null number and a null list are NaN.
+    """Convert lists to an array `[rows, width]`, with NaN for null numbers and null lists.
 
     Raises:
-        ValueError: if a list has another width, naming the row counted from `first`.
+        ValueError: if a list has another width; names the row, counted from `first`.
     """
     if isinstance(lists, pa.ExtensionArray):
         lists = lists.storage
@@ -154,7 +158,11 @@ def as_levels(lists: Any, width: int, where: str, first: int) -> np.ndarray:
 
 
 def as_column(name: str, values: np.ndarray) -> pa.Array:
-    """An array `[rows, ...]` as a column: numbers, lists of numbers, lists of lists."""
+    """An array `[rows, ...]` as a column of numbers, or of nested fixed-size lists.
+
+    Raises:
+        TypeError: for a dtype that Parquet lacks, such as complex.
+    """
     if values.dtype.kind not in "biuf":
         raise TypeError(f"fit_dataset: {name} is {values.dtype}; Parquet has no such numbers.")
     column = pa.array(np.ascontiguousarray(values).reshape(-1))
@@ -164,10 +172,10 @@ def as_column(name: str, values: np.ndarray) -> pa.Array:
 
 
 class NothingToLeaveOut(CheckpointManager):
-    """Keeps Ray Data from reading its checkpoint: `run.leave_out` has done what it would be for."""
+    """Keeps Ray Data from reading its checkpoint; `run.leave_out` has removed finished rows."""
 
     def load_checkpoint(self, *_: Any, **__: Any) -> tuple[None, int]:
-        """No rows, in no bytes."""
+        """No rows, 0 bytes."""
         return None, 0
 
 
@@ -176,12 +184,12 @@ class Fit:
 
     Args:
         model_dir: the same directory on every machine.
-        sha256: the digest of the model that the driver read.
+        sha256: digest of the model that the driver read.
         dtype: of the levels.
-        threads: that TensorFlow may use.
+        threads: of TensorFlow.
 
     Raises:
-        RuntimeError: if the model on this machine is not the one of the driver.
+        RuntimeError: if the model on this machine has another digest.
     """
 
     def __init__(self, model_dir: str, sha256: str, dtype: str, threads: int):
@@ -196,11 +204,13 @@ class Fit:
                 "driver read; it changed, or the machines do not share the directory."
             )
         self._constant, self._dtype = tf.constant, dtype
-        self._model: Any = tf.saved_model.load(model_dir)  # owns what the signature uses
+        self._model: Any = tf.saved_model.load(
+            model_dir
+        )  # keeps the variables of the signature alive
         self._signature = self._model.signatures[SIGNATURE]
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Answers for `row_id` and `targets`: `row_id` and the outputs of the model."""
+        """Fit a table of `row_id` and `targets`; returns `row_id` and the outputs of the model."""
         lists = batch[TARGETS].combine_chunks()
         width = lists.type.list_size
         levels = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)

@@ -1,7 +1,7 @@
-"""The embedded server: the interfaces of `tensorflow_model_server`, from Python.
+"""The embedded server: the gRPC and REST interfaces of `tensorflow_model_server` in Python.
 
-It needs the extra `serve`. Requests run the graph of the SavedModel in a C++ session; no Python of
-the model's author runs. docs/serving.md lists where it differs from `tensorflow_model_server`.
+It needs the extra `serve`. Requests run the graph of the SavedModel in a C++ session, without
+Python code of the model. docs/serving.md lists the differences from `tensorflow_model_server`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["RunningServer", "ServerOptions", "serve", "start_server"]
 
 
 def __getattr__(name: str) -> Any:
-    # Not at once: the command line asks for the options alone, without TensorFlow.
+    # Imported on access, so that the command line can read the options without TensorFlow.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(".app", __name__), name)

@@ -1,7 +1,7 @@
 """The server: one asyncio program with gRPC and REST side by side.
 
-The event loop reads requests, decides what runs, and answers; threads only run graphs, load models
-and free them.
+The event loop reads requests, schedules runs, and answers; threads only run graphs, and load and
+free models.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ from .versions import Models
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# Without batching a request holds a thread while others wait for its cores, so more than cores.
+# Without batching a running request holds a thread, so there are more threads than cores.
 _LEAST_THREADS = 32
 _log = logging.getLogger(__name__)
 
 
 class _Server:
-    """All parts of a server; lives in one event loop."""
+    """A server and its parts, in one event loop."""
 
     def __init__(self, options: ServerOptions):
         self.options = options
@@ -71,7 +71,7 @@ class _Server:
         self._models: Models | None = None
 
     async def start(self) -> None:
-        """Load the models, then listen; raises ServingError if that fails."""
+        """Load the models, then open the ports; raises ServingError if that fails."""
         options = self.options
         settings = _settings(options)
         models = self._models = Models(make_loader(options, self._runner()), options)
@@ -94,7 +94,7 @@ class _Server:
             _log.info("REST listens on %s:%d", options.host, self.rest_port)
 
     async def stop(self, grace: float) -> None:
-        """Take no more requests, finish those under way, free the models."""
+        """Accept no more requests, give those under way `grace` seconds, free the models."""
         if self._models is not None:
             self._models.stop_waiting()
         for task in self._tasks:
@@ -128,7 +128,7 @@ class _Server:
         return pool
 
     def _every(self, seconds: float, function: Callable[[], Awaitable[None]]) -> None:
-        """Call a function again and again; its errors are logged only."""
+        """Call a function periodically; its errors are logged. Never if `seconds` is 0 or less."""
 
         async def work() -> None:
             while True:
@@ -145,7 +145,7 @@ class _Server:
 
 
 class RunningServer:
-    """A server that answers, in a thread of this process. Leaving it as a context manager stops it.
+    """A server in a thread of this process; as a context manager it stops on exit.
 
     Attributes:
         port: of gRPC.
@@ -153,7 +153,7 @@ class RunningServer:
     """
 
     def __init__(self, options: ServerOptions):
-        """Start it; see `start_server`."""
+        """Start the server; see `start_server`."""
         self._stop: Future[float] = Future()
         started: Future[_Server] = Future()
 
@@ -182,12 +182,12 @@ class RunningServer:
         self.rest_port = server.rest_port
 
     def stop(self, grace: float = 5.0) -> None:
-        """Take no more requests, finish those under way, free the models.
+        """Accept no more requests, finish those under way, free the models.
 
         Args:
-            grace: seconds; requests that take longer are cut off.
+            grace: seconds until requests under way are aborted.
         """
-        with contextlib.suppress(Exception):  # a second time does nothing
+        with contextlib.suppress(Exception):  # stopped already
             self._stop.set_result(grace)
         self._thread.join()
 
@@ -206,19 +206,18 @@ class RunningServer:
 def start_server(options: ServerOptions) -> RunningServer:
     """Load the models and answer requests, in threads of this process.
 
-    Ports open when each model has a version available and an attempt to load each of its others
-    has ended. A model without any version directory is waited for; `start_timeout_seconds` limits
-    that.
+    The ports open when each model has an available version and loading each of its other versions
+    was tried. The server waits for a model without version directories, at most
+    `start_timeout_seconds`.
 
     Args:
-        options: see `ServerOptions`. With `port=0` and `rest_api_port=0` the server takes free
-            ports.
+        options: see `ServerOptions`. `port=0` and `rest_api_port=0` choose free ports.
 
     Returns:
         The running server.
 
     Raises:
-        ServingError: if the options do not fit, or a model cannot be loaded.
+        ServingError: if the options are inconsistent, or a model cannot be loaded.
 
     Example:
         >>> options = ServerOptions(model_base_path="/models/three_level", port=0)
@@ -229,21 +228,21 @@ def start_server(options: ServerOptions) -> RunningServer:
 
 
 def serve(options: ServerOptions) -> int:
-    """Be a server until SIGTERM or SIGINT, in the main thread of a process that ends with it.
+    """Run a server until SIGTERM or SIGINT, in the main thread; the process should end after it.
 
     Args:
         options: see `ServerOptions`.
 
     Returns:
-        The exit status: 0 after a signal, when requests under way are done; 1 if the server could
-        not start.
+        The exit status: 0 after a signal, when requests under way are finished; 1 if the server
+        could not start.
     """
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    tf.get_logger().setLevel(logging.WARNING)  # "Restoring parameters", at every load
-    # What the imports made stays. The collection after each unloaded version need not look at it,
-    # which would stop all requests for a fifth of a second.
+    tf.get_logger().setLevel(logging.WARNING)  # hides "Restoring parameters" at every load
+    # Exclude the objects of the imports from garbage collection: after each unloaded version it
+    # would stop all requests for a fifth of a second.
     gc.freeze()
     return asyncio.run(_until_signal(options))
 
@@ -270,9 +269,9 @@ async def _until_signal(options: ServerOptions) -> int:
 
 @contextlib.contextmanager
 def _signals(received: Callable[[int], Any]) -> Iterator[None]:
-    """Within its block the two signals call a function. Afterwards they are ignored.
+    """Within the block, SIGTERM and SIGINT call a function; afterwards they are ignored.
 
-    A second one must not cut short what the first one began: the process ends.
+    So a second signal does not interrupt the shutdown.
     """
     loop = asyncio.get_running_loop()
     for each in _SIGNALS:
@@ -303,10 +302,10 @@ def _metrics_path(options: ServerOptions) -> str | None:
 
 
 def _file_reader(models: Models, path: str, patience: float) -> Callable[[], Awaitable[None]]:
-    """A function that applies the file if it has changed since the last time that it could be.
+    """A function that applies a configuration file if it changed since it was last applied.
 
-    It waits `patience` seconds for new models, which may never come if a path in the file is wrong;
-    then it must be called again, to see whether the file was put right, and to move the labels.
+    The function waits `patience` seconds for new models, which may never come if a path in the file
+    is wrong. It is then called again, to read a corrected file and to move the labels.
     """
     applied = read_text(path)
 
@@ -318,7 +317,7 @@ def _file_reader(models: Models, path: str, patience: float) -> Callable[[], Awa
         try:
             await models.configure(models_of(parse_text("ModelServerConfig", text)), patience)
         except ServingError as error:
-            if error.code.name != "ABORTED":  # another configuration came later, and holds
+            if error.code.name != "ABORTED":  # superseded by a later configuration
                 raise
         applied = text
 

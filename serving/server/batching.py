@@ -1,11 +1,11 @@
-"""Requests that come at the same time are joined in one run.
+"""Request batching: concurrent requests are joined in one run.
 
-Everything is decided in the event loop, which alone touches the queues; threads only run batches.
+Only the event loop schedules and touches the queues; threads only run batches.
 
-TensorFlow's `BatchFunction` does not fit here: it wraps a function, and this server runs the graph
-of the SavedModel as it is, with any set of outputs; and it knows no deadlines in its queue. In two
-things this differs from TensorFlow Serving on purpose: the error of a request is not that of those
-which run with it, and each is answered when its own time is over.
+TensorFlow's `BatchFunction` is not used: it wraps a function, while this server runs the graph of
+the SavedModel unchanged, with any set of outputs; and its queue has no deadlines. There are two
+deliberate differences from TensorFlow Serving: an error of one request does not fail the others in
+its batch, and each request is answered at its own deadline.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Outcome: TypeAlias = list[np.ndarray] | ServingError
 
 
 class Direct:
-    """Runs each request by itself, in one of some threads."""
+    """Runs each request by itself, in a thread pool."""
 
     def __init__(self, threads: Executor):
         self._threads = threads
@@ -39,7 +39,7 @@ class Direct:
     async def run(
         self, session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
     ) -> list[np.ndarray]:
-        """See `Session.run`; raises DEADLINE_EXCEEDED also if the wait for a thread is too long."""
+        """See `Session.run`; the deadline includes the wait for a thread."""
         async with asyncio.timeout_at(deadline):
             work = self._threads.submit(_outcome, session, feeds, fetches, deadline)
             return _result(await asyncio.wrap_future(work))
@@ -56,7 +56,7 @@ class _Request:
     started: bool = False
 
     def deliver(self, part: _Part, outcome: _Outcome) -> None:
-        """Take what some rows came to; it is the answer when there are all, or with an error."""
+        """Add the result of a part; the request is answered when it is complete or has an error."""
         if self.answer.done():
             return
         if isinstance(outcome, ServingError):
@@ -76,7 +76,7 @@ class _Request:
 
 @dataclasses.dataclass
 class _Part:
-    """Some rows of a request; all of them unless it was split."""
+    """Consecutive rows of a request; all of them unless it was split."""
 
     request: _Request
     start: int
@@ -86,7 +86,7 @@ class _Part:
         return {name: each[self.start : self.stop] for name, each in self.request.feeds.items()}
 
     def form(self) -> Any:
-        """What two parts must have in common to run as one: dtypes, and shapes but for the rows."""
+        """Dtypes, and shapes without the rows; parts of equal form can run together."""
         return tuple((name, a.dtype, a.shape[1:]) for name, a in self.request.feeds.items())
 
 
@@ -98,7 +98,7 @@ class _Batch:
 
 
 class _Queue:
-    """The batches of requests that feed and fetch the same tensors of one session."""
+    """The waiting batches of requests with the same session, inputs and outputs."""
 
     def __init__(self, session: Session, fetches: tuple[str, ...], parameters: BatchingParameters):
         self.session = session
@@ -107,10 +107,10 @@ class _Queue:
         self._parameters = parameters
 
     def add(self, request: _Request) -> None:
-        """Put a request into the last batch, and into new ones where it does not fit.
+        """Put a request into the last batch, and into new batches where it does not fit.
 
         Raises:
-            ServingError: UNAVAILABLE if too much waits.
+            ServingError: UNAVAILABLE if `max_enqueued_batches` would be exceeded.
         """
         limits = self._parameters
         size = limits.max_execution_batch_size
@@ -135,37 +135,37 @@ class _Queue:
             start, free = stop, 0
 
     def withdraw(self, request: _Request) -> None:
-        """Take out what still waits of a request."""
+        """Remove the waiting parts of a request."""
         for batch in self.batches:
             batch.parts = [part for part in batch.parts if part.request is not request]
             batch.rows = sum(part.stop - part.start for part in batch.parts)
         self.batches = deque(batch for batch in self.batches if batch.parts)
 
     def is_full(self) -> bool:
-        """Whether the first batch has all its rows, or another waits behind it."""
+        """Whether the first batch is full, or another batch waits behind it."""
         full = self.batches[0].rows >= self._parameters.max_execution_batch_size
         return full or len(self.batches) > 1
 
     def ready_at(self) -> float:
-        """When the first batch may run: at once if it is full."""
+        """The time (`time.monotonic()`) when the first batch may run: immediately if it is full."""
         wait = 0.0 if self.is_full() else self._parameters.batch_timeout_seconds
         return self.batches[0].opened + wait
 
 
 class Batcher:
-    """Gathers the requests to all models, and runs them in one set of threads.
+    """Joins the requests to all models in batches, and runs these in one thread pool.
 
     Args:
         parameters: of the batches.
-        threads: where they run; as many as the parameters say.
-        direct: runs requests without rows, in which there is nothing to join.
+        threads: a pool of `num_batch_threads` threads.
+        direct: runs requests with zero rows.
     """
 
     def __init__(self, parameters: BatchingParameters, threads: Executor, direct: Direct):
         self._parameters = parameters
         self._threads = threads
         self._direct = direct
-        self._queues: dict[Any, _Queue] = {}  # those in which something waits, in turn
+        self._queues: dict[Any, _Queue] = {}  # those with waiting batches, in round-robin order
         self._running = 0
         self._next_start: asyncio.Handle | None = None
 
@@ -176,7 +176,8 @@ class Batcher:
 
         Raises:
             ServingError: INVALID_ARGUMENT if the inputs have no common number of rows, or too many;
-                UNAVAILABLE if too much waits; RESOURCE_EXHAUSTED if its time is over before it ran.
+                UNAVAILABLE if the queue is full; RESOURCE_EXHAUSTED if the deadline passes before
+                the run, DEADLINE_EXCEEDED if it passes during the run.
         """
         rows = _rows_of(feeds)
         if rows == 0:
@@ -211,7 +212,7 @@ class Batcher:
                     del self._queues[key]
 
     def _start_batches(self) -> None:
-        """Run what is ready, in as many threads as there are."""
+        """Start the batches that are ready, as far as threads are free."""
         loop = asyncio.get_running_loop()
         while self._running < self._parameters.num_batch_threads:
             now = time.monotonic()
@@ -221,7 +222,7 @@ class Batcher:
             queue = self._queues.pop(key)
             batch = queue.batches.popleft()
             if queue.batches:
-                self._queues[key] = queue  # at the end of the line, so that none starves the others
+                self._queues[key] = queue  # at the end, so that no queue starves the others
             for part in batch.parts:
                 part.request.started = True
             self._running += 1
@@ -234,7 +235,7 @@ class Batcher:
             self._next_start = loop.call_at(soonest, self._start_batches)
 
     def _start_soon(self) -> None:
-        """Run what is ready when all that has arrived meanwhile is in the queues."""
+        """Start batches after the event loop has queued what arrived meanwhile."""
         if self._next_start is not None:
             self._next_start.cancel()
         self._next_start = asyncio.get_running_loop().call_soon(self._start_batches)
@@ -246,11 +247,11 @@ class Batcher:
     def _run_batch(
         self, loop: asyncio.AbstractEventLoop, queue: _Queue, parts: list[_Part]
     ) -> None:
-        """Run a batch, in a thread, and hand the answers to the loop.
+        """Run a batch in a thread, and pass the answers to the event loop.
 
-        Parts of different forms run apart, those without time left not at all. If a run fails, each
-        of its parts runs by itself, so that the error is the answer only to who caused it; when the
-        time was over, that ends at once.
+        Parts of different forms run separately; parts past their deadline do not run. If a run
+        fails, each of its parts runs by itself, so that only the request that caused the error gets
+        it. After a timeout these runs end immediately.
         """
         groups: dict[Any, list[_Part]] = {}
         for part in parts:
@@ -269,9 +270,9 @@ class Batcher:
     def _run_parts(
         self, queue: _Queue, parts: list[_Part]
     ) -> list[list[np.ndarray]] | ServingError:
-        """Run some parts as one: the arrays of each, or the error of all."""
+        """Run parts together; returns the arrays of each part, or the error of all."""
         deadlines = [part.request.deadline for part in parts]
-        # As long as one still wants the answer.
+        # The latest deadline of the parts.
         deadline = None if None in deadlines else max(filter(None, deadlines))
         feeds = [part.feeds() for part in parts]
         merged = feeds[0]
@@ -299,7 +300,7 @@ Runner: TypeAlias = Direct | Batcher
 def _outcome(
     session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
 ) -> _Outcome:
-    """What a run comes to. An error is a value: raised in a thread, it would keep the request."""
+    """Run a session; errors are returned, because a raised one would keep the request alive."""
     try:
         return session.run(feeds, fetches, deadline)
     except Exception as error:
@@ -308,7 +309,7 @@ def _outcome(
 
 def _result(outcome: _Outcome) -> list[np.ndarray]:
     if isinstance(outcome, ServingError):
-        # One of its own for each request: they get different tracebacks.
+        # A new exception for each request, because they get different tracebacks.
         raise as_serving_error(outcome)
     return outcome
 

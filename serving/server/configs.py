@@ -1,4 +1,4 @@
-"""The configuration files: messages of TensorFlow Serving in text form."""
+"""The configuration files: protocol buffers of TensorFlow Serving in text form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..errors import ServingError
 from .errors import invalid
 from .protos import ModelServerConfig
 
-# Those that tensorflow-serving-api lacks: message, then field, then number and type.
+# The messages that tensorflow-serving-api lacks: number and type by message and field.
 _INT = ".google.protobuf.Int64Value"
 _FIELDS: dict[str, dict[str, tuple[int, str]]] = {
     "BatchingParameters": {
@@ -51,10 +51,10 @@ class ModelSettings:
     """One model to serve.
 
     Attributes:
-        name: what requests call it.
-        base_path: its versions are directories in it.
-        latest: serve this many of the highest versions; 0: see `specific`.
-        specific: serve these; all versions if this is empty.
+        name: of the model in requests.
+        base_path: directory of its version directories.
+        latest: number of newest versions to serve; 0: see `specific`.
+        specific: versions to serve; empty for all.
         labels: version numbers by label.
     """
 
@@ -67,15 +67,15 @@ class ModelSettings:
 
 @dataclasses.dataclass(frozen=True)
 class BatchingParameters:
-    """How requests are joined.
+    """The parameters of request batching.
 
     Attributes:
-        max_batch_size: the most rows of one request and, where they are not split, of one run.
-        batch_timeout_seconds: how long a batch waits for more requests when a thread is free.
-        max_enqueued_batches: how many batches may wait; beyond that requests are refused.
-        num_batch_threads: how many batches run at a time.
+        max_batch_size: row limit of a request and, without `split`, of a run.
+        batch_timeout_seconds: time that a batch waits for more requests when a thread is free.
+        max_enqueued_batches: number of batches of a queue that may wait; then requests are refused.
+        num_batch_threads: number of batches that run at a time.
         split: whether the rows of a request may be divided among batches.
-        max_execution_batch_size: the most rows of one run.
+        max_execution_batch_size: row limit of a run.
     """
 
     max_batch_size: int = 1000
@@ -87,10 +87,10 @@ class BatchingParameters:
 
 
 def read_text(path: str) -> str:
-    """What a configuration file holds.
+    """Read a configuration file.
 
     Raises:
-        ServingError: NOT_FOUND if it cannot be read, INVALID_ARGUMENT if it is no text.
+        ServingError: NOT_FOUND if it cannot be read, INVALID_ARGUMENT if it is not UTF-8.
     """
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -101,10 +101,10 @@ def read_text(path: str) -> str:
 
 
 def parse_text(name: str, text: str) -> Any:
-    """A message such as `SSLConfig` from its text form.
+    """Parse a message such as `SSLConfig` from its text form.
 
     Raises:
-        ServingError: INVALID_ARGUMENT if the text is not such a message.
+        ServingError: INVALID_ARGUMENT if the text is not a valid message of this kind.
 
     Example:
         >>> parse_text("BatchingParameters", "max_batch_size { value: 8 }").max_batch_size.value
@@ -120,7 +120,7 @@ def models_of(config: Any) -> dict[str, ModelSettings]:
     """The models of a ModelServerConfig, by name.
 
     Raises:
-        ServingError: INVALID_ARGUMENT, for the first thing that is wrong.
+        ServingError: INVALID_ARGUMENT for the first invalid entry.
     """
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("The configuration of the models must be a model_config_list")
@@ -156,7 +156,7 @@ def batching_of(message: Any) -> BatchingParameters:
     """The parameters of a BatchingParameters message.
 
     Raises:
-        ServingError: INVALID_ARGUMENT if the numbers do not fit together.
+        ServingError: INVALID_ARGUMENT for a number out of range.
     """
     given: dict[str, int] = {
         name: getattr(message, name).value
@@ -165,7 +165,7 @@ def batching_of(message: Any) -> BatchingParameters:
     }
     largest = given.get("max_batch_size", BatchingParameters.max_batch_size)
     split = message.enable_large_batch_splitting.value
-    # Without splitting TensorFlow Serving does not look at max_execution_batch_size.
+    # Without splitting TensorFlow Serving ignores max_execution_batch_size.
     own = split and message.HasField("max_execution_batch_size")
     run = message.max_execution_batch_size.value if own else largest
     timeout = message.batch_timeout_micros.value
@@ -199,7 +199,7 @@ def _messages() -> dict[str, Any]:
                 entry.type, entry.type_name = entry.TYPE_MESSAGE, kind
             else:
                 entry.type = getattr(entry, f"TYPE_{kind.upper()}")
-    # A pool of our own: one day tensorflow-serving-api may bring the same names.
+    # A separate pool, in case a later tensorflow-serving-api defines the same names.
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     pool.AddSerializedFile(file.SerializeToString())

@@ -1,4 +1,4 @@
-"""What went wrong with a request: a code of gRPC and a sentence."""
+"""Errors of requests: a gRPC code and a message."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _BY_NUMBER = {code.value[0]: code for code in StatusCode}
 
 
 def invalid(message: str) -> ServingError:
-    """The commonest error: the request is wrong."""
+    """An INVALID_ARGUMENT error."""
     return ServingError(StatusCode.INVALID_ARGUMENT, message)
 
 
 def late() -> ServingError:
-    """The time of the request is over."""
+    """A DEADLINE_EXCEEDED error."""
     return ServingError(StatusCode.DEADLINE_EXCEEDED, "The time of the request is over")
 
 
 def http_status(code: StatusCode) -> int:
-    """The HTTP status for a code; 500 for those without one of their own."""
+    """The HTTP status for a gRPC code; 500 for those without one."""
     return HTTP_STATUS.get(code, 500)
 
 
 def as_serving_error(error: BaseException) -> ServingError:
-    """Any exception as a ServingError without its traceback; TensorFlow's keep their code."""
+    """Any exception as a ServingError without traceback; those of TensorFlow keep their code."""
     if isinstance(error, ServingError):
         return ServingError(error.code, error.message)
     if isinstance(error, tf.errors.OpError):
@@ -38,7 +38,7 @@ def as_serving_error(error: BaseException) -> ServingError:
         code = _BY_NUMBER.get(reported.error_code, StatusCode.UNKNOWN)
         return ServingError(code, str(reported.message))
     if isinstance(error, UnicodeDecodeError):
-        # TensorFlow's own: a message that repeats bytes of the request, which Python cannot read.
+        # Raised when a message of TensorFlow quotes bytes of the request that are not UTF-8.
         return invalid(error.object.decode("utf-8", "replace"))
     if isinstance(error, TimeoutError):
         return late()

@@ -1,4 +1,4 @@
-"""The gRPC side: messages in, messages out, errors as status; TLS, health, and a clean stop."""
+"""The gRPC interface: requests, errors as status, TLS, health service and shutdown."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .options import ServerOptions
 from .predict import DEFAULT_SIGNATURE, encoded
 from .versions import Models
 
-# A status travels in a header, of which clients take 8 kB; each byte may become three.
+# The message is sent in a header, of which clients accept 8 kB; a byte may be encoded as three.
 _LONGEST_MESSAGE = 1024
 _PREDICTION, _MODEL = "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"
 Answer = Callable[[Any, "float | None"], Awaitable[Any]]
 
 
 class GrpcApi:
-    """Answers gRPC requests, on the address that the options say."""
+    """Answers gRPC requests on the address in the options."""
 
     def __init__(self, models: Models, metrics: Metrics, options: ServerOptions):
         self._models = models
@@ -38,7 +38,7 @@ class GrpcApi:
         self.port = 0
 
     async def start(self) -> None:
-        """Listen; raises ServingError if that is not possible."""
+        """Open the port; raises ServingError if that is not possible."""
         self._server = grpc.aio.server(options=_channel_options(self._options))
         answers: dict[str, dict[str, tuple[Any, Answer]]] = {
             _PREDICTION: {
@@ -67,7 +67,7 @@ class GrpcApi:
         await self._server.start()
 
     async def stop(self, grace: float) -> None:
-        """Take no more requests; end those under way after `grace` seconds."""
+        """Accept no more requests; abort those under way after `grace` seconds."""
         if self._health is not None:
             await self._health.enter_graceful_shutdown()
         await self._server.stop(grace)
@@ -84,7 +84,7 @@ class GrpcApi:
             if options.grpc_socket_path:
                 self._server.add_insecure_port(f"unix:{options.grpc_socket_path}")
         except RuntimeError as error:
-            # gRPC raises the same for both reasons; only its log tells them apart.
+            # gRPC raises the same error for both reasons; only its log distinguishes them.
             reason = (
                 f", or the certificates in {file} cannot be used: they must be PEM" if file else ""
             )
@@ -129,18 +129,18 @@ async def _refuse(request: Any, deadline: float | None) -> Any:
 
 
 def _handler(message: Any, answer: Answer) -> Any:
-    """The way of a request of one method: read, answered, an error as its status."""
+    """The handler of a method: parse the request, answer it, report errors as status."""
 
     async def handle(data: bytes, context: Any) -> Any:
         left = context.time_remaining()
         deadline = None if left is None else time.monotonic() + left
         try:
             return await answer(_read(message, data), deadline)
-        except asyncio.CancelledError:  # the client has gone, or its time is over
+        except asyncio.CancelledError:  # the client cancelled, or its deadline passed
             raise
         except Exception as error:
             problem = as_serving_error(error)
-            # Not context.abort, whose exception would keep the request until the collector runs.
+            # Not context.abort: its exception keeps the request until garbage collection.
             context.set_code(problem.code)
             context.set_details(_shortened(problem.message))
 
@@ -185,7 +185,7 @@ def _credentials(file: str) -> grpc.ServerCredentials:
 
 def _channel_options(options: ServerOptions) -> list[tuple[str, Any]]:
     found: dict[str, Any] = {
-        # Two servers on one port would share the requests between them.
+        # Otherwise two servers could share a port, each with a part of the requests.
         "grpc.so_reuseport": 0,
         "grpc.max_receive_message_length": options.max_message_bytes,
         "grpc.max_send_message_length": -1,

@@ -1,4 +1,4 @@
-"""A version directory becomes a model in memory, warm and ready."""
+"""Load a version directory and replay its warm-up requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_RECORDS = 1000
 def make_loader(options: ServerOptions, runner: Runner) -> Callable[[str], Awaitable[Predictor]]:
     """A function that loads the version in a directory and replays its warm-up requests.
 
-    It raises ServingError if the version cannot be loaded or one of the requests fails.
+    The function raises ServingError if loading or a request fails.
     """
 
     async def load(directory: str) -> Predictor:
@@ -51,7 +51,7 @@ def make_loader(options: ServerOptions, runner: Runner) -> Callable[[str], Await
 
 
 def _requests(path: Path) -> list[Any]:
-    """The PredictRequests of a warm-up file."""
+    """Read the PredictRequests of a warm-up file."""
     try:
         with tf.init_scope():
             records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
@@ -67,7 +67,7 @@ def _request(record: bytes, path: Path) -> Any:
     log = PredictionLog()
     try:
         log.ParseFromString(record)
-    except Exception:  # protobuf has several kinds, which differ between its implementations
+    except Exception:  # the type differs between the implementations of protobuf
         raise invalid(f"A warm-up record of {path} is no PredictionLog") from None
     kind = log.WhichOneof("log_type")
     if kind != "predict_log":

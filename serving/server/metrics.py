@@ -1,4 +1,4 @@
-"""How many requests there were and how long they took, for Prometheus."""
+"""Prometheus metrics: number and latency of requests."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from grpc import StatusCode
 from .errors import as_serving_error
 
 _PREFIX = ":tensorflow:serving:"
-# Microseconds: 10 times the powers of 1.8, as TensorFlow Serving has them.
+# Bucket bounds in microseconds, 10 * 1.8**k, as in TensorFlow Serving.
 _BOUNDS = [10 * 1.8**power for power in range(33)]
 
 
 class Counted:
-    """One request that is being counted.
+    """A request that is being counted.
 
     Attributes:
-        run_seconds: how long its run took, waiting for it included; to be set.
+        run_seconds: duration of its run, waiting included; the caller sets it.
     """
 
     run_seconds = 0.0
@@ -55,13 +55,12 @@ class Metrics:
 
     @contextlib.contextmanager
     def count(self, model: str, entrypoint: str, deadline: float | None) -> Iterator[Counted]:
-        """Count a request, which the block answers.
+        """Count the request that the block answers.
 
         Args:
-            model: its name. Only of models that exist: a client that makes up names must not fill
-                the memory.
+            model: name of an existing model; invented names would fill the memory.
             entrypoint: `GRPC` or `REST`.
-            deadline: by `time.monotonic()`; tells why a request was given up.
+            deadline: by `time.monotonic()`, to tell a timeout from a cancellation.
         """
         began = time.perf_counter()
         counted = Counted()
@@ -83,9 +82,9 @@ class Metrics:
                 self._runtime.labels(model, "Predict", "TF1").observe(counted.run_seconds * 1e6)
 
     def page(self) -> bytes:
-        """All of it, in the text format of Prometheus."""
+        """All metrics in the text format of Prometheus."""
         page = prometheus_client.generate_latest(self._registry)
-        # The package ends the names of counters with `_total`, TensorFlow Serving does not.
+        # prometheus_client appends `_total` to the names of counters, TensorFlow Serving does not.
         page = re.sub(
             rb"^(# \w+ )?(:[\w:]+request_count)_total", rb"\1\2", page, flags=re.MULTILINE
         )

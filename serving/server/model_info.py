@@ -1,4 +1,4 @@
-"""What there is to know about a model: its signatures, and the states of its versions."""
+"""Metadata and status requests: the signatures of a model, and the states of its versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_SERVED = (
 
 
 def metadata(models: Models, request: Any) -> Any:
-    """The answer to a GetModelMetadataRequest; raises ServingError."""
+    """The answer to a GetModelMetadataRequest. Raises ServingError."""
     asked = spec_of(request)
     if set(request.metadata_field) != {"signature_def"}:
         raise invalid(
@@ -34,7 +34,7 @@ def metadata(models: Models, request: Any) -> Any:
 
 
 def status(models: Models, request: Any) -> Any:
-    """The answer to a GetModelStatusRequest, in which a label is ignored; raises ServingError."""
+    """The answer to a GetModelStatusRequest; a label is ignored. Raises ServingError."""
     asked = spec_of(request)
     number = asked.version.value if asked.HasField("version") else None
     response = protos.GetModelStatusResponse()
@@ -55,7 +55,7 @@ def spec_of(request: Any) -> Any:
 
 
 def which(spec: Any) -> tuple[str, int | None, str | None]:
-    """What a ModelSpec asks for, as `Models.hold` takes it: name, version, label."""
+    """Name, version and label of a ModelSpec, as arguments of `Models.hold`."""
     choice = spec.WhichOneof("version_choice")
     number = spec.version.value if choice == "version" else None
     return spec.name, number, spec.version_label if choice == "version_label" else None

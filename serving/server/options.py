@@ -1,4 +1,4 @@
-"""What the server can be told, in Python and on the command line."""
+"""The options of the server, in Python and on the command line."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _INT32 = 2**31 - 1
 _PORT = 65535
-# Python waits no longer; on Linux it is 292 years.
+# The longest wait of Python; 292 years on Linux.
 _LONGEST = int(threading.TIMEOUT_MAX)
 _ANY = -math.inf
 
 
 def _option(default: _T, text: str, low: float = 0, high: float = _INT32) -> _T:
-    """A field with its help and, for a number, the range of its values."""
+    """A dataclass field with its help text and, for a number, its range."""
     metadata = {"help": text, "range": (low, high)}
     return typing.cast("_T", dataclasses.field(default=default, metadata=metadata))
 
 
 @dataclasses.dataclass(frozen=True)
 class ServerOptions:
-    """The options, under the names that `tensorflow_model_server` has for them where it has them.
+    """The options of the server, named as the flags of `tensorflow_model_server` where it has them.
 
-    `eigenfit serve --help` explains each. Its `--rest_api_port=0` means no REST, which is None
-    here, where 0 takes any free port.
+    `eigenfit serve --help` explains each. `rest_api_port=None` means no REST and 0 any free port;
+    on the command line `--rest_api_port=0` means no REST.
 
     Raises:
-        ValueError: for a number that is out of range.
+        ValueError: for a number out of range.
 
     Example:
         >>> ServerOptions(model_base_path="/models/three_level", port=0).enable_batching
@@ -124,13 +124,13 @@ class ServerOptions:
 
 
 def add_serve_command(application: typer.Typer, name: str = "serve") -> None:
-    """Register the embedded server as a command of a Typer application.
+    """Add the embedded server as a command to a Typer application.
 
-    Every field of `ServerOptions` becomes an option of its own name. As with
-    `tensorflow_model_server`, a switch may have a value: `--enable_batching=true`.
+    Every field of `ServerOptions` becomes an option with its name. As in `tensorflow_model_server`,
+    a switch may have a value: `--enable_batching=true`.
 
     Args:
-        application: of which it becomes a command.
+        application: gets the command.
         name: of the command.
     """
     import typer
@@ -174,7 +174,7 @@ def add_serve_command(application: typer.Typer, name: str = "serve") -> None:
 
 
 def _plain_type(hint: Any) -> type:
-    """`int` for `int | None`."""
+    """The type without None: `int` for `int | None`."""
     return next((each for each in typing.get_args(hint) if each is not type(None)), hint)
 
 

@@ -1,4 +1,4 @@
-"""One prediction: what a request says against what the signature has, the run, the outputs."""
+"""Predict requests: check the inputs against the signature, run the graph, encode the outputs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .protos import TensorProto
 from .session import Session
 
 DEFAULT_SIGNATURE = "serving_default"
-# A string tensor with more dimensions ends the process, in TensorFlow's conversion to NumPy.
+# TensorFlow's conversion of a string tensor with more dimensions to NumPy crashes the process.
 MOST_DIMENSIONS = 32
-# A short list of values is filled up, so a request of 20 bytes may ask for terabytes.
+# A short list of values is filled up, so 20 bytes could request terabytes; this is the limit.
 _MOST_FILLED = 2**20
 
 
@@ -31,8 +31,8 @@ class Predictor:
 
     Args:
         session: the model.
-        runner: how its graph is run.
-        most_rows: the most rows in one tensor of a request; 0 for any number.
+        runner: runs its graph, with or without batching.
+        most_rows: row limit of a tensor of a request; 0 for no limit.
     """
 
     def __init__(self, session: Session, runner: Runner, most_rows: int = 0):
@@ -42,10 +42,10 @@ class Predictor:
         self._most_rows = most_rows
 
     def signature(self, name: str) -> Any:
-        """The SignatureDef with this name; `serving_default` if it is empty.
+        """The SignatureDef with this name; `serving_default` if the name is empty.
 
         Raises:
-            ServingError: FAILED_PRECONDITION if there is none.
+            ServingError: FAILED_PRECONDITION if there is no such signature.
         """
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
@@ -65,16 +65,16 @@ class Predictor:
         """Answer a predict request.
 
         Args:
-            signature_name: may be empty.
+            signature_name: empty for `serving_default`.
             inputs: TensorProtos or arrays, by name.
-            output_filter: names of outputs; all when empty.
-            deadline: by `time.monotonic()`; None for none.
+            output_filter: names of the outputs to compute; all when empty.
+            deadline: by `time.monotonic()`; None for no limit.
 
         Returns:
-            The arrays by output name, and the seconds that the run took, waiting included.
+            The arrays by output name, and the seconds of the run, waiting included.
 
         Raises:
-            ServingError: for a wrong request, and what TensorFlow reports.
+            ServingError: for an invalid request, and for errors of TensorFlow.
         """
         signature = self.signature(signature_name)
         feeds = self._feeds(signature, inputs)
@@ -88,7 +88,7 @@ class Predictor:
         return {name: by_tensor[key] for name, key in zip(names, tensors, strict=True)}, seconds
 
     def _feeds(self, signature: Any, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """What to feed, by tensor name: the inputs as arrays, and the signature's defaults."""
+        """The arrays to feed, by tensor name: the inputs, or the defaults of the signature."""
         known = set(signature.inputs)
         unknown, missing = set(inputs) - known, known - set(inputs) - set(signature.defaults)
         if unknown or missing:
@@ -113,10 +113,10 @@ class Predictor:
 
 
 def encoded(array: np.ndarray) -> Any:
-    """An array as a TensorProto with typed fields such as `double_val`.
+    """Encode an array as a TensorProto with typed fields such as `double_val`.
 
-    `tf.make_tensor_proto` would use `tensor_content`, which many clients of TensorFlow Serving do
-    not read, since TensorFlow Serving does not send it; so its parts are called.
+    `tf.make_tensor_proto` would use `tensor_content`, which TensorFlow Serving does not send and
+    many clients do not read. So this calls the parts of that function.
 
     Raises:
         ServingError: UNIMPLEMENTED for a dtype that has no typed field.
@@ -137,7 +137,7 @@ def encoded(array: np.ndarray) -> Any:
 
 @functools.cache
 def _value_fields(number: int) -> set[str]:
-    """The names of the fields in which a tensor of this DataType may have its values."""
+    """The names of the fields that may hold the values of a tensor of this DataType."""
     dtype: Any = tf.dtypes.as_dtype(number).as_numpy_dtype
     example = np.array([b"x" if dtype is object else 1], dtype)
     sent = {field.name for field, _ in encoded(example).ListFields()}
@@ -145,7 +145,7 @@ def _value_fields(number: int) -> set[str]:
 
 
 def type_name(number: int) -> str:
-    """The name of a DataType; its number if TensorFlow has none."""
+    """The name of a DataType; its number if TensorFlow does not know it."""
     try:
         return tf.dtypes.as_dtype(number).name
     except TypeError:
@@ -153,7 +153,7 @@ def type_name(number: int) -> str:
 
 
 def _decoded(name: str, proto: Any, dtype: int) -> np.ndarray:
-    """The array of a TensorProto."""
+    """Decode a TensorProto; raises ServingError INVALID_ARGUMENT if it is not valid."""
     if proto.dtype != dtype:
         raise invalid(
             f"Input {name} must have the type {type_name(dtype)}, got {type_name(proto.dtype)}"
@@ -168,7 +168,7 @@ def _decoded(name: str, proto: Any, dtype: int) -> np.ndarray:
     if count > _MOST_FILLED and count > proto.ByteSize():
         raise invalid(f"Input {name} says that it has {count} values, which were not sent")
     try:
-        # Where there is no value to repeat, make_ndarray takes zeros.
+        # Without any value, make_ndarray would fill the tensor with zeros.
         if count and not any(field.name in _value_fields(dtype) for field, _ in proto.ListFields()):
             raise ValueError("there are none")
         return tf.make_ndarray(proto)
@@ -180,7 +180,7 @@ def _decoded(name: str, proto: Any, dtype: int) -> np.ndarray:
 
 
 def _outputs(signature: Any, output_filter: Sequence[str]) -> list[str]:
-    """The names of the outputs to compute: those asked for, in this order, or all."""
+    """The names of the outputs to compute: those in the filter, in its order, or all."""
     unknown = set(output_filter) - set(signature.outputs)
     if unknown or len(set(output_filter)) < len(output_filter):
         raise invalid(

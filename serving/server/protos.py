@@ -1,7 +1,6 @@
 """The messages of TensorFlow Serving, from the package tensorflow-serving-api.
 
-Their modules build the classes when they are imported, so type checkers cannot see the names. Here
-they are collected once, as Any.
+Their modules create the classes at import, so type checkers cannot see them; here they are Any.
 """
 
 from __future__ import annotations

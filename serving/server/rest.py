@@ -1,4 +1,4 @@
-"""The REST side: paths, JSON in, JSON out, errors as HTTP statuses."""
+"""The REST interface: paths, JSON requests and answers, errors as HTTP statuses."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from .options import ServerOptions
 from .predict import MOST_DIMENSIONS, type_name
 from .versions import Models
 
-# The whole path, with the query string.
+# Matches the whole path, query string included.
 _PATH = re.compile(
     r"/v1/models(?:/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
     r"(?P<what>/metadata|:predict|:classify|:regress)?)?",
     re.IGNORECASE | re.ASCII,
 )
 _LARGEST_VERSION = 2**63 - 1
-# A few bytes of gzip can become gigabytes.
+# Limit of an uncompressed body: a few bytes of gzip can become gigabytes.
 _MOST_INFLATED = 100 * 2**20
-# What JSON has a form for: the DataType, what Python reads it as, and the type of the array.
+# The DataTypes that JSON can express: Python types of the JSON values, and type of the array.
 _FLOAT, _WHOLE = (int, float), (int,)
 _TYPES: dict[str, tuple[tuple[type, ...], Any]] = {
     **{name: (_FLOAT, getattr(np, name)) for name in ("float32", "float64")},
@@ -53,7 +53,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], Any]] = {
 
 
 class RestApi:
-    """Answers HTTP requests; at `metrics_path`, unless it is None, with the page for Prometheus."""
+    """Answers HTTP requests; the Prometheus page is at `metrics_path`, unless that is None."""
 
     def __init__(
         self, models: Models, metrics: Metrics, metrics_path: str | None, options: ServerOptions
@@ -67,10 +67,10 @@ class RestApi:
         self.port = 0
 
     async def start(self) -> None:
-        """Listen; raises ServingError if that is not possible."""
+        """Open the port; raises ServingError if that is not possible."""
         application = web.Application(client_max_size=self._options.max_message_bytes)
         application.router.add_route("*", "/{path:.*}", self._respond)
-        # What is left after the grace is cut off soon.
+        # `stop` waits for requests itself; the rest is aborted after 1 s.
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         host, port = self._options.host, self._options.rest_api_port
@@ -84,7 +84,7 @@ class RestApi:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self, grace: float) -> None:
-        """Take no more requests; those under way have `grace` seconds to end."""
+        """Accept no more requests; abort those under way after `grace` seconds."""
         await self._site.stop()
         limit = time.monotonic() + grace
         while self._under_way and time.monotonic() < limit:
@@ -110,7 +110,7 @@ class RestApi:
             self._under_way -= 1
 
     async def _answer(self, method: str, path: str, request: web.Request) -> bytes:
-        """The body of the answer."""
+        """The body of the answer to a request. Raises ServingError."""
         match = _PATH.fullmatch(path)
         if match is None:
             known = path[:4].lower() == "/v1/"
@@ -126,7 +126,7 @@ class RestApi:
             raise ServingError(StatusCode.UNIMPLEMENTED, model_info.NOT_SERVED)
         name = urllib.parse.unquote(match["model"], "utf-8", "replace")
         label = match["label"] and urllib.parse.unquote(match["label"], "utf-8", "replace")
-        # Python does not read thousands of digits.
+        # Python refuses to parse thousands of digits.
         digits = match["version"] and match["version"].lstrip("0")[:20]
         number = None if digits is None else int(digits or "0")
         if number is not None and number > _LARGEST_VERSION:
@@ -167,7 +167,7 @@ class RestApi:
             return _as_json(_answer_of(outputs, by_rows="instances" in document))
 
     async def _body(self, request: web.Request) -> bytes:
-        """The body, uncompressed."""
+        """Read the body, uncompressed. Raises HTTPException if it is late, too large or damaged."""
         limit = self._options.max_message_bytes
         if "Content-Encoding" in request.headers:
             limit = min(limit, _MOST_INFLATED)
@@ -187,7 +187,7 @@ def _not_found(message: str) -> ServingError:
 
 
 def _error(status: int, message: str) -> web.Response:
-    # Some messages repeat what was sent, and that need not be UTF-8.
+    # Messages may quote the request, which need not be UTF-8; `json` escapes that.
     body = json.dumps({"error": message}).encode()
     return web.Response(status=status, body=body, content_type="application/json")
 
@@ -215,7 +215,7 @@ _DECODER = json.JSONDecoder(parse_float=_finite)
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body holds; what comes after it is ignored."""
+    """Parse the JSON object of a body; text after it is ignored."""
     try:
         document, _ = _DECODER.raw_decode(body.decode("utf-8-sig").lstrip(" \t\r\n"))
     except RecursionError:
@@ -228,13 +228,13 @@ def _document(body: bytes) -> dict[str, Any]:
 
 
 def _inputs(document: Mapping[str, Any], infos: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of a predict request, from its row form or its column form."""
+    """The arrays of a predict request, in row form (`instances`) or column form (`inputs`)."""
     if ("instances" in document) == ("inputs" in document):
         raise invalid("Send either 'instances', a list of rows, or 'inputs', an object of columns")
     names = sorted(infos)
     for name in names:
         if type_name(infos[name].dtype) not in _TYPES:
-            # As TensorFlow Serving has it: any error in a row is INVALID_ARGUMENT.
+            # As in TensorFlow Serving, any error in a row is INVALID_ARGUMENT.
             kind = "UNIMPLEMENTED" if "inputs" in document else "INVALID_ARGUMENT"
             message = f"Input {name} has a type for which JSON has no form; use gRPC"
             raise ServingError(StatusCode[kind], message)
@@ -261,7 +261,7 @@ def _inputs(document: Mapping[str, Any], infos: Mapping[str, Any]) -> dict[str, 
 
 
 def _array(name: str, value: Any, number: int) -> np.ndarray:
-    """A JSON value, of lists in lists, as the array for an input."""
+    """Convert nested JSON lists to the array of an input."""
     dtype = type_name(number)
     allowed, array_type = _TYPES[dtype]
     shape: list[int] = []
@@ -280,14 +280,14 @@ def _array(name: str, value: Any, number: int) -> np.ndarray:
     try:
         if dtype == "string":
             leaves = [_bytes(name, leaf) for leaf in leaves]
-        with np.errstate(over="ignore"):  # too large for float32 is infinite
+        with np.errstate(over="ignore"):  # overflow of float32 gives infinity
             return np.asarray(leaves, array_type).reshape(shape)
     except OverflowError:
         raise invalid(f"Input {name} has a number that is too large for {dtype}") from None
 
 
 def _bytes(name: str, leaf: Any) -> bytes:
-    """The bytes of a string, or of `{"b64": "..."}`, of which the padding may be missing."""
+    """The bytes of a string, or of `{"b64": "..."}`, whose padding may be missing."""
     try:
         if isinstance(leaf, str):
             return leaf.encode("utf-8")
@@ -304,7 +304,7 @@ def _is_object(value: Any) -> bool:
 
 
 def _answer_of(outputs: Mapping[str, np.ndarray], by_rows: bool) -> dict[str, Any]:
-    """The outputs as what JSON can write; a single one without its name."""
+    """The outputs in row or column form; a single output has no name."""
     shapes = {name: array.shape[:1] for name, array in outputs.items()}
     if by_rows and (len(set(shapes.values())) > 1 or () in shapes.values()):
         raise invalid(

@@ -1,4 +1,4 @@
-"""A SavedModel in a C++ session, the way TensorFlow Serving runs it."""
+"""A SavedModel in a C++ session, as in TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from grpc import StatusCode
 
-# The public Session.run casts what is fed and refuses shapes that the signature does not have.
-# TensorFlow Serving does neither, so a graph would be asked different questions here and there.
+# The public Session.run casts inputs and refuses shapes that differ from the signature. TensorFlow
+# Serving does neither, so the private function is used to behave in the same way.
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.saved_model import loader_impl
 
@@ -26,18 +26,18 @@ _native: Any = pywrap_tf_session
 
 
 class Session:
-    """A loaded SavedModel. No Python of its author runs: only the graph, in C++.
+    """A loaded SavedModel; runs only its graph, in C++, and no Python code of the model.
 
     Args:
         directory: of the version.
-        intra_op_threads: within an operation; 0: TensorFlow chooses.
-        inter_op_threads: operations at a time; the same holds.
+        intra_op_threads: threads within an operation; 0: TensorFlow chooses.
+        inter_op_threads: operations that run at a time; 0: TensorFlow chooses.
 
     Raises:
-        ServingError: if it cannot be loaded.
+        ServingError: if the model cannot be loaded.
 
     Attributes:
-        signatures: its SignatureDefs by name.
+        signatures: its SignatureDefs, by name.
     """
 
     def __init__(self, directory: str, intra_op_threads: int = 0, inter_op_threads: int = 0):
@@ -54,10 +54,10 @@ class Session:
         self._session = tf.compat.v1.Session(graph=self._graph, config=config)
         try:
             with self._graph.as_default():
-                # The same as tf.compat.v1.saved_model.load, which tells users not to use it.
+                # As tf.compat.v1.saved_model.load, but without its deprecation warning.
                 loader = loader_impl.SavedModelLoader(directory)
                 meta_graph: Any = loader.load(self._session, [tf.saved_model.SERVING])
-            self._session._extend_graph()  # otherwise the first request would do it
+            self._session._extend_graph()  # otherwise done at the first request
         except Exception as error:
             self._session.close()
             if isinstance(error, RuntimeError) and "associated with tags" in str(error):
@@ -76,18 +76,18 @@ class Session:
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], deadline: float | None
     ) -> list[np.ndarray]:
-        """Compute some tensors, in the calling thread. Calls may overlap.
+        """Compute tensors in the calling thread. Thread-safe.
 
         Args:
             feeds: arrays by tensor name such as `serving_default_x:0`.
             fetches: tensor names.
-            deadline: by `time.monotonic()`, when the run is stopped; None: never.
+            deadline: by `time.monotonic()`, when the run is aborted; None for no limit.
 
         Returns:
-            One array for each fetch.
+            One array for each name in `fetches`.
 
         Raises:
-            ServingError: what TensorFlow reported.
+            ServingError: DEADLINE_EXCEEDED; UNAVAILABLE after `close`; errors of TensorFlow.
         """
         with self._changed:
             if self._closing:
@@ -117,11 +117,11 @@ class Session:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Free the model. Runs under way end with an error: nobody may wait for their answers.
+        """Free the model. Runs under way end with an error.
 
-        The Python side of a graph is 20 MB of nodes that refer to each other, which would wait for
-        a full collection. And the C library (glibc) keeps what is freed between pages in use, so
-        that each model loaded anew would take new ones.
+        The Python objects of a graph are 20 MB of reference cycles, so garbage is collected here.
+        glibc keeps freed memory between pages in use, so that each newly loaded model would take
+        new pages; `malloc_trim` returns it.
         """
         with self._changed:
             self._closing = True
@@ -131,7 +131,7 @@ class Session:
         del self._session, self._graph
         gc.collect()
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:  # another C library has nothing of the kind
+        if trim is not None:  # glibc only
             trim(0)
 
     def _tensor(self, name: str) -> Any:

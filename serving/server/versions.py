@@ -1,6 +1,6 @@
-"""All models and their versions: found, loaded, handed out to requests, unloaded.
+"""The models and their versions: find, load, lend to requests, unload.
 
-All of this runs in the event loop, but for the loading and freeing themselves.
+Everything runs in the event loop, except loading and freeing, which run in threads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class State(enum.IntEnum):
-    """The states of a version, numbered as in the status messages."""
+    """The states of a version, numbered as in GetModelStatus."""
 
     START = 10
     LOADING = 20
@@ -42,38 +42,38 @@ class State(enum.IntEnum):
 
 @dataclasses.dataclass(eq=False)
 class Version:
-    """A version of a model, and why it could not be loaded."""
+    """A version of a model; `error` is the reason if it could not be loaded."""
 
     number: int
     directory: str
     state: State = State.START
     error: ServingError | None = None
     wanted: bool = True
-    tried: bool = False  # an attempt to load it has ended, well or not
+    tried: bool = False  # a first attempt to load it has ended
     predictor: Predictor | None = None
     users: int = 0
 
 
 @dataclasses.dataclass(eq=False)
 class _Model:
-    """What is to be served, and what is there."""
+    """A model: its settings, the wanted versions and the present ones."""
 
     settings: ModelSettings
     wanted: Mapping[int, str] = dataclasses.field(default_factory=dict)
-    # In memory, on the way there, or they could not be loaded; and all there ever were.
+    # `present`: loaded, loading or failed. `history`: all that ever were.
     present: dict[int, Version] = dataclasses.field(default_factory=dict)
     history: dict[int, Version] = dataclasses.field(default_factory=dict)
 
     def available(self) -> list[int]:
-        """Highest first."""
+        """The numbers of available versions, highest first."""
         found = [n for n, each in self.present.items() if each.state is State.AVAILABLE]
         return sorted(found, reverse=True)
 
     def is_settled(self) -> bool:
-        """Whether one version is available and each wanted one was tried; or all were in vain.
+        """Whether a version is available and each wanted one was tried, or all have failed.
 
-        TensorFlow Serving is content with the first. But then the labels of the others would point
-        to nothing when the ports open. Further attempts at one that failed are not waited for.
+        TensorFlow Serving waits for the first version only, so that labels may point to versions
+        that are not loaded when the ports open. Retries of a failed version are not waited for.
         """
         versions = self.present.values()
         if self.available():
@@ -82,14 +82,14 @@ class _Model:
 
 
 class Models:
-    """Keeps the wanted versions in memory.
+    """Keeps the wanted versions loaded.
 
     A new version is loaded beside the old one, which is unloaded when the new one is available. If
     the new one cannot be loaded, the old one stays.
 
     Args:
         load: loads and warms up the version in a directory, or raises.
-        options: say how often to try that, and whether labels may come before their versions.
+        options: of retries, and of labels for versions that are not available.
     """
 
     def __init__(self, load: Callable[[str], Awaitable[Predictor]], options: ServerOptions):
@@ -112,12 +112,13 @@ class Models:
     def hold(
         self, name: str, number: int | None, label: str | None
     ) -> Iterator[tuple[int, Predictor]]:
-        """The number of a version and what answers, in memory until the block is left.
+        """The number of a version and its predictor, which stays loaded within the block.
 
-        Without number and label it is the highest version that is available.
+        Without number and label it is the highest available version.
 
         Raises:
-            ServingError: NOT_FOUND; INVALID_ARGUMENT for an unknown label or no name.
+            ServingError: NOT_FOUND if it is not loaded; INVALID_ARGUMENT for an unknown label or an
+                empty name.
         """
         _check_name(name)
         if label is not None:
@@ -142,7 +143,7 @@ class Models:
             self._free_if_unused(version)
 
     def statuses(self, name: str, number: int | None = None) -> list[Version]:
-        """The versions of a model, newest first; also those that failed or are gone.
+        """The versions of a model, newest first, including failed and unloaded ones.
 
         Raises:
             ServingError: NOT_FOUND if there are none; INVALID_ARGUMENT without a name.
@@ -159,11 +160,11 @@ class Models:
     async def configure(
         self, settings: Mapping[str, ModelSettings], timeout: float | None = None
     ) -> None:
-        """Serve these models, by name, and no others; return when each new one is there.
+        """Serve exactly these models, by name; return when each new one is settled.
 
-        That is when it has a version available and the others were tried too. The models are served
-        also when the wait for them ends early, after `timeout` seconds or with an error; the labels
-        are then the old ones.
+        A model is settled when a version is available and loading the others was tried. If the wait
+        ends early, after `timeout` seconds or with an error, the models are served all the same,
+        with the old labels.
 
         Raises:
             ServingError: UNKNOWN if all versions of a new model failed; DEADLINE_EXCEEDED;
@@ -181,24 +182,24 @@ class Models:
                 known = self._models.get(name) or self._removed.pop(name, None)
                 self._models[name] = model = known or _Model(each)
                 model.settings = each
-            self._notify()  # others may wait for what was removed
+            self._notify()  # other calls may wait for a removed model
             await self._poll()
         await self._wait_for({name: self._models[name] for name in sorted(new)}, timeout)
-        if number == self._configurations:  # otherwise the labels of a later call hold
+        if number == self._configurations:  # else a later call sets the labels
             self._set_labels({name: each.labels for name, each in settings.items()})
 
     async def poll(self) -> None:
-        """Look at the directories: load what is new, unload what is gone."""
+        """Look for version directories: load new versions, unload removed ones."""
         async with self._polling:
             await self._poll()
 
     def stop_waiting(self) -> None:
-        """End calls of `configure`, those to come too."""
+        """End all present and future calls of `configure`."""
         self._stopping = True
         self._notify()
 
     async def close(self) -> None:
-        """Unload everything; requests that are still under way end with an error."""
+        """Unload all models; requests under way end with an error."""
         self.stop_waiting()
         for name in list(self._models):
             self._remove(name)
@@ -215,7 +216,7 @@ class Models:
             try:
                 found = await in_thread(_list_versions, path)
             except (OSError, ValueError) as error:
-                # tensorflow_model_server stops looking at the other models too; no reason to.
+                # Go on with the other models; tensorflow_model_server would not.
                 _log.error("Base path of %s: %s", model.settings.name, error)
                 continue
             if not found:
@@ -256,12 +257,11 @@ class Models:
         self._retire_unwanted(model)
 
     def _retire_unwanted(self, model: _Model) -> None:
-        """Retire versions that are no longer wanted, as soon as a wanted one can take over.
+        """Unload versions that are no longer wanted, as soon as a wanted one is available.
 
-        Until then the newest of them that is available goes on, also one that became available
-        after it was replaced: where versions come faster than they load, the model still moves on.
-        A version that could not be loaded is forgotten, so it is tried again if its directory goes
-        and comes back.
+        Until then the newest available one is kept, even if it became available after it was
+        replaced; so the model advances also where versions appear faster than they load. A failed
+        version is dropped, so it is tried again if its directory is removed and comes back.
         """
         available = model.available()
         replaced = not model.wanted or any(number in model.wanted for number in available)
@@ -270,7 +270,7 @@ class Models:
             version.wanted = number in model.wanted
             if version.wanted or number == last:
                 continue
-            if version.state in (State.START, State.LOADING):  # its load will end, then again
+            if version.state in (State.START, State.LOADING):  # checked again when its load ends
                 continue
             del model.present[number]
             if version.state is State.AVAILABLE:
@@ -284,7 +284,7 @@ class Models:
 
     def _free(self, version: Version) -> None:
         async def free(session: Session) -> None:
-            # It takes long enough to be felt by requests.
+            # In a thread, because it would delay requests.
             await in_thread(session.close)
             version.state = State.END
             self._notify()
@@ -360,14 +360,14 @@ class Models:
 
 
 def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
-    """Do something beside the rest; a task that nobody keeps may be forgotten half done."""
+    """Start a task and keep a reference; asyncio may drop a task without one."""
     task = asyncio.create_task(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
 
 
 async def in_thread(function: Callable[..., _T], *arguments: object) -> _T:
-    """Call a function in a thread of its own, for which the end of the process does not wait."""
+    """Call a function in a daemon thread, which does not delay the end of the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
 
@@ -396,7 +396,7 @@ def _list_versions(base_path: str) -> dict[int, str]:
 
 
 def _chosen(found: Mapping[int, str], settings: ModelSettings) -> dict[int, str]:
-    """The versions that the settings want."""
+    """The versions that the settings select."""
     numbers = sorted(found, reverse=True)
     if settings.latest:
         numbers = numbers[: settings.latest]
