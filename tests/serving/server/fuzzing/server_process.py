@@ -71,12 +71,13 @@ class ServerProcess:
         self.client = Client(self)
         try:
             grpc.channel_ready_future(self.client.channel).result(timeout=300)
-        except grpc.FutureTimeoutError:
+            self._files = self.resources().files
+            self.check()
+            self._fill_pools()
+        except BaseException:
             self._process.kill()
+            self._process.wait()
             raise
-        self._files = self.resources().files
-        self.check()
-        self._fill_pools()
 
     def check(self) -> None:
         """It runs, and answers right requests rightly."""
@@ -94,7 +95,8 @@ class ServerProcess:
         """
         with futures.ThreadPoolExecutor(2 * _THREADS) as callers:
             for asked in [
-                callers.submit(self.client.predict, slow(100_000)) for _ in range(2 * _THREADS)
+                callers.submit(self.client.predict, slow(20_000), 300.0)
+                for _ in range(2 * _THREADS)
             ]:
                 asked.result()
 
