@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from grpc import StatusCode
 
-from ...export.publishing import existing_versions
 from ..errors import ServingError
 from .configs import ModelSettings
 from .errors import as_serving_error, invalid
@@ -28,6 +27,7 @@ from .session import Session
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
+_LARGEST_VERSION = 2**63 - 1
 
 
 class State(enum.IntEnum):
@@ -389,10 +389,15 @@ def _check_name(name: str) -> None:
 
 
 def _list_versions(base_path: str) -> dict[int, str]:
-    """The version numbers below a base directory, with their paths."""
-    base = Path(base_path)
-    base.stat()  # a directory that is not there is an error, not one without versions
-    return {number: str(base / name) for number, name in existing_versions(base).items()}
+    """The paths of the versions in a base directory, by number; `00000123` is 123.
+
+    Not `existing_versions` of eigenfit.export, which would import the solver.
+    """
+    found = {}
+    for path in sorted(Path(base_path).iterdir()):
+        if path.name.isascii() and path.name.isdecimal() and int(path.name) <= _LARGEST_VERSION:
+            found[int(path.name)] = str(path)
+    return found
 
 
 def _chosen(found: Mapping[int, str], settings: ModelSettings) -> dict[int, str]:
