@@ -7,7 +7,6 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.optimize import least_squares
 
 from eigenfit.solver import Affine, GaussNewton, SpectralSolver, Status, Symmetric, Toeplitz
 from eigenfit.solver.linalg.graded import minimum_norm_step
@@ -101,21 +100,6 @@ def test_downhill_stays_within_bounds_and_falls():
     found, kept = downhill(point, tf.constant(proposed), tf.ones([4, 2], tf.float64))
     assert kept.numpy().tolist() == [True, True, False, False]
     np.testing.assert_allclose(found, [[1, 1], [1, 0], [1, 2], [1, 2]])
-
-
-def test_bounds_hold_and_the_end_is_that_of_scipy():
-    target = levels(np.array([0.65, 0.1, -0.35]))
-    bounds = (np.array([-1.0, -1, -0.3]), np.array([0.6, 1, 1]))
-    solver = SpectralSolver(Affine(CONSTANT, BASIS), GaussNewton(), bounds=bounds)
-    fit = solver.fit(target[None], initial=[[0.5, 0.0, 0.0]])
-    found = fit.parameters.numpy()[0]
-    expected = least_squares(
-        lambda x: levels(x) - target, [0.5, 0, 0], bounds=bounds, xtol=1e-14, ftol=1e-14, gtol=1e-12
-    )
-    assert fit.status.numpy().tolist() == [Status.STATIONARY]
-    assert (bounds[0] <= found).all()
-    assert (found <= bounds[1]).all()
-    assert fit.loss.numpy()[0] == pytest.approx(2 * expected.cost, rel=1e-8)
 
 
 def test_rows_are_independent(rng: np.random.Generator):

@@ -184,21 +184,6 @@ def test_priors_and_bounds_are_part_of_the_projection():
     np.testing.assert_allclose(found, least_squares(residual, start).x, atol=1e-6)
 
 
-def test_bounds_hold_and_the_end_is_that_of_scipy():
-    target = levels(np.array([0.65, 0.1, -0.35]))
-    bounds = (np.array([-1.0, -1, -0.3]), np.array([0.6, 1, 1]))
-    solver = SpectralSolver(Affine(CONSTANT, BASIS), LiftAndProjection(True), bounds=bounds)
-    fit = solver.fit(target[None], initial=[[0.5, 0.0, 0.0]])
-    found = fit.parameters.numpy()[0]
-    expected = least_squares(
-        lambda x: levels(x) - target, [0.5, 0, 0], bounds=bounds, xtol=1e-14, ftol=1e-14, gtol=1e-12
-    )
-    assert fit.status.numpy().tolist() == [Status.STATIONARY]
-    assert (bounds[0] <= found).all()
-    assert (found <= bounds[1]).all()
-    assert fit.loss.numpy()[0] == pytest.approx(2 * expected.cost, rel=1e-8)
-
-
 def test_rows_are_independent(rng: np.random.Generator):
     targets = np.sort(rng.normal(size=(9, 4)), axis=1)
     targets[2] = np.inf

@@ -7,7 +7,6 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.optimize import least_squares
 
 from eigenfit.solver import Affine, GaussNewton, Newton, SpectralSolver, Status, Symmetric, Toeplitz
 from eigenfit.solver.methods.newton import modified_step
@@ -15,13 +14,6 @@ from tests.problems.given_matrices import random_hermitian
 from tests.problems.registry import fit_of, problems
 
 from ..helpers import as_numpy, assert_same, take
-
-CONSTANT, *REST = random_hermitian(4, 6, seed=301)
-BASIS = np.stack(REST)
-
-
-def levels(x: np.ndarray) -> np.ndarray:
-    return np.linalg.eigvalsh(CONSTANT + np.tensordot(x, BASIS, 1))
 
 
 @functools.cache
@@ -116,21 +108,6 @@ def test_saddles_are_left():
     fit = SpectralSolver(structure, Newton()).fit(targets * 2, initial=[[0.0, 0.3], [1e-8, 1.0]])
     assert fit.status.numpy().tolist() == [Status.CONVERGED] * 2
     np.testing.assert_allclose(np.abs(fit.parameters), [[np.sqrt(0.75), 1]] * 2, atol=1e-8)
-
-
-def test_bounds_hold_and_the_end_is_that_of_scipy():
-    target = levels(np.array([0.65, 0.1, -0.35]))
-    bounds = (np.array([-1.0, -1, -0.3]), np.array([0.6, 1, 1]))
-    solver = SpectralSolver(Affine(CONSTANT, BASIS), Newton(), bounds=bounds)
-    fit = solver.fit(target[None], initial=[[0.5, 0.0, 0.0]])
-    found = fit.parameters.numpy()[0]
-    expected = least_squares(
-        lambda x: levels(x) - target, [0.5, 0, 0], bounds=bounds, xtol=1e-14, ftol=1e-14, gtol=1e-12
-    )
-    assert fit.status.numpy().tolist() == [Status.STATIONARY]
-    assert (bounds[0] <= found).all()
-    assert (found <= bounds[1]).all()
-    assert fit.loss.numpy()[0] == pytest.approx(2 * expected.cost, rel=1e-8)
 
 
 def test_rows_are_independent(rng: np.random.Generator):
