@@ -9,7 +9,6 @@ and else the residual scale `s = sqrt(loss / (data - parameters))`. The best fit
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +16,7 @@ import tensorflow as tf
 from ..linalg.graded import UNEVEN, decompose, gain_by_projection, gain_left
 from ..objective.evaluation import Point, known_effects
 from ..objective.model import Data, count_data
-from ..pool.rows import Task, tolerance_of
+from ..pool.rows import Pool, tolerance_of
 from ..results.status import RUNNING, Cause, Status
 from ..rowwise.axes import new_axis
 from ..rowwise.tables import on_rows
@@ -33,7 +32,7 @@ _GAIN_AIM = 1e-14
 _GAIN_OF_A_SURVEY = 1e-2
 
 
-def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.Tensor]:
+def certify(settings: Settings, pool: Pool) -> tuple[tf.Tensor, tf.Tensor]:
     """The status of each row at its accepted point. A small step alone certifies nothing.
 
     A row is examined when its gradient vanishes, `|J_j^T r| <= cosine |J_j| |r|` for each column
@@ -42,19 +41,19 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
 
     Args:
         settings: the problem.
-        task: of `R` rows.
-        state: of the method: `point`, `stalled`, `broken`, and `saddle` if the method uses
-            Hessians.
+        pool: `R` rows. The state of the method has `point`, `stalled`, `broken`, and `saddle` if
+            the method uses Hessians.
 
     Returns:
         `[R]`, int32, the status, RUNNING for a row that goes on; and `[R]`, int32, its cause.
     """
+    task, state = pool.task, pool.state
     point: Point = state.point
     dtype = point.loss.dtype
     # The rounding error of eigenvalues limits how small a computed gradient can be.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     relative = 16.0 * epsilon * np.sqrt(settings.parameterization.size)
-    rounding = relative * tf.maximum(task.scale, point.largest_level)
+    rounding = relative * tf.maximum(pool.scale, point.largest_level)
     bound = new_axis(task.cosine * tf.sqrt(point.loss) + rounding * point.largest_weight, 1)
     if task.data.has_priors:
         # The residual of a prior has the rounding error of its parameter.
@@ -66,12 +65,12 @@ def certify(settings: Settings, task: Task, state: Any) -> tuple[tf.Tensor, tf.T
         minimum &= ~state.saddle
     default = tf.math.is_nan(task.tolerance)
     tolerance = tolerance_of(settings, task)
-    matched = point.rms <= tolerance * task.scale
+    matched = point.rms <= tolerance * pool.scale
     if task.data.has_priors:
         # Matching the spectrum is not enough: the residuals of the priors must vanish too.
         pull = point.residual[:, task.data.targets.shape[1] :]
         matched &= tf.reduce_max(tf.abs(pull), axis=-1) <= tolerance
-    over = task.steps >= task.limit
+    over = pool.steps >= task.limit
     status = tf.where(over, int(Status.MAX_STEPS), RUNNING)
     status = tf.where(state.stalled, int(Status.STALLED), status)
     asked = minimum | matched | over | state.stalled

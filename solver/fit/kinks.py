@@ -33,10 +33,10 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
 
     Not where only a few levels of a large matrix are computed: the test needs all of them.
     """
-    task, point, status = ended
+    point, cause = ended.point, ended.cause
     if settings.model.few is not None or settings.parameterization.size == 1:
         return ended
-    asked = status == Status.STALLED
+    asked = ended.status == Status.STALLED
 
     def named(
         before: tf.Tensor,
@@ -67,5 +67,5 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         return tf.where(kinked, int(Cause.KINK), before)
 
     wanted = (point.parameters, point.jacobian, point.residual, point.column_norms)
-    cause = on_rows(asked, task.cause, (task.cause, task.data, *wanted), named)
-    return Ended(task._replace(cause=cause), point, status)
+    cause = on_rows(asked, cause, (cause, ended.task.data, *wanted), named)
+    return ended._replace(cause=cause)

@@ -17,10 +17,9 @@ import tensorflow as tf
 
 from ..objective.evaluation import Point, evaluate, evaluate_curved
 from ..objective.model import Data
-from ..pool.answers import Output, empty_output, unpack, write
-from ..pool.pool_layout import PoolLayout, PoolTables
+from ..pool.answers import unanswered, write
 from ..pool.reach import stop_runaways
-from ..pool.rows import Batch, Ended, Pool, Task, new_tasks, pool_specs
+from ..pool.rows import Batch, Ended, Pool, Task, new_rows, pool_specs
 from ..results.fit_result import FitResult
 from ..results.status import RUNNING
 from ..rowwise.axes import row_count
@@ -31,6 +30,9 @@ from ..search.saddles import leave_saddles
 from ..settings import Settings
 from .convergence import certify
 from .kinks import name_kinks
+
+# The tasks of the rows in the pool, and what every step changes.
+PoolTables = tuple[Tables, Tables]
 
 # Remove done rows from the pool when one in this many is done. Larger: rows are copied more often;
 # smaller: more done rows idle in the pool.
@@ -54,48 +56,56 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
     batch_layout = Layout(fields)
     batch_tables = batch_layout.pack(fields)
     specs = pool_specs(settings, fields)
-    task_layout, layout = Layout(specs.task), PoolLayout(specs)
+    waiting_layout = Layout(specs.before_its_start())
+    task_layout, moving_layout = Layout(specs.task), Layout(specs._replace(task=()))
+    no_answers = unanswered(settings, batch)
+    answer_layout = Layout(no_answers)
 
     def admit(place: tf.Tensor) -> Tables:
-        """Packed tasks of the rows at these places of the batch."""
+        """The rows at these places of the batch, packed."""
         rows = batch_layout.unpack(tuple(tf.gather(table, place) for table in batch_tables))
-        return task_layout.pack(new_tasks(settings, rows, place))
+        return waiting_layout.pack(new_rows(settings, rows, place))
 
     def unfinished(left: tf.Tensor, *others: Any) -> tf.Tensor:
         del others
         return left > 0
 
     def turn(
-        left: tf.Tensor, taken: tf.Tensor, again: Tables, kept: PoolTables, output: Output
-    ) -> tuple[tf.Tensor, tf.Tensor, Tables, PoolTables, Output]:
+        left: tf.Tensor, taken: tf.Tensor, again: Tables, kept: PoolTables, answers: Tables
+    ) -> tuple[tf.Tensor, tf.Tensor, Tables, PoolTables, Tables]:
         """Fill the pool, take steps, and remove the rows that are done.
 
         Args:
             left: int32 scalar, the number of rows without an answer.
             taken: int32 scalar, how many rows of the queue have entered the pool.
-            again: the tasks of rows that begin again.
+            again: the rows that begin again.
             kept: the rows that stay in the pool.
-            output: the answers so far.
+            answers: those so far.
         """
         waiting = tf.size(queue)
         capacity = settings.pool_rows if settings.compaction else waiting
-        room = capacity - row_count(kept.fixed[0]) - row_count(again[0])
+        room = capacity - row_count(kept[0][0]) - row_count(again[0])
         upto = tf.minimum(taken + room, waiting)
         entering = followed_by(again, admit(queue[taken:upto]))
-        new = layout.pack(begin(settings, task_layout.unpack(entering)))
-        pool = kept.followed_by(new)
-        pool = PoolTables(pool.fixed, step_until_ready(pool))
-        running = layout.unpack(pool).status == RUNNING
-        done = layout.unpack(pool.rows(row_numbers(~running)))
-        retries, ended = settle(settings, done)
-        again = task_layout.pack(retries)
+        new = pack(begin(settings, waiting_layout.unpack(entering)))
+        tasks, moving = followed_by(kept, new)
+        pool = (tasks, step_until_ready(tasks, moving))
+        running = unpack(*pool).status == RUNNING
+        retries, ended = settle(settings, unpack(*_rows(pool, row_numbers(~running))))
+        again = waiting_layout.pack(retries)
         left -= tf.size(ended.status)
-        kept = pool.rows(row_numbers(running))
-        return left, upto, again, kept, write(settings, output, ended)
+        kept = _rows(pool, row_numbers(running))
+        return left, upto, again, kept, write(settings, answer_layout, answers, ended)
 
-    def step_until_ready(pool: PoolTables) -> Tables:
+    def pack(pool: Pool) -> PoolTables:
+        return task_layout.pack(pool.task), moving_layout.pack(pool._replace(task=()))
+
+    def unpack(tasks: Tables, moving: Tables) -> Pool:
+        return moving_layout.unpack(moving)._replace(task=task_layout.unpack(tasks))
+
+    def step_until_ready(tasks: Tables, moving: Tables) -> Tables:
         """Take steps until enough rows are done, in an inner loop that carries `moving` only."""
-        size = row_count(pool.fixed[0])
+        size = row_count(tasks[0])
         enough = (size + _SETTLE_SHARE - 1) // _SETTLE_SHARE if settings.compaction else size
 
         def too_few(moving: Tables, done: tf.Tensor) -> tf.Tensor:
@@ -103,28 +113,31 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
             return done < enough
 
         def step(moving: Tables, done: tf.Tensor) -> tuple[Tables, tf.Tensor]:
-            stepped = step_pool(settings, layout.unpack(PoolTables(pool.fixed, moving)))
+            stepped = step_pool(settings, unpack(tasks, moving))
             done = tf.math.count_nonzero(stepped.status != RUNNING, dtype=tf.int32)
-            return layout.pack_moving(stepped), done
+            return moving_layout.pack(stepped._replace(task=())), done
 
-        start = (pool.moving, tf.constant(0))
-        moving, _ = loop(too_few, step, start)
+        moving, _ = loop(too_few, step, (moving, tf.constant(0)))
         return moving
 
     variables = (
         tf.size(queue),
         tf.constant(0),
-        task_layout.no_rows(),
-        layout.no_rows(),
-        empty_output(settings, batch),
+        waiting_layout.no_rows(),
+        (task_layout.no_rows(), moving_layout.no_rows()),
+        answer_layout.pack(no_answers),
     )
     # Row counts change from turn to turn.
     shapes = tf.nest.map_structure(
         lambda tensor: tf.TensorShape([None, *tensor.shape[1:]] if tensor.shape.rank else []),
         variables,
     )
-    *_, output = loop(unfinished, turn, variables, shapes)
-    return unpack(settings, output)
+    *_, answers = loop(unfinished, turn, variables, shapes)
+    return answer_layout.unpack(answers)
+
+
+def _rows(pool: PoolTables, numbers: tf.Tensor) -> PoolTables:
+    return tf.nest.map_structure(lambda table: tf.gather(table, numbers), pool)
 
 
 def step_pool(settings: Settings, pool: Pool) -> Pool:
@@ -139,21 +152,27 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     else:
         trial = _evaluate_trial(settings, state, task.data)
         state = settings.method.step(state, trial, active)
-    steps = task.steps + tf.cast(active, tf.int32)
     measured = spectral_scale(settings, task.data, trial.eigenvalues)
     # The scale is measured at the first finite matrix.
-    known = (task.scale > 0) | (trial.loss == trial.loss.dtype.max)
-    scale = tf.where(known, task.scale, measured)
-    task = task._replace(steps=steps, scale=scale)
-    found, cause = certify(settings, task, state)
-    found = stop_runaways(settings, task, state.point, found)
-    status = tf.where(active, found, pool.status)
-    task = task._replace(cause=tf.where(active, cause, task.cause))
+    known = (pool.scale > 0) | (trial.loss == trial.loss.dtype.max)
+    pool = pool._replace(
+        state=state,
+        steps=pool.steps + tf.cast(active, tf.int32),
+        scale=tf.where(known, pool.scale, measured),
+    )
+    status, cause = _ends(settings, pool)
+    pool = pool._replace(
+        status=tf.where(active, status, pool.status), cause=tf.where(active, cause, pool.cause)
+    )
     if _follows_levels(settings):
-        ended = active & (status != RUNNING)
-        state, status, cause = _evaluate_again(settings, task, state, status, ended)
-        task = task._replace(cause=cause)
-    return Pool(task, state, status)
+        pool = _evaluate_again(settings, pool, active & (pool.status != RUNNING))
+    return pool
+
+
+def _ends(settings: Settings, pool: Pool) -> tuple[tf.Tensor, tf.Tensor]:
+    """Status and cause of each row at its accepted point, `[R]` int32."""
+    status, cause = certify(settings, pool)
+    return stop_runaways(settings, pool, status), cause
 
 
 def _uses_curvature(settings: Settings) -> bool:
@@ -193,19 +212,16 @@ def _evaluate_trial(settings: Settings, state: Any, data: Data) -> Point:
     return evaluate(settings.model, state.trial, data, settings.method.needs_hessian, near)
 
 
-def _evaluate_again(
-    settings: Settings, task: Task, state: Any, status: tf.Tensor, ended: tf.Tensor
-) -> tuple[Any, tf.Tensor, tf.Tensor]:
+def _evaluate_again(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
     """Evaluate the points of ended rows again with all levels, and repeat the convergence test."""
 
-    def confirmed(task: Task, state: Any) -> tuple[Point, tf.Tensor, tf.Tensor]:
-        point = evaluate(settings.model, state.point.parameters, task.data)
-        again, cause = certify(settings, task, state._replace(point=point))
-        return point, stop_runaways(settings, task, point, again), cause
+    def confirmed(pool: Pool) -> tuple[Point, tf.Tensor, tf.Tensor]:
+        point = evaluate(settings.model, pool.state.point.parameters, pool.task.data)
+        return point, *_ends(settings, pool._replace(state=pool.state._replace(point=point)))
 
-    old = (state.point, status, task.cause)
-    point, status, cause = on_rows(ended, old, (task, state), confirmed)
-    return state._replace(point=point), status, cause
+    old = (pool.state.point, pool.status, pool.cause)
+    point, status, cause = on_rows(ended, old, (pool,), confirmed)
+    return pool._replace(state=pool.state._replace(point=point), status=status, cause=cause)
 
 
 def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:
@@ -233,14 +249,14 @@ def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tens
     return tf.where(wanted > 0, tf.minimum(scale, _MOST_ABOVE_TARGETS * wanted), scale)
 
 
-def settle(settings: Settings, done: Pool) -> tuple[Task, Ended]:
-    """Divide done rows into the tasks that begin again and the rows that have their answer."""
+def settle(settings: Settings, done: Pool) -> tuple[Pool, Ended]:
+    """Divide done rows into those that begin again and those that have their answer."""
     done, again = leave_saddles(settings, done)
-    ended = Ended(done.task, done.state.point, done.status)
+    ended = Ended(done.task, done.steps, done.state.point, done.status, done.cause)
     if settings.starts > 1:
         ended, elsewhere = compare_starts(settings, ended)
         again |= elsewhere
-    retries = gather_rows(ended.task, row_numbers(again))
+    retries = gather_rows(Pool(ended.task, ended.steps, done.scale), row_numbers(again))
     if settings.starts > 1:
         retries = next_starts(settings, retries)
     finished = ended._replace(task=ended.task._replace(best=()))

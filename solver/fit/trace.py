@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..pool.rows import Batch, Pool, new_tasks
+from ..pool.rows import Batch, Pool, new_rows
 from ..results.fit_result import Trace
 from ..results.status import RUNNING, Status
 from ..rowwise.axes import row_count
@@ -27,10 +27,10 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         A `Trace`; NaN in rows that could not be fitted.
     """
     rows = tf.range(row_count(batch.initial))
-    task = new_tasks(settings, batch, rows)
+    new = new_rows(settings, batch, rows)
     # The number of the refinement: the first start gets all steps and the full tolerance.
-    task = task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
-    pool = begin(settings, task)
+    task = new.task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
+    pool = begin(settings, new._replace(task=task))
     pool = pool._replace(status=tf.where(batch.cause == 0, RUNNING, int(Status.INVALID_INPUT)))
     kept = pool.state.point
 
@@ -65,7 +65,7 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
         parameters=tf.where(failed[:, :, None], nan, parameters),
         eigenvalues=tf.where(failed[:, :, None], nan, eigenvalues),
         loss=tf.where(failed, nan, loss),
-        steps=tf.maximum(pool.task.steps, 0),  # -1 in an invalid row, which is never evaluated
+        steps=tf.maximum(pool.steps, 0),  # -1 in an invalid row, which is never evaluated
         status=pool.status,
     )
 
@@ -77,6 +77,6 @@ def _restart_at_saddles(settings: Settings, pool: Pool, ended: tf.Tensor) -> Poo
     pool = pool._replace(status=tf.where(ended, lately.status, pool.status))
     return tf.cond(
         tf.reduce_any(again),
-        lambda: select_rows(again, begin(settings, lately.task), pool),
+        lambda: select_rows(again, begin(settings, lately.before_its_start()), pool),
         lambda: pool,
     )

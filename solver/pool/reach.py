@@ -15,10 +15,10 @@ from ..objective.evaluation import Point
 from ..objective.model import Data, Model, count_data
 from ..results.status import Cause, Status
 from ..settings import Settings
-from .rows import Task, tolerance_of
+from .rows import Pool, tolerance_of
 
 
-def stop_runaways(settings: Settings, task: Task, point: Point, status: tf.Tensor) -> tf.Tensor:
+def stop_runaways(settings: Settings, pool: Pool, status: tf.Tensor) -> tf.Tensor:
     """Set NON_FINITE in rows whose parameters diverge towards an unreachable target.
 
     The test is `|level| <= limit` for a target of the wrong sign, with
@@ -28,14 +28,13 @@ def stop_runaways(settings: Settings, task: Task, point: Point, status: tf.Tenso
 
     Args:
         settings: the problem.
-        task: of `R` rows.
-        point: the accepted point.
+        pool: `R` rows at their accepted points.
         status: `[R]`, int32, from `certify`.
 
     Returns:
         `[R]`, int32.
     """
-    model, data = settings.model, task.data
+    model, data, point = settings.model, pool.task.data, pool.state.point
     wrong = wrong_signs(model, data, point.eigenvalues)
     if wrong is None:
         return status
@@ -46,8 +45,8 @@ def stop_runaways(settings: Settings, task: Task, point: Point, status: tf.Tenso
     free = count_data(model, data) <= structure.num_parameters
     if data.bounded:
         free &= ~tf.reduce_all(tf.math.is_finite(data.upper - data.lower), axis=-1)
-    nearly = tf.maximum(tolerance_of(settings, task), np.sqrt(epsilon))
-    limit = task.scale * tf.where(free, nearly, 4.0 * structure.size * epsilon)
+    nearly = tf.maximum(tolerance_of(settings, pool.task), np.sqrt(epsilon))
+    limit = pool.scale * tf.where(free, nearly, 4.0 * structure.size * epsilon)
     gone = tf.reduce_any(wrong & (observed <= limit[:, None]), axis=-1)
     started = point.loss < dtype.max
     return tf.where(started & gone, int(Status.NON_FINITE), status)

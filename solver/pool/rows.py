@@ -64,17 +64,14 @@ class Task(NamedTuple):
         initial: `[R, p]`, starting points, NaN where the solver is to choose.
         tolerance: `[R]`, NaN for the default.
         max_steps: `[R]`, int32.
-        steps: `[R]`, int32, evaluations so far, over all starts, without the first of each start.
         attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
             refinement of the best end; a given starting point has this number from the beginning.
         offset: `[R]`, int32, the number of the start at attempt 0.
-        limit: `[R]`, int32, the value of `steps` that ends this start.
+        limit: `[R]`, int32, the number of steps over all starts that ends this start.
         cosine: `[R]`, the tolerance of this start on the cosine between the residual and each
             column of the Jacobian.
         started: `[R]`, int32, how many starts the row has made.
         agreeing: `[R]`, int32, how many starts other than hops ended at the best loss.
-        scale: `[R]`, the spectral scale; 0 before the first evaluation.
-        cause: `[R]`, int32, what limits the point where the row has ended, see `Cause`.
         best: the `Best` of the finished starts; () when there is only one start.
     """
 
@@ -83,57 +80,70 @@ class Task(NamedTuple):
     initial: tf.Tensor
     tolerance: tf.Tensor
     max_steps: tf.Tensor
-    steps: tf.Tensor
     attempt: tf.Tensor
     offset: tf.Tensor
     limit: tf.Tensor
     cosine: tf.Tensor
     started: tf.Tensor
     agreeing: tf.Tensor
-    scale: tf.Tensor
-    cause: tf.Tensor
     best: Any
 
 
 class Pool(NamedTuple):
-    """The rows being fitted: their `Task`, the state of the method, and their status."""
+    """The rows being fitted: a task, and what every step changes.
+
+    Attributes:
+        task: their `Task`, the same until the start ends.
+        steps: `[R]`, int32, evaluations so far, over all starts, without the first of each start.
+        scale: `[R]`, the spectral scale; 0 before the first evaluation.
+        state: the state of the method. This and the next two are () before a start begins.
+        status: `[R]`, int32, see `Status`.
+        cause: `[R]`, int32, what limits the point where the row has ended, see `Cause`.
+    """
 
     task: Task
-    state: Any
-    status: tf.Tensor
+    steps: tf.Tensor
+    scale: tf.Tensor
+    state: Any = ()
+    status: Any = ()
+    cause: Any = ()
+
+    def before_its_start(self) -> Pool:
+        """The rows as they are before a start begins."""
+        return Pool(self.task, self.steps, self.scale)
 
 
 class Ended(NamedTuple):
-    """Rows that have ended a start: their `Task`, the `Point` of its end, and their status."""
+    """Rows that have ended a start: fields of `Pool`, and the `Point` of the end."""
 
     task: Task
+    steps: tf.Tensor
     point: Point
     status: tf.Tensor
+    cause: tf.Tensor
 
 
-def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
-    """Initial tasks for rows of the batch at these places, `[R]` int32."""
+def new_rows(settings: Settings, rows: Batch, place: tf.Tensor) -> Pool:
+    """Rows of the batch at these places, `[R]` int32, before their first start."""
     data, initial = rows.data, rows.initial
     integers, zeros = tf.zeros_like(place), tf.zeros_like(rows.tolerance)
     several = settings.starts > 1
     only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
-    return Task(
+    task = Task(
         place=place,
         data=data,
         initial=initial,
         tolerance=rows.tolerance,
         max_steps=rows.max_steps,
-        steps=integers,
         attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
         offset=rows.offset,
         limit=integers,
         cosine=zeros,
         started=integers + 1,
         agreeing=integers,
-        scale=zeros,
-        cause=integers,
         best=_no_end(settings, initial, zeros) if several else (),
     )
+    return Pool(task, steps=integers, scale=zeros)
 
 
 def _no_end(settings: Settings, initial: tf.Tensor, zeros: tf.Tensor) -> Best:
@@ -195,10 +205,10 @@ def pool_specs(settings: Settings, batch: Batch) -> Pool:
 
     def pool(*fields: tf.Tensor) -> Pool:
         rows = tf.nest.pack_sequence_as(specs, fields)
-        task = new_tasks(settings, rows, rows.offset)
-        start = task.initial
-        state = settings.method.init(start, empty_point(settings, task.data), start)
-        return Pool(task, state, task.steps)
+        new = new_rows(settings, rows, rows.offset)
+        start = new.task.initial
+        state = settings.method.init(start, empty_point(settings, rows.data), start)
+        return new._replace(state=state, status=new.steps, cause=new.steps)
 
     # The method defines its state; an example without rows costs no time.
     with tf.init_scope():

@@ -31,8 +31,9 @@ _AGREEING_STARTS = 12
 _SAME_LOSS = 1e-3
 
 
-def begin(settings: Settings, task: Task) -> Pool:
-    """The pool of these rows at their starting points, before the first evaluation."""
+def begin(settings: Settings, waiting: Pool) -> Pool:
+    """Put rows at their starting points, before the first evaluation."""
+    task = waiting.task
     empty = empty_point(settings, task.data)
     start = task.initial
     if not settings.given:
@@ -49,10 +50,18 @@ def begin(settings: Settings, task: Task) -> Pool:
         # A prior may outweigh the levels, or be the only datum: the scale is then unknown.
         scales = tf.where(task.data.prior_weight > 0, tf.zeros_like(scales), scales)
     state = settings.method.init(start, empty, scales)
-    return Pool(_set_limits(settings, task), state, tf.zeros_like(task.steps))
+    running = tf.zeros_like(waiting.steps)
+    return Pool(
+        task=_set_limits(settings, task, waiting.steps),
+        steps=waiting.steps - 1,  # the evaluation of the start itself is no step
+        scale=waiting.scale,
+        state=state,
+        status=running,
+        cause=running,
+    )
 
 
-def _set_limits(settings: Settings, task: Task) -> Task:
+def _set_limits(settings: Settings, task: Task, steps: tf.Tensor) -> Task:
     """Set the step limit and the gradient tolerance of this start."""
     refining = task.attempt == settings.starts
     share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
@@ -60,8 +69,7 @@ def _set_limits(settings: Settings, task: Task) -> Task:
     fine = tf.constant(settings.gradient_tolerance, dtype)
     coarse = tf.constant(settings.survey_tolerance, dtype)
     return task._replace(
-        steps=task.steps - 1,  # the evaluation of the start itself is no step
-        limit=tf.where(refining, task.max_steps, tf.minimum(task.max_steps, task.steps + share)),
+        limit=tf.where(refining, task.max_steps, tf.minimum(task.max_steps, steps + share)),
         cosine=tf.where(refining, fine, coarse),
     )
 
@@ -106,7 +114,7 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
         The rows, with the best end in their task and the status to return if this end is the
         answer; and `[R]` bool, which rows begin again. For the others this end is the answer.
     """
-    task, point, status = ended
+    task, point, status = ended.task, ended.point, ended.status
     best = task.best.loss
     refining = task.attempt == settings.starts
     matched = status == Status.CONVERGED
@@ -115,7 +123,7 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
     elsewhere = ~is_hop(settings, task.attempt)  # hops often return to the best end: not counted
     better = point.loss < best
     none = ~some & ~better  # no start has given a finite matrix yet
-    spent = task.steps >= task.max_steps
+    spent = ended.steps >= task.max_steps
     # A row that is out of steps returns to its better end, which is evaluated once more.
     more = tf.where(none, ~spent & (task.attempt + 1 < settings.starts), ~spent | ~better)
     again = ~refining & ~matched & more
@@ -131,7 +139,8 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
     one_more = task.agreeing + tf.cast(~refining & elsewhere, tf.int32)
     agreeing = tf.where(same, one_more, tf.where(better, 1, task.agreeing))
     task = task._replace(best=ends, agreeing=agreeing)
-    return Ended(task, point, tf.where(cut, int(Status.MAX_STEPS), status)), again
+    status = tf.where(cut, int(Status.MAX_STEPS), status)
+    return ended._replace(task=task, status=status), again
 
 
 def _with_new_minimum(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
@@ -147,17 +156,19 @@ def _count_minima(minima: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(minima < minima.dtype.max, tf.int32), axis=-1)
 
 
-def next_starts(settings: Settings, task: Task) -> Task:
-    """The tasks of rows that begin again: the next start, or the refinement of the best end."""
+def next_starts(settings: Settings, waiting: Pool) -> Pool:
+    """Rows that begin again: at the next start, or at the best end to refine it."""
+    task = waiting.task
     settled = (task.agreeing >= _AGREEING_STARTS) & settings.end_early
     settled &= are_enough(_count_minima(task.best.minima), task.best.arrived)
     settled &= count_data(settings.model, task.data) > settings.parameterization.num_parameters
-    spent = task.steps >= task.max_steps
+    spent = waiting.steps >= task.max_steps
     refining = task.attempt == settings.starts  # these continue from beside a saddle point
     attempt = tf.where(refining | settled | spent, settings.starts, task.attempt + 1)
     refine = ~refining & (attempt == settings.starts)
-    return task._replace(
+    task = task._replace(
         attempt=attempt,
         started=task.started + tf.cast(~refine & ~refining, tf.int32),
         initial=tf.where(new_axis(refine, 1), task.best.parameters, task.initial),
     )
+    return waiting._replace(task=task)

@@ -100,7 +100,7 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         The rows, and `[R]` bool: which of them begin again, from a point with a lower loss. One
         that is out of steps does not, and gets the status MAX_STEPS.
     """
-    task, state, status = pool
+    task, state, status = pool.task, pool.state, pool.status
     point = state.point
     nowhere = (tf.zeros_like(status, tf.bool), task.initial)
     if settings.model.few is not None:
@@ -137,10 +137,13 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
     wanted = (point.jacobian, point.column_norms, point.loss, point.noise, point.spread)
     wanted = (task.data, point.parameters, *wanted)
     falls, initial = on_rows(asked, nowhere, wanted, search)
-    again = falls & (task.steps < task.max_steps)
-    task = task._replace(initial=initial, steps=task.steps + tf.cast(again, tf.int32))
-    status = tf.where(falls, int(Status.MAX_STEPS), status)
-    return Pool(task, state, status), again
+    again = falls & (pool.steps < task.max_steps)
+    left = pool._replace(
+        task=task._replace(initial=initial),
+        status=tf.where(falls, int(Status.MAX_STEPS), status),
+        steps=pool.steps + tf.cast(again, tf.int32),
+    )
+    return left, again
 
 
 def _lowest_along(

@@ -121,7 +121,9 @@ def test_operations_of_a_step():
 
 
 def test_allocations_of_a_step():
-    assert 0 < of_a_step("allocations") <= 124
+    # An operation takes over the memory of an input that nothing else needs any more. Which come in
+    # time differs from process to process: the same graph takes 120 to 126.
+    assert 0 < of_a_step("allocations") <= 127
 
 
 def test_a_step_decomposes_once():

@@ -29,7 +29,7 @@ from eigenfit.solver import (
 from eigenfit.solver.fit.loop import step_pool
 from eigenfit.solver.inputs.validation import take_in
 from eigenfit.solver.objective.model import Data
-from eigenfit.solver.pool.rows import new_tasks
+from eigenfit.solver.pool.rows import new_rows
 from eigenfit.solver.search.multistart import begin
 from tests.problems.given_matrices import random_hermitian
 
@@ -203,7 +203,7 @@ def test_rows_that_newtons_steps_ended_are_not_asked_again():
     data = Data(targets=tf.constant(targets), weights=tf.ones_like(targets))
     limit = tf.fill([8], 50)
     batch = take_in(settings, data, x, tf.fill([8], tf.constant(np.nan, tf.float64)), limit)
-    pool = begin(settings, new_tasks(settings, batch, tf.range(8)))
+    pool = begin(settings, new_rows(settings, batch, tf.range(8)))
     for _ in range(30):
         pool = step_pool(settings, pool)
     assert pool.status.numpy().tolist() == 8 * [Status.STATIONARY]
