@@ -13,7 +13,7 @@ from ..inputs.validation import take_in
 from ..linalg.eigh import are_degenerate
 from ..objective.covariance import covariance as covariance_of
 from ..objective.covariance import unit_variance, with_variance
-from ..objective.evaluation import at_bounds, evaluate
+from ..objective.evaluation import at_bounds, evaluate, loss_of_levels
 from ..objective.implicit import is_certified, keep_rows
 from ..objective.model import count_data, with_weights_told
 from ..pool.rows import Batch
@@ -146,22 +146,14 @@ def loss(
     parameters, targets, weights = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights
     )
-    comparison = settings.model.comparison
     targets, weights, *_ = arrange(settings, targets, weights)
-    observed = ~tf.math.is_nan(targets) & tf.constant(comparison.measures)
+    observed = ~tf.math.is_nan(targets) & tf.constant(settings.model.comparison.measures)
     # Both branches of `where` must be finite, or the gradient is NaN.
     known = tf.where(observed, targets, tf.zeros_like(targets))
     counting = tf.where(observed, weights, tf.zeros_like(weights))
+    data = complete_data(settings, Request(targets=known, weights=counting))
     values = settings.parameterization.spectrum(parameters)
-    found = comparison.assign(tf.stop_gradient(values), known, counting)
-    difference = comparison.centre(known - comparison.observe(values, found), counting)
-    residual = tf.where(observed, weights * difference, tf.zeros_like(difference))
-    total = tf.reduce_sum(settings.model.loss.count(residual).loss, axis=-1)
-    if settings.priors is not None:
-        data = complete_data(settings, Request(targets=targets, weights=weights))
-        pull = data.prior_weight * (data.prior_mean - parameters)
-        total += tf.reduce_sum(pull * pull, axis=-1)
-    return total
+    return loss_of_levels(settings.model, data, parameters, values)
 
 
 def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:

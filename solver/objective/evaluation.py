@@ -13,7 +13,7 @@ from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root
 from ..rowwise.products import sum_over_second
 from .hessian import Curvature
-from .model import Data, Model, is_given
+from .model import Data, Model, is_given, prior_pull
 
 
 class Point(NamedTuple):
@@ -132,7 +132,7 @@ def evaluate_curved(
     largest_level = tf.reduce_max(tf.abs(values), axis=-1)
     noise = _rounding_of_levels(largest_level, values.shape[1], counted.force, weights)
     if data.has_priors:
-        pull = data.prior_weight * (data.prior_mean - parameters)
+        pull = prior_pull(data, parameters)
         residual = tf.concat([residual, pull], axis=-1)
         jacobian = tf.concat([jacobian, tf.linalg.diag(data.prior_weight)], axis=1)
         loss += tf.reduce_sum(pull * pull, axis=-1)
@@ -193,7 +193,7 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
         force = weights * model.loss.count(weights * difference).force
         gradient = tf.linalg.matvec(slopes, force, transpose_a=True)
         if data.has_priors:
-            gradient += data.prior_weight**2 * (data.prior_mean - parameters)
+            gradient += data.prior_weight * prior_pull(data, parameters)
         free = ~held_by_bounds(parameters, gradient, data)
     return Curvature(model, data, parameters, values, vectors, assignment, difference, slopes, free)
 
@@ -219,13 +219,19 @@ def _spread_out(model: Model, slopes: tf.Tensor) -> tf.Tensor:
 def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
     """The loss without derivatives, `[R]`; `dtype.max` where it is not finite."""
     values, finite = model.parameterization.levels(parameters)
-    assignment = model.comparison.assign(values, data.targets, data.weights)
+    loss = loss_of_levels(model, data, parameters, values)
+    return tf.where(finite & tf.math.is_finite(loss), loss, loss.dtype.max)
+
+
+def loss_of_levels(model: Model, data: Data, parameters: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """The loss `sum_i rho(w_i (t_i - f_i(x)))` with the priors, `[R]`, from the levels `[R, n]`."""
+    assignment = model.comparison.assign(tf.stop_gradient(values), data.targets, data.weights)
     difference = level_difference(model, data, values, assignment)
     loss = tf.reduce_sum(model.loss.count(data.weights * difference).loss, axis=-1)
     if data.has_priors:
-        pull = data.prior_weight * (data.prior_mean - parameters)
+        pull = prior_pull(data, parameters)
         loss += tf.reduce_sum(pull * pull, axis=-1)
-    return tf.where(finite & tf.math.is_finite(loss), loss, loss.dtype.max)
+    return loss
 
 
 def level_difference(

@@ -91,6 +91,11 @@ def with_weights_told(data: Data) -> Data:
     )
 
 
+def prior_pull(data: Data, parameters: tf.Tensor) -> tf.Tensor:
+    """The residuals of the priors, `(mean - x) / sigma`, `[R, p]`."""
+    return data.prior_weight * (data.prior_mean - parameters)
+
+
 def count_data(model: Model, data: Data) -> tf.Tensor:
     """The number of data of each row, `[R]`: levels and priors, minus 1 for a fitted offset."""
     count = data.observed
