@@ -56,7 +56,7 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
     difference = comparison.centre(difference, data.weights)
     errors = standard_errors(
         point.jacobian,
-        at_bounds(point),
+        at_bounds(point.parameters, data),
         point.loss,
         count_data(settings.model, data),
         settings.absolute_sigma,
@@ -67,7 +67,7 @@ def write(settings: Settings, output: Output, ended: Ended) -> Output:
             point.eigenvalues,
             tf.where(observed | is_zero, difference, nan),
             new_axis(point.loss, 1),
-            2.0 * new_axis(tf.norm(point.gradient, axis=-1), 1),
+            2.0 * new_axis(tf.norm(point.descent, axis=-1), 1),
             errors,
         ],
         axis=-1,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from ..methods import MethodState
 from ..objective.evaluation import Point
 from ..objective.model import Data
 from ..rowwise.axes import new_axis, row_count
@@ -65,8 +66,8 @@ class Task(NamedTuple):
         tolerance: `[R]`, NaN for the default.
         max_steps: `[R]`, int32.
         steps: `[R]`, int32, evaluations so far, over all starts, without the first of each start.
-        attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
-            refinement of the best end; a given starting point has this number from the beginning.
+        attempt: `[R]`, int32, the number of the start, from 0; `starts` for the refinement.
+        last: `[R]`, int32, 1 for the last start of a row; see `refining`.
         offset: `[R]`, int32, the number of the start at attempt 0.
         limit: `[R]`, int32, the value of `steps` that ends this start.
         cosine: `[R]`, the tolerance of this start on the cosine between the residual and each
@@ -85,6 +86,7 @@ class Task(NamedTuple):
     max_steps: tf.Tensor
     steps: tf.Tensor
     attempt: tf.Tensor
+    last: tf.Tensor
     offset: tf.Tensor
     limit: tf.Tensor
     cosine: tf.Tensor
@@ -94,12 +96,20 @@ class Task(NamedTuple):
     cause: tf.Tensor
     best: Any
 
+    @property
+    def refining(self) -> tf.Tensor:
+        """`[R]` bool, whether this start has the full tolerance and all steps that are left.
+
+        It is the refinement of the best end, or the only start.
+        """
+        return self.last > 0
+
 
 class Pool(NamedTuple):
     """The rows being fitted: their `Task`, the state of the method, and their status."""
 
     task: Task
-    state: Any
+    state: MethodState
     status: tf.Tensor
 
 
@@ -117,6 +127,7 @@ def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
     integers, zeros = tf.zeros_like(place), tf.zeros_like(rows.tolerance)
     several = settings.starts > 1
     only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
+    last = tf.cast(only, tf.int32) if several else integers + 1
     return Task(
         place=place,
         data=data,
@@ -124,7 +135,8 @@ def new_tasks(settings: Settings, rows: Batch, place: tf.Tensor) -> Task:
         tolerance=rows.tolerance,
         max_steps=rows.max_steps,
         steps=integers,
-        attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
+        attempt=last * settings.starts,
+        last=last,
         offset=rows.offset,
         limit=integers,
         cosine=zeros,
@@ -152,22 +164,17 @@ def point_specs(settings: Settings, data: Data) -> Point:
     def spec(*shape: int) -> Any:
         return tf.TensorSpec([None, *shape], settings.dtype)
 
-    bound = spec(count) if data.bounded else ()
     return Point(
         parameters=spec(count),
         eigenvalues=spec(size),
         residual=spec(levels),
         jacobian=spec(levels, count),
-        gradient=spec(count),
+        descent=spec(count),
         column_norms=spec(count),
         loss=spec(),
         rms=spec(),
         noise=spec(),
-        largest_weight=spec(),
-        spread=spec(),
         largest_level=spec(),
-        lower=bound,
-        upper=bound,
         hessian=spec(count, count) if settings.method.needs_hessian else (),
     )
 
@@ -176,13 +183,7 @@ def empty_point(settings: Settings, data: Data) -> Point:
     """A `Point` of zeros with the largest finite number as its loss: not yet evaluated."""
     dtype = data.targets.dtype
     zeros = zeros_like_specs(point_specs(settings, data), row_count(data.targets))
-    return zeros._replace(
-        loss=zeros.loss + dtype.max,
-        largest_weight=data.largest_weight,
-        spread=data.spread,
-        lower=data.lower,
-        upper=data.upper,
-    )
+    return zeros._replace(loss=zeros.loss + dtype.max)
 
 
 def pool_specs(settings: Settings, batch: Batch) -> Pool:
