@@ -1,7 +1,17 @@
 """The mathematics of eigenfit: parameterizations, methods and the compiled fit."""
 
-from .methods import LBFGS, Adam, GaussNewton, LevenbergMarquardt, LiftAndProjection, Method, Newton
-from .observations import Levels, Matched, Observation, Transitions
+from .methods import (
+    LBFGS,
+    Adam,
+    GaussNewton,
+    Iteration,
+    LevenbergMarquardt,
+    LiftAndProjection,
+    Method,
+    Newton,
+    Proposal,
+)
+from .observations import Comparison, Levels, Matched, Observation, Transitions
 from .parameterizations import (
     Additive,
     Affine,
@@ -33,6 +43,7 @@ __all__ = [
     "Banded",
     "BlockDiagonal",
     "Cause",
+    "Comparison",
     "Covariance",
     "Family",
     "FitResult",
@@ -40,6 +51,7 @@ __all__ = [
     "Generalized",
     "GraphLaplacian",
     "Hermitian",
+    "Iteration",
     "Levels",
     "LevenbergMarquardt",
     "LiftAndProjection",
@@ -51,6 +63,7 @@ __all__ = [
     "Observation",
     "Parameterization",
     "Persymmetric",
+    "Proposal",
     "SpectralSolver",
     "Spin",
     "Status",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -146,11 +146,10 @@ def make_settings(
         )
     model = Model(parameterization, comparison, robust)
     method = LevenbergMarquardt() if method is None else method
-    needed = ("init", "step", "default_max_steps", "default_starts", "needs_hessian")
-    if isinstance(method, type) or not all(hasattr(method, name) for name in needed):
+    if not isinstance(method, Method):
         raise ValueError(
-            f"{owner}: method must be an instance such as LevenbergMarquardt() with "
-            f"{', '.join(needed)}, got {method!r}."
+            f"{owner}: method must be an instance such as LevenbergMarquardt(), of a subclass of "
+            f"Method, got {method!r}."
         )
     dtype = _real_dtype(owner, dtype)
     candidates = _CANDIDATES if solutions == 1 else _CANDIDATES_FOR_SOLUTIONS
@@ -158,9 +157,7 @@ def make_settings(
     candidates = max(1, min(candidates, _NUMBERS_OF_CANDIDATES // matrices))
     check_memory(owner, parameterization, comparison.num_targets, candidates, dtype)
     _check_matrix(owner, parameterization, dtype)
-    prepare = getattr(method, "for_model", None)
-    if callable(prepare):
-        method = cast("Method", prepare(model))
+    method = method.for_model(model)
     own_tolerance = tolerance is not None
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
     if not is_number(tolerance) or not 0 <= tolerance < np.inf:

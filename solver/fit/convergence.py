@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..linalg.graded import UNEVEN, decompose, gain_by_projection, gain_left
-from ..objective.evaluation import Point, known_effects
-from ..objective.model import Data, count_data
+from ..objective.evaluation import known_effects
+from ..objective.model import Data, count_data, is_given
 from ..pool.rows import Pool, tolerance_of
 from ..results.status import RUNNING, Cause, Status
 from ..rowwise.axes import new_axis
@@ -41,27 +41,26 @@ def certify(settings: Settings, pool: Pool) -> tuple[tf.Tensor, tf.Tensor]:
 
     Args:
         settings: the problem.
-        pool: `R` rows. The state of the method has `point`, `stalled`, `broken`, and `saddle` if
-            the method uses Hessians.
+        pool: `R` rows.
 
     Returns:
         `[R]`, int32, the status, RUNNING for a row that goes on; and `[R]`, int32, its cause.
     """
     task, state = pool.task, pool.state
-    point: Point = state.point
+    point = state.point
     dtype = point.loss.dtype
     # The rounding error of eigenvalues limits how small a computed gradient can be.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     relative = 16.0 * epsilon * np.sqrt(settings.parameterization.size)
     rounding = relative * tf.maximum(pool.scale, point.largest_level)
-    bound = new_axis(task.cosine * tf.sqrt(point.loss) + rounding * point.largest_weight, 1)
+    bound = new_axis(task.cosine * tf.sqrt(point.loss) + rounding * task.data.largest_weight, 1)
     if task.data.has_priors:
         # The residual of a prior has the rounding error of its parameter.
         pull_error = 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
         bound += pull_error
-    flat = tf.abs(point.gradient) <= point.column_norms * bound
+    flat = tf.abs(point.descent) <= point.column_norms * bound
     minimum = tf.reduce_all(flat, axis=-1)
-    if settings.method.needs_hessian:
+    if is_given(state.saddle):
         minimum &= ~state.saddle
     default = tf.math.is_nan(task.tolerance)
     tolerance = tolerance_of(settings, task)
@@ -78,7 +77,7 @@ def certify(settings: Settings, pool: Pool) -> tuple[tf.Tensor, tf.Tensor]:
 
     least_squares = (point.jacobian, point.residual, point.column_norms, point.loss)
     wanted = (task.data, least_squares, rounding, minimum, matched, default, status)
-    others = (task.attempt, point.spread, point.parameters, point.rms)
+    others = (task.last, point.parameters, point.rms)
     decide = functools.partial(_decide, settings)
     status, cause = on_rows(asked, (status, cause), (*wanted, others), decide)
     empty = point.loss == dtype.max
@@ -109,15 +108,15 @@ def _decide(
         matched: `[R]` bool, whether the rms residual is within the tolerance.
         default: `[R]` bool, whether that is the default tolerance.
         status: `[R]`, int32, of a row that is neither flat nor matched.
-        others: `[R]` the number of the start; `[R]` the ratio of the smallest weight to the
-            largest; `[R, p]` the parameters; `[R]` the rms residual.
+        others: `[R]` int32, `Task.last`; `[R, p]` the parameters; `[R]` the rms
+            residual.
 
     Returns:
         `[R]` twice, int32.
     """
     jacobian, residual, column_norms, loss = least_squares
-    attempt, spread, parameters, rms = others
-    survey = attempt < settings.starts
+    last, parameters, rms = others
+    survey, spread = last == 0, data.spread
     error = new_axis(rounding, 1) * data.weights
     if data.has_priors:
         epsilon = np.finfo(error.dtype.as_numpy_dtype).eps

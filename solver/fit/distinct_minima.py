@@ -168,7 +168,7 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
         )
         points = tf.where(tf.math.is_finite(points), points, tf.zeros_like(points))
         point = evaluate(settings.model, points, repeated, with_hessian=True)
-        held = at_bounds(point)
+        held = at_bounds(points, repeated)
         hessian = point.hessian
         if held is not None:
             inside = ~held[:, :, None] & ~held[:, None, :]

@@ -82,7 +82,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
     data = with_weights_told(data)
     point = evaluate(model, parameters, data)
-    held = at_bounds(point)
+    held = at_bounds(parameters, data)
     # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
     (fixed,) = without_derivative([point.jacobian], [parameters])
     jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)

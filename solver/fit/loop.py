@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..methods import MethodState
 from ..objective.evaluation import Point, evaluate, evaluate_curved
 from ..objective.model import Data
 from ..pool.answers import unanswered, write
@@ -146,12 +147,11 @@ def step_pool(settings: Settings, pool: Pool) -> Pool:
     active = pool.status == RUNNING
     if _uses_curvature(settings):
         trial, curvature = evaluate_curved(settings.model, state.trial, task.data)
-        method: Any = settings.method
-        wanted = _wants_curvature(settings, task)
-        state = method.step(state, trial, active, curvature=curvature, curved=wanted)
+        curved = _wants_curvature(settings, task)
+        state = settings.method.step(state, trial, active, task.data, curvature, curved)
     else:
         trial = _evaluate_trial(settings, state, task.data)
-        state = settings.method.step(state, trial, active)
+        state = settings.method.step(state, trial, active, task.data)
     measured = spectral_scale(settings, task.data, trial.eigenvalues)
     # The scale is measured at the first finite matrix.
     known = (pool.scale > 0) | (trial.loss == trial.loss.dtype.max)
@@ -185,7 +185,7 @@ def _uses_curvature(settings: Settings) -> bool:
     model = settings.model
     few_parameters = model.parameterization.num_parameters <= model.comparison.num_targets
     smooth = model.loss.is_linear and model.few is None
-    return getattr(settings.method, "uses_curvature", False) and few_parameters and smooth
+    return settings.method.uses_curvature and few_parameters and smooth
 
 
 def _wants_curvature(settings: Settings, task: Task) -> tf.Tensor | None:
@@ -195,7 +195,7 @@ def _wants_curvature(settings: Settings, task: Task) -> tf.Tensor | None:
     vanish is better abandoned for the next one.
     """
     spare = settings.parameterization.num_parameters < settings.model.comparison.num_targets
-    return None if spare or settings.starts == 1 else task.attempt == settings.starts
+    return None if spare or settings.starts == 1 else task.refining
 
 
 def _follows_levels(settings: Settings) -> bool:
@@ -203,7 +203,7 @@ def _follows_levels(settings: Settings) -> bool:
     return settings.model.few is not None and not settings.method.needs_hessian
 
 
-def _evaluate_trial(settings: Settings, state: Any, data: Data) -> Point:
+def _evaluate_trial(settings: Settings, state: MethodState, data: Data) -> Point:
     near = None
     if _follows_levels(settings):
         known = state.point.loss < state.point.loss.dtype.max

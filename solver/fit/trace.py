@@ -28,8 +28,9 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     """
     rows = tf.range(row_count(batch.initial))
     new = new_rows(settings, batch, rows)
-    # The number of the refinement: the first start gets all steps and the full tolerance.
-    task = new.task._replace(attempt=tf.fill(tf.shape(rows), settings.starts))
+    # The first start gets all steps and the full tolerance.
+    one = tf.ones_like(rows)
+    task = new.task._replace(attempt=settings.starts * one, last=one)
     pool = begin(settings, new._replace(task=task))
     pool = pool._replace(status=tf.where(batch.cause == 0, RUNNING, int(Status.INVALID_INPUT)))
     kept = pool.state.point

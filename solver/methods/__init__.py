@@ -1,7 +1,7 @@
 """Iterative least-squares methods. Each proposes the next parameters of every row of a batch."""
 
 from .adam import Adam
-from .base import Method
+from .descent import Iteration, Method, MethodState, Proposal
 from .gauss_newton import GaussNewton
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
@@ -12,8 +12,11 @@ __all__ = [
     "LBFGS",
     "Adam",
     "GaussNewton",
+    "Iteration",
     "LevenbergMarquardt",
     "LiftAndProjection",
     "Method",
+    "MethodState",
     "Newton",
+    "Proposal",
 ]

@@ -8,31 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
-from ..objective.evaluation import Point, within_bounds
+from ..objective.evaluation import Point
 from ..rowwise.axes import new_axis, row_count
-from ..rowwise.tables import select_rows
-
-
-class AdamState(NamedTuple):
-    """The loop variable.
-
-    Attributes:
-        point: the last evaluated point.
-        trial: `[R, p]`, the parameters to evaluate next.
-        stalled: `[R]`, bool.
-        broken: `[R]`, bool.
-        powers: `[R, 2]`, float64, powers of beta_1 and beta_2.
-        first_moment: `[R, p]`, m.
-        second_moment: `[R, p]`, v.
-    """
-
-    point: Point
-    trial: tf.Tensor
-    stalled: tf.Tensor
-    broken: tf.Tensor
-    powers: tf.Tensor
-    first_moment: tf.Tensor
-    second_moment: tf.Tensor
+from .descent import Iteration, Method, Proposal, within_bounds
 
 
 class Moments(NamedTuple):
@@ -88,7 +66,7 @@ def adam_update(
     return parameters - step, Moments(powers, first, second)
 
 
-class Adam:
+class Adam(Method):
     """Adam, for comparison with deep-learning training loops.
 
     Reproduces `keras.optimizers.Adam` step by step. Far slower than `LevenbergMarquardt` on nearly
@@ -101,7 +79,7 @@ class Adam:
 
     default_max_steps = 20000
     default_starts = 1
-    needs_hessian = False
+    descends = False
 
     def __init__(
         self,
@@ -135,39 +113,22 @@ class Adam:
         self.beta_2 = float(beta_2)
         self.epsilon = float(epsilon)
 
-    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> AdamState:
-        """The state before the first evaluation; see `Method.init`."""
-        del scales  # Adam's steps do not depend on them
-        no = tf.zeros_like(point.loss, tf.bool)
-        return AdamState(
-            point=point,
-            trial=start,
-            stalled=no,
-            broken=no,
-            powers=tf.ones([row_count(start), 2], tf.float64),
-            first_moment=tf.zeros_like(start),
-            second_moment=tf.zeros_like(start),
-        )
+    def keeps(self, point: Point) -> Moments:
+        """Moments of 0; see `Method.keeps`."""
+        zeros = tf.zeros_like(point.parameters)
+        return Moments(tf.ones([row_count(zeros), 2], tf.float64), zeros, zeros)
 
-    def step(self, state: AdamState, trial: Point, active: tf.Tensor) -> AdamState:
-        """One step of every row; see `Method.step`."""
-        finite = trial.loss < trial.loss.dtype.max
-        point = select_rows(active & finite, trial, state.point)
+    def propose(self, iteration: Iteration) -> Proposal:
+        """One update of every row; see `Method.propose`."""
+        point = iteration.point
         parameters, moments = adam_update(
             point.parameters,
-            -2.0 * point.gradient,
-            Moments(state.powers, state.first_moment, state.second_moment),
+            -2.0 * point.descent,
+            iteration.state.kept,
             self.learning_rate,
             self.beta_1,
             self.beta_2,
             self.epsilon,
         )
-        return AdamState(
-            point=point,
-            trial=select_rows(active & finite, within_bounds(point, parameters), state.trial),
-            stalled=state.stalled,
-            broken=~finite,
-            powers=moments.powers,
-            first_moment=moments.first,
-            second_moment=moments.second,
-        )
+        trial = within_bounds(iteration.data, point, parameters)
+        return Proposal(trial, moments, usable=iteration.accepted)

@@ -9,11 +9,12 @@ import tensorflow as tf
 
 from ..checks import check_count
 from ..linalg.graded import UNEVEN, minimum_norm_step
-from ..objective.evaluation import Point, within_bounds
+from ..objective.evaluation import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.tables import on_rows, select_rows
-from .line_search import cauchy_step, downhill, falls_enough
+from .descent import Iteration, Method, MethodState, Proposal
+from .line_search import armijo, cauchy_step, downhill
 
 # c2 of Wolfe's curvature condition for quasi-Newton methods (Nocedal & Wright, section 3.1).
 _WOLFE = 0.9
@@ -33,26 +34,16 @@ class Memory(NamedTuple):
     weights: tf.Tensor
 
 
-class LBFGSState(NamedTuple):
-    """The loop variable.
+class LineSearch(NamedTuple):
+    """What L-BFGS keeps.
 
     Attributes:
-        point: the accepted point.
-        trial: `[R, p]`, the parameters to evaluate next.
-        stalled: `[R]`, bool.
-        broken: `[R]`, bool.
-        scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
         length: `[R]`, the step length, as a multiple of the quasi-Newton step; it may exceed 1.
-        memory: the pairs (s, y) of earlier steps.
+        pairs: the pairs (s, y) of earlier steps.
     """
 
-    point: Point
-    trial: tf.Tensor
-    stalled: tf.Tensor
-    broken: tf.Tensor
-    scales: tf.Tensor
     length: tf.Tensor
-    memory: Memory
+    pairs: Memory
 
 
 def two_loops(gradient: tf.Tensor, memory: Memory, diagonal: tf.Tensor) -> tf.Tensor:
@@ -100,7 +91,7 @@ def remember(
     tiny = np.finfo(units.dtype.as_numpy_dtype).tiny
     free = (point.column_norms > 0) & (trial.column_norms > 0)
     move = tf.where(free, trial.parameters - point.parameters, 0.0)
-    change = tf.where(free, point.gradient - trial.gradient, 0.0)
+    change = tf.where(free, point.descent - trial.descent, 0.0)
     curvature = tf.reduce_sum(move * change, axis=-1)
     length = tf.sqrt(tf.reduce_sum((move * units) ** 2, axis=-1))
     size = tf.sqrt(tf.reduce_sum((change / units) ** 2, axis=-1))
@@ -119,9 +110,9 @@ def initial_diagonal(point: Point, memory: Memory, units: tf.Tensor) -> tf.Tenso
 
     Without a pair, gamma makes the first step the Cauchy step.
     """
-    gradient = point.gradient / units
-    steepest = tf.reduce_sum(gradient * gradient, axis=-1)
-    along = cauchy_step(point, units) * point.gradient
+    descent = point.descent / units
+    steepest = tf.reduce_sum(descent * descent, axis=-1)
+    along = cauchy_step(point, units) * point.descent
     some = steepest > 0
     start = tf.reduce_sum(along, axis=-1) / tf.where(some, steepest, tf.ones_like(steepest))
     change = memory.changes[:, 0] / units
@@ -131,17 +122,17 @@ def initial_diagonal(point: Point, memory: Memory, units: tf.Tensor) -> tf.Tenso
     return new_axis(tf.where(known, reciprocal(product), start), 1) / (units * units)
 
 
-def next_length(state: LBFGSState, trial: Point) -> tf.Tensor:
+def next_length(length: tf.Tensor, point: Point, trial: Point) -> tf.Tensor:
     """The initial step length of the next line search, `[R]`: 1, or twice the last if too short.
 
     A step is too short if it violates Wolfe's curvature condition (Nocedal & Wright, eq. 3.6b): the
     slope at its end is nearly as steep as at its start, and its pair (s, y) holds no information.
     """
-    step = trial.parameters - state.point.parameters
-    before = tf.reduce_sum(state.point.gradient * step, axis=-1)
-    after = tf.reduce_sum(trial.gradient * step, axis=-1)
+    step = trial.parameters - point.parameters
+    before = tf.reduce_sum(point.descent * step, axis=-1)
+    after = tf.reduce_sum(trial.descent * step, axis=-1)
     steep = (before > 0) & (after > _WOLFE * before)
-    return tf.where(steep, tf.maximum(2.0 * state.length, 1.0), tf.ones_like(state.length))
+    return tf.where(steep, tf.maximum(2.0 * length, 1.0), tf.ones_like(length))
 
 
 def interpolated_share(point: Point, trial: Point) -> tf.Tensor:
@@ -151,8 +142,8 @@ def interpolated_share(point: Point, trial: Point) -> tf.Tensor:
     """
     step = trial.parameters - point.parameters
     rise = trial.loss - point.loss
-    start = -2.0 * tf.reduce_sum(point.gradient * step, axis=-1)
-    end = -2.0 * tf.reduce_sum(trial.gradient * step, axis=-1)
+    start = -2.0 * tf.reduce_sum(point.descent * step, axis=-1)
+    end = -2.0 * tf.reduce_sum(trial.descent * step, axis=-1)
     middle = start + end - 3.0 * rise
     square = middle * middle - start * end
     root = tf.sqrt(tf.maximum(square, 0.0))
@@ -161,7 +152,7 @@ def interpolated_share(point: Point, trial: Point) -> tf.Tensor:
     return tf.where(usable, tf.clip_by_value(least, 0.1, 0.5), 0.5)
 
 
-class LBFGS:
+class LBFGS(Method):
     """Limited-memory BFGS (Liu & Nocedal, Math. Program. 45, 1989).
 
     For very many parameters: besides the evaluation, a step costs `memory * p` operations and
@@ -181,8 +172,6 @@ class LBFGS:
     """
 
     default_max_steps = 2000
-    default_starts = 128
-    needs_hessian = False
 
     def __init__(self, memory: int = 10):
         """Set the size of the memory.
@@ -195,64 +184,48 @@ class LBFGS:
         """
         self.memory = check_count("LBFGS", "memory", memory)
 
-    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LBFGSState:
-        """The state before the first evaluation; see `Method.init`."""
-        no = tf.zeros_like(point.loss, tf.bool)
-        empty = tf.repeat(new_axis(tf.zeros_like(start), 1), self.memory, axis=1)
-        return LBFGSState(
-            point=point,
-            trial=start,
-            stalled=no,
-            broken=no,
-            scales=scales,
-            length=tf.ones_like(point.loss),
-            memory=Memory(empty, empty, tf.zeros_like(empty[:, :, 0])),
+    def keeps(self, point: Point) -> LineSearch:
+        """No pairs; see `Method.keeps`."""
+        empty = tf.repeat(new_axis(tf.zeros_like(point.parameters), 1), self.memory, axis=1)
+        return LineSearch(
+            tf.ones_like(point.loss), Memory(empty, empty, tf.zeros_like(empty[:, :, 0]))
         )
 
-    def step(self, state: LBFGSState, trial: Point, active: tf.Tensor) -> LBFGSState:
-        """One step of every row; see `Method.step`."""
+    def falls_enough(self, state: MethodState, trial: Point, even: tf.Tensor) -> tf.Tensor:
+        """Armijo's condition; see `Method.falls_enough`."""
+        return even | armijo(state.point, trial)
+
+    def propose(self, iteration: Iteration) -> Proposal:
+        """A quasi-Newton step, or a shorter one after a failure; see `Method.propose`."""
+        point, units, first = iteration.point, iteration.units, iteration.first
+        before, trial = iteration.state.point, iteration.trial
+        search: LineSearch = iteration.state.kept
         epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
-        first = state.point.loss == trial.loss.dtype.max
-        accepted = active & falls_enough(state.point, trial, state.scales)
-        larger = tf.maximum(state.scales, trial.column_norms)
-        scales = select_rows(accepted, larger, state.scales)
-        units = tf.where(scales > 0, scales, 1.0)
-        memory = remember(state.memory, state.point, trial, units, accepted & ~first)
-        shorter = state.length * interpolated_share(state.point, trial)
-        length = tf.where(accepted | first, next_length(state, trial), shorter)
-        point = select_rows(accepted, trial, state.point)
+        memory = remember(search.pairs, before, trial, units, iteration.accepted & ~first)
+        shorter = search.length * interpolated_share(before, trial)
+        longer = next_length(search.length, before, trial)
+        length = tf.where(iteration.accepted | first, longer, shorter)
 
         # After a failed line search, restart from the gradient direction with an empty memory.
         failed = length < epsilon
-        direction = two_loops(point.gradient, memory, initial_diagonal(point, memory, units))
-        uneven = point.spread < UNEVEN
+        direction = two_loops(point.descent, memory, initial_diagonal(point, memory, units))
 
         def with_light_data(
             jacobian: tf.Tensor, residual: tf.Tensor, units: tf.Tensor
         ) -> tf.Tensor:
             return minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
 
-        wanted = (point.jacobian, point.residual, units)
+        uneven, wanted = iteration.data.spread < UNEVEN, (point.jacobian, point.residual, units)
         direction = on_rows(uneven, direction, wanted, with_light_data)
-        direction, kept = downhill(point, direction, units)
-        forget = failed | ~kept
+        direction, falls = downhill(iteration.data, point, direction, units)
+        forget = failed | ~falls
         alone = failed & (tf.reduce_max(memory.weights, axis=-1) == 0)
-        memory = memory._replace(
-            weights=select_rows(forget, tf.zeros_like(memory.weights), memory[2])
-        )
-        direction = select_rows(
-            forget, downhill(point, cauchy_step(point, units), units)[0], direction
-        )
+        weights = select_rows(forget, tf.zeros_like(memory.weights), memory.weights)
+        steepest, _ = downhill(iteration.data, point, cauchy_step(point, units), units)
+        direction = select_rows(forget, steepest, direction)
         length = tf.where(failed, tf.ones_like(length), length)
-        next_trial = within_bounds(point, point.parameters + new_axis(length, 1) * direction)
-        moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
-        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
-        return LBFGSState(
-            point=point,
-            trial=select_rows(usable, next_trial, point.parameters),
-            stalled=~moved | ~usable | alone,
-            broken=first & ~accepted,
-            scales=scales,
-            length=length,
-            memory=memory,
+        return Proposal(
+            trial=iteration.moved(new_axis(length, 1) * direction),
+            kept=LineSearch(length, memory._replace(weights=weights)),
+            stalled=alone,
         )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
 from ..linalg.graded import UNEVEN, UNEVEN_CURVATURE
-from ..objective.evaluation import Point, within_bounds
-from ..objective.hessian import Curvature
+from ..objective.evaluation import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.products import matmul_rows
-from ..rowwise.tables import on_rows, select_rows
-from .curved_steps import curved_steps, residual_stays
-from .uneven_step import led_back, uneven_step
+from ..rowwise.tables import on_rows
+from .descent import Iteration, Method, Proposal
+from .newton_step import curved_steps, residual_stays
+from .uneven_step import light_steps
 
 # Least mu after a failed step, relative to the squared scale of the parameters. Successful steps
 # make mu tiny; growing from there would take many failures.
@@ -24,33 +25,38 @@ _DAMPING_AFTER_FAILURE = 3e-2
 _GOOD_GAIN = 0.75
 
 
-class LevenbergMarquardtState(NamedTuple):
-    """The loop variable.
+class Damping(NamedTuple):
+    """What a damped method keeps.
 
     Attributes:
-        point: the accepted point.
-        trial: `[R, p]`, the parameters to evaluate next.
-        stalled: `[R]`, bool.
-        broken: `[R]`, bool.
-        scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
         damping: `[R]`, mu.
         growth: `[R]`, nu, the factor of mu at the next failure.
         least: `[R]`, the least mu if the trial fails.
         predicted: `[R]`, the decrease of the loss that the model predicts for the trial.
-        curves_up: `[R]`, bool, whether the Hessian at the accepted point is known to have no
-            negative eigenvalue.
+        reference: `[R]`, the norm of the scaled gradient at the start, if mu is relative to it.
     """
 
-    point: Point
-    trial: tf.Tensor
-    stalled: tf.Tensor
-    broken: tf.Tensor
-    scales: tf.Tensor
     damping: tf.Tensor
     growth: tf.Tensor
     least: tf.Tensor
     predicted: tf.Tensor
-    curves_up: tf.Tensor
+    reference: Any = ()
+
+    @classmethod
+    def initial(cls, damping: float, point: Point) -> Damping:
+        """Before the first step, with this mu."""
+        rows = tf.zeros_like(point.loss)
+        return cls(rows + tf.constant(damping, rows.dtype), rows + 2.0, rows, rows + 1.0)
+
+
+def gain_ratio(iteration: Iteration, if_even: float) -> tf.Tensor:
+    """`[R]`, the decrease of the loss over that predicted.
+
+    `if_even` where the losses agree to within rounding and a smaller gradient was accepted.
+    """
+    state = iteration.state
+    gain = (state.point.loss - iteration.trial.loss) / state.kept.predicted
+    return tf.where(iteration.even, tf.constant(if_even, gain.dtype), gain)
 
 
 def next_damping(
@@ -98,28 +104,6 @@ def follow_residual(
     return tf.where(accepted, success, tf.maximum(damping, least))
 
 
-def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Whether the trial is better, and whether the losses agree to within rounding.
-
-    Near a minimum with nonzero residual the decrease of the loss falls below its rounding error
-    long before the gradient vanishes. There the point with the smaller scaled gradient is better.
-
-    Args:
-        point: the accepted point.
-        trial: the evaluated trial.
-        scales: `[R, p]`, the scale of each parameter.
-
-    Returns:
-        Whether the trial is better, `[R]` bool, and whether the losses agree, `[R]` bool.
-    """
-    units = tf.where(scales > 0, scales, 1.0)
-    before = tf.reduce_sum((point.gradient / units) ** 2, axis=-1)
-    after = tf.reduce_sum((trial.gradient / units) ** 2, axis=-1)
-    started = point.loss < point.loss.dtype.max
-    even = started & (tf.abs(trial.loss - point.loss) <= point.noise)
-    return tf.where(even, after < before, trial.loss < point.loss), even
-
-
 def damped_step(
     jacobian: tf.Tensor, residual: tf.Tensor, gradient: tf.Tensor, damping: tf.Tensor
 ) -> tf.Tensor:
@@ -149,10 +133,10 @@ def damped_step(
 def predicted_decrease(point: Point, step: tf.Tensor) -> tf.Tensor:
     """`2 g^T h - |J h|^2`, `[R]`: the decrease of the linear model for the step `h` `[R, p]`."""
     along = tf.linalg.matvec(point.jacobian, step)
-    return 2.0 * tf.reduce_sum(point.gradient * step, axis=-1) - tf.reduce_sum(along**2, axis=-1)
+    return 2.0 * tf.reduce_sum(point.descent * step, axis=-1) - tf.reduce_sum(along**2, axis=-1)
 
 
-class LevenbergMarquardt:
+class LevenbergMarquardt(Method):
     """Levenberg-Marquardt: damped Gauss-Newton steps; the default method.
 
     Parameters are scaled by their effect on the matrix: the Frobenius norm of dA/dx for affine
@@ -174,9 +158,6 @@ class LevenbergMarquardt:
         0.01
     """
 
-    default_max_steps = 200
-    default_starts = 128
-    needs_hessian = False
     uses_curvature = True
 
     def __init__(self, initial_damping: float = 1e-10):
@@ -195,107 +176,77 @@ class LevenbergMarquardt:
             )
         self.initial_damping = float(initial_damping)
 
-    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LevenbergMarquardtState:
-        """The state before the first evaluation; see `Method.init`."""
-        rows = tf.zeros_like(point.loss)
-        no = tf.zeros_like(point.loss, tf.bool)
-        return LevenbergMarquardtState(
-            point=point,
-            trial=start,
-            stalled=no,
-            broken=no,
-            scales=scales,
-            damping=rows + tf.constant(self.initial_damping, rows.dtype),
-            growth=rows + 2.0,
-            least=rows,
-            predicted=rows + 1.0,
-            curves_up=no,
-        )
+    def keeps(self, point: Point) -> Damping:
+        """The first damping; see `Method.keeps`."""
+        return Damping.initial(self.initial_damping, point)
 
-    def step(
-        self,
-        state: LevenbergMarquardtState,
-        trial: Point,
-        active: tf.Tensor,
-        curvature: Curvature | None = None,
-        curved: tf.Tensor | None = None,
-    ) -> LevenbergMarquardtState:
-        """One step of every row; see `Method.step`."""
+    def propose(self, iteration: Iteration) -> Proposal:
+        """A damped step, by Newton's Hessian or singular values if needed; see `Method.propose`."""
+        state, trial, point = iteration.state, iteration.trial, iteration.point
+        first, accepted, units = iteration.first, iteration.accepted, iteration.units
+        old: Damping = state.kept
         epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
-        first = state.point.loss == trial.loss.dtype.max
-        better, even = compare(state.point, trial, state.scales)
-        accepted = active & better
-        gain = (state.point.loss - trial.loss) / state.predicted
+        tiny = np.finfo(trial.loss.dtype.as_numpy_dtype).tiny
+
         # Where the losses agree to within rounding, a smaller gradient counts as a gain ratio of 1.
-        gain = tf.where(even, tf.constant(1.0, gain.dtype), gain)
+        gain = gain_ratio(iteration, 1.0)
         shrinkage = tf.sqrt(trial.loss / state.point.loss)
-        raised, growth = next_damping(state.damping, state.growth, gain, accepted)
-        followed = follow_residual(raised, state.damping, gain, accepted, shrinkage, state.least)
-        followed = tf.where(first, state.damping, followed)
+        raised, growth = next_damping(old.damping, old.growth, gain, accepted)
+        followed = follow_residual(raised, old.damping, gain, accepted, shrinkage, old.least)
+        followed = tf.where(first, old.damping, followed)
         damping = tf.maximum(followed, tf.constant(16.0 * epsilon, followed.dtype))
-        growth = tf.where(first, state.growth, growth)
-        point = select_rows(accepted, trial, state.point)
-        larger = tf.maximum(state.scales, trial.column_norms)
-        scales = select_rows(accepted, larger, state.scales)
-
-        units = tf.where(scales > 0, scales, 1.0)
-        jacobian = point.jacobian / new_axis(units, 1)
-        gradient = point.gradient / units
-        scaled = damped_step(jacobian, point.residual, gradient, damping)
-        predicted = tf.reduce_sum(scaled * (new_axis(damping, 1) * scaled + gradient), axis=-1)
-        curves_up = state.curves_up & ~accepted
-        uneven = point.spread < UNEVEN
-        slow = tf.zeros_like(uneven)
-        if curvature is not None:
-            slow = ~first & ~uneven & residual_stays(state.point, trial, accepted)
-            slow = slow if curved is None else slow & curved
+        growth = tf.where(first, old.growth, growth)
         # The least mu set by a failed Newton step holds until a step succeeds.
-        usually = tf.constant(_DAMPING_AFTER_FAILURE, damping.dtype)
-        least = tf.where(first | accepted, usually, state.least)
-        usual = (scaled, predicted, damping, least, curves_up)
+        least = tf.constant(_DAMPING_AFTER_FAILURE, damping.dtype)
+        least = tf.where(first | accepted, least, old.least)
 
-        def with_curvature(
-            rows: tf.Tensor, spread: tf.Tensor, *others: tf.Tensor
-        ) -> tuple[tf.Tensor, ...]:
-            assert curvature is not None
-            with tf.name_scope("curved"):
-                step, gains, lowest, curves = curved_steps(curvature.of_rows(rows), *others)
-            return step, gains, lowest, curves & (spread >= UNEVEN_CURVATURE)
+        descent = point.descent / units
+        step = damped_step(point.jacobian / new_axis(units, 1), point.residual, descent, damping)
+        predicted = tf.reduce_sum(step * (new_axis(damping, 1) * step + descent), axis=-1)
+        curves_up = state.curves_up & ~accepted
+        usual = (step, predicted, damping, least, curves_up)
+        uneven = iteration.data.spread < UNEVEN
+        slow = self._is_slow(iteration, uneven)
 
         def unusual() -> tuple[tf.Tensor, ...]:
-            wanted = (jacobian, point.residual, point.spread, followed, first, accepted)
-            found = on_rows(uneven, usual[:4], wanted, uneven_step)
-            failed = uneven & active & ~accepted & ~first
-            back, step = led_back(state.point, trial, units, state.growth, failed)
-            kept = (step, state.predicted, state.damping, state.least)
-            step, gains, mu, lowest = select_rows(back, kept, found)
-            found = (step, gains, lowest, curves_up)
-            if curvature is not None:
-                rows = tf.range(tf.size(slow))
-                others = (units, gradient, damping, point.loss, point.column_norms)
-                found = on_rows(slow, found, (rows, point.spread, *others), with_curvature)
-            step, gains, lowest, curves = found
-            return step, gains, mu, lowest, curves
+            step, predicted, mu, least = light_steps(iteration, followed, usual[:4])
+            found = (step, predicted, least, curves_up)
+            if iteration.curvature is not None:
+                wanted = (tf.range(tf.size(slow)), iteration.data.spread, units, descent, damping)
+                wanted = (*wanted, point.loss, point.column_norms)
+                found = on_rows(slow, found, wanted, functools.partial(_newton, iteration))
+            step, predicted, least, curves = found
+            return step, predicted, mu, least, curves
 
-        scaled, predicted, damping, least, curves_up = tf.cond(
+        step, predicted, damping, least, curves_up = tf.cond(
             tf.reduce_any(uneven | slow), unusual, lambda: usual
         )
-        next_trial = point.parameters + scaled / units
-        usable = tf.math.is_finite(predicted)
-        if point.bounded:
-            next_trial = within_bounds(point, next_trial)
+        usable, following = tf.math.is_finite(predicted), iteration.moved(step / units)
+        if iteration.data.bounded:
             # The linear model, for Newton steps too; this only makes their damping larger.
-            predicted = predicted_decrease(point, next_trial - point.parameters)
-        moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
-        return LevenbergMarquardtState(
-            point=point,
-            trial=select_rows(usable, next_trial, point.parameters),
-            stalled=~(moved & usable) | (damping * epsilon > 1.0),
-            broken=first & ~accepted,
-            scales=scales,
-            damping=damping,
-            growth=growth,
-            least=least,
-            predicted=tf.maximum(predicted, np.finfo(predicted.dtype.as_numpy_dtype).tiny),
+            predicted = predicted_decrease(point, following - point.parameters)
+        return Proposal(
+            trial=following,
+            kept=Damping(damping, growth, least, tf.maximum(predicted, tiny)),
+            stalled=damping * epsilon > 1.0,
+            usable=usable,
             curves_up=curves_up,
         )
+
+    def _is_slow(self, iteration: Iteration, uneven: tf.Tensor) -> tf.Tensor:
+        """`[R]` bool, which rows take a Newton step, since their residual does not vanish."""
+        if iteration.curvature is None:
+            return tf.zeros_like(uneven)
+        stays = residual_stays(iteration.state.point, iteration.trial, iteration.accepted)
+        slow = ~iteration.first & ~uneven & stays
+        return slow if iteration.curved is None else slow & iteration.curved
+
+
+def _newton(
+    iteration: Iteration, rows: tf.Tensor, spread: tf.Tensor, *others: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """`curved_steps` of these rows, which trusts the Hessian unless weights differ much."""
+    assert iteration.curvature is not None
+    with tf.name_scope("curved"):
+        step, gains, lowest, curves = curved_steps(iteration.curvature.of_rows(rows), *others)
+    return step, gains, lowest, curves & (spread >= UNEVEN_CURVATURE)

@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ..linalg.linear import solve_symmetric
-from ..objective.evaluation import Point, within_bounds
-from ..objective.model import Model
+from ..objective.evaluation import Point
+from ..objective.model import Data, Model
 from ..observations import Comparison
 from ..parameterizations import Parameterization
 from ..rowwise.axes import new_axis
 from ..rowwise.tables import select_rows
-from .levenberg_marquardt import compare
+from .descent import Iteration, Method, MethodState, Proposal
 
 _OWNER = "LiftAndProjection"
 # A row whose step length falls below this counts as stalled.
 _SHORTEST = 2.0**-30
 
 
-class LiftAndProjectionState(NamedTuple):
-    """The loop variable.
-
-    Attributes:
-        point: the accepted point.
-        trial: `[R, p]`, the parameters to evaluate next.
-        stalled: `[R]`, bool.
-        broken: `[R]`, bool.
-        scales: `[R, p]`, the scale of each parameter.
-        largest: `[R]`, the largest weight of a level.
-        length: `[R]`, the step length, as a multiple of the full step; 2 for a doubled step.
-    """
-
-    point: Point
-    trial: tf.Tensor
-    stalled: tf.Tensor
-    broken: tf.Tensor
-    scales: tf.Tensor
-    largest: tf.Tensor
-    length: tf.Tensor
-
-
-class LiftAndProjection:
+class LiftAndProjection(Method):
     """Lift and projection of Chen & Chu (SIAM J. Numer. Anal. 33, 1996); for affine structures.
 
     The lift replaces the levels by the targets, `Z = V diag(t) V^H`, with the eigenvectors V of the
@@ -69,7 +46,6 @@ class LiftAndProjection:
 
     default_max_steps = 10000
     default_starts = 16
-    needs_hessian = False
 
     def __init__(self, doubled: bool = False):
         """Choose the step length.
@@ -113,50 +89,29 @@ class LiftAndProjection:
         )
         return prepared
 
-    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> LiftAndProjectionState:
-        """The state before the first evaluation; see `Method.init`."""
+    def keeps(self, point: Point) -> tf.Tensor:
+        """`[R]`, the step length in full steps; 2 for a doubled one; see `Method.keeps`."""
         _ = self._prepared  # raises if there is no model
-        no = tf.zeros_like(point.loss, tf.bool)
-        return LiftAndProjectionState(
-            point=point,
-            trial=start,
-            stalled=no,
-            broken=no,
-            scales=scales,
-            largest=point.largest_weight,
-            length=tf.ones_like(point.loss),
-        )
+        return tf.ones_like(point.loss)
 
-    def step(
-        self, state: LiftAndProjectionState, trial: Point, active: tf.Tensor
-    ) -> LiftAndProjectionState:
-        """One step of every row; see `Method.step`."""
-        first = state.point.loss == trial.loss.dtype.max
-        better, _ = compare(state.point, trial, state.scales)
+    def falls_enough(self, state: MethodState, trial: Point, even: tf.Tensor) -> tf.Tensor:
+        """Whether a doubled step gains more than a single one; see `Method.falls_enough`."""
+        del even
         # A single step h lowers the loss by at least g^T h; require as much of a doubled step.
         moved = trial.parameters - state.point.parameters
-        sure = 0.5 * tf.reduce_sum(state.point.gradient * moved, axis=-1)
-        enough = (state.length <= 1.0) | (state.point.loss - trial.loss >= sure)
-        accepted = active & better & (first | enough)
-        point = select_rows(accepted, trial, state.point)
-        length = tf.where(accepted, tf.ones_like(state.length), 0.5 * state.length)
-        step = self._projection(point, state.largest, length)
+        sure = 0.5 * tf.reduce_sum(state.point.descent * moved, axis=-1)
+        return (state.kept <= 1.0) | (state.point.loss - trial.loss >= sure)
+
+    def propose(self, iteration: Iteration) -> Proposal:
+        """The projection's step, or half of it after a failure; see `Method.propose`."""
+        point, accepted, length = iteration.point, iteration.accepted, iteration.state.kept
+        length = tf.where(accepted, tf.ones_like(length), 0.5 * length)
+        step = self._projection(iteration.data, point, length)
         if self.doubled:
             twice = accepted & _gains_by_doubling(point, step)
             length = tf.where(twice, 2.0 * length, length)
             step = select_rows(twice, 2.0 * step, step)
-        next_trial = within_bounds(point, point.parameters + step)
-        changed = tf.reduce_any(next_trial != point.parameters, axis=-1)
-        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
-        return LiftAndProjectionState(
-            point=point,
-            trial=select_rows(usable, next_trial, point.parameters),
-            stalled=~changed | ~usable | (length < _SHORTEST),
-            broken=first & ~accepted,
-            scales=state.scales,
-            largest=state.largest,
-            length=length,
-        )
+        return Proposal(iteration.moved(step), length, stalled=length < _SHORTEST)
 
     @property
     def _prepared(self) -> _Prepared:
@@ -167,18 +122,18 @@ class LiftAndProjection:
             )
         return self._model
 
-    def _projection(self, point: Point, largest: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    def _projection(self, data: Data, point: Point, length: tf.Tensor) -> tf.Tensor:
         """The projection's step `[R, p]`, shortened to the step length `[R]`."""
-        dtype = point.gradient.dtype
+        dtype = point.descent.dtype
         known = self._prepared
         levels = len(known.overlaps)
-        bound = largest * largest
+        bound = data.largest_weight * data.largest_weight
         if not np.array_equal(known.overlaps, np.eye(levels)):
             bound *= _row_sum(known.overlaps, point.jacobian[:, :levels])
         priors = point.jacobian.shape[1] > levels
-        if not point.bounded and not priors and not known.is_diagonal:
+        if not data.bounded and not priors and not known.is_diagonal:
             share = (length / bound)[:, None]
-            return share * tf.linalg.matvec(tf.constant(known.inverse, dtype), point.gradient)
+            return share * tf.linalg.matvec(tf.constant(known.inverse, dtype), point.descent)
         # Priors are quadratic and add their exact curvature to the bound.
         diagonal = new_axis(bound, 1) * tf.constant(np.diag(known.gram), dtype)
         if priors:
@@ -186,13 +141,13 @@ class LiftAndProjection:
         acts = (point.column_norms > 0) & (diagonal > 0)
         units = tf.sqrt(tf.where(acts, diagonal, tf.ones_like(diagonal)))
         if known.is_diagonal:
-            return tf.where(acts, new_axis(length, 1) * point.gradient / units / units, 0.0)
+            return tf.where(acts, new_axis(length, 1) * point.descent / units / units, 0.0)
         # Project in the free parameters only. Shorten by damping rather than by a factor: next to a
         # bound, short steps must turn towards the gradient.
         matrix = bound[:, None, None] * tf.constant(known.gram, dtype)
         matrix = tf.linalg.set_diag(matrix, diagonal / length[:, None])
         matrix = tf.where(acts[:, :, None] & acts[:, None, :], matrix, 0.0)
-        return tf.where(acts, solve_symmetric(matrix, units, point.gradient), 0.0)
+        return tf.where(acts, solve_symmetric(matrix, units, point.descent), 0.0)
 
 
 class _Prepared:
@@ -266,8 +221,8 @@ def target_overlaps(comparison: Comparison) -> np.ndarray:
 def _gains_by_doubling(point: Point, step: tf.Tensor) -> tf.Tensor:
     """`[R]` bool: the linear model's decrease `2 g^T h - |J h|^2` is larger for 2 h than for h."""
     along = tf.linalg.matvec(point.jacobian, step)
-    descent = tf.reduce_sum(point.gradient * step, axis=-1)
-    return 2.0 * descent > 3.0 * tf.reduce_sum(along * along, axis=-1)
+    slope = tf.reduce_sum(point.descent * step, axis=-1)
+    return 2.0 * slope > 3.0 * tf.reduce_sum(along * along, axis=-1)
 
 
 def _row_sum(overlaps: np.ndarray, jacobian: tf.Tensor) -> tf.Tensor:

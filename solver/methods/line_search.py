@@ -6,20 +6,23 @@ import numpy as np
 import tensorflow as tf
 
 from ..objective.evaluation import Point
+from ..objective.model import Data
 from ..rowwise.axes import new_axis
 from ..rowwise.tables import select_rows
-from .levenberg_marquardt import compare
 
 # c1 of Armijo's sufficient-decrease condition (Nocedal & Wright, eq. 3.4).
 _ARMIJO = 1e-4
 
 
-def downhill(point: Point, direction: tf.Tensor, units: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def downhill(
+    data: Data, point: Point, direction: tf.Tensor, units: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """A feasible descent direction: the proposed one, or the Cauchy step if it does not descend.
 
     Components that point out of the bounds are set to 0 first.
 
     Args:
+        data: with the bounds.
         point: the accepted point.
         direction: `[R, p]`, the proposed direction.
         units: `[R, p]`, the scale of each parameter, positive.
@@ -28,14 +31,14 @@ def downhill(point: Point, direction: tf.Tensor, units: tf.Tensor) -> tuple[tf.T
         The direction `[R, p]`, and `[R]` bool, whether it is the proposed one.
     """
     epsilon = np.finfo(direction.dtype.as_numpy_dtype).eps
-    if point.bounded:
-        below = (point.parameters <= point.lower) & (direction < 0)
-        above = (point.parameters >= point.upper) & (direction > 0)
+    if data.bounded:
+        below = (point.parameters <= data.lower) & (direction < 0)
+        above = (point.parameters >= data.upper) & (direction > 0)
         moves = ~below & ~above & (point.column_norms > 0)
         direction = tf.where(moves, direction, 0.0)
-    gradient = point.gradient / units
-    slope = tf.reduce_sum(point.gradient * direction, axis=-1)
-    steepest = tf.reduce_sum(gradient * gradient, axis=-1)
+    descent = point.descent / units
+    slope = tf.reduce_sum(point.descent * direction, axis=-1)
+    steepest = tf.reduce_sum(descent * descent, axis=-1)
     length = tf.reduce_sum((direction * units) ** 2, axis=-1)
     kept = (slope > epsilon * tf.sqrt(steepest) * tf.sqrt(length)) & tf.math.is_finite(length)
     return select_rows(kept, direction, cauchy_step(point, units)), kept
@@ -43,21 +46,15 @@ def downhill(point: Point, direction: tf.Tensor, units: tf.Tensor) -> tuple[tf.T
 
 def cauchy_step(point: Point, units: tf.Tensor) -> tf.Tensor:
     """The minimum of the linear model along the gradient in scaled parameters, `[R, p]`."""
-    gradient = point.gradient / units
-    along = tf.linalg.matvec(point.jacobian / new_axis(units, 1), gradient)
-    steepest = tf.reduce_sum(gradient * gradient, axis=-1)
+    descent = point.descent / units
+    along = tf.linalg.matvec(point.jacobian / new_axis(units, 1), descent)
+    steepest = tf.reduce_sum(descent * descent, axis=-1)
     bend = tf.reduce_sum(along * along, axis=-1)
     share = tf.where(bend > 0, steepest / tf.where(bend > 0, bend, tf.ones_like(bend)), 0.0)
-    return new_axis(share, 1) * gradient / units
+    return new_axis(share, 1) * descent / units
 
 
-def falls_enough(point: Point, trial: Point, scales: tf.Tensor) -> tf.Tensor:
-    """Armijo's condition, `[R]` bool; a smaller gradient where the losses agree within rounding.
-
-    The first evaluation is accepted if its loss is finite.
-    """
-    better, even = compare(point, trial, scales)
-    slope = tf.reduce_sum(point.gradient * (trial.parameters - point.parameters), axis=-1)
-    first = point.loss == point.loss.dtype.max
-    enough = trial.loss <= point.loss - 2.0 * _ARMIJO * slope
-    return better & (first | even | enough)
+def armijo(point: Point, trial: Point) -> tf.Tensor:
+    """Armijo's condition, `[R]` bool: the loss falls by a share of what the slope promises."""
+    slope = tf.reduce_sum(point.descent * (trial.parameters - point.parameters), axis=-1)
+    return trial.loss <= point.loss - 2.0 * _ARMIJO * slope

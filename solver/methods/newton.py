@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
 from ..linalg.graded import UNEVEN
-from ..objective.evaluation import Point, within_bounds
+from ..objective.evaluation import Point
 from ..rowwise.axes import new_axis
-from ..rowwise.tables import on_rows, select_rows
-from .levenberg_marquardt import compare, next_damping
-from .modified_step import modified_step
-from .uneven_step import led_back, uneven_step
-
-
-class NewtonState(NamedTuple):
-    """The loop variable.
-
-    Attributes:
-        point: the accepted point.
-        trial: `[R, p]`, the parameters to evaluate next.
-        stalled: `[R]`, bool.
-        broken: `[R]`, bool.
-        saddle: `[R]`, bool, whether the Hessian at the point has a negative eigenvalue, so that a
-            vanishing gradient is not a minimum.
-        scales: `[R, p]`, the scale of each parameter: the largest column norm so far.
-        damping: `[R]`, mu before its scaling by the gradient's norm relative to `reference`.
-        growth: `[R]`, nu, the factor of mu at the next failure.
-        least: `[R]`, the least mu if the trial fails.
-        predicted: `[R]`, the decrease of the loss that the quadratic model predicts for the trial.
-        reference: `[R]`, the norm of the scaled gradient at the start.
-    """
-
-    point: Point
-    trial: tf.Tensor
-    stalled: tf.Tensor
-    broken: tf.Tensor
-    saddle: tf.Tensor
-    scales: tf.Tensor
-    damping: tf.Tensor
-    growth: tf.Tensor
-    least: tf.Tensor
-    predicted: tf.Tensor
-    reference: tf.Tensor
+from .descent import Iteration, Method, Proposal
+from .levenberg_marquardt import Damping, gain_ratio, next_damping
+from .newton_step import modified_step
+from .uneven_step import light_steps
 
 
 def predicted_decrease(point: Point, step: tf.Tensor) -> tf.Tensor:
     """`2 g^T h - h^T H h`, `[R]`: the decrease of the quadratic model for the step `h` `[R, p]`."""
     along = tf.linalg.matvec(point.hessian, step)
-    return tf.reduce_sum((2.0 * point.gradient - along) * step, axis=-1)
+    return tf.reduce_sum((2.0 * point.descent - along) * step, axis=-1)
 
 
-class Newton:
+class Newton(Method):
     """Regularized Newton's method with the exact Hessian of the loss.
 
     Converges quadratically also with a nonzero residual, and to degenerate targets, where the
@@ -75,8 +42,6 @@ class Newton:
         [[2.0, 1.0]]
     """
 
-    default_max_steps = 200
-    default_starts = 128
     needs_hessian = True
 
     def __init__(self, initial_damping: float = 1e-3):
@@ -95,92 +60,50 @@ class Newton:
             )
         self.initial_damping = float(initial_damping)
 
-    def init(self, start: tf.Tensor, point: Point, scales: tf.Tensor) -> NewtonState:
-        """The state before the first evaluation; see `Method.init`."""
-        rows = tf.zeros_like(point.loss)
-        no = tf.zeros_like(point.loss, tf.bool)
-        return NewtonState(
-            point=point,
-            trial=start,
-            stalled=no,
-            broken=no,
-            saddle=no,
-            scales=scales,
-            damping=rows + tf.constant(self.initial_damping, rows.dtype),
-            growth=rows + 2.0,
-            least=rows,
-            predicted=rows + 1.0,
-            reference=rows,
-        )
+    def keeps(self, point: Point) -> Damping:
+        """The first damping; see `Method.keeps`."""
+        first = Damping.initial(self.initial_damping, point)
+        return first._replace(reference=tf.zeros_like(point.loss))
 
-    def step(self, state: NewtonState, trial: Point, active: tf.Tensor) -> NewtonState:
-        """One step of every row; see `Method.step`."""
-        epsilon = np.finfo(trial.loss.dtype.as_numpy_dtype).eps
-        tiny = np.finfo(trial.loss.dtype.as_numpy_dtype).tiny
-        first = state.point.loss == trial.loss.dtype.max
-        better, even = compare(state.point, trial, state.scales)
-        accepted = active & better
-        gain = (state.point.loss - trial.loss) / state.predicted
+    def propose(self, iteration: Iteration) -> Proposal:
+        """A regularized Newton step; see `Method.propose`."""
+        point, units, first = iteration.point, iteration.units, iteration.first
+        accepted = iteration.accepted
+        old: Damping = iteration.state.kept
+        epsilon = np.finfo(point.loss.dtype.as_numpy_dtype).eps
+        tiny = np.finfo(point.loss.dtype.as_numpy_dtype).tiny
         # Where the losses agree to within rounding, a gain ratio of 1/2 keeps mu unchanged.
-        gain = tf.where(even, tf.constant(0.5, gain.dtype), gain)
-        raised, growth = next_damping(state.damping, state.growth, gain, accepted)
+        gain = gain_ratio(iteration, 0.5)
+        raised, growth = next_damping(old.damping, old.growth, gain, accepted)
         floor = tf.constant(16.0 * epsilon, raised.dtype)
-        damping = tf.maximum(tf.where(first, state.damping, raised), floor)
-        growth = tf.where(first, state.growth, growth)
-        point = select_rows(accepted, trial, state.point)
-        larger = tf.maximum(state.scales, trial.column_norms)
-        scales = select_rows(accepted, larger, state.scales)
+        damping = tf.maximum(tf.where(first, old.damping, raised), floor)
+        growth = tf.where(first, old.growth, growth)
 
-        units = tf.where(scales > 0, scales, 1.0)
-        gradient = point.gradient / units
-        size = tf.sqrt(tf.reduce_sum(gradient * gradient, axis=-1))
-        reference = tf.where(first, size, state.reference)
+        descent = point.descent / units
+        size = tf.sqrt(tf.reduce_sum(descent * descent, axis=-1))
+        reference = tf.where(first, size, old.reference)
         shrink = tf.where(size < reference, size / tf.maximum(reference, tiny), 1.0)
-        found = modified_step(
+        step, saddle = modified_step(
             point.hessian / (new_axis(units, 2) * new_axis(units, 1)),
-            gradient,
+            descent,
             tf.maximum(damping * shrink, floor),
             tf.sqrt(point.loss),
         )
-        next_trial = within_bounds(point, point.parameters + found.step / units)
-        predicted = predicted_decrease(point, next_trial - point.parameters)
-        uneven = point.spread < UNEVEN
-
-        def with_light_data(
-            point: Point, units: tf.Tensor, raised: tf.Tensor, least: tf.Tensor, *rest: tf.Tensor
-        ) -> tuple[tf.Tensor, ...]:
-            accepted, first, initial = rest
-            followed = tf.where(accepted, raised, tf.maximum(raised, least))
-            followed = tf.where(first, initial, followed)
-            jacobian = point.jacobian / new_axis(units, 1)
-            wanted = (jacobian, point.residual, point.spread, followed, first, accepted)
-            step, *others = uneven_step(*wanted)
-            return within_bounds(point, point.parameters + step / units), *others
+        nothing = tf.zeros_like(damping)
+        usual = (step, nothing, damping, nothing)
 
         def unusual() -> tuple[tf.Tensor, ...]:
-            wanted = (point, units, raised, state.least, accepted, first, state.damping)
-            found = on_rows(uneven, usual, wanted, with_light_data)
-            failed = uneven & active & ~accepted & ~first
-            back, step = led_back(state.point, trial, units, state.growth, failed)
-            there = within_bounds(state.point, state.point.parameters + step / units)
-            return select_rows(back, (there, state.predicted, state.damping, state.least), found)
+            followed = tf.where(accepted, raised, tf.maximum(raised, old.least))
+            return light_steps(iteration, tf.where(first, old.damping, followed), usual)
 
-        usual = (next_trial, predicted, damping, tf.zeros_like(damping))
-        next_trial, predicted, damping, least = tf.cond(
-            tf.reduce_any(uneven), unusual, lambda: usual
-        )
-        moved = tf.reduce_any(next_trial != point.parameters, axis=-1)
-        usable = tf.reduce_all(tf.math.is_finite(next_trial), axis=-1)
-        return NewtonState(
-            point=point,
-            trial=select_rows(usable, next_trial, point.parameters),
-            stalled=~moved | ~usable | (damping * epsilon > 1.0),
-            broken=first & ~accepted,
-            saddle=found.saddle,
-            scales=scales,
-            damping=damping,
-            growth=growth,
-            least=least,
-            predicted=tf.maximum(predicted, tiny),
-            reference=reference,
+        uneven = iteration.data.spread < UNEVEN
+        step, predicted, damping, least = tf.cond(tf.reduce_any(uneven), unusual, lambda: usual)
+        trial = iteration.moved(step / units)
+        by_hessian = predicted_decrease(point, trial - point.parameters)
+        predicted = tf.maximum(tf.where(uneven, predicted, by_hessian), tiny)
+        return Proposal(
+            trial=trial,
+            kept=Damping(damping, growth, least, predicted, reference),
+            stalled=damping * epsilon > 1.0,
+            saddle=saddle,
         )

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..linalg.graded import damped, decompose
+from ..linalg.graded import UNEVEN, damped, decompose
 from ..objective.evaluation import Point
 from ..rowwise.axes import new_axis
-from ..rowwise.tables import on_rows
+from ..rowwise.tables import on_rows, select_rows
+from .descent import Iteration
 
 # Least mu after a failed step, relative to the effect of that step.
 _DAMPING_AFTER_FAILURE = 3e-2
@@ -21,6 +22,30 @@ _FITTED_SHARE = 1e-2
 _EXTRA_SHRINKAGE = 0.1
 # How many second-order corrections a step gets before it counts as failed.
 _MOST_CORRECTIONS = 2
+
+
+def light_steps(
+    iteration: Iteration, damping: tf.Tensor, usual: tuple[tf.Tensor, ...]
+) -> tuple[tf.Tensor, ...]:
+    """Replace the steps of rows with very unequal weights.
+
+    Args:
+        iteration: of a method that keeps a `Damping`.
+        damping: `[R]`, mu from the gain ratio of the previous step.
+        usual: the step `[R, p]`, in scaled parameters; the decrease of the loss that the model
+            predicts, `[R]`; mu, `[R]`; and the least mu if the step fails, `[R]`.
+
+    Returns:
+        The same, with other numbers in rows with very unequal weights.
+    """
+    state, point, units, data = iteration.state, iteration.point, iteration.units, iteration.data
+    first, accepted, kept = iteration.first, iteration.accepted, state.kept
+    uneven, jacobian = data.spread < UNEVEN, point.jacobian / new_axis(units, 1)
+    wanted = (jacobian, point.residual, data.spread, damping, first, accepted)
+    found = on_rows(uneven, usual, wanted, uneven_step)
+    failed = uneven & iteration.active & ~accepted & ~first
+    back, step = led_back(state.point, iteration.trial, units, kept.growth, failed)
+    return select_rows(back, (step, kept.predicted, kept.damping, kept.least), found)
 
 
 def uneven_step(

@@ -13,7 +13,7 @@ from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root
 from ..rowwise.products import sum_over_second
 from .hessian import Curvature
-from .model import Data, Model, is_given, prior_pull
+from .model import Data, Model, prior_pull
 
 
 class Point(NamedTuple):
@@ -29,16 +29,12 @@ class Point(NamedTuple):
         eigenvalues: `[R, n]`, ascending (in each member of a family).
         residual: `[R, M]`, `w (t - f(x))`.
         jacobian: `[R, M, p]`, `w df/dx`.
-        gradient: `[R, p]`, `J^T residual`: minus half the gradient of the loss.
+        descent: `[R, p]`, `J^T residual`: minus half the gradient of the loss.
         column_norms: `[R, p]`, the norms of the Jacobian's columns.
         loss: `[R]`; `dtype.max` where the matrix is not finite.
         rms: `[R]`, root mean square of the unweighted residual over the observed levels.
         noise: `[R]`, estimated rounding error of the loss.
-        largest_weight: `[R]`, the largest weight of a level.
-        spread: `[R]`, the ratio of the smallest weight of an observed level to the largest.
         largest_level: `[R]`, the largest magnitude of the eigenvalues.
-        lower: `[R, p]`, the lower bounds; () without bounds.
-        upper: `[R, p]`, the upper bounds; () without bounds.
         hessian: `[R, p, p]`, half the Hessian of the loss; () if not computed.
     """
 
@@ -46,22 +42,13 @@ class Point(NamedTuple):
     eigenvalues: tf.Tensor
     residual: tf.Tensor
     jacobian: tf.Tensor
-    gradient: tf.Tensor
+    descent: tf.Tensor
     column_norms: tf.Tensor
     loss: tf.Tensor
     rms: tf.Tensor
     noise: tf.Tensor
-    largest_weight: tf.Tensor
-    spread: tf.Tensor
     largest_level: tf.Tensor
-    lower: Any = ()
-    upper: Any = ()
     hessian: Any = ()
-
-    @property
-    def bounded(self) -> bool:
-        """Whether there are bounds."""
-        return is_given(self.lower)
 
 
 def evaluate(
@@ -83,7 +70,7 @@ def evaluate(
             must be evaluated again without it.
 
     Returns:
-        The `Point`. A row whose matrix is not finite has the loss `dtype.max` and zero gradient.
+        The `Point`. A row whose matrix is not finite has the loss `dtype.max` and zero descent.
     """
     point, curvature = evaluate_curved(model, parameters, data, near, every_level=with_hessian)
     return point._replace(hessian=curvature.hessian()) if with_hessian else point
@@ -145,8 +132,8 @@ def evaluate_curved(
         moves |= data.prior_weight > 0
     free = new_axis(usable, 1)
     if data.bounded:
-        gradient = tf.linalg.matvec(jacobian, residual, transpose_a=True)
-        free &= ~held_by_bounds(parameters, gradient, data)
+        descent = tf.linalg.matvec(jacobian, residual, transpose_a=True)
+        free &= ~held_by_bounds(parameters, descent, data)
     moves &= free
     # Usually no column is cleared, and testing is cheaper than clearing.
     cleared = functools.partial(tf.where, new_axis(moves, 1), jacobian, 0.0)
@@ -157,16 +144,12 @@ def evaluate_curved(
         eigenvalues=values,
         residual=residual,
         jacobian=jacobian,
-        gradient=tf.linalg.matvec(jacobian, residual, transpose_a=True),
+        descent=tf.linalg.matvec(jacobian, residual, transpose_a=True),
         column_norms=tf.where(moves, column_norms, 0.0),
         loss=tf.where(usable, loss, loss.dtype.max),
         rms=rms,
-        largest_weight=data.largest_weight,
-        spread=data.spread,
         largest_level=largest_level,
         noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
-        lower=data.lower,
-        upper=data.upper,
     )
     curvature = Curvature(
         model, data, parameters, values, vectors, assignment, difference, observed_slopes, free
@@ -191,10 +174,10 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
     free: Any = ()
     if data.bounded:
         force = weights * model.loss.count(weights * difference).force
-        gradient = tf.linalg.matvec(slopes, force, transpose_a=True)
+        descent = tf.linalg.matvec(slopes, force, transpose_a=True)
         if data.has_priors:
-            gradient += data.prior_weight * prior_pull(data, parameters)
-        free = ~held_by_bounds(parameters, gradient, data)
+            descent += data.prior_weight * prior_pull(data, parameters)
+        free = ~held_by_bounds(parameters, descent, data)
     return Curvature(model, data, parameters, values, vectors, assignment, difference, slopes, free)
 
 
@@ -265,39 +248,18 @@ def _rounding_of_levels(
     return tf.reduce_sum(error * (2.0 * tf.abs(force) + error), axis=-1)
 
 
-def held_by_bounds(parameters: tf.Tensor, gradient: tf.Tensor, data: Data) -> tf.Tensor:
-    """`[R, p]` bool: parameters at a bound whose descent direction `gradient` points out of it."""
-    below = (parameters <= data.lower) & (gradient < 0)
-    above = (parameters >= data.upper) & (gradient > 0)
+def held_by_bounds(parameters: tf.Tensor, descent: tf.Tensor, data: Data) -> tf.Tensor:
+    """`[R, p]` bool: parameters at a bound whose own descent direction points out of it."""
+    below = (parameters <= data.lower) & (descent < 0)
+    above = (parameters >= data.upper) & (descent > 0)
     return below | above
 
 
-def at_bounds(point: Point) -> tf.Tensor | None:
+def at_bounds(parameters: tf.Tensor, data: Data) -> tf.Tensor | None:
     """`[R, p]` bool, which parameters are at a bound; None without bounds."""
-    if not point.bounded:
+    if not data.bounded:
         return None
-    return (point.parameters <= point.lower) | (point.parameters >= point.upper)
-
-
-def within_bounds(point: Point, parameters: tf.Tensor) -> tf.Tensor:
-    """Clip the next parameters `[R, p]` of a step to the bounds of the point.
-
-    A parameter whose own descent direction points out of a bound may reach the bound. Any other is
-    stopped at 0.9 of the way: bounds often lie on a symmetry plane of the loss (a coupling >= 0),
-    where the gradient vanishes and the parameter would stay.
-    """
-    if not point.bounded:
-        return parameters
-    lowest = tf.where(point.gradient < 0, point.lower, _nine_tenths(point.parameters, point.lower))
-    highest = tf.where(point.gradient > 0, point.upper, _nine_tenths(point.parameters, point.upper))
-    return tf.maximum(tf.minimum(parameters, highest), lowest)
-
-
-def _nine_tenths(start: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
-    """The point at 0.9 of the way from the start to the bound; an infinite bound unchanged."""
-    finite = tf.math.is_finite(bound)
-    there = tf.where(finite, bound, start)
-    return tf.where(finite, start + 0.9 * (there - start), bound)
+    return (parameters <= data.lower) | (parameters >= data.upper)
 
 
 def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:

@@ -61,7 +61,7 @@ def _answer(settings: Settings, ended: Ended) -> FitResult:
     difference = comparison.centre(difference, data.weights)
     errors = standard_errors(
         point.jacobian,
-        at_bounds(point),
+        at_bounds(point.parameters, data),
         point.loss,
         count_data(settings.model, data),
         settings.absolute_sigma,
@@ -74,7 +74,7 @@ def _answer(settings: Settings, ended: Ended) -> FitResult:
         eigenvalues=point.eigenvalues,
         residuals=tf.where((data.weights > 0) | is_zero, difference, nan),
         loss=point.loss,
-        gradient_norm=2.0 * tf.norm(point.gradient, axis=-1),
+        gradient_norm=2.0 * tf.norm(point.descent, axis=-1),
         standard_errors=errors,
         steps=ended.steps,
         status=status,

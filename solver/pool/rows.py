@@ -64,8 +64,8 @@ class Task(NamedTuple):
         initial: `[R, p]`, starting points, NaN where the solver is to choose.
         tolerance: `[R]`, NaN for the default.
         max_steps: `[R]`, int32.
-        attempt: `[R]`, int32, the number of the start, from 0. The last number, `starts`, is the
-            refinement of the best end; a given starting point has this number from the beginning.
+        attempt: `[R]`, int32, the number of the start, from 0; `starts` for the refinement.
+        last: `[R]`, int32, 1 for the last start of a row; see `refining`.
         offset: `[R]`, int32, the number of the start at attempt 0.
         limit: `[R]`, int32, the number of steps over all starts that ends this start.
         cosine: `[R]`, the tolerance of this start on the cosine between the residual and each
@@ -81,12 +81,21 @@ class Task(NamedTuple):
     tolerance: tf.Tensor
     max_steps: tf.Tensor
     attempt: tf.Tensor
+    last: tf.Tensor
     offset: tf.Tensor
     limit: tf.Tensor
     cosine: tf.Tensor
     started: tf.Tensor
     agreeing: tf.Tensor
     best: Any
+
+    @property
+    def refining(self) -> tf.Tensor:
+        """`[R]` bool, whether this start has the full tolerance and all steps that are left.
+
+        It is the refinement of the best end, or the only start.
+        """
+        return self.last > 0
 
 
 class Pool(NamedTuple):
@@ -129,13 +138,15 @@ def new_rows(settings: Settings, rows: Batch, place: tf.Tensor) -> Pool:
     integers, zeros = tf.zeros_like(place), tf.zeros_like(rows.tolerance)
     several = settings.starts > 1
     only = ~tf.reduce_any(tf.math.is_nan(initial), axis=-1) | (rows.single > 0)
+    last = tf.cast(only, tf.int32) if several else integers + 1
     task = Task(
         place=place,
         data=data,
         initial=initial,
         tolerance=rows.tolerance,
         max_steps=rows.max_steps,
-        attempt=tf.where(only, settings.starts, 0) if several else integers + settings.starts,
+        attempt=last * settings.starts,
+        last=last,
         offset=rows.offset,
         limit=integers,
         cosine=zeros,
@@ -162,22 +173,17 @@ def point_specs(settings: Settings, data: Data) -> Point:
     def spec(*shape: int) -> Any:
         return tf.TensorSpec([None, *shape], settings.dtype)
 
-    bound = spec(count) if data.bounded else ()
     return Point(
         parameters=spec(count),
         eigenvalues=spec(size),
         residual=spec(levels),
         jacobian=spec(levels, count),
-        gradient=spec(count),
+        descent=spec(count),
         column_norms=spec(count),
         loss=spec(),
         rms=spec(),
         noise=spec(),
-        largest_weight=spec(),
-        spread=spec(),
         largest_level=spec(),
-        lower=bound,
-        upper=bound,
         hessian=spec(count, count) if settings.method.needs_hessian else (),
     )
 
@@ -186,13 +192,7 @@ def empty_point(settings: Settings, data: Data) -> Point:
     """A `Point` of zeros with the largest finite number as its loss: not yet evaluated."""
     dtype = data.targets.dtype
     zeros = zeros_like_specs(point_specs(settings, data), row_count(data.targets))
-    return zeros._replace(
-        loss=zeros.loss + dtype.max,
-        largest_weight=data.largest_weight,
-        spread=data.spread,
-        lower=data.lower,
-        upper=data.upper,
-    )
+    return zeros._replace(loss=zeros.loss + dtype.max)
 
 
 def pool_specs(settings: Settings, batch: Batch) -> Pool:

@@ -89,9 +89,9 @@ def deflated_walk(
         epsilon = np.finfo(x.dtype.as_numpy_dtype).eps
         # Scaled so that the columns of the Jacobian have norms of at most 1.
         scales = tf.maximum(units, point.column_norms)
-        jacobian, gradient = point.jacobian / new_axis(scales, 1), point.gradient / scales
+        jacobian, descent = point.jacobian / new_axis(scales, 1), point.descent / scales
         damping = tf.zeros_like(size) + max(_DAMPING, _ROUNDING * epsilon)
-        step = damped_step(jacobian, point.residual, gradient, damping) * (units / scales)
+        step = damped_step(jacobian, point.residual, descent, damping) * (units / scales)
         short = tf.norm(step, axis=-1) <= _SHORTEST * size
         # The slope is per unit of length, the step in the unit of the weighted levels.
         along = tf.reduce_sum(slope(x) * step, axis=-1) / length

@@ -63,14 +63,13 @@ def begin(settings: Settings, waiting: Pool) -> Pool:
 
 def _set_limits(settings: Settings, task: Task, steps: tf.Tensor) -> Task:
     """Set the step limit and the gradient tolerance of this start."""
-    refining = task.attempt == settings.starts
     share = tf.maximum(task.max_steps // (settings.starts + 1) + 1, settings.steps_of_a_start)
     dtype = task.initial.dtype
     fine = tf.constant(settings.gradient_tolerance, dtype)
     coarse = tf.constant(settings.survey_tolerance, dtype)
     return task._replace(
-        limit=tf.where(refining, task.max_steps, tf.minimum(task.max_steps, steps + share)),
-        cosine=tf.where(refining, fine, coarse),
+        limit=tf.where(task.refining, task.max_steps, tf.minimum(task.max_steps, steps + share)),
+        cosine=tf.where(task.refining, fine, coarse),
     )
 
 
@@ -116,7 +115,7 @@ def compare_starts(settings: Settings, ended: Ended) -> tuple[Ended, tf.Tensor]:
     """
     task, point, status = ended.task, ended.point, ended.status
     best = task.best.loss
-    refining = task.attempt == settings.starts
+    refining = task.refining
     matched = status == Status.CONVERGED
     some = best < best.dtype.max
     same = some & (tf.abs(point.loss - best) <= _SAME_LOSS * best)
@@ -163,11 +162,13 @@ def next_starts(settings: Settings, waiting: Pool) -> Pool:
     settled &= are_enough(_count_minima(task.best.minima), task.best.arrived)
     settled &= count_data(settings.model, task.data) > settings.parameterization.num_parameters
     spent = waiting.steps >= task.max_steps
-    refining = task.attempt == settings.starts  # these continue from beside a saddle point
+    refining = task.refining  # these continue from beside a saddle point
     attempt = tf.where(refining | settled | spent, settings.starts, task.attempt + 1)
-    refine = ~refining & (attempt == settings.starts)
+    last = attempt == settings.starts
+    refine = ~refining & last
     task = task._replace(
         attempt=attempt,
+        last=tf.cast(last, tf.int32),
         started=task.started + tf.cast(~refine & ~refining, tf.int32),
         initial=tf.where(new_axis(refine, 1), task.best.parameters, task.initial),
     )

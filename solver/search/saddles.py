@@ -16,7 +16,7 @@ import tensorflow as tf
 from ..linalg.eigh import guarded_eigh
 from ..linalg.graded import UNEVEN_CURVATURE, decompose
 from ..objective.evaluation import curvature_at, evaluate_loss, known_effects
-from ..objective.model import Data
+from ..objective.model import Data, is_given
 from ..pool.rows import Pool
 from ..results.status import Status
 from ..rowwise.axes import new_axis
@@ -107,8 +107,8 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         return pool, nowhere[0]
     # Beside a saddle point a row may also stall, when its steps are all rounding error.
     asked = (status == Status.STATIONARY) | (status == Status.STALLED)
-    asked &= task.attempt == settings.starts
-    if hasattr(state, "curves_up"):
+    asked &= task.refining
+    if is_given(state.curves_up):
         asked &= ~state.curves_up
 
     def search(
@@ -118,14 +118,13 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         norms: tf.Tensor,
         loss: tf.Tensor,
         noise: tf.Tensor,
-        spread: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         curvature = curvature_at(settings.model, parameters, data)
         effect = tf.maximum(known_effects(settings.model, data), norms)
         hessian, bending = curvature.hessian_in_parts()
         saddle, direction = lowest_curvature(hessian, effect)
         saddle, direction = on_rows(
-            spread < UNEVEN_CURVATURE,
+            data.spread < UNEVEN_CURVATURE,
             (saddle, direction),
             (jacobian, bending, effect),
             lowest_light_curvature,
@@ -134,7 +133,7 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         wanted = (data, parameters, loss, noise, direction)
         return on_rows(saddle, (tf.zeros_like(saddle), parameters), wanted, lowest)
 
-    wanted = (point.jacobian, point.column_norms, point.loss, point.noise, point.spread)
+    wanted = (point.jacobian, point.column_norms, point.loss, point.noise)
     wanted = (task.data, point.parameters, *wanted)
     falls, initial = on_rows(asked, nowhere, wanted, search)
     again = falls & (pool.steps < task.max_steps)

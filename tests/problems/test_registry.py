@@ -11,7 +11,7 @@ import tensorflow as tf
 from scipy.linalg import block_diag
 
 from eigenfit import solver
-from eigenfit.solver import FitResult, Status
+from eigenfit.solver import FitResult, Method, Status
 
 from . import registry
 from .registry import Problem, problems
@@ -26,12 +26,10 @@ MODULES = sorted(
 def public_methods() -> set[str]:
     """The classes in the public names that a solver would take as a method."""
     classes = {name: value for name, value in vars(solver).items() if isinstance(value, type)}
-    protocol = {"Method", "MethodState"}
     return {
         name
         for name, value in classes.items()
-        if name in solver.__all__ and name not in protocol
-        if hasattr(value, "init") and hasattr(value, "step")
+        if name in solver.__all__ and issubclass(value, Method) and value is not Method
     }
 
 

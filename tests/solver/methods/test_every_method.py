@@ -42,3 +42,19 @@ def test_bounds_hold_and_the_end_is_that_of_scipy(method: Method, complex_entrie
     assert (bounds[0] <= found).all()
     assert (found <= bounds[1]).all()
     assert fit.loss.numpy()[0] == pytest.approx(2 * expected.cost, rel=1e-8)
+
+
+def test_what_only_looks_like_a_method_is_refused():
+    class Similar:
+        default_max_steps = default_starts = 1
+        needs_hessian = False
+        init = step = Newton.step
+
+    with pytest.raises(ValueError, match=r"method must be an instance .* subclass of Method"):
+        SpectralSolver(Affine(None, [np.eye(2)]), Similar())  # pyright: ignore[reportArgumentType]  # wrong on purpose
+
+
+def test_a_method_must_propose():
+    solver = SpectralSolver(Affine(None, [np.eye(2)]), Method())
+    with pytest.raises(NotImplementedError, match=r"Method must define propose\(iteration\)"):
+        solver.fit([[1.0, 1.0]])

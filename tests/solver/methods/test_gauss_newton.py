@@ -12,6 +12,7 @@ from eigenfit.solver import Affine, GaussNewton, SpectralSolver, Status, Symmetr
 from eigenfit.solver.linalg.graded import minimum_norm_step
 from eigenfit.solver.methods.line_search import downhill
 from eigenfit.solver.objective.evaluation import Point
+from eigenfit.solver.objective.model import Data
 from tests.problems import additive as p1
 from tests.problems.given_matrices import random_hermitian
 
@@ -82,7 +83,7 @@ def test_loss_never_rises_and_steps_are_halved(rng: np.random.Generator):
 
 def test_downhill_stays_within_bounds_and_falls():
     """Row 0: as proposed; 1: without the parameter at its bound; 2: uphill; 3: not finite."""
-    gradient = np.array([[1.0, 2.0]] * 4)
+    descent = np.array([[1.0, 2.0]] * 4)
     lower, upper = np.array([[-1.0, 0.0]] * 4), np.array([[1.0, 9.0]] * 4)
     parameters = np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     proposed = np.array([[1.0, 1.0], [1.0, -0.2], [-1.0, -1.0], [np.nan, 1.0]])
@@ -90,14 +91,13 @@ def test_downhill_stays_within_bounds_and_falls():
     fields = {name: tf.zeros([4]) for name in Point._fields}
     fields |= {
         "parameters": parameters,
-        "gradient": gradient,
+        "descent": descent,
         "jacobian": jacobian,
         "column_norms": np.ones((4, 2)),
-        "lower": lower,
-        "upper": upper,
     }
     point = Point(**{name: tf.constant(value) for name, value in fields.items()})
-    found, kept = downhill(point, tf.constant(proposed), tf.ones([4, 2], tf.float64))
+    data = Data(targets=(), weights=(), lower=tf.constant(lower), upper=tf.constant(upper))
+    found, kept = downhill(data, point, tf.constant(proposed), tf.ones([4, 2], tf.float64))
     assert kept.numpy().tolist() == [True, True, False, False]
     np.testing.assert_allclose(found, [[1, 1], [1, 0], [1, 2], [1, 2]])
 

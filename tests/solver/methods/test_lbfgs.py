@@ -60,11 +60,11 @@ def test_memory_takes_pairs_with_curvature_only():
     ones = np.ones((4, 2))
     norms = np.array([[1.0, 1], [1, 1], [1, 1], [1, 0]])
     before = point_of(
-        parameters=tf.constant(0 * ones), gradient=tf.constant(ones), column_norms=tf.constant(ones)
+        parameters=tf.constant(0 * ones), descent=tf.constant(ones), column_norms=tf.constant(ones)
     )
     gradient = np.array([[0.5, 0.0], [1.5, 1.5], [0.5, 0.0], [0.5, 0.0]])
     after = point_of(
-        parameters=tf.constant(ones), gradient=tf.constant(gradient), column_norms=norms
+        parameters=tf.constant(ones), descent=tf.constant(gradient), column_norms=norms
     )
     accepted = tf.constant([True, True, False, True])
     found = remember(memory, before, after, tf.constant(ones), accepted)
@@ -81,13 +81,13 @@ def test_interpolation_finds_the_least_point_of_the_cubic():
     before = point_of(
         parameters=tf.zeros([4, 1], tf.float64),
         loss=tf.ones([4], tf.float64),
-        gradient=tf.constant(np.append(start, 1.0)[:, None] / -2),
+        descent=tf.constant(np.append(start, 1.0)[:, None] / -2),
     )
     largest = np.finfo(float).max
     after = point_of(
         parameters=tf.ones([4, 1], tf.float64),
         loss=tf.constant(np.append(cubic + 1, largest)),
-        gradient=tf.constant(np.append(end, 0.0)[:, None] / -2),
+        descent=tf.constant(np.append(end, 0.0)[:, None] / -2),
     )
     grid = np.linspace(0, 1, 1_000_001)
     wanted = [grid[np.argmin(-grid + c * grid**2 + grid**3)] for c in cubic]
