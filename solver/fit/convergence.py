@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..linalg.graded import UNEVEN, decompose, gain_by_projection, gain_left
-from ..objective.evaluation import known_effects
 from ..objective.model import Data, count_data, is_given
+from ..objective.scaling import known_effects
 from ..pool.rows import Pool, tolerance_of
 from ..results.status import RUNNING, Cause, Status
 from ..rowwise.axes import new_axis

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..objective.evaluation import at_bounds, evaluate, into_bounds, known_effects
+from ..objective.bounds import at_bounds, into_bounds
+from ..objective.evaluation import evaluate
 from ..objective.implicit import pull_back_answer
 from ..objective.model import Data
+from ..objective.scaling import known_effects
 from ..pool.rows import Batch
 from ..results.fit_result import FitResult
 from ..results.status import Status

@@ -11,9 +11,10 @@ from ..inputs.arrangement import arrange, fill_weights
 from ..inputs.request import Request, complete_data, request_shapes
 from ..inputs.validation import take_in
 from ..linalg.eigh import are_degenerate
+from ..objective.bounds import at_bounds
 from ..objective.covariance import covariance as covariance_of
 from ..objective.covariance import unit_variance, with_variance
-from ..objective.evaluation import at_bounds, evaluate, loss_of_levels
+from ..objective.evaluation import evaluate, loss_of_levels
 from ..objective.implicit import is_certified, keep_rows
 from ..objective.model import count_data, with_weights_told
 from ..pool.rows import Batch

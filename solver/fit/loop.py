@@ -12,25 +12,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from ..methods import MethodState
-from ..objective.evaluation import Point, evaluate, evaluate_curved
-from ..objective.model import Data
 from ..pool.answers import unanswered, write
-from ..pool.reach import stop_runaways
-from ..pool.rows import Batch, Ended, Pool, Task, new_rows, pool_specs
+from ..pool.rows import Batch, Ended, Pool, new_rows, pool_specs
 from ..results.fit_result import FitResult
 from ..results.status import RUNNING
 from ..rowwise.axes import row_count
 from ..rowwise.loops import loop
-from ..rowwise.tables import Layout, Tables, followed_by, gather_rows, on_rows, row_numbers
+from ..rowwise.tables import Layout, Tables, followed_by, gather_rows, row_numbers
 from ..search.multistart import begin, compare_starts, next_starts
 from ..search.saddles import leave_saddles
 from ..settings import Settings
-from .convergence import certify
 from .kinks import name_kinks
+from .step import step_pool
 
 # The tasks of the rows in the pool, and what every step changes.
 PoolTables = tuple[Tables, Tables]
@@ -38,8 +33,6 @@ PoolTables = tuple[Tables, Tables]
 # Remove done rows from the pool when one in this many is done. Larger: rows are copied more often;
 # smaller: more done rows idle in the pool.
 _SETTLE_SHARE = 8
-# Upper limit of the spectral scale, relative to the largest target.
-_MOST_ABOVE_TARGETS = 10.0
 
 
 def fit_rows(settings: Settings, batch: Batch) -> FitResult:
@@ -139,114 +132,6 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 
 def _rows(pool: PoolTables, numbers: tf.Tensor) -> PoolTables:
     return tf.nest.map_structure(lambda table: tf.gather(table, numbers), pool)
-
-
-def step_pool(settings: Settings, pool: Pool) -> Pool:
-    """Take one step in every running row and update its status."""
-    task, state = pool.task, pool.state
-    active = pool.status == RUNNING
-    if _uses_curvature(settings):
-        trial, curvature = evaluate_curved(settings.model, state.trial, task.data)
-        curved = _wants_curvature(settings, task)
-        state = settings.method.step(state, trial, active, task.data, curvature, curved)
-    else:
-        trial = _evaluate_trial(settings, state, task.data)
-        state = settings.method.step(state, trial, active, task.data)
-    measured = spectral_scale(settings, task.data, trial.eigenvalues)
-    # The scale is measured at the first finite matrix.
-    known = (pool.scale > 0) | (trial.loss == trial.loss.dtype.max)
-    pool = pool._replace(
-        state=state,
-        steps=pool.steps + tf.cast(active, tf.int32),
-        scale=tf.where(known, pool.scale, measured),
-    )
-    status, cause = _ends(settings, pool)
-    pool = pool._replace(
-        status=tf.where(active, status, pool.status), cause=tf.where(active, cause, pool.cause)
-    )
-    if _follows_levels(settings):
-        pool = _evaluate_again(settings, pool, active & (pool.status != RUNNING))
-    return pool
-
-
-def _ends(settings: Settings, pool: Pool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Status and cause of each row at its accepted point, `[R]` int32."""
-    status, cause = certify(settings, pool)
-    return stop_runaways(settings, pool, status), cause
-
-
-def _uses_curvature(settings: Settings) -> bool:
-    """Whether the method may use second derivatives of the levels.
-
-    Not with more parameters than targets, where the residual mostly vanishes; nor with robust
-    losses, whose second derivative jumps where a level becomes an outlier; nor where only a few
-    levels are computed.
-    """
-    model = settings.model
-    few_parameters = model.parameterization.num_parameters <= model.comparison.num_targets
-    smooth = model.loss.is_linear and model.few is None
-    return settings.method.uses_curvature and few_parameters and smooth
-
-
-def _wants_curvature(settings: Settings, task: Task) -> tf.Tensor | None:
-    """`[R]` bool, in which rows the method may use second derivatives; None for all.
-
-    With as many parameters as targets, only in the refinement: a start whose residual does not
-    vanish is better abandoned for the next one.
-    """
-    spare = settings.parameterization.num_parameters < settings.model.comparison.num_targets
-    return None if spare or settings.starts == 1 else task.refining
-
-
-def _follows_levels(settings: Settings) -> bool:
-    """Whether only a few levels are computed, starting from those of the accepted point."""
-    return settings.model.few is not None and not settings.method.needs_hessian
-
-
-def _evaluate_trial(settings: Settings, state: MethodState, data: Data) -> Point:
-    near = None
-    if _follows_levels(settings):
-        known = state.point.loss < state.point.loss.dtype.max
-        nan = tf.constant(np.nan, state.point.eigenvalues.dtype)
-        near = tf.where(known[:, None], state.point.eigenvalues, nan)
-    return evaluate(settings.model, state.trial, data, settings.method.needs_hessian, near)
-
-
-def _evaluate_again(settings: Settings, pool: Pool, ended: tf.Tensor) -> Pool:
-    """Evaluate the points of ended rows again with all levels, and repeat the convergence test."""
-
-    def confirmed(pool: Pool) -> tuple[Point, tf.Tensor, tf.Tensor]:
-        point = evaluate(settings.model, pool.state.point.parameters, pool.task.data)
-        return point, *_ends(settings, pool._replace(state=pool.state._replace(point=point)))
-
-    old = (pool.state.point, pool.status, pool.cause)
-    point, status, cause = on_rows(ended, old, (pool,), confirmed)
-    return pool._replace(state=pool.state._replace(point=point), status=status, cause=cause)
-
-
-def spectral_scale(settings: Settings, data: Data, levels: tf.Tensor) -> tf.Tensor:
-    """`[R]`, `min(max(|t|, |f(x)|), 10 max |t|)`, in the unit of the levels; `max |f|` if t = 0.
-
-    The limit guards against a start far from the targets, for instance in another unit, whose
-    levels would make the tolerance meaningless.
-
-    Args:
-        settings: the problem.
-        data: of `R` rows.
-        levels: `[R, n]`, at the first start.
-    """
-    comparison = settings.model.comparison
-    assignment = comparison.assign(levels, data.targets, data.weights)
-    observed = comparison.observe(levels, assignment)
-    if comparison.centred:  # centring makes unobserved entries nonzero
-        seen = data.weights > 0
-        observed = tf.where(seen, comparison.centre(observed, data.weights), 0.0)
-        targets = tf.where(seen, comparison.centre(data.targets, data.weights), 0.0)
-    else:
-        targets = data.targets
-    wanted = tf.reduce_max(tf.abs(targets), axis=-1)
-    scale = tf.maximum(wanted, tf.reduce_max(tf.abs(observed), axis=-1))
-    return tf.where(wanted > 0, tf.minimum(scale, _MOST_ABOVE_TARGETS * wanted), scale)
 
 
 def settle(settings: Settings, done: Pool) -> tuple[Pool, Ended]:

@@ -13,7 +13,7 @@ from ..rowwise.tables import select_rows
 from ..search.multistart import begin
 from ..search.saddles import leave_saddles
 from ..settings import Settings
-from .loop import step_pool
+from .step import step_pool
 
 
 def trace_rows(settings: Settings, batch: Batch) -> Trace:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
-from ..objective.evaluation import Point
+from ..objective.point import Point
 from ..rowwise.axes import new_axis, row_count
 from .descent import Iteration, Method, Proposal, within_bounds
 

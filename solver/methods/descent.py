@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ..objective.evaluation import Point
+from ..objective.bounds import within_bounds
 from ..objective.hessian import Curvature
 from ..objective.model import Data, Model
+from ..objective.point import Point
 from ..rowwise.tables import select_rows
 
 
@@ -277,24 +278,3 @@ def compare(point: Point, trial: Point, scales: tf.Tensor) -> tuple[tf.Tensor, t
     started = point.loss < point.loss.dtype.max
     even = started & (tf.abs(trial.loss - point.loss) <= point.noise)
     return tf.where(even, after < before, trial.loss < point.loss), even
-
-
-def within_bounds(data: Data, point: Point, parameters: tf.Tensor) -> tf.Tensor:
-    """Clip the next parameters `[R, p]` of a step from a point to the bounds.
-
-    A parameter whose own descent direction points out of a bound may reach the bound. Any other is
-    stopped at 0.9 of the way: bounds often lie on a symmetry plane of the loss (a coupling >= 0),
-    where the gradient vanishes and the parameter would stay.
-    """
-    if not data.bounded:
-        return parameters
-    lowest = tf.where(point.descent < 0, data.lower, _nine_tenths(point.parameters, data.lower))
-    highest = tf.where(point.descent > 0, data.upper, _nine_tenths(point.parameters, data.upper))
-    return tf.maximum(tf.minimum(parameters, highest), lowest)
-
-
-def _nine_tenths(start: tf.Tensor, bound: tf.Tensor) -> tf.Tensor:
-    """The point at 0.9 of the way from the start to the bound; an infinite bound unchanged."""
-    finite = tf.math.is_finite(bound)
-    there = tf.where(finite, bound, start)
-    return tf.where(finite, start + 0.9 * (there - start), bound)

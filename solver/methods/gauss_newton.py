@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ..checks import check_count
 from ..linalg.graded import minimum_norm_step
-from ..objective.evaluation import Point
+from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from .descent import Iteration, Method, MethodState, Proposal
 from .line_search import armijo, downhill

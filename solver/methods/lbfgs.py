@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..checks import check_count
 from ..linalg.graded import UNEVEN, minimum_norm_step
-from ..objective.evaluation import Point
+from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.tables import on_rows, select_rows

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..linalg.graded import UNEVEN, UNEVEN_CURVATURE
-from ..objective.evaluation import Point
+from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.products import matmul_rows
 from ..rowwise.tables import on_rows

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..linalg.linear import solve_symmetric
-from ..objective.evaluation import Point
 from ..objective.model import Data, Model
+from ..objective.point import Point
 from ..observations import Comparison
 from ..parameterizations import Parameterization
 from ..rowwise.axes import new_axis

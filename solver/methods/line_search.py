@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..objective.evaluation import Point
 from ..objective.model import Data
+from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.tables import select_rows
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ..checks import is_number
 from ..linalg.graded import UNEVEN
-from ..objective.evaluation import Point
+from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from .descent import Iteration, Method, Proposal
 from .levenberg_marquardt import Damping, gain_ratio, next_damping

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..linalg.eigh import guarded_eigh
-from ..objective.evaluation import Point
 from ..objective.hessian import Curvature
+from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..linalg.graded import UNEVEN, damped, decompose
-from ..objective.evaluation import Point
+from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.tables import on_rows, select_rows
 from .descent import Iteration

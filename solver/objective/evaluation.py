@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,43 +12,11 @@ from ..linalg.subspace_iteration import few_eigenpairs
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root
 from ..rowwise.products import sum_over_second
+from .bounds import held_by_bounds
 from .hessian import Curvature
 from .model import Data, Model, prior_pull
-
-
-class Point(NamedTuple):
-    """The fit at one set of parameters, for `R` rows.
-
-    Residual and Jacobian are weighted, and 0 for levels that were not observed. `M` is the number
-    of targets `m`, plus `p` with priors, which count as data about the parameters. With a robust
-    loss, residual and Jacobian are scaled so that `J^T r` is the exact gradient and `J^T J` the
-    Gauss-Newton curvature, as in SciPy. A parameter held by its bound has a column of zeros.
-
-    Attributes:
-        parameters: `[R, p]`.
-        eigenvalues: `[R, n]`, ascending (in each member of a family).
-        residual: `[R, M]`, `w (t - f(x))`.
-        jacobian: `[R, M, p]`, `w df/dx`.
-        descent: `[R, p]`, `J^T residual`: minus half the gradient of the loss.
-        column_norms: `[R, p]`, the norms of the Jacobian's columns.
-        loss: `[R]`; `dtype.max` where the matrix is not finite.
-        rms: `[R]`, root mean square of the unweighted residual over the observed levels.
-        noise: `[R]`, estimated rounding error of the loss.
-        largest_level: `[R]`, the largest magnitude of the eigenvalues.
-        hessian: `[R, p, p]`, half the Hessian of the loss; () if not computed.
-    """
-
-    parameters: tf.Tensor
-    eigenvalues: tf.Tensor
-    residual: tf.Tensor
-    jacobian: tf.Tensor
-    descent: tf.Tensor
-    column_norms: tf.Tensor
-    loss: tf.Tensor
-    rms: tf.Tensor
-    noise: tf.Tensor
-    largest_level: tf.Tensor
-    hessian: Any = ()
+from .point import Point
+from .scaling import has_effect, rounding_of_loss
 
 
 def evaluate(
@@ -117,7 +85,7 @@ def evaluate_curved(
     loss = tf.reduce_sum(counted.loss, axis=-1)
     rms = tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(data.observed, 1.0))
     largest_level = tf.reduce_max(tf.abs(values), axis=-1)
-    noise = _rounding_of_levels(largest_level, values.shape[1], counted.force, weights)
+    noise = rounding_of_loss(largest_level, values.shape[1], counted.force, weights)
     if data.has_priors:
         pull = prior_pull(data, parameters)
         residual = tf.concat([residual, pull], axis=-1)
@@ -127,7 +95,7 @@ def evaluate_curved(
     # A sum is finite only if every term is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
     seen = tf.where(new_axis(weights, 2) > 0, tf.abs(observed_slopes), 0.0)
-    moves = _has_effect(model, parameters, tf.reduce_max(seen, axis=1))
+    moves = has_effect(model, parameters, tf.reduce_max(seen, axis=1))
     if data.has_priors:
         moves |= data.prior_weight > 0
     free = new_axis(usable, 1)
@@ -227,113 +195,3 @@ def level_difference(
     # the residual, is then the same at every point.
     difference = comparison.centre(data.targets, weights) - observed
     return tf.where(weights > 0, difference, 0.0)
-
-
-def _rounding_of_levels(
-    largest: tf.Tensor, size: int, force: tf.Tensor, weights: tf.Tensor
-) -> tf.Tensor:
-    """The error of the loss from the rounding of the eigenvalues, `[R]`.
-
-    `sum_k e_k (2 |force_k| + e_k)` with `e = 2 epsilon size largest w`, as eigenvalues are accurate
-    to about `epsilon size largest`.
-
-    Args:
-        largest: `[R]`, the largest magnitude of a level.
-        size: how many levels there are.
-        force: `[R, m]`, half the derivative of the loss by each weighted residual.
-        weights: `[R, m]`.
-    """
-    epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
-    error = new_axis(2.0 * epsilon * size * largest, 1) * weights
-    return tf.reduce_sum(error * (2.0 * tf.abs(force) + error), axis=-1)
-
-
-def held_by_bounds(parameters: tf.Tensor, descent: tf.Tensor, data: Data) -> tf.Tensor:
-    """`[R, p]` bool: parameters at a bound whose own descent direction points out of it."""
-    below = (parameters <= data.lower) & (descent < 0)
-    above = (parameters >= data.upper) & (descent > 0)
-    return below | above
-
-
-def at_bounds(parameters: tf.Tensor, data: Data) -> tf.Tensor | None:
-    """`[R, p]` bool, which parameters are at a bound; None without bounds."""
-    if not data.bounded:
-        return None
-    return (parameters <= data.lower) | (parameters >= data.upper)
-
-
-def into_bounds(lower: tf.Tensor, upper: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """Move a start `[R, p]` inside the bounds.
-
-    A parameter outside is put inside by a hundredth of its distance from the bound, at most to the
-    middle, so that it does not start on the bound.
-    """
-    one_sided = ~(tf.math.is_finite(lower) & tf.math.is_finite(upper))
-    low = tf.where(tf.math.is_finite(lower), lower, tf.zeros_like(lower))
-    high = tf.where(tf.math.is_finite(upper), upper, tf.zeros_like(upper))
-    middle = 0.5 * (low + high)
-    from_below = low + 0.01 * (low - parameters)
-    from_above = high - 0.01 * (parameters - high)
-    from_below = tf.where(one_sided, from_below, tf.minimum(from_below, middle))
-    from_above = tf.where(one_sided, from_above, tf.maximum(from_above, middle))
-    parameters = tf.where(parameters < lower, from_below, parameters)
-    return tf.where(parameters > upper, from_above, parameters)
-
-
-def known_effects(model: Model, data: Data) -> tf.Tensor:
-    """A-priori bound on the norms of the Jacobian's columns, `[R, p]`; 0 if unknown.
-
-    `max(w) sqrt(m / n) ||dA/dx_j||_F`, from `sum_k (dlambda_k/dx_j)^2 <= ||dA/dx_j||_F^2`. Unknown
-    if only a part of the levels is compared: the lowest states of a rotor, for example, see only a
-    small part of its matrix.
-    """
-    structure = model.parameterization
-    share = min(1.0, model.comparison.num_targets / structure.size)
-    scales = np.sqrt(share) * structure.parameter_scales
-    if not _compares_all(model):
-        scales = np.zeros_like(scales)
-    largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
-    return tf.constant(scales, largest.dtype) * largest
-
-
-def _compares_all(model: Model) -> bool:
-    return len(model.comparison.used) == model.parameterization.size
-
-
-def _has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
-    """`[R, p]` bool: whether a parameter's derivatives are above their rounding error.
-
-    Args:
-        model: matrices, observation and loss.
-        parameters: `[R, p]`.
-        largest: `[R, p]`, the largest unweighted derivative of an observed level.
-
-    Returns:
-        `[R, p]`, bool.
-    """
-    structure = model.parameterization
-    epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
-    scales = tf.constant(structure.parameter_scales, largest.dtype)
-    relative = tf.constant(8.0 * epsilon * structure.size, largest.dtype)
-    noise = relative * scales
-    if not _compares_all(model) and len(structure.level_counts) == 1:
-        # The rounding error is relative to |dA/dx V| on the compared states V, which may be far
-        # below |dA/dx|. Compute it only where the bound is not sufficient.
-        doubtful = (largest > 0) & (largest <= noise)
-        noise = tf.cond(
-            tf.reduce_any(doubtful),
-            lambda: relative * _on_compared_states(model, parameters),
-            lambda: tf.zeros_like(largest) + noise,
-        )
-    return largest > noise
-
-
-def _on_compared_states(model: Model, parameters: tf.Tensor) -> tf.Tensor:
-    """`[R, p]`, the norm of `dA/dx_j V`, with the eigenvectors V of the compared levels."""
-    structure = model.parameterization
-    matrix, _ = structure.finite_matrix(parameters)
-    vectors = tf.linalg.eigh(matrix)[1]
-    chosen = tf.gather(vectors, tf.constant(model.comparison.used, tf.int32), axis=2)
-    products = tf.matmul(structure.derivatives(parameters), chosen[:, None])
-    squares = tf.math.real(products * tf.math.conj(products))
-    return tf.sqrt(tf.reduce_sum(squares, axis=[2, 3]))

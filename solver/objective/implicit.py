@@ -29,9 +29,9 @@ from ..results.status import Status
 from ..rowwise.axes import new_axis
 from ..rowwise.once_only import unprovided
 from ..rowwise.tables import select_rows
-from .evaluation import known_effects
 from .hessian import Curvature
 from .model import Data, Model
+from .scaling import known_effects
 
 
 def keep_rows(usable: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..objective.bounds import at_bounds
 from ..objective.covariance import standard_errors
-from ..objective.evaluation import at_bounds
 from ..objective.model import count_data
 from ..results.fit_result import FitResult
 from ..results.status import Status

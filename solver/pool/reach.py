@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..objective.evaluation import Point
 from ..objective.model import Data, Model, count_data
+from ..objective.point import Point
 from ..results.status import Cause, Status
 from ..settings import Settings
 from .rows import Pool, tolerance_of

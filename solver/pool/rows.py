@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ..objective.evaluation import Point
 from ..objective.model import Data
+from ..objective.point import Point
 from ..rowwise.axes import new_axis, row_count
 from ..rowwise.tables import zeros_like_specs
 from ..settings import Settings

@@ -16,8 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..methods.levenberg_marquardt import damped_step
-from ..objective.evaluation import evaluate, known_effects
+from ..objective.evaluation import evaluate
 from ..objective.model import Data
+from ..objective.scaling import known_effects
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root, reciprocal
 from ..rowwise.loops import loop

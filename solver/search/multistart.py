@@ -11,8 +11,9 @@ import functools
 
 import tensorflow as tf
 
-from ..objective.evaluation import into_bounds, known_effects
+from ..objective.bounds import into_bounds
 from ..objective.model import Data, count_data
+from ..objective.scaling import known_effects
 from ..pool.rows import Best, Ended, Pool, Task, empty_point
 from ..pool.unseen import are_enough
 from ..results.status import Status

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..objective.evaluation import evaluate_loss, into_bounds
+from ..objective.bounds import into_bounds
+from ..objective.evaluation import evaluate_loss
 from ..objective.model import Data
 from ..observations import Comparison
 from ..observations.guesses import in_each_member

@@ -15,8 +15,9 @@ import tensorflow as tf
 
 from ..linalg.eigh import guarded_eigh
 from ..linalg.graded import UNEVEN_CURVATURE, decompose
-from ..objective.evaluation import curvature_at, evaluate_loss, known_effects
+from ..objective.evaluation import curvature_at, evaluate_loss
 from ..objective.model import Data, is_given
+from ..objective.scaling import known_effects
 from ..pool.rows import Pool
 from ..results.status import Status
 from ..rowwise.axes import new_axis

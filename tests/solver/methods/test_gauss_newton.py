@@ -11,8 +11,8 @@ import tensorflow as tf
 from eigenfit.solver import Affine, GaussNewton, SpectralSolver, Status, Symmetric, Toeplitz
 from eigenfit.solver.linalg.graded import minimum_norm_step
 from eigenfit.solver.methods.line_search import downhill
-from eigenfit.solver.objective.evaluation import Point
 from eigenfit.solver.objective.model import Data
+from eigenfit.solver.objective.point import Point
 from tests.problems import additive as p1
 from tests.problems.given_matrices import random_hermitian
 

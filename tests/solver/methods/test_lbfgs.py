@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 
 from eigenfit.solver import LBFGS, Affine, SpectralSolver, Status, Symmetric, Toeplitz
 from eigenfit.solver.methods.lbfgs import Memory, interpolated_share, remember, two_loops
-from eigenfit.solver.objective.evaluation import Point
+from eigenfit.solver.objective.point import Point
 from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, take

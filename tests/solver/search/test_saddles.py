@@ -26,7 +26,7 @@ from eigenfit.solver import (
     Toeplitz,
     Tridiagonal,
 )
-from eigenfit.solver.fit.loop import step_pool
+from eigenfit.solver.fit.step import step_pool
 from eigenfit.solver.inputs.validation import take_in
 from eigenfit.solver.objective.model import Data
 from eigenfit.solver.pool.rows import new_rows
