@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from eigenfit.solver import Parameterization
+
 
 def as_numpy(result: Any) -> Any:
     """The same named tuple with NumPy arrays."""
@@ -70,3 +72,36 @@ def tape_hessian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> n
             values = function(points)
         chosen = tf.linalg.trace(inner.gradient(values, points))
     return outer.gradient(chosen, points).numpy()
+
+
+def assert_rows_of_structure_are_independent(structure: Parameterization, x: np.ndarray) -> None:
+    """Levels, first and second derivatives of 37 rows, to the last bit, in one small graph.
+
+    In double precision the gradient of the spectrum too, which no fit uses.
+    """
+    assert len(x) == 37
+    dtype = tf.as_dtype(x.dtype)
+    spec = tf.TensorSpec([None, structure.num_parameters], dtype)
+
+    @tf.function(input_signature=[spec], autograph=False)
+    def everything(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        values, vectors, finite = structure.eigensystem(rows)
+        slopes = structure.level_jacobian(rows, vectors)
+        spectrum = structure.spectrum(rows)
+        found = {
+            "values": values,
+            "finite": finite,
+            "slopes": slopes,
+            "second": structure.level_curvature(rows, values, vectors, tf.reduce_sum(slopes, 2)),
+            "spectrum": spectrum,
+        }
+        if dtype == tf.float64:
+            found["gradient"] = tf.gradients(spectrum, rows)[0]
+        return found
+
+    together = everything(tf.constant(x))
+    assert together["finite"].numpy().any()
+    for rows in ([0], [36], [3, 4], list(range(5, 36))):
+        alone = everything(tf.constant(x[rows]))
+        for name, found in together.items():
+            np.testing.assert_array_equal(alone[name], found.numpy()[rows], err_msg=name)

@@ -26,7 +26,7 @@ from eigenfit.solver import (
 )
 from tests.problems.given_matrices import random_hermitian
 
-from ..helpers import as_numpy, assert_same, take
+from ..helpers import as_numpy, assert_rows_of_structure_are_independent, assert_same, take
 
 ROWS = 1000
 
@@ -48,8 +48,7 @@ KINDS: dict[str, Callable[[], Parameterization]] = {
     "symmetric": lambda: Symmetric(3),
     "toeplitz": lambda: Toeplitz(6),
     "hermitian": lambda: Hermitian(3),
-    "more_parameters_than_levels": lambda: dense(7, 5, complex_entries=False),
-    "complex_basis": lambda: dense(3, 5, complex_entries=True),
+    "more_parameters_than_levels": lambda: dense(7, 5, complex_entries=True),
     "nonlinear": lambda: Nonlinear(waves, n=3, p=2),
 }
 # Long sums, of which TensorFlow has more ways than of short ones.
@@ -133,8 +132,10 @@ def test_copies_of_a_row_get_the_same_answer(kind: str):
     assert_same(fit_rows(kind, rows), take(full_fit(kind), rows))
 
 
-@pytest.mark.parametrize("kind", LARGE)
-@pytest.mark.parametrize("method", [LevenbergMarquardt, Newton])
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [*((kind, LevenbergMarquardt) for kind in LARGE), ("many_levels", Newton)],
+)
 def test_large_matrices(kind: str, method: type):
     structure = LARGE[kind]()
     solver = SpectralSolver(structure, method(), starts=1, max_steps=20)
@@ -150,15 +151,20 @@ def test_large_matrices(kind: str, method: type):
         assert_same(as_numpy(alone), take(together, rows))
 
 
-@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
-def test_nonlinear_rows_beside_others(dtype: tf.DType):
+def one_matrix(x: tf.Tensor) -> tf.Tensor:
     """Most of a batch and its end go through other code of tf.exp, tf.sin and the like."""
+    off = tf.exp(-x[1]) * tf.sin(3.0 * x[0])
+    return tf.stack([tf.stack([x[0], off]), tf.stack([off, -x[1]])])
 
-    def one_matrix(x: tf.Tensor) -> tf.Tensor:
-        off = tf.exp(-x[1]) * tf.sin(3.0 * x[0])
-        return tf.stack([tf.stack([x[0], off]), tf.stack([off, -x[1]])])
 
-    solver = SpectralSolver(Nonlinear(one_matrix, n=2, p=2), dtype=dtype, starts=2)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_of_a_function_of_one_matrix(dtype: type):
+    x = np.random.default_rng(9).normal(size=(37, 2)).astype(dtype)
+    assert_rows_of_structure_are_independent(Nonlinear(one_matrix, n=2, p=2), x)
+
+
+def test_fits_of_a_function_of_one_matrix():
+    solver = SpectralSolver(Nonlinear(one_matrix, n=2, p=2), dtype=tf.float32, starts=2)
     targets = np.sort(np.random.default_rng(9).normal(size=(29, 2)), axis=1)
     together = as_numpy(solver.fit(targets))
     for row in range(0, 29, 4):
@@ -171,8 +177,14 @@ def test_called_again(kind: str):
     assert_same(fit_rows(kind, slice(None)), full_fit(kind))
 
 
-@pytest.mark.parametrize("kind", ["toeplitz", "more_parameters_than_levels"])
-@pytest.mark.parametrize("pool", [{"pool_rows": 4}, {"pool_rows": 1}, {"compaction": False}])
+@pytest.mark.parametrize(
+    ("kind", "pool"),
+    [
+        ("toeplitz", {"pool_rows": 4}),
+        ("toeplitz", {"compaction": False}),
+        ("more_parameters_than_levels", {"pool_rows": 1}),
+    ],
+)
 def test_through_other_pools(kind: str, pool: dict):
     """Rows pass through a pool of another size, beside other rows, for other numbers of turns."""
     rows = np.arange(60)
@@ -216,16 +228,3 @@ def test_neutral_arguments_mean_the_defaults(kind: str):
         max_steps=np.zeros(100, int),
     )
     assert_same(as_numpy(fit), take(full_fit(kind), rows))
-
-
-@pytest.mark.parametrize("loss", ["soft_l1", "huber", "cauchy"])
-@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
-def test_robust_losses(loss: Any, dtype: tf.DType):
-    """With residuals of the size at which they bend."""
-    structure = dense(3, 5, complex_entries=False)
-    solver = SpectralSolver(structure, loss=loss, f_scale=0.1, starts=2, dtype=dtype)
-    targets = np.random.default_rng(9).normal(size=(60, 5)).astype(dtype.as_numpy_dtype)
-    together = as_numpy(solver.fit(targets))
-    for rows in (*([row] for row in range(0, 60, 4)), range(30, 37), range(11, 59)):
-        chosen = list(rows)
-        assert_same(as_numpy(solver.fit(targets[chosen])), take(together, chosen))

@@ -25,7 +25,8 @@ from ..helpers import as_numpy
 
 CONSTANT, *REST = random_hermitian(4, 5, seed=121, complex_entries=True)
 BASIS = np.stack(REST)
-LARGE, SMALL = 2.0**20, 2.0**-20
+PLAIN = "affine, unit in the matrices"
+LARGE, SMALL = 2.0**60, 2.0**-60
 
 # For each kind, from the unit u: A(x) whose levels are u times as large, and how x scales.
 KINDS: dict[str, tuple[Callable[[float], Parameterization], bool]] = {
@@ -44,9 +45,10 @@ def solver_in_unit(kind: str, unit: float, relative: bool, dtype: tf.DType) -> S
 
 @functools.cache
 def fit_in_unit(kind: str, unit: float, relative: bool, dtype: tf.DType) -> FitResult:
-    # A structure that is the same in every unit has one solver, traced once.
+    # Where the structure is the same, so is the solver, traced once.
     own_unit = unit if kind.startswith("affine") else 1.0
-    solver = solver_in_unit(kind, own_unit, relative, dtype)
+    same_kind = PLAIN if kind.startswith("affine") and unit == 1.0 else kind
+    solver = solver_in_unit(same_kind, own_unit, relative, dtype)
     parameterization = solver.parameterization
     generator = np.random.default_rng(122)
     targets = np.sort(generator.normal(size=(12, parameterization.size)), axis=1)
@@ -60,8 +62,13 @@ def fit_in_unit(kind: str, unit: float, relative: bool, dtype: tf.DType) -> FitR
 
 @pytest.mark.parametrize(
     ("kind", "unit", "relative"),
-    [(kind, LARGE, False) for kind in KINDS]
-    + [("toeplitz", SMALL, False), ("affine, unit in the parameters", SMALL, True)],
+    [
+        ("toeplitz", LARGE, False),
+        ("toeplitz", SMALL, False),
+        ("hermitian", LARGE, False),
+        ("affine, unit in the matrices", LARGE, False),
+        ("affine, unit in the parameters", SMALL, True),
+    ],
 )
 def test_scaled_problem_has_the_scaled_answer(kind: str, unit: float, relative: bool):
     one = fit_in_unit(kind, 1.0, relative, tf.float64)
@@ -97,8 +104,8 @@ def test_squares_that_underflow_are_not_a_match(dtype: tf.DType, unit: float):
 
     Either the row is fitted as in any other unit, or it is refused as one that is too large is.
     """
-    solver = SpectralSolver(Toeplitz(4), dtype=dtype, starts=4)
-    targets = unit * np.array([[1.0, 2.0, 4.0, 7.0], [-3.0, 0.0, 1.0, 2.5]])
+    solver = solver_in_unit("toeplitz", 1.0, False, dtype)
+    targets = unit * np.array([[1.0, 2.0, 4.0, 5.0, 7.0], [-3.0, 0.0, 1.0, 2.0, 2.5]])
     fit = as_numpy(solver.fit(targets))
     matched = fit.status == Status.CONVERGED
     assert (matched | (fit.status == Status.INVALID_INPUT)).all()
@@ -111,7 +118,7 @@ def test_weights_of_any_unit():
     generator = np.random.default_rng(123)
     targets = np.sort(generator.normal(size=(10, 5)), axis=1)
     weights = generator.uniform(0.5, 2.0, size=(10, 5))
-    solver = SpectralSolver(Affine(CONSTANT, BASIS), starts=3)
+    solver = solver_in_unit(PLAIN, 1.0, False, tf.float64)
     one = as_numpy(solver.fit(targets, weights=weights))
     scaled = as_numpy(solver.fit(targets, weights=weights * 2.0**10))
     np.testing.assert_array_equal(scaled.status, one.status)
@@ -125,7 +132,7 @@ def test_parameters_of_very_different_size_need_no_scaling():
     units = 2.0 ** np.array([-15.0, 0.0, 15.0])
     generator = np.random.default_rng(124)
     targets = np.sort(generator.normal(size=(10, 5)), axis=1)
-    even = as_numpy(SpectralSolver(Affine(CONSTANT, BASIS), starts=3).fit(targets))
+    even = as_numpy(solver_in_unit(PLAIN, 1.0, False, tf.float64).fit(targets))
     uneven_basis = BASIS * units[:, None, None]
     uneven = as_numpy(SpectralSolver(Affine(CONSTANT, uneven_basis), starts=3).fit(targets))
     np.testing.assert_array_equal(uneven.status, even.status)
@@ -133,9 +140,9 @@ def test_parameters_of_very_different_size_need_no_scaling():
     np.testing.assert_allclose(uneven.parameters * units, even.parameters, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("power", "constant"), [(3, 1e-6), (5, 1e-11)])
-def test_states_that_are_not_compared_set_no_scale(power: int, constant: float):
-    """The lowest levels of a rotor: those of J = 100 move 1e8 to 3e13 times as much."""
+def test_states_that_are_not_compared_set_no_scale():
+    """The lowest levels of a rotor: those of J = 100 move up to 3e13 times as much."""
+    power, constant = 5, 1e-11
     j = np.arange(101.0) * np.arange(1.0, 102.0)
     rotor = Affine(None, [np.diag(j), np.diag(j**power)], parameter_names=["B", "D"])
     solver = SpectralSolver(rotor, observation=Levels(lowest=5), initial=[1.9, 0.0])

@@ -24,7 +24,8 @@ TARGETS = (
 )
 WEIGHTS = np.array([1.5, 1.0, 2.0, 1.0, 0.5, 1.0])
 INF, NAN = np.inf, np.nan
-LOSSES = ("linear", "soft_l1", "huber", "cauchy")
+# The derivatives of soft_l1 are those of cauchy with other formulas, which other tests check.
+LOSSES = ("linear", "huber", "cauchy")
 FIELDS = ("parameters", "residuals", "loss", "eigenvalues")
 
 DATA = {
@@ -53,6 +54,12 @@ def fit_of(loss: str, data: dict[str, Any], upper: Any = None) -> FitResult:
         bounds=([[-INF] * 3], [upper]),
         priors=(data["mean"][None], data["sigma"][None]),
     )
+
+
+def neutral(rows: int, count: int) -> dict[str, Any]:
+    """Bounds and priors that say nothing: so asked, a solver has one graph for all tests."""
+    infinite, nothing = np.full((rows, count), INF), np.full((rows, count), 0.0)
+    return {"bounds": (-infinite, infinite), "priors": (nothing, infinite)}
 
 
 def scalars(fit: FitResult) -> tf.Tensor:
@@ -121,13 +128,18 @@ def test_finite_differences_agree(loss: str, by: str):
 UPPER = np.array([INF, INF, 0.7])
 
 
+@functools.cache
+def derivatives_at_the_bound(loss: str) -> dict[str, np.ndarray]:
+    return derivatives(loss, UPPER)
+
+
 @pytest.mark.parametrize("by", DATA)
 @pytest.mark.parametrize("loss", ["linear", "cauchy"])
 def test_finite_differences_agree_with_a_parameter_at_its_bound(loss: str, by: str):
     fit = as_numpy(fit_of(loss, DATA, UPPER))
     assert fit.parameters[0, 2] == 0.7
     assert fit.status.tolist() == [Status.STATIONARY]
-    assert_close(derivatives(loss, UPPER)[by], differences(loss, by, UPPER))
+    assert_close(derivatives_at_the_bound(loss)[by], differences(loss, by, UPPER))
 
 
 def test_a_parameter_at_its_bound_has_no_derivative():
@@ -198,7 +210,6 @@ def test_bad_rows_pass_no_gradient_on():
         "mean": mean,
         "sigma": sigma,
     }
-    infinite = np.full((count, 3), INF)
     with tf.GradientTape() as tape:
         tape.watch(data)
         fit = solver("linear").fit(
@@ -206,7 +217,7 @@ def test_bad_rows_pass_no_gradient_on():
             initial=[SOLUTION] * count,
             weights=data["weights"],
             tolerance=1e-14,
-            bounds=(-infinite, infinite),
+            bounds=neutral(count, 3)["bounds"],
             priors=(data["mean"], data["sigma"]),
         )
         good = tf.gather(fit.parameters, [0, count - 1])
@@ -262,13 +273,15 @@ def test_underdetermined_rows_have_finite_derivatives_of_least_norm():
 
 def test_underdetermined_rows_with_a_robust_loss():
     """Two parameters share a matrix and a wrong level is left: finite, and each takes half."""
+    single = solver("cauchy")
     basis = np.stack([BASIS[0], BASIS[1], BASIS[1], BASIS[2]])
-    twins = SpectralSolver(Affine(CONSTANT, basis), starts=1, loss="soft_l1", f_scale=0.25)
-    single = solver("soft_l1")
+    twins = SpectralSolver(Affine(CONSTANT, basis), starts=1, loss="cauchy", f_scale=0.25)
 
     def parameter(of: SpectralSolver, start: list[float], place: int) -> Any:
+        known = neutral(1, 3) if of is single else {}
+
         def value(targets: Any) -> tf.Tensor:
-            fit = of.fit(targets, initial=[start], weights=[WEIGHTS], tolerance=1e-14)
+            fit = of.fit(targets, initial=[start], weights=[WEIGHTS], tolerance=1e-14, **known)
             return fit.parameters[0, place]
 
         return value
@@ -309,17 +322,23 @@ def test_all_parameters_at_their_bounds():
     np.testing.assert_allclose(by_loss["sigma"], -2 * pull**2 / DATA["sigma"], rtol=1e-12)
 
 
-@pytest.mark.parametrize("sigma", [1e-2, 1e-6, 1e-10])
-def test_a_tight_prior_leaves_the_other_derivatives(sigma: float):
+def test_a_tight_prior_leaves_the_other_derivatives():
     """With the shift known for sure, the derivative of v is that of the fit without a shift."""
     ladder = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones((3, 3)), np.eye(3)])
     fixed = Affine(np.diag([1.0, 4.0, 7.0]), [np.ones((3, 3))])
     targets = np.array([1.33, 4.44, 7.48])
-    both = SpectralSolver(ladder, starts=1, priors=([0.0, 1.0], [np.inf, sigma]))
+    sigmas = [1e-2, 1e-6, 1e-10]
+    rows = tf.constant([targets] * 3)
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        fit = SpectralSolver(ladder, starts=1).fit(
+            rows, [[0.5, 1.0]] * 3, priors=([[0.0, 1.0]] * 3, [[INF, sigma] for sigma in sigmas])
+        )
+        total = tf.reduce_sum(fit.parameters[:, 0])
     alone = SpectralSolver(fixed, starts=1)
-    found = gradient_of(lambda t: both.fit(t, initial=[[0.5, 1.0]]).parameters[0, 0], targets)
     known = gradient_of(lambda t: alone.fit(t, initial=[[0.5]]).parameters[0, 0], targets)
-    np.testing.assert_allclose(found, known, rtol=0, atol=1e-7 + 100 * sigma**2)
+    for sigma, found in zip(sigmas, tape.gradient(total, rows).numpy(), strict=True):
+        np.testing.assert_allclose(found, known, rtol=0, atol=1e-7 + 100 * sigma**2)
 
 
 @pytest.mark.parametrize("weight", [INF, 1e200])
@@ -329,7 +348,9 @@ def test_a_row_with_an_impossible_weight_passes_no_gradient_on(weight: float):
     weights[0, 0] = weight
     with tf.GradientTape() as tape:
         tape.watch(targets)
-        fit = solver("linear").fit(targets, initial=[SOLUTION] * 2, weights=weights)
+        fit = solver("linear").fit(
+            targets, initial=[SOLUTION] * 2, weights=weights, **neutral(2, 3)
+        )
         total = tf.reduce_sum(fit.parameters[1])
     gradient = tape.gradient(total, targets).numpy()
     assert (gradient[0] == 0).all()

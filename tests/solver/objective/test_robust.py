@@ -168,6 +168,20 @@ def test_alone_and_in_a_batch_bit_by_bit(loss: str):
         assert_same(as_numpy(alone), take(fit_of(loss), one))
 
 
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_residual_counts_the_same_in_every_batch(loss: str, dtype: tf.DType):
+    """Functions of single numbers, which TensorFlow computes otherwise at the end of a batch."""
+    robust = SpectralSolver(Toeplitz(5), loss=loss, f_scale=F_SCALE, dtype=dtype)
+    count = robust._settings.model.loss.count
+    compiled = tf.function(count, input_signature=[tf.TensorSpec([None, 5], dtype)])
+    residuals = 0.2 * np.random.default_rng(9).normal(size=(61, 5)).astype(dtype.as_numpy_dtype)
+    together = compiled(residuals)
+    for rows in (*([row] for row in range(61)), range(30, 37), range(11, 59)):
+        chosen = list(rows)
+        assert_same(compiled(residuals[chosen]), take(together, chosen))
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_levels_not_observed(loss: str):
     """NaN, and weight 0 with nonsense for a target, are the same as the level not being there."""
@@ -228,6 +242,8 @@ def test_a_search_with_a_wrong_level_in_single_precision():
     fit = as_numpy(search.fit(TARGETS, weights=WEIGHTS_OF_ROWS))
     assert fit.parameters.dtype == np.float32
     for row in range(4):
+        alone = search.fit(TARGETS[[row]], weights=WEIGHTS_OF_ROWS[[row]])
+        assert_same(as_numpy(alone), take(fit, [row]))
         assert fit.loss[row] <= 2 * scipy_fit(row, "cauchy").cost * (1 + 1e-3)
     assert (fit.status == Status.STATIONARY).all()
 
