@@ -72,9 +72,9 @@ def as_real(argument: str, value: Any, dtype: tf.DType) -> tf.Tensor:
         except ValueError as error:
             raise ValueError(f"{argument} must be a regular array of {kinds}: {error}") from error
         if value.dtype.kind not in ("iuf" if dtype.is_floating else "iu"):
+            instead = "numbers, and NaN where there is none" if dtype.is_floating else "integers"
             raise ValueError(
-                f"{argument} must hold {kinds}, got dtype {value.dtype}; pass numbers, and NaN "
-                "where there is none."
+                f"{argument} must hold {kinds}, got dtype {value.dtype}; pass {instead}."
             )
         if dtype.is_integer and value.size:
             for extreme in (value.max(), value.min()):
