@@ -180,6 +180,11 @@ def _numbers_of_targets(owner: str, argument: str, value: Any, count: int) -> np
     return np.broadcast_to(array.astype(float), count).copy()
 
 
+def largest_number(dtype: tf.DType) -> float:
+    """`1e-6 sqrt(max)`: larger numbers and entries are refused, as their squares overflow."""
+    return float(np.sqrt(dtype.max) * 1e-6)
+
+
 def check_count(owner: str, argument: str, value: Any) -> int:
     """Convert an integer of at least 1 to int, or raise a ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ..checks import largest_number
 from ..objective.model import Data, is_given
 from ..rowwise.axes import row_count
 from ..rowwise.elementwise import reciprocal
@@ -47,11 +48,6 @@ BOUNDS = ("lower", "upper")
 PRIORS = ("prior_mean", "prior_sigma")
 
 
-def largest_square_root(dtype: tf.DType) -> float:
-    """`1e-6 sqrt(max)`: larger input is refused, as sums of squares might overflow."""
-    return float(np.sqrt(np.finfo(dtype.as_numpy_dtype).max) * 1e-6)
-
-
 def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     """The shape of each argument, by name; also of `parameters` and `loss`."""
     count = settings.parameterization.num_parameters
@@ -84,7 +80,7 @@ def complete_data(settings: Settings, request: Request) -> Data:
         sigma = filled(request.prior_sigma, sigma)
         # A sigma that is not positive or too small to square gives NaN, which makes the row
         # invalid.
-        positive = sigma > 1.0 / largest_square_root(settings.dtype)
+        positive = sigma > 1.0 / largest_number(settings.dtype)
         weight = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
         weight = tf.where(positive, weight, tf.constant(np.nan, settings.dtype))
         data = data._replace(prior_mean=filled(request.prior_mean, mean), prior_weight=weight)

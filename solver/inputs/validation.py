@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from ..checks import largest_number
 from ..objective.model import Data, with_weights_told
 from ..pool.rows import Batch
 from ..results.status import Cause
 from ..rowwise.axes import new_axis
 from ..settings import Settings
-from .request import largest_square_root
 
 
 def take_in(
@@ -107,7 +107,7 @@ def _faults(
     dtype = targets.dtype
     # Squares of larger numbers may overflow; those of smaller ones lose precision to underflow.
     finfo = np.finfo(dtype.as_numpy_dtype)
-    most, least = largest_square_root(dtype), np.sqrt(finfo.tiny) / finfo.eps
+    most, least = largest_number(dtype), np.sqrt(finfo.tiny) / finfo.eps
     any_sign = tf.concat([targets, initial], axis=1)
     no_sign = tf.concat([weights, new_axis(tolerance, 1)], axis=1)
     counting = tf.where(observed, weights, tf.zeros_like(weights))
@@ -126,7 +126,7 @@ def _faults(
 
 def _faults_of_bounds_and_priors(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
     """Faults of bounds and priors, for `_cause`."""
-    most = largest_square_root(data.targets.dtype)
+    most = largest_number(data.targets.dtype)
     faults = []
     if data.bounded:
         # The negation makes a NaN bound a fault.

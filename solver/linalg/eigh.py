@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..checks import largest_number
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.once_only import twice_only
@@ -21,11 +22,6 @@ _DEGENERATE_ULPS = 64.0
 def hermitian_transpose(matrix: tf.Tensor) -> tf.Tensor:
     """The conjugate transpose of the last two axes."""
     return tf.linalg.matrix_transpose(matrix, conjugate=matrix.dtype.is_complex)
-
-
-def largest_entry(dtype: tf.DType) -> float:
-    """`1e-6 sqrt(max)`: matrices with larger entries are refused, as their squares overflow."""
-    return float(np.sqrt(dtype.max) / 1e6)
 
 
 def guarded_eigh(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -49,10 +45,10 @@ def replace_infinite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Replace matrices of a batch `[B, n, n]` that cannot be decomposed by the identity.
 
     Returns:
-        `[B, n, n]`; and `[B]` bool, whether the matrix was finite and within `largest_entry`.
+        `[B, n, n]`; and `[B]` bool, whether the matrix was finite and within `largest_number`.
     """
     magnitude = tf.abs(matrix)
-    limit = tf.constant(largest_entry(magnitude.dtype), magnitude.dtype)
+    limit = tf.constant(largest_number(magnitude.dtype), magnitude.dtype)
     finite = tf.reduce_all(magnitude < limit, axis=[1, 2])
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
     return tf.where(tf.reshape(finite, [-1, 1, 1]), matrix, identity), finite

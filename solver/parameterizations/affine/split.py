@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...linalg.eigh import eigenvalues, largest_entry
+from ...checks import largest_number
+from ...linalg.eigh import eigenvalues
 from ...rowwise.axes import new_axis
 from ..held import held
 from ..meeting import Meeting
@@ -208,7 +209,7 @@ def finite_parameters(parameters: tf.Tensor, scales: np.ndarray) -> tuple[tf.Ten
         The parameters `[B, p]`, and `[B]` bool, whether they are unchanged.
     """
     dtype = parameters.dtype
-    most = largest_entry(dtype) / len(scales)
+    most = largest_number(dtype) / len(scales)
     limits = np.divide(most, scales, out=np.full_like(scales, np.inf), where=scales > 0)
     finite = tf.reduce_all(tf.abs(parameters) < tf.constant(limits, dtype), axis=-1)
     return tf.where(new_axis(finite, 1), parameters, 0.0), finite
