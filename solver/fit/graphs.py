@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from ..inputs.arrangement import arrange, fill_weights
 from ..inputs.request import Request, complete_data, request_shapes
-from ..inputs.validation import take_in
+from ..inputs.validation import validate
 from ..linalg.eigh import are_degenerate
 from ..objective.bounds import at_bounds
 from ..objective.covariance import covariance as covariance_of
 from ..objective.covariance import unit_variance, with_variance
 from ..objective.evaluation import evaluate, loss_of_levels
 from ..objective.implicit import is_certified, keep_rows
-from ..objective.model import count_data, with_weights_told
+from ..objective.model import count_data, with_weight_summary
 from ..pool.rows import Batch
 from ..results.covariance import Covariance
 from ..results.fit_result import FitResult, Trace
@@ -41,7 +41,7 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     arranged = arrange(settings, request.targets, request.weights)
     request = request._replace(targets=arranged.targets, weights=arranged.weights)
     data = complete_data(settings, request)
-    batch = take_in(settings, data, request.initial, request.tolerance, limit)
+    batch = validate(settings, data, request.initial, request.tolerance, limit)
     way = trace_rows(settings, batch)
     known = (request.targets, request.weights, request.initial)
     # Derivatives through the steps are not provided: they would differ from those of the minimum.
@@ -81,7 +81,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
         known = tf.where(tf.equal(weights, 0), zero, known)
     weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
     data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
-    data = with_weights_told(data)
+    data = with_weight_summary(data)
     point = evaluate(model, parameters, data)
     held = at_bounds(parameters, data)
     # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
@@ -192,7 +192,7 @@ def _differentiable(
         # Else a persistent tape would differentiate through the loop.
         stopped = [tf.stop_gradient(tensor) for tensor in tensors]
         given = data._replace(**dict(zip(moving, stopped, strict=True)))
-        batch = take_in(settings, given, request.initial, request.tolerance, request.max_steps)
+        batch = validate(settings, given, request.initial, request.tolerance, request.max_steps)
         # Stop gradients of all that `gradient` captures here, outside of it: TensorFlow prepares
         # derivatives of captured tensors, and would follow them into the loop.
         result, known = tf.nest.map_structure(

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import largest_number
-from ..objective.model import Data, with_weights_told
+from ..objective.model import Data, with_weight_summary
 from ..pool.rows import Batch
 from ..results.status import Cause
 from ..rowwise.axes import new_axis
 from ..settings import Settings
 
 
-def take_in(
+def validate(
     settings: Settings,
     data: Data,
     initial: tf.Tensor,
@@ -67,7 +67,7 @@ def take_in(
         weights=tf.where(observed, weights, tf.zeros_like(weights)),
     )
     return Batch(
-        data=with_weights_told(data),
+        data=with_weight_summary(data),
         initial=initial,
         tolerance=tolerance,
         max_steps=tf.where(max_steps > 0, max_steps, default_steps),

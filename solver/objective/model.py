@@ -47,7 +47,7 @@ class Data(NamedTuple):
         prior_mean: `[R, p]`, finite; () without priors.
         prior_weight: `[R, p]`, 1 / sigma of the prior, 0 for no prior; () without priors.
         observed: `[R]`, the number of observed targets, floating point. This and the next two are
-            () before `with_weights_told`.
+            () before `with_weight_summary`.
         largest_weight: `[R]`.
         spread: `[R]`, the ratio of the smallest positive weight to the largest; 0 without any.
     """
@@ -78,7 +78,7 @@ def is_given(part: Any) -> bool:
     return not isinstance(part, tuple)
 
 
-def with_weights_told(data: Data) -> Data:
+def with_weight_summary(data: Data) -> Data:
     """Fill in `observed`, `largest_weight` and `spread`, which every step uses."""
     weights = data.weights
     seen = weights > 0

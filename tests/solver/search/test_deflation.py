@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from eigenfit.solver import Affine, Levels, SpectralSolver, Status
-from eigenfit.solver.objective.model import Data, with_weights_told
+from eigenfit.solver.objective.model import Data, with_weight_summary
 from eigenfit.solver.search.deflation import deflated_walk
 from eigenfit.solver.spin import Spin
 
@@ -45,7 +45,7 @@ def test_a_walk_keeps_away_from_what_is_known():
     pair = Affine(np.diag([0.0, 1.0]), [np.array([[0.0, 1.0], [1.0, 0.0]])])
     settings = SpectralSolver(pair, solutions=2)._settings
     levels = np.linalg.eigvalsh([[0.0, 2.0], [2.0, 1.0]])
-    data = with_weights_told(Data(tf.constant(levels[None]), tf.ones([1, 2], tf.float64)))
+    data = with_weight_summary(Data(tf.constant(levels[None]), tf.ones([1, 2], tf.float64)))
     known = tf.constant([[[2.0]]], tf.float64)
 
     def walk(there: bool, limit: int, x: float = 1.5) -> tuple[float, int]:

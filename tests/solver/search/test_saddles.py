@@ -27,7 +27,7 @@ from eigenfit.solver import (
     Tridiagonal,
 )
 from eigenfit.solver.fit.step import step_pool
-from eigenfit.solver.inputs.validation import take_in
+from eigenfit.solver.inputs.validation import validate
 from eigenfit.solver.objective.model import Data
 from eigenfit.solver.pool.rows import new_rows
 from eigenfit.solver.search.multistart import begin
@@ -202,7 +202,7 @@ def test_rows_that_newtons_steps_ended_are_not_asked_again():
     targets = np.sort(solver.spectrum(x).numpy() + 0.1 * generator.normal(size=(8, 6)), axis=1)
     data = Data(targets=tf.constant(targets), weights=tf.ones_like(targets))
     limit = tf.fill([8], 50)
-    batch = take_in(settings, data, x, tf.fill([8], tf.constant(np.nan, tf.float64)), limit)
+    batch = validate(settings, data, x, tf.fill([8], tf.constant(np.nan, tf.float64)), limit)
     pool = begin(settings, new_rows(settings, batch, tf.range(8)))
     for _ in range(30):
         pool = step_pool(settings, pool)
