@@ -150,10 +150,6 @@ class Generalized(Parameterization):
             parts.append(-levels[:, :, None] * self.mass.expectation_slopes(y, modes))
         return tf.concat(parts, axis=-1)
 
-    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-        """From the derivatives of the matrix; see `Parameterization.expectation_slopes`."""
-        return Parameterization.level_jacobian(self, parameters, vectors)
-
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, the signs of the stiffness (Sylvester's law of inertia)."""

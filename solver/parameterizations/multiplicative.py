@@ -82,10 +82,10 @@ class Multiplicative(Parameterization):
         matrix = tf.cast(by_member, factor.dtype) * factor
         return tf.reshape(matrix, [-1, self.size, self.size])
 
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.expectation_slopes`."""
         matrix = self.matrix(parameters)
-        products = tf.math.real(tf.math.conj(eigenvectors) * matmul_rows(matrix, eigenvectors))
+        products = tf.math.real(tf.math.conj(vectors) * matmul_rows(matrix, vectors))
         return tf.linalg.matrix_transpose(products) / parameters[:, None, :]
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:

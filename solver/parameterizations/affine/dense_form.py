@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ...rowwise.products import matmul_shared, sum_of_rows
 from ..held import held, is_large
+from ..memory import Memory
 from .forms import MOST_NUMBERS, Form
 from .symmetry_blocks import uncoupled_subspaces
 
@@ -61,14 +62,11 @@ class DenseForm(Form):
         return 0.2 * self.basis.size * self.size
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """See `Form.numbers_of_slopes`."""
-        return self.basis.size * (2 if self.is_complex else 1)
-
-    @property
-    def held_numbers(self) -> int:
-        """See `Form.held_numbers`."""
-        return self.basis.size * (6 if self.is_complex else 2)
+    def memory(self) -> Memory:
+        """See `Form.memory`."""
+        parts = 2 if self.is_complex else 1
+        copies = 6 if self.is_complex else 2
+        return Memory(constants=copies * self.basis.size, slopes=parts * self.basis.size)
 
     @property
     def numbers_to_write(self) -> int:

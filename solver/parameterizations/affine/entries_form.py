@@ -11,6 +11,7 @@ import tensorflow as tf
 from ...rowwise.products import pick_columns
 from ..held import held
 from ..level_curvature import Coupler
+from ..memory import Memory
 from .dense_form import DenseForm
 from .entries import Entries
 from .forms import Form, may_be_written_out
@@ -97,14 +98,10 @@ class EntriesForm(Form):
         return 1.0 * self.size * self.entries.count * len(self.entries.terms)
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """See `Form.numbers_of_slopes`."""
-        return 3 * self.size * self.entries.count
-
-    @property
-    def held_numbers(self) -> int:
-        """See `Form.held_numbers`."""
-        return 8 * len(self.entries.values)
+    def memory(self) -> Memory:
+        """See `Form.memory`."""
+        entries = self.entries
+        return Memory(constants=8 * len(entries.values), slopes=3 * self.size * entries.count)
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
         """See `Form.member`."""

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..level_curvature import Coupler, coupler_of, level_curvature
-from ..meeting import Meeting
+from ..memory import Memory
+from ..weighted_levels import WeightedLevels
 
 #: Matrices with more numbers than this are not converted to dense form or copied.
 MOST_NUMBERS = 2_000_000
@@ -80,13 +81,8 @@ class Form:
         raise NotImplementedError
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """The size of the temporaries for the levels' derivatives of one matrix, in numbers."""
-        raise NotImplementedError
-
-    @property
-    def held_numbers(self) -> int:
-        """The size of the stored matrices, in NumPy and as constants of graphs, in numbers."""
+    def memory(self) -> Memory:
+        """The memory of the B_j, and of the levels' derivatives of one matrix."""
         raise NotImplementedError
 
     @property
@@ -134,18 +130,14 @@ class Form:
         """`v_k^H B_j v_k`, `[B, c, p]`, for vectors `[B, c, n]` in rows."""
         raise NotImplementedError
 
-    def level_curvature(
-        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
-    ) -> tf.Tensor:
+    def level_curvature(self, vectors: tf.Tensor, levels: WeightedLevels) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`."""
         return level_curvature(
             lambda: self.derivatives(vectors.dtype),
             lambda: self.coupler(vectors),
             len(self.norms),
-            values,
             vectors,
-            weights,
-            meeting,
+            levels,
         )
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:

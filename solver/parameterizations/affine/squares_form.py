@@ -10,6 +10,7 @@ import tensorflow as tf
 from ...rowwise.products import matmul_rows, matmul_shared
 from ..held import held
 from ..level_curvature import Coupler
+from ..memory import Memory
 from .entries_form import EntriesForm
 
 # A vector with a projection below this share of its norm counts as orthogonal to a subspace: its
@@ -39,14 +40,12 @@ class SquaresForm(EntriesForm):
         return 0.2 * self.size * (self.vectors.size + self.coefficients.size)
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """See `Form.numbers_of_slopes`."""
-        return self.size * (2 * self.vectors.shape[1] + self.coefficients.shape[1])
-
-    @property
-    def held_numbers(self) -> int:
-        """See `Form.held_numbers`."""
-        return 8 * len(self.entries.values) + 2 * (self.vectors.size + self.coefficients.size)
+    def memory(self) -> Memory:
+        """See `Form.memory`."""
+        stored = self.vectors.size + self.coefficients.size
+        width = 2 * self.vectors.shape[1] + self.coefficients.shape[1]
+        constants = 8 * len(self.entries.values) + 2 * stored
+        return Memory(constants=constants, slopes=self.size * width)
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
         """See `Form.expectations`."""
