@@ -10,7 +10,7 @@ import tensorflow as tf
 from .affine.forms import Form
 from .affine.stack import AffineStack
 from .base import Parameterization
-from .held import held
+from .held import held, matching
 from .weighted_levels import WeightedLevels
 
 
@@ -36,9 +36,8 @@ class AffineBatch(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """See `Parameterization.derivatives`."""
-        forms, dtype = self._stack.forms, parameters.dtype
-        if forms[0].is_complex:
-            dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
+        forms = self._stack.forms
+        dtype = matching(parameters.dtype, forms[0].is_complex)
         every = held(self, "basis", dtype, lambda: np.stack([form.basis for form in forms]))
         return tf.tile(every, [tf.shape(parameters)[0] // len(forms), 1, 1, 1])
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .affine.dense_form import DenseForm
 from .affine.entries_form import EntriesForm
-from .affine.forms import Form, may_be_copied
+from .affine.forms import DenseForm, Form, may_be_copied
 from .affine.split import Split, finite_parameters
 from .affine.starts import projected_starts
 from .affine.symmetry_blocks import Block, block_of
 from .affine_batch import AffineBatch
 from .base import Parameterization
+from .held import matching
 from .level_curvature import Coupler
 from .memory import Memory
 from .ordering import SortedVectors
@@ -200,10 +200,7 @@ class Affine(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The B_j, `[1, p, n, n]`, the same for every row."""
-        single = parameters.dtype == tf.float32
-        complex_dtype = tf.complex64 if single else tf.complex128
-        is_complex = np.iscomplexobj(self.constant)
-        return self._form.derivatives(complex_dtype if is_complex else parameters.dtype)
+        return self._form.derivatives(matching(parameters.dtype, self._form.is_complex))
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """See `Parameterization.level_jacobian`; also for vectors of the whole matrix."""

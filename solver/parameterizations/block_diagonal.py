@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..seed import SEED
-from .affine.dense_form import block_diagonal
-from .affine.forms import Form
+from .affine.forms import Form, block_diagonal
 from .affine.symmetry_blocks import Block
 from .base import Parameterization
 from .blocks import Blocks

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .affine.dense_form import sum_of
-from .affine.forms import Form
+from .affine.forms import Form, sum_of
 from .base import Parameterization, same_dtype
 from .level_curvature import Coupler
 from .memory import Memory

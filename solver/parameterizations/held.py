@@ -26,6 +26,13 @@ def is_large(numbers: int) -> bool:
     return 8 * numbers >= _SMALLEST_BYTES
 
 
+def matching(dtype: tf.DType, is_complex: bool) -> tf.DType:
+    """The real dtype, or the complex one of the same precision."""
+    if not is_complex:
+        return dtype
+    return tf.complex64 if dtype == tf.float32 else tf.complex128
+
+
 def held(
     owner: Any, name: str, dtype: tf.DType, make: Callable[[], np.ndarray] | np.ndarray
 ) -> tf.Tensor:

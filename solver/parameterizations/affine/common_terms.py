@@ -10,10 +10,9 @@ import tensorflow as tf
 
 from ...rowwise.products import matmul_shared
 from ..held import held
-from .dense_form import DenseForm
 from .entries import Entries
 from .entries_form import EntriesForm
-from .forms import Form, may_be_written_out
+from .forms import DenseForm, Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry_blocks import scales_of
 

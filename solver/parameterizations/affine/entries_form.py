@@ -12,9 +12,8 @@ from ...rowwise.products import pick_columns
 from ..held import held
 from ..level_curvature import Coupler
 from ..memory import Memory
-from .dense_form import DenseForm
 from .entries import Entries
-from .forms import Form, may_be_written_out
+from .forms import DenseForm, Form, may_be_written_out
 from .symmetry_blocks import subspaces_of_entries
 
 # With more terms for each parameter a matrix product is faster.

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ...linalg.eigh import eigenvalues, largest_entry
 from ...rowwise.axes import new_axis
-from ..held import held
+from ..held import held, matching
 from ..ordering import SortedVectors, ascending, back_in_blocks, in_order
 from ..weighted_levels import WeightedLevels
 from .forms import Form
@@ -102,9 +102,7 @@ class Split:
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The B_j of all members, `[1, p, k, n, n]`."""
-        dtype = parameters.dtype
-        if self.forms[0].is_complex:
-            dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
+        dtype = matching(parameters.dtype, self.forms[0].is_complex)
 
         def bases() -> np.ndarray:
             return np.stack([form.basis for form in self.forms], axis=1)[None]

@@ -16,7 +16,7 @@ from ..held import held, is_large
 from ..level_curvature import curvature_of_couplings
 from ..weighted_levels import WeightedLevels
 from .common_terms import CommonTerms
-from .dense_form import as_real, combine, real_parts
+from .dense import as_real, combine, real_parts
 from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry_blocks import first_images
