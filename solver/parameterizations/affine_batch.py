@@ -10,7 +10,7 @@ import tensorflow as tf
 from .affine.forms import Form
 from .affine.stack import AffineStack
 from .base import Parameterization
-from .held import held, matching
+from .constants import captured, matching
 from .weighted_levels import WeightedLevels
 
 
@@ -38,7 +38,7 @@ class AffineBatch(Parameterization):
         """See `Parameterization.derivatives`."""
         forms = self._stack.forms
         dtype = matching(parameters.dtype, forms[0].is_complex)
-        every = held(self, "basis", dtype, lambda: np.stack([form.basis for form in forms]))
+        every = captured(self, "basis", dtype, lambda: np.stack([form.basis for form in forms]))
         return tf.tile(every, [tf.shape(parameters)[0] // len(forms), 1, 1, 1])
 
     def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:

@@ -17,7 +17,7 @@ from .affine.starts import projected_starts
 from .affine.symmetry_blocks import Block, block_of
 from .affine_batch import AffineBatch
 from .base import Parameterization
-from .held import matching
+from .constants import matching
 from .level_curvature import Coupler
 from .memory import Memory
 from .ordering import SortedVectors

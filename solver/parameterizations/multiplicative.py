@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..rowwise.products import matmul_rows
 from .affine_matrix import as_matrices
 from .base import Parameterization
-from .held import matching
+from .constants import matching
 from .inertia import log_normal, norm_of, signs_of_levels
 
 

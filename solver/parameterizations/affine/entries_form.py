@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...rowwise.products import pick_columns
-from ..held import held
+from ..constants import captured
 from ..level_curvature import Coupler
 from ..memory import Memory
 from .entries import Entries
@@ -121,13 +121,13 @@ class EntriesForm(Form):
         for name, part in zip(("real", "imag"), self.entries.parts, strict=False):
             matrix, constant = part.matrix(parameters), getattr(np, name)(self.constant)
             if constant.any():
-                matrix += held(self, f"constant {name}", parameters.dtype, constant)
+                matrix += captured(self, f"constant {name}", parameters.dtype, constant)
             parts.append(matrix)
         return tf.complex(*parts) if self.is_complex else parts[0]
 
     def derivatives(self, dtype: tf.DType) -> tf.Tensor:
         """See `Form.derivatives`."""
-        return held(self, "derivatives", dtype, lambda: self.basis[None])
+        return captured(self, "derivatives", dtype, lambda: self.basis[None])
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> Form:
         """See `Form.mapped`; dense if the matrices get so many entries that it is faster."""

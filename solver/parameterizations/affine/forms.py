@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...rowwise.products import matmul_shared, sum_of_rows
-from ..held import held, is_large
+from ..constants import captured, is_large
 from ..level_curvature import Coupler, coupler_of, level_curvature
 from ..memory import Memory
 from ..weighted_levels import WeightedLevels
@@ -124,7 +124,7 @@ class Form:
             part = tf.linalg.matvec(tf.reshape(columns, [size * size, -1]), parameters)
             if self.constant.any():
                 given = getattr(np, name)(self.constant).reshape(-1)
-                part += held(self, f"constant {name}", dtype, given)
+                part += captured(self, f"constant {name}", dtype, given)
             parts.append(tf.reshape(part, [-1, size, size]))
         return tf.complex(*parts) if self.is_complex else parts[0]
 
@@ -145,7 +145,7 @@ class Form:
             basis = as_real(self.basis) if self.is_complex else self.basis
             return basis.transpose(1, 2, 0)
 
-        return held(self, "side by side", dtype, make)
+        return captured(self, "side by side", dtype, make)
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> Form:
         """The form of `y -> A(M y + c)` for `map_` M `[p, q]` and `offset` c `[p]`."""

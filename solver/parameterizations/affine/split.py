@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ...linalg.eigh import eigenvalues, largest_entry
 from ...rowwise.axes import new_axis
-from ..held import held, matching
+from ..constants import captured, matching
 from ..ordering import SortedVectors, ascending, back_in_blocks, in_order
 from ..weighted_levels import WeightedLevels
 from .forms import Form
@@ -107,7 +107,7 @@ class Split:
         def bases() -> np.ndarray:
             return np.stack([form.basis for form in self.forms], axis=1)[None]
 
-        return held(self, "derivatives", dtype, bases)
+        return captured(self, "derivatives", dtype, bases)
 
     @functools.cached_property
     def _whole(self) -> AffineStack:

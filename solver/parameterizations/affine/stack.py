@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ...linalg.eigh import hermitian_transpose
 from ...rowwise.products import sum_of_rows, sum_over_second
-from ..held import held, is_large
+from ..constants import captured, is_large
 from ..level_curvature import curvature_of_couplings
 from ..weighted_levels import WeightedLevels
 from .common_terms import CommonTerms
@@ -101,7 +101,7 @@ class AffineStack:
             return tf.stack([form.matrix(x) for form, x in pairs], axis=1)
         matrix = self._common.matrix(parameters)
         if constants.any():
-            return matrix + held(self, "constants", matrix.dtype, constants)
+            return matrix + captured(self, "constants", matrix.dtype, constants)
         missing = len(self.forms) - matrix.shape[1]  # positive if all matrices are equal
         return tf.repeat(matrix, 1 + missing, axis=1) if missing else matrix
 
@@ -138,7 +138,7 @@ class AffineStack:
         length, count = by_level.shape[-1], len(self.forms[0].norms)
         if vectors.dtype.is_complex:
             real = lambda: np.stack([as_real(basis) for basis in self._bases])  # noqa: E731
-            by_entry = held(self, "as real", by_level.dtype, lambda: np.moveaxis(real(), 1, -1))
+            by_entry = captured(self, "as real", by_level.dtype, lambda: np.moveaxis(real(), 1, -1))
         else:
             by_entry = self._by_entry("real", by_level.dtype)
         beside = tf.reshape(by_entry, [len(self.forms), length, length * count])
@@ -231,7 +231,9 @@ class AffineStack:
 
     def _by_entry(self, name: str, dtype: tf.DType) -> tf.Tensor:
         """The real or the imaginary parts of the B_j of the distinct matrices, `[u, m, m, p]`."""
-        return held(self, name, dtype, lambda: getattr(np, name)(self._bases.transpose(0, 2, 3, 1)))
+        return captured(
+            self, name, dtype, lambda: getattr(np, name)(self._bases.transpose(0, 2, 3, 1))
+        )
 
     def _combined(self, parameters: tf.Tensor, constants: np.ndarray) -> tf.Tensor:
         """`A0 + sum_j x_j B_j`, `[B, u, m, m]`, with separate B_j for each matrix."""
@@ -245,7 +247,7 @@ class AffineStack:
             # Row by row, as in `combine`.
             part = tf.reshape(tf.linalg.matvec(by_entry, parameters), [-1, *constants.shape])
             given = getattr(np, name)(constants)
-            parts.append(part + held(self, f"constants, {name}", part.dtype, given))
+            parts.append(part + captured(self, f"constants, {name}", part.dtype, given))
         return tf.complex(*parts) if len(parts) == 2 else parts[0]
 
     @property

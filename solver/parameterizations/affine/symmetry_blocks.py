@@ -96,11 +96,10 @@ def _split_by_mirror(
     coupled: np.ndarray, is_symmetric: Callable[[np.ndarray], bool]
 ) -> list[np.ndarray]:
     """The subspaces of connected states, in halves where mirror symmetry splits them."""
-    subspaces = []
-    for columns in uncoupled_states(coupled):
-        states = columns.argmax(axis=0)
+    subspaces, size = [], len(coupled)
+    for states in sorted(_connected(coupled), key=len):
         split = len(states) >= _SMALLEST and is_symmetric(states)
-        subspaces += _halves(len(coupled), states) if split else [columns]
+        subspaces += _halves(size, states) if split else [_columns(size, states)]
     return sorted(subspaces, key=lambda columns: columns.shape[1])
 
 
@@ -112,13 +111,6 @@ def _sorted(
     keys = (rows * entries.size + columns) * entries.count + entries.owners[chosen]
     order = np.argsort(keys)
     return keys[order], entries.values[chosen][order]
-
-
-def uncoupled_states(coupled: np.ndarray) -> list[np.ndarray]:
-    """The subspaces of connected states of the graph `[n, n]` bool, the smallest first."""
-    size = len(coupled)
-    groups = sorted(_connected(coupled), key=len)
-    return [_columns(size, states) for states in groups]
 
 
 def first_images(blocks: Sequence[np.ndarray]) -> list[int]:

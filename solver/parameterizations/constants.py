@@ -33,7 +33,7 @@ def matching(dtype: tf.DType, is_complex: bool) -> tf.DType:
     return tf.complex64 if dtype == tf.float32 else tf.complex128
 
 
-def held(
+def captured(
     owner: Any, name: str, dtype: tf.DType, make: Callable[[], np.ndarray] | np.ndarray
 ) -> tf.Tensor:
     """A constant of an immutable object: in the graph if it is small, else captured.
@@ -52,7 +52,7 @@ def held(
     Example:
         >>> class Owner:
         ...     pass
-        >>> held(Owner(), "numbers", tf.float64, np.arange(3)).numpy().tolist()
+        >>> captured(Owner(), "numbers", tf.float64, np.arange(3)).numpy().tolist()
         [0.0, 1.0, 2.0]
     """
     known = _tensors.get(owner, {}).get((name, dtype))
