@@ -18,7 +18,7 @@ from .objective.robust_loss import check_loss
 from .observations import Levels, Observation
 from .parameterizations import Parameterization
 from .parameterizations.memory import check_memory
-from .parameterizations.outline import outline
+from .parameterizations.symbolic import symbolic
 
 _DEFAULT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
 _GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
@@ -227,7 +227,7 @@ def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DTyp
     """Check that the user's matrix can be built in this dtype, and its shape and dtype."""
     size, count = parameterization.size, parameterization.num_parameters
     try:
-        found = outline(parameterization.matrix, tf.TensorSpec([None, count], dtype))
+        found = symbolic(parameterization.matrix, tf.TensorSpec([None, count], dtype))
     except Exception as error:
         raise ValueError(
             f"{owner}: the matrix of {type(parameterization).__name__} cannot be built from "
@@ -287,5 +287,5 @@ def _pool_rows(parameterization: Parameterization, levels: int) -> int:
     """The number of rows, 1 to 4096, whose largest tensors of a step fit into `_POOL_BYTES`."""
     matrices = sum(size**2 for size in parameterization.level_counts)
     slopes = 4 * levels * parameterization.num_parameters
-    numbers = 4 * matrices + parameterization.numbers_of_slopes + slopes
+    numbers = 4 * matrices + parameterization.memory.slopes + slopes
     return int(np.clip(_POOL_BYTES // (8 * numbers), 1, 4096))

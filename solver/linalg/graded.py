@@ -31,18 +31,18 @@ class Graded(NamedTuple):
     Attributes:
         singular: `[R, k]`, the singular values s, descending.
         right: `[R, p, k]`, the right singular vectors V in columns.
-        share: `[R, k]`, `U^T r`, the components of the residual along the left singular vectors.
+        components: `[R, k]`, `U^T r`, the residual along the left singular vectors.
         rounding: `[R, k]`, a bound on their errors, from those of the residual and of J.
-        known: `[R, k]` bool, which directions the data determine:
+        determined: `[R, k]` bool, which directions the data determine:
             `max_i s_k |U_ik| / |J_i| > sqrt(epsilon)`, with `|J_i|` the norm of row i. The rank is
             then that of `J^T J` with each row normalized.
     """
 
     singular: tf.Tensor
     right: tf.Tensor
-    share: tf.Tensor
+    components: tf.Tensor
     rounding: tf.Tensor
-    known: tf.Tensor
+    determined: tf.Tensor
 
 
 def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None = None) -> Graded:
@@ -62,18 +62,18 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     jacobian = tf.gather(jacobian, order, batch_dims=1)
     residual = tf.gather(residual, order, batch_dims=1)
     singular, left, right = tf.linalg.svd(jacobian)
-    share = tf.linalg.matvec(left, residual, transpose_a=True)
+    components = tf.linalg.matvec(left, residual, transpose_a=True)
     seen = lengths > 0
     safe = tf.where(seen, lengths, tf.ones_like(lengths))
     inverse = new_axis(tf.where(seen, reciprocal(safe), 0.0), 2)
     most = singular * tf.reduce_max(tf.abs(left) * inverse, axis=1)
-    known = (most > np.sqrt(epsilon)) & (singular > 0)
-    safe = tf.where(known, singular, tf.ones_like(singular))
+    determined = (most > np.sqrt(epsilon)) & (singular > 0)
+    safe = tf.where(determined, singular, tf.ones_like(singular))
     rounding = new_axis(_turned(jacobian, residual), 1) * reciprocal(safe)
     if error is not None:
         squares = tf.gather(error * error, order, batch_dims=1)
         rounding += tf.sqrt(tf.linalg.matvec(left * left, squares, transpose_a=True))
-    return Graded(singular, right, share, rounding, known)
+    return Graded(singular, right, components, rounding, determined)
 
 
 def _turned(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
@@ -99,15 +99,15 @@ def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf
     """
     squares = graded.singular * graded.singular
     kept = squares / (squares + new_axis(damping, 1))
-    moved = graded.singular / (squares + new_axis(damping, 1)) * graded.share
-    gains = graded.share * graded.share * kept * (2.0 - kept)
+    moved = graded.singular / (squares + new_axis(damping, 1)) * graded.components
+    gains = graded.components * graded.components * kept * (2.0 - kept)
     length = tf.reduce_sum(moved * moved, axis=-1)
     effect = tf.math.divide_no_nan(tf.reduce_sum(squares * moved * moved, axis=-1), length)
     return tf.linalg.matvec(graded.right, moved), tf.reduce_sum(gains, axis=-1), effect
 
 
 def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
-    """The minimum-norm least-squares solution `J^+ r`, with the rank of `Graded.known`.
+    """The minimum-norm least-squares solution `J^+ r`, with the rank of `Graded.determined`.
 
     Björck, Numerical Methods for Least Squares Problems, 1996, section 1.2.5.
 
@@ -119,8 +119,8 @@ def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
         `[R, p]`.
     """
     found = decompose(jacobian, residual)
-    safe = tf.where(found.known, found.singular, tf.ones_like(found.singular))
-    moved = tf.where(found.known, found.share * reciprocal(safe), 0.0)
+    safe = tf.where(found.determined, found.singular, tf.ones_like(found.singular))
+    moved = tf.where(found.determined, found.components * reciprocal(safe), 0.0)
     return tf.linalg.matvec(found.right, moved)
 
 
@@ -158,6 +158,6 @@ def gain_left(graded: Graded) -> tuple[tf.Tensor, tf.Tensor]:
     Returns:
         `[R]`, the decrease; and `[R]`, the part of it beyond the rounding error.
     """
-    gains = tf.where(graded.known, graded.share * graded.share, 0.0)
+    gains = tf.where(graded.determined, graded.components * graded.components, 0.0)
     certain = tf.maximum(gains - graded.rounding * graded.rounding, 0.0)
     return tf.reduce_sum(gains, axis=-1), tf.reduce_sum(certain, axis=-1)

@@ -122,7 +122,7 @@ def _with_second_step(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     graded = decompose(jacobian, residual)
     largest = tf.reduce_max(graded.singular, axis=-1)
-    known = tf.where(graded.known, graded.singular, new_axis(largest, 1))
+    known = tf.where(graded.determined, graded.singular, new_axis(largest, 1))
     back, gained, _ = damped(graded, largest * tf.reduce_min(known, axis=-1))
     helps = tf.reduce_sum(back * back, axis=-1) < tf.reduce_sum(away * away, axis=-1)
     return helps & (loss - gained < before), away + back

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..parameterizations.meeting import Meeting
+from ..parameterizations.weighted_levels import Crossing, WeightedLevels
 from ..rowwise.axes import new_axis, row_count
 from ..rowwise.products import matmul_rows
 from .model import Data, Model, is_given
@@ -112,10 +112,9 @@ class Curvature:
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k / dx2`, `[R, p, p]`."""
         by_level = self.model.comparison.pull_back(force, self.assignment)
-        meeting = _meeting(self.model, self.data, self.assignment, stiffness) if limits else None
-        return self.model.parameterization.level_curvature(
-            self.parameters, self.values, self.vectors, by_level, meeting
-        )
+        crossing = _crossing(self.model, self.data, self.assignment, stiffness) if limits else ()
+        levels = WeightedLevels(self.values, by_level, crossing)
+        return self.model.parameterization.level_curvature(self.parameters, self.vectors, levels)
 
     def _with_fixed_zeroed(self, hessian: tf.Tensor) -> tf.Tensor:
         """Set the rows and columns of parameters that are not free to 0."""
@@ -125,7 +124,7 @@ class Curvature:
         return tf.where(new_axis(self.free, 2) & new_axis(self.free, 1), hessian, 0.0)
 
 
-def _meeting(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tensor) -> Meeting:
+def _crossing(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tensor) -> Crossing:
     """Target and stiffness of each level, for the limits; no targets where lines share a level."""
     comparison = model.comparison
     dtype = stiffness.dtype
@@ -140,7 +139,7 @@ def _meeting(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Tens
         seen = tf.reduce_sum(place * new_axis(tf.cast(data.weights > 0, dtype), 2), axis=1) > 0
         target = tf.where(seen, tf.reduce_sum(place * new_axis(data.targets, 2), axis=1), nan)
         stiff = tf.reduce_sum(place * new_axis(stiffness, 2), axis=1)
-    return Meeting(
+    return Crossing(
         targets=target,
         stiffness=stiff,
         rounding=nothing + 64.0 * finfo.eps * largest,

@@ -33,7 +33,7 @@ class Model:
         """How to compute only the compared levels; None if all levels are computed."""
         used = self.comparison.used
         structure = self.parameterization
-        return few_of(structure.size, used) if structure.prefers_whole else None
+        return few_of(structure.size, used) if structure.whole_is_cheaper else None
 
 
 class Data(NamedTuple):

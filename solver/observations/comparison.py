@@ -46,7 +46,7 @@ class Comparison:
         return np.unique(np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates]))
 
     @property
-    def tells_all_levels(self) -> bool:
+    def covers_all_levels(self) -> bool:
         """Whether every level is compared or subtracted, or levels are assigned."""
         grounds = np.unique(self.lower[self.lower >= 0])
         known = np.count_nonzero(self.measures) + len(grounds)

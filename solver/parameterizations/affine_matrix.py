@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .affine.dense_form import DenseForm
 from .affine.entries_form import EntriesForm
-from .affine.forms import Form, may_be_copied
+from .affine.forms import DenseForm, Form, may_be_copied
 from .affine.split import Split, finite_parameters
 from .affine.starts import projected_starts
 from .affine.symmetry_blocks import Block, block_of
-from .affine_in_turn import AffineInTurn
+from .affine_batch import AffineBatch
 from .base import Parameterization
+from .constants import matching
 from .level_curvature import Coupler
-from .meeting import Meeting
+from .memory import Memory
 from .ordering import SortedVectors
+from .weighted_levels import WeightedLevels
 
 # Cost of a full decomposition relative to computing a few levels of a large matrix.
 _WHOLE_IS_CHEAPER = 5
@@ -128,7 +129,7 @@ class Affine(Parameterization):
 
     def together(self, members: Sequence[Affine]) -> Parameterization:
         """See `Parameterization.together`."""
-        return AffineInTurn([member.form for member in members], self.parameter_names)
+        return AffineBatch([member.form for member in members], self.parameter_names)
 
     @property
     def constant(self) -> np.ndarray:
@@ -146,14 +147,9 @@ class Affine(Parameterization):
         return self._form.norms
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """See `Parameterization.numbers_of_slopes`."""
-        return self._form.numbers_of_slopes
-
-    @property
-    def held_numbers(self) -> int:
-        """See `Parameterization.held_numbers`."""
-        return self._form.held_numbers
+    def memory(self) -> Memory:
+        """See `Parameterization.memory`."""
+        return self._form.memory
 
     @property
     def has_constant(self) -> bool:
@@ -176,8 +172,8 @@ class Affine(Parameterization):
         return tuple(block_of(columns) for columns in self._form.subspaces)
 
     @property
-    def prefers_whole(self) -> bool:
-        """See `Parameterization.prefers_whole`."""
+    def whole_is_cheaper(self) -> bool:
+        """See `Parameterization.whole_is_cheaper`."""
         return self._split is None or self._split.work > self.size**3 / _WHOLE_IS_CHEAPER
 
     @property
@@ -204,32 +200,26 @@ class Affine(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The B_j, `[1, p, n, n]`, the same for every row."""
-        single = parameters.dtype == tf.float32
-        complex_dtype = tf.complex64 if single else tf.complex128
-        is_complex = np.iscomplexobj(self.constant)
-        return self._form.derivatives(complex_dtype if is_complex else parameters.dtype)
+        return self._form.derivatives(matching(parameters.dtype, self._form.is_complex))
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """See `Parameterization.level_jacobian`; also for vectors of the whole matrix."""
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
             return self._split.level_jacobian(parameters, eigenvectors)
-        vectors: Any = eigenvectors
+        return self.expectation_slopes(parameters, eigenvectors)
+
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.expectation_slopes`."""
+        del parameters  # the B_j are constant
         return self._form.slopes(tf.linalg.matrix_transpose(vectors))
 
     def level_curvature(
-        self,
-        parameters: tf.Tensor,
-        eigenvalues: tf.Tensor,
-        eigenvectors: Any,
-        weights: tf.Tensor,
-        meeting: Meeting | None = None,
+        self, parameters: tf.Tensor, eigenvectors: Any, levels: WeightedLevels
     ) -> tf.Tensor:
         """See `Parameterization.level_curvature`; also for vectors of the whole matrix."""
         if self._split is not None and isinstance(eigenvectors, SortedVectors):
-            return self._split.level_curvature(
-                parameters, eigenvalues, eigenvectors, weights, meeting
-            )
-        return self._form.level_curvature(eigenvalues, eigenvectors, weights, meeting)
+            return self._split.level_curvature(parameters, eigenvectors, levels)
+        return self._form.level_curvature(eigenvectors, levels)
 
     def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
         """See `Parameterization.coupler`; also for vectors of other matrices."""

@@ -8,13 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from ..seed import SEED
-from .affine.dense_form import block_diagonal
-from .affine.forms import Form
+from .affine.forms import Form, block_diagonal
 from .affine.symmetry_blocks import Block
 from .base import Parameterization
 from .blocks import Blocks
-from .meeting import Meeting
 from .ordering import SortedVectors, ascending, back_in_blocks, in_order
+from .weighted_levels import WeightedLevels
 
 
 class BlockDiagonal(Blocks):
@@ -98,18 +97,11 @@ class BlockDiagonal(Blocks):
         return in_order(slopes, eigenvectors.order)
 
     def level_curvature(
-        self,
-        parameters: tf.Tensor,
-        eigenvalues: tf.Tensor,
-        eigenvectors: SortedVectors,
-        weights: tf.Tensor,
-        meeting: Meeting | None = None,
+        self, parameters: tf.Tensor, eigenvectors: SortedVectors, levels: WeightedLevels
     ) -> tf.Tensor:
         """The sum over the blocks; see `Parameterization.level_curvature`."""
-        order = eigenvectors.order
-        values, weights, meeting = back_in_blocks(order, eigenvalues, weights, meeting)
-        vectors = eigenvectors.blocks
-        return super().level_curvature(parameters, values, vectors, weights, meeting)
+        levels = back_in_blocks(eigenvectors.order, levels)
+        return super().level_curvature(parameters, eigenvectors.blocks, levels)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Distribute the levels over the blocks at random, the same for every row."""

@@ -16,7 +16,8 @@ from .affine.starts import projected_starts, shared_between
 from .affine_matrix import as_matrices, constant_of
 from .base import Parameterization, check_names, same_dtype
 from .mapped_members import MappedMembers
-from .meeting import Meeting
+from .memory import Memory
+from .weighted_levels import WeightedLevels
 
 # How many members propose starts for a parameter, if not all members are affine.
 _PROPOSALS = 4
@@ -123,14 +124,9 @@ class Blocks(Parameterization):
         return np.sqrt(squares)
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """The sum over the members; see `Parameterization.numbers_of_slopes`."""
-        return sum(member.numbers_of_slopes for member in self.members)
-
-    @property
-    def held_numbers(self) -> int:
-        """The sum over the members; see `Parameterization.held_numbers`."""
-        return sum(member.held_numbers for member in self.members)
+    def memory(self) -> Memory:
+        """The sum over the members; see `Parameterization.memory`."""
+        return Memory.sum_of(member.memory for member in self.members)
 
     @property
     def level_signs(self) -> np.ndarray:
@@ -172,10 +168,6 @@ class Blocks(Parameterization):
         """False: each member is decomposed by itself."""
         return False
 
-    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-        """For vectors of the whole matrix; see `Parameterization.expectation_slopes`."""
-        return Parameterization.level_jacobian(self, parameters, vectors)
-
     def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
         """The levels member after member; see `Parameterization.eigensystem`."""
         found = [part.eigensystem(parameters) for part in self._parts]
@@ -198,24 +190,15 @@ class Blocks(Parameterization):
         return self._by_member([part.level_jacobian(parameters, own) for part, own in pairs])
 
     def level_curvature(
-        self,
-        parameters: tf.Tensor,
-        eigenvalues: tf.Tensor,
-        eigenvectors: Any,
-        weights: tf.Tensor,
-        meeting: Meeting | None = None,
+        self, parameters: tf.Tensor, eigenvectors: Any, levels: WeightedLevels
     ) -> tf.Tensor:
         """The sum over the members; see `Parameterization.level_curvature`."""
-        by_part = functools.partial(_in_order, order=self._part_order)
-        values, weights = by_part(eigenvalues), by_part(weights)
-        meeting = None if meeting is None else Meeting(*map(by_part, meeting))
+        levels = levels.each(functools.partial(_in_order, order=self._part_order))
         curved, first = [], 0
         for part, own in zip(self._parts, eigenvectors, strict=True):
             span = slice(first, first + sum(self.members[place].size for place in part.places))
             first = span.stop
-            inside = None if meeting is None else meeting.part(span)
-            found = part.level_curvature(parameters, values[:, span], own, weights[:, span], inside)
-            curved.append(found)
+            curved.append(part.level_curvature(parameters, own, levels.part(span)))
         return tf.add_n(curved)
 
     def _by_member(self, of_parts: Sequence[tf.Tensor]) -> tf.Tensor:

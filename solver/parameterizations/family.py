@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .affine.dense_form import DenseForm
+from .affine.forms import DenseForm
 from .affine.symmetry_blocks import Block
 from .affine_matrix import affine_of, as_matrices
 from .base import Parameterization, check_names

@@ -12,12 +12,10 @@ import tensorflow as tf
 from ..linalg.eigh import hermitian_transpose
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.products import matmul_rows
-from ..seed import SEED
-from .affine.dense_form import DenseForm
-from .affine.forms import Form, may_be_written_out
+from .affine.forms import DenseForm, Form, may_be_written_out
 from .affine_matrix import Affine, affine_of, as_matrices, constant_of
 from .base import Parameterization, same_dtype
-from .inertia import is_definite, norm_of, signs_of_levels
+from .inertia import is_definite, log_normal, norm_of, signs_of_levels
 
 # Approximate relative standard deviation of the levels of a random mass.
 _MASS_SPREAD = 0.5
@@ -150,10 +148,6 @@ class Generalized(Parameterization):
             parts.append(-levels[:, :, None] * self.mass.expectation_slopes(y, modes))
         return tf.concat(parts, axis=-1)
 
-    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-        """From the derivatives of the matrix; see `Parameterization.expectation_slopes`."""
-        return Parameterization.level_jacobian(self, parameters, vectors)
-
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, the signs of the stiffness (Sylvester's law of inertia)."""
@@ -249,8 +243,7 @@ def _masses(
     stiffness: np.ndarray, levels: tf.Tensor, attempt: tf.Tensor, attempts: int
 ) -> tf.Tensor:
     """Eigenvalues for the mass, `[B, n]`: log-normal around |K| / |lambda|, increasingly wide."""
-    table = np.random.default_rng(SEED).normal(size=(attempts, len(stiffness)))
-    spread = np.sort(np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None]), axis=1)
+    spread = np.sort(log_normal(attempts, len(stiffness)), axis=1)
     size = norm_of(levels)
     size = tf.where(size > 0, size, tf.ones_like(size))
     mean = (np.linalg.norm(stiffness) or 1.0) * reciprocal(size)

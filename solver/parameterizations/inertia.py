@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..seed import SEED
+
 # Eigenvalues below this times n epsilon times the largest are rounding errors: for example 4e-17
 # instead of 0 for the stiffness matrix of a free chain.
 _ROUNDING = 16.0
@@ -50,3 +52,9 @@ def is_definite(matrix: np.ndarray) -> bool:
 def norm_of(levels: tf.Tensor) -> tf.Tensor:
     """`[B, 1]`, the Frobenius norm of a matrix with these levels `[B, n]`."""
     return tf.sqrt(tf.reduce_sum(levels * levels, axis=-1, keepdims=True))
+
+
+def log_normal(attempts: int, count: int) -> np.ndarray:
+    """`[attempts, count]`, log-normal random numbers around 1, wider from row to row."""
+    table = np.random.default_rng(SEED).normal(size=(attempts, count))
+    return np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None])

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from ..linalg.eigh import divided_differences, hermitian_transpose
+from ..linalg.eigh import hermitian_transpose
 from ..rowwise.axes import new_axis
 from ..rowwise.loops import loop
 from ..rowwise.products import matmul_rows, matmul_shared, sum_over_second
-from .meeting import Meeting
+from .weighted_levels import WeightedLevels
 
 # If the temporaries of one row have more numbers than _MOST_NUMBERS, the sum over levels is
 # computed in groups of levels with _NUMBERS_AT_ONCE numbers each.
@@ -25,10 +25,8 @@ def level_curvature(
     derivatives: Callable[[], tf.Tensor],
     coupler: Callable[[], Coupler],
     count: int,
-    eigenvalues: tf.Tensor,
     eigenvectors: tf.Tensor,
-    weights: tf.Tensor,
-    meeting: Meeting | None,
+    levels: WeightedLevels,
 ) -> tf.Tensor:
     """`coupled_curvature`, for large matrices without any tensor of `n^2 p` or `n p^2` numbers.
 
@@ -36,24 +34,20 @@ def level_curvature(
         derivatives: returns dA/dx, `[B, p, n, n]` or `[1, p, n, n]`; called for small matrices.
         coupler: returns the `Coupler`; called for large matrices.
         count: p.
-        eigenvalues: see `coupled_curvature`.
         eigenvectors: see `coupled_curvature`.
-        weights: see `coupled_curvature`.
-        meeting: see `coupled_curvature`.
+        levels: see `coupled_curvature`.
 
     Returns:
         `[B, p, p]`.
     """
     size = eigenvectors.shape[1]
     if size * count * max(size, count) <= _MOST_NUMBERS:
-        return coupled_curvature(derivatives(), eigenvalues, eigenvectors, weights, meeting)
-    limits = None if meeting is None else meeting.limits(weights)
-    quotients = divided_differences(eigenvalues, weights, limits)
+        return coupled_curvature(derivatives(), eigenvectors, levels)
     at_once = max(1, min(size, _NUMBERS_AT_ONCE // (size * count)))
     # Pad the levels with zero vectors, which add nothing.
     filled = [[0, 0], [0, -size % at_once], [0, 0]]
     by_level = tf.pad(hermitian_transpose(eigenvectors), filled)
-    quotients = tf.pad(quotients, filled)
+    quotients = tf.pad(levels.quotients(), filled)
     couplings = coupler()
 
     def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -65,7 +59,7 @@ def level_curvature(
         product = tf.math.real(matmul_rows(left, right, adjoint_b=True))
         return first + at_once, total + product
 
-    nothing = tf.zeros([tf.shape(weights)[0], count, count], weights.dtype)
+    nothing = tf.zeros([tf.shape(quotients)[0], count, count], quotients.dtype)
     return loop(
         lambda first, total: first < size,
         add,
@@ -75,11 +69,7 @@ def level_curvature(
 
 
 def coupled_curvature(
-    derivatives: tf.Tensor,
-    eigenvalues: tf.Tensor,
-    eigenvectors: tf.Tensor,
-    weights: tf.Tensor,
-    meeting: Meeting | None = None,
+    derivatives: tf.Tensor, eigenvectors: tf.Tensor, levels: WeightedLevels
 ) -> tf.Tensor:
     """`sum_k g_k d2 lambda_k / dx_i dx_j` of a matrix that is affine in x.
 
@@ -89,11 +79,8 @@ def coupled_curvature(
 
     Args:
         derivatives: `[B, p, n, n]` or `[1, p, n, n]`, dA/dx.
-        eigenvalues: `[B, n]`, ascending.
         eigenvectors: `[B, n, n]`, in columns.
-        weights: `[B, n]`, the g_k.
-        meeting: limits of the quotient at equal levels; None for 0, which is right where symmetry
-            protects the degeneracy.
+        levels: the levels and the g_k.
 
     Returns:
         `[B, p, p]`.
@@ -104,7 +91,7 @@ def coupled_curvature(
     shared = derivatives.shape[0] == 1 and eigenvectors.shape[0] != 1
     half = matmul_shared(adjoint, side_by_side[0]) if shared else matmul_rows(adjoint, side_by_side)
     half = tf.reshape(half, [-1, size, count, size])
-    return curvature_of_couplings(half, eigenvalues, eigenvectors, weights, meeting)
+    return curvature_of_couplings(half, eigenvectors, levels)
 
 
 def coupler_of(derivatives: tf.Tensor, vectors: tf.Tensor) -> Coupler:
@@ -133,19 +120,14 @@ def coupler_of(derivatives: tf.Tensor, vectors: tf.Tensor) -> Coupler:
 
 
 def curvature_of_couplings(
-    half: tf.Tensor,
-    eigenvalues: tf.Tensor,
-    eigenvectors: tf.Tensor,
-    weights: tf.Tensor,
-    meeting: Meeting | None,
+    half: tf.Tensor, eigenvectors: tf.Tensor, levels: WeightedLevels
 ) -> tf.Tensor:
     """`coupled_curvature` from the products `v_k^H dA/dx_j`, `half`, `[B, n, p, n]`."""
     size, count = half.shape[1:3]
     # The couplings of level k with level l by parameter j: `[B, k, j, l]`. As a batch of small
     # products, one for each level, TensorFlow distributes them over its threads.
     coupling = tf.matmul(half, new_axis(eigenvectors, 1))
-    limits = None if meeting is None else meeting.limits(weights)
-    quotients = new_axis(divided_differences(eigenvalues, weights, limits), 2)
+    quotients = new_axis(levels.quotients(), 2)
     by_level = tf.matmul(coupling * tf.cast(quotients, coupling.dtype), coupling, adjoint_b=True)
     total = sum_over_second(tf.reshape(tf.math.real(by_level), [-1, size, count * count]))
     return tf.reshape(total, [-1, count, count])

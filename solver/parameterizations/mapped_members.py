@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ..rowwise.products import matmul_shared, sum_over_second
 from .base import Parameterization
-from .meeting import Meeting
+from .weighted_levels import WeightedLevels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,27 +100,11 @@ class MappedMembers:
         return self._by_row(tf.matmul(own, tf.constant(self.maps, own.dtype)), wide)
 
     def level_curvature(
-        self,
-        parameters: tf.Tensor,
-        values: tf.Tensor,
-        vectors: Any,
-        weights: tf.Tensor,
-        meeting: Meeting | None,
+        self, parameters: tf.Tensor, vectors: Any, levels: WeightedLevels
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k / dy2` over the levels of all members, `[B, q, q]`."""
-
-        def by_member(field: tf.Tensor) -> tf.Tensor:
-            return tf.reshape(field, [-1, self.inner.size])
-
-        return self._summed(
-            self.inner.level_curvature(
-                self._own(parameters),
-                by_member(values),
-                vectors,
-                by_member(weights),
-                None if meeting is None else Meeting(*map(by_member, meeting)),
-            )
-        )
+        by_member = levels.each(lambda field: tf.reshape(field, [-1, self.inner.size]))
+        return self._summed(self.inner.level_curvature(self._own(parameters), vectors, by_member))
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives of `sum_j tr(D_j A_j)`, D `[B, k, n, n]`; None for zero."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
@@ -14,6 +15,23 @@ if TYPE_CHECKING:  # for annotations only
 # once for one row: measured at n = 512 and 1024.
 _MATRICES, _SLOPES = 24, 6
 _GIGABYTE = 1e9
+
+
+class Memory(NamedTuple):
+    """What a parameterization needs, in numbers of its real dtype.
+
+    Attributes:
+        constants: the stored matrices, in NumPy and as constants of graphs.
+        slopes: the temporaries for the levels' derivatives of one matrix.
+    """
+
+    constants: int
+    slopes: int
+
+    @classmethod
+    def sum_of(cls, parts: Iterable[Memory]) -> Memory:
+        """The memory of several parts together."""
+        return cls(*map(sum, zip(*parts, strict=True)))
 
 
 def check_memory(
@@ -59,9 +77,9 @@ def bytes_of_a_row(
     count = parameterization.num_parameters
     matrices = sum(size**2 for size in parameterization.level_counts)
     numbers = (
-        parameterization.held_numbers
+        parameterization.memory.constants
         + (_MATRICES + 2 * candidates) * matrices
-        + _SLOPES * parameterization.numbers_of_slopes
+        + _SLOPES * parameterization.memory.slopes
         + _SLOPES * targets * count
         + count**2  # second derivatives
     )

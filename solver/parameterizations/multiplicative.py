@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from ..rowwise.products import matmul_rows
-from ..seed import SEED
 from .affine_matrix import as_matrices
 from .base import Parameterization
-from .inertia import norm_of, signs_of_levels
+from .constants import matching
+from .inertia import log_normal, norm_of, signs_of_levels
 
 
 class Multiplicative(Parameterization):
@@ -59,11 +59,6 @@ class Multiplicative(Parameterization):
         made.factor = np.stack([member.factor for member in members])
         return made
 
-    def _factor(self, dtype: tf.DType) -> tf.Tensor:
-        if not np.iscomplexobj(self.factor):
-            return tf.constant(self.factor, dtype)
-        return tf.constant(self.factor, tf.complex64 if dtype == tf.float32 else tf.complex128)
-
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, the signs of the eigenvalues of A (Sylvester's law of inertia)."""
@@ -77,21 +72,21 @@ class Multiplicative(Parameterization):
         roots = tf.sqrt(tf.where(positive, parameters, tf.ones_like(parameters)))
         roots = tf.where(positive, roots, nan)
         products = roots[:, :, None] * roots[:, None, :]
-        factor = self._factor(parameters.dtype)
+        dtype = matching(parameters.dtype, np.iscomplexobj(self.factor))
+        factor = tf.constant(self.factor, dtype)
         by_member = tf.reshape(products, [-1, *factor.shape])
         matrix = tf.cast(by_member, factor.dtype) * factor
         return tf.reshape(matrix, [-1, self.size, self.size])
 
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """The derivatives of the levels; see `Parameterization.level_jacobian`."""
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.expectation_slopes`."""
         matrix = self.matrix(parameters)
-        products = tf.math.real(tf.math.conj(eigenvectors) * matmul_rows(matrix, eigenvectors))
+        products = tf.math.real(tf.math.conj(vectors) * matmul_rows(matrix, vectors))
         return tf.linalg.matrix_transpose(products) / parameters[:, None, :]
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Log-normal numbers around the c for which `c A` has the trace, or norm, of the levels."""
-        table = np.random.default_rng(SEED).normal(size=(attempts, self.size))
-        spread = np.exp(table * np.linspace(0.2, 1.5, attempts)[:, None])
+        spread = log_normal(attempts, self.size)
         if (self.level_signs > 0).all():
             trace = float(np.trace(self.factor).real)
             mean = tf.abs(tf.reduce_sum(levels, axis=-1, keepdims=True)) / trace

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..checks import check_count
 from ..rowwise.elementwise import in_row_packets
 from .base import Parameterization
-from .outline import outline
+from .symbolic import symbolic
 
 
 class Nonlinear(Parameterization):
@@ -104,7 +104,7 @@ def _takes_batch(function: Callable[[tf.Tensor], tf.Tensor], n: int, p: int) -> 
     for dtype in (tf.float64, tf.float32):  # constants in the function may fix the dtype
         for shape, wanted in (((rows, p), (rows, n, n)), ((p,), (n, n))):
             try:
-                got = tuple(outline(function, tf.TensorSpec(shape, dtype)).shape)
+                got = tuple(symbolic(function, tf.TensorSpec(shape, dtype)).shape)
             except Exception as error:
                 # Any exception of the user's function is reported below with the other attempts.
                 found.append(f"with {list(shape)} it raised {type(error).__name__}: {error}")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from .meeting import Meeting
+from .weighted_levels import WeightedLevels
 
 
 class SortedVectors(NamedTuple):
@@ -27,21 +27,12 @@ def in_order(tensor: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
     return tf.gather(tensor, order, axis=1, batch_dims=1)
 
 
-def back_in_blocks(
-    order: tf.Tensor, values: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
-) -> tuple[tf.Tensor, tf.Tensor, Meeting | None]:
-    """Undo the sorting of the arguments of `level_curvature`: block after block.
+def back_in_blocks(order: tf.Tensor, levels: WeightedLevels) -> WeightedLevels:
+    """Undo the sorting: the levels block after block.
 
     Args:
         order: `[B, n]`, from `ascending`.
-        values: `[B, n]`, the sorted levels.
-        weights: `[B, n]`, one for each sorted level.
-        meeting: the `Meeting` of the sorted levels, or None.
-
-    Returns:
-        Values, weights and meeting in the order of the blocks.
+        levels: the sorted levels.
     """
     back = tf.argsort(order, axis=1)
-    if meeting is not None:
-        meeting = Meeting(*(in_order(field, back) for field in meeting))
-    return in_order(values, back), in_order(weights, back), meeting
+    return levels.each(lambda field: in_order(field, back))

@@ -26,7 +26,7 @@ def is_hop(settings: Settings, attempt: tf.Tensor) -> tf.Tensor:
     """Whether the start with this number, `[R]` int32, is a hop: `[R]` bool."""
     first = max(_STARTS_ANYWHERE, len(settings.initial))
     # Where only some levels are observed, the best end is less often next to the right minimum.
-    period = 2 if settings.model.comparison.tells_all_levels else 4
+    period = 2 if settings.model.comparison.covers_all_levels else 4
     return (attempt >= first) & (attempt % period == 1)
 
 

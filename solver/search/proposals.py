@@ -68,7 +68,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     if at_random is None:
         return chosen
     at_random = _into_bounds_and_priors(at_random, data, attempt, attempts * candidates)
-    if comparison.tells_all_levels:
+    if comparison.covers_all_levels:
         # The kinds alternate among the even and among the odd numbers: every second may be a hop.
         random = (attempt + attempt // 2) % 2 == 1
     else:

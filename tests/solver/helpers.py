@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from eigenfit.solver import Parameterization
+from eigenfit.solver.parameterizations.weighted_levels import WeightedLevels
 
 
 def as_numpy(result: Any) -> Any:
@@ -92,7 +93,9 @@ def assert_rows_of_structure_are_independent(structure: Parameterization, x: np.
             "values": values,
             "finite": finite,
             "slopes": slopes,
-            "second": structure.level_curvature(rows, values, vectors, tf.reduce_sum(slopes, 2)),
+            "second": structure.level_curvature(
+                rows, vectors, WeightedLevels(values, tf.reduce_sum(slopes, 2))
+            ),
             "spectrum": spectrum,
         }
         if dtype == tf.float64:

@@ -9,11 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from ...rowwise.products import matmul_shared
-from ..held import held
-from .dense_form import DenseForm
+from ..constants import captured
 from .entries import Entries
 from .entries_form import EntriesForm
-from .forms import Form, may_be_written_out
+from .forms import DenseForm, Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry_blocks import scales_of
 
@@ -104,7 +103,7 @@ class CommonTerms:
         def side_by_side() -> np.ndarray:
             return self.form.basis.transpose(1, 0, 2).reshape(size, terms * size)
 
-        beside = held(self, "side by side", adjoint.dtype, side_by_side)
+        beside = captured(self, "side by side", adjoint.dtype, side_by_side)
         half = matmul_shared(tf.reshape(adjoint, [-1, number * size, size]), beside)
         half = tf.reshape(half, [-1, number, size, terms, size])
         if not self._is_same:

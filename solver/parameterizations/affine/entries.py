@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..held import held
+from ..constants import captured
 
 # An entry of A(x) that depends on more parameters than this is computed by a matrix product.
 _FEW = 2
@@ -213,13 +213,13 @@ class _Reals:
         padded = tf.pad(parameters, [[0, 0], [0, 1]])
         if len(lookup.crowded):
             # Row by row: the rounding of one product for the batch would depend on its size.
-            crowded = held(self, "crowded", dtype, lookup.crowded)
+            crowded = captured(self, "crowded", dtype, lookup.crowded)
             padded = tf.concat([padded, tf.linalg.matvec(crowded, parameters)], axis=1)
         total = None
         for term, (source, factor) in enumerate(zip(lookup.sources, lookup.factors, strict=True)):
-            part = tf.gather(padded, held(self, f"source {term}", tf.int32, source), axis=1)
+            part = tf.gather(padded, captured(self, f"source {term}", tf.int32, source), axis=1)
             if not np.isin(factor[source != self.entries.count], 1.0).all():
-                part *= held(self, f"factor {term}", dtype, factor)
+                part *= captured(self, f"factor {term}", dtype, factor)
             total = part if total is None else total + part
         return tf.reshape(total, [-1, size, size])
 

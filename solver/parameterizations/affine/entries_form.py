@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from ...rowwise.products import pick_columns
-from ..held import held
+from ..constants import captured
 from ..level_curvature import Coupler
-from .dense_form import DenseForm
+from ..memory import Memory
 from .entries import Entries
-from .forms import Form, may_be_written_out
+from .forms import DenseForm, Form, may_be_written_out
 from .symmetry_blocks import subspaces_of_entries
 
 # With more terms for each parameter a matrix product is faster.
@@ -97,14 +97,10 @@ class EntriesForm(Form):
         return 1.0 * self.size * self.entries.count * len(self.entries.terms)
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """See `Form.numbers_of_slopes`."""
-        return 3 * self.size * self.entries.count
-
-    @property
-    def held_numbers(self) -> int:
-        """See `Form.held_numbers`."""
-        return 8 * len(self.entries.values)
+    def memory(self) -> Memory:
+        """See `Form.memory`."""
+        entries = self.entries
+        return Memory(constants=8 * len(entries.values), slopes=3 * self.size * entries.count)
 
     def member(self, parameters: np.ndarray) -> np.ndarray:
         """See `Form.member`."""
@@ -125,13 +121,13 @@ class EntriesForm(Form):
         for name, part in zip(("real", "imag"), self.entries.parts, strict=False):
             matrix, constant = part.matrix(parameters), getattr(np, name)(self.constant)
             if constant.any():
-                matrix += held(self, f"constant {name}", parameters.dtype, constant)
+                matrix += captured(self, f"constant {name}", parameters.dtype, constant)
             parts.append(matrix)
         return tf.complex(*parts) if self.is_complex else parts[0]
 
     def derivatives(self, dtype: tf.DType) -> tf.Tensor:
         """See `Form.derivatives`."""
-        return held(self, "derivatives", dtype, lambda: self.basis[None])
+        return captured(self, "derivatives", dtype, lambda: self.basis[None])
 
     def mapped(self, map_: np.ndarray, offset: np.ndarray) -> Form:
         """See `Form.mapped`; dense if the matrices get so many entries that it is faster."""

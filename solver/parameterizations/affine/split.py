@@ -13,9 +13,9 @@ import tensorflow as tf
 from ...checks import largest_number
 from ...linalg.eigh import eigenvalues
 from ...rowwise.axes import new_axis
-from ..held import held
-from ..meeting import Meeting
+from ..constants import captured, matching
 from ..ordering import SortedVectors, ascending, back_in_blocks, in_order
+from ..weighted_levels import WeightedLevels
 from .forms import Form
 from .stack import AffineStack
 
@@ -103,14 +103,12 @@ class Split:
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """The B_j of all members, `[1, p, k, n, n]`."""
-        dtype = parameters.dtype
-        if self.forms[0].is_complex:
-            dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
+        dtype = matching(parameters.dtype, self.forms[0].is_complex)
 
         def bases() -> np.ndarray:
             return np.stack([form.basis for form in self.forms], axis=1)[None]
 
-        return held(self, "derivatives", dtype, bases)
+        return captured(self, "derivatives", dtype, bases)
 
     @functools.cached_property
     def _whole(self) -> AffineStack:
@@ -142,29 +140,19 @@ class Split:
         return self._by_row(in_order(each, self._by_matrix(vectors.order)))
 
     def level_curvature(
-        self,
-        parameters: tf.Tensor,
-        values: tf.Tensor,
-        vectors: SortedVectors,
-        weights: tf.Tensor,
-        meeting: Meeting | None,
+        self, parameters: tf.Tensor, vectors: SortedVectors, levels: WeightedLevels
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k / dx2` over the levels of all members, `[B, p, p]`."""
         del parameters
         if not self.is_split:
-            return self.stacks[0].level_curvature(values, vectors.blocks[0], weights, meeting)
-        meeting = None if meeting is None else Meeting(*map(self._by_matrix, meeting))
-        order, values, weights = map(self._by_matrix, (vectors.order, values, weights))
-        values, weights, meeting = back_in_blocks(order, values, weights, meeting)
+            return self.stacks[0].level_curvature(vectors.blocks[0], levels)
+        order = self._by_matrix(vectors.order)
+        levels = back_in_blocks(order, levels.each(self._by_matrix))
         parts, first = [], 0
         for stack, columns in zip(self.stacks, vectors.blocks, strict=True):
             span = slice(first, first + stack.size // len(self.forms))
             first = span.stop
-            inside = None if meeting is None else meeting.part(span)
-            if inside is not None:
-                inside = Meeting(*map(self._by_row, inside))
-            mine, counting = self._by_row(values[:, span]), self._by_row(weights[:, span])
-            parts.append(stack.level_curvature(mine, columns, counting, inside))
+            parts.append(stack.level_curvature(columns, levels.part(span).each(self._by_row)))
         return tf.add_n(parts)
 
     def _ascending(self, values: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Any]:

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from ...rowwise.products import matmul_rows, matmul_shared
-from ..held import held
+from ..constants import captured
 from ..level_curvature import Coupler
+from ..memory import Memory
 from .entries_form import EntriesForm
 
 # A vector with a projection below this share of its norm counts as orthogonal to a subspace: its
@@ -39,14 +40,12 @@ class SquaresForm(EntriesForm):
         return 0.2 * self.size * (self.vectors.size + self.coefficients.size)
 
     @property
-    def numbers_of_slopes(self) -> int:
-        """See `Form.numbers_of_slopes`."""
-        return self.size * (2 * self.vectors.shape[1] + self.coefficients.shape[1])
-
-    @property
-    def held_numbers(self) -> int:
-        """See `Form.held_numbers`."""
-        return 8 * len(self.entries.values) + 2 * (self.vectors.size + self.coefficients.size)
+    def memory(self) -> Memory:
+        """See `Form.memory`."""
+        stored = self.vectors.size + self.coefficients.size
+        width = 2 * self.vectors.shape[1] + self.coefficients.shape[1]
+        constants = 8 * len(self.entries.values) + 2 * stored
+        return Memory(constants=constants, slopes=self.size * width)
 
     def expectations(self, vectors: np.ndarray) -> np.ndarray:
         """See `Form.expectations`."""
@@ -73,14 +72,14 @@ class SquaresForm(EntriesForm):
 
     def slopes(self, by_level: tf.Tensor) -> tf.Tensor:
         """See `Form.slopes`."""
-        overlaps = matmul_shared(by_level, self._held("vectors", by_level.dtype))
+        overlaps = matmul_shared(by_level, self._captured("vectors", by_level.dtype))
         squares = tf.math.real(overlaps * tf.math.conj(overlaps))  # complex in a complex sum
-        return matmul_shared(squares, self._held("coefficients", squares.dtype))
+        return matmul_shared(squares, self._captured("coefficients", squares.dtype))
 
     def coupler(self, vectors: tf.Tensor) -> Coupler:
         """See `Form.coupler`."""
-        waves = self._held("vectors", vectors.dtype)
-        coefficients = tf.transpose(self._held("coefficients", vectors.dtype))  # [p, F]
+        waves = self._captured("vectors", vectors.dtype)
+        coefficients = tf.transpose(self._captured("coefficients", vectors.dtype))  # [p, F]
         overlaps = tf.linalg.matrix_transpose(
             matmul_shared(tf.linalg.matrix_transpose(vectors), waves)
         )  # [B, F, n]
@@ -96,5 +95,5 @@ class SquaresForm(EntriesForm):
 
         return couplings
 
-    def _held(self, name: str, dtype: tf.DType) -> tf.Tensor:
-        return held(self, name, dtype, getattr(self, name))
+    def _captured(self, name: str, dtype: tf.DType) -> tf.Tensor:
+        return captured(self, name, dtype, getattr(self, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,11 +12,11 @@ import tensorflow as tf
 
 from ...linalg.eigh import hermitian_transpose
 from ...rowwise.products import sum_of_rows, sum_over_second
-from ..held import held, is_large
+from ..constants import captured, is_large
 from ..level_curvature import curvature_of_couplings
-from ..meeting import Meeting
+from ..weighted_levels import WeightedLevels
 from .common_terms import CommonTerms
-from .dense_form import as_real, combine, real_parts
+from .dense import as_real, combine, real_parts
 from .forms import Form, may_be_written_out
 from .squares_form import SquaresForm
 from .symmetry_blocks import first_images
@@ -100,7 +101,7 @@ class AffineStack:
             return tf.stack([form.matrix(x) for form, x in pairs], axis=1)
         matrix = self._common.matrix(parameters)
         if constants.any():
-            return matrix + held(self, "constants", matrix.dtype, constants)
+            return matrix + captured(self, "constants", matrix.dtype, constants)
         missing = len(self.forms) - matrix.shape[1]  # positive if all matrices are equal
         return tf.repeat(matrix, 1 + missing, axis=1) if missing else matrix
 
@@ -137,48 +138,38 @@ class AffineStack:
         length, count = by_level.shape[-1], len(self.forms[0].norms)
         if vectors.dtype.is_complex:
             real = lambda: np.stack([as_real(basis) for basis in self._bases])  # noqa: E731
-            by_entry = held(self, "as real", by_level.dtype, lambda: np.moveaxis(real(), 1, -1))
+            by_entry = captured(self, "as real", by_level.dtype, lambda: np.moveaxis(real(), 1, -1))
         else:
             by_entry = self._by_entry("real", by_level.dtype)
         beside = tf.reshape(by_entry, [len(self.forms), length, length * count])
         products = tf.reshape(tf.matmul(by_level, beside), [-1, levels, length, count])
         return sum_of_rows(tf.reshape(by_level, [-1, levels, length]), products)
 
-    def level_curvature(
-        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
-    ) -> tf.Tensor:
+    def level_curvature(self, vectors: tf.Tensor, levels: WeightedLevels) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k`, `[B, p, p]`; see `Parameterization.level_curvature`.
 
         Args:
-            values: `[B, k m]`, the levels.
             vectors: `[B, u, m, m]`, eigenvectors in columns.
-            weights: `[B, k m]`, the g_k.
-            meeting: the `Meeting` of all these levels, or None.
+            levels: the k m levels, matrix after matrix.
 
         Returns:
             `[B, p, p]`.
         """
-        each = self.curvature_of_each(values, vectors, weights, meeting)
+        each = self.curvature_of_each(vectors, levels)
         count = each.shape[-1]
         total = sum_over_second(tf.reshape(each, [-1, len(self.copies), count * count]))
         return tf.reshape(total, [-1, count, count])
 
-    def curvature_of_each(
-        self, values: tf.Tensor, vectors: tf.Tensor, weights: tf.Tensor, meeting: Meeting | None
-    ) -> tf.Tensor:
+    def curvature_of_each(self, vectors: tf.Tensor, levels: WeightedLevels) -> tf.Tensor:
         """The terms of `level_curvature` of each matrix, `[B, k, p, p]`."""
         size, number, count = vectors.shape[-1], len(self.copies), len(self.forms[0].norms)
         vectors = tf.gather(vectors, self.copies, axis=1) if self._has_copies else vectors
-        fields = [values, weights, *(meeting or ())]
-        values, weights, *limits = (tf.reshape(field, [-1, number, size]) for field in fields)
+        levels = levels.each(lambda field: tf.reshape(field, [-1, number, size]))
         alone = self._common is None and not _is_one_batch(number, size)
         if alone or not may_be_written_out(self.forms):
             parts = [
                 self.forms[form].level_curvature(
-                    values[:, place],
-                    vectors[:, place],
-                    weights[:, place],
-                    Meeting(*(field[:, place] for field in limits)) if limits else None,
+                    vectors[:, place], levels.each(operator.itemgetter((slice(None), place)))
                 )
                 for place, form in enumerate(self.copies)
             ]
@@ -186,22 +177,17 @@ class AffineStack:
 
         def of_some(members: tf.Tensor | None) -> tf.Tensor:
             """`[B, c, p, p]` for the matrices with these numbers; for all if None."""
-            some = [values, weights, vectors, *limits]
+            some = (vectors, levels)
             if members is not None:
-                some = [tf.gather(field, members, axis=1) for field in some]
-            half = self._half_couplings(hermitian_transpose(some[2]), members)
+                some = tf.nest.map_structure(lambda field: tf.gather(field, members, axis=1), some)
+            half = self._half_couplings(hermitian_transpose(some[0]), members)
+            number_of_some = some[0].shape[1]
             # Reshape so that each matrix is a row.
-            levels, forces, columns, *meets = (
-                tf.reshape(field, [-1, *field.shape[2:]]) for field in some
+            half, *some = tf.nest.map_structure(
+                lambda field: tf.reshape(field, [-1, *field.shape[2:]]), (half, *some)
             )
-            found = curvature_of_couplings(
-                tf.reshape(half, [-1, size, count, size]),
-                levels,
-                columns,
-                forces,
-                Meeting(*meets) if limits else None,
-            )
-            return tf.reshape(found, [-1, some[0].shape[1], count, count])
+            found = curvature_of_couplings(half, *some)
+            return tf.reshape(found, [-1, number_of_some, count, count])
 
         at_once = max(1, _MOST_COUPLINGS // (count * size**2))
         if number <= at_once:
@@ -212,7 +198,7 @@ class AffineStack:
         found = tf.map_fn(
             of_some,
             tf.constant(table.reshape(-1, at_once), tf.int32),
-            fn_output_signature=tf.TensorSpec([None, at_once, count, count], values.dtype),
+            fn_output_signature=tf.TensorSpec([None, at_once, count, count], levels.values.dtype),
             parallel_iterations=1,
         )
         found = tf.transpose(found, [1, 0, 2, 3, 4])
@@ -245,7 +231,9 @@ class AffineStack:
 
     def _by_entry(self, name: str, dtype: tf.DType) -> tf.Tensor:
         """The real or the imaginary parts of the B_j of the distinct matrices, `[u, m, m, p]`."""
-        return held(self, name, dtype, lambda: getattr(np, name)(self._bases.transpose(0, 2, 3, 1)))
+        return captured(
+            self, name, dtype, lambda: getattr(np, name)(self._bases.transpose(0, 2, 3, 1))
+        )
 
     def _combined(self, parameters: tf.Tensor, constants: np.ndarray) -> tf.Tensor:
         """`A0 + sum_j x_j B_j`, `[B, u, m, m]`, with separate B_j for each matrix."""
@@ -259,7 +247,7 @@ class AffineStack:
             # Row by row, as in `combine`.
             part = tf.reshape(tf.linalg.matvec(by_entry, parameters), [-1, *constants.shape])
             given = getattr(np, name)(constants)
-            parts.append(part + held(self, f"constants, {name}", part.dtype, given))
+            parts.append(part + captured(self, f"constants, {name}", part.dtype, given))
         return tf.complex(*parts) if len(parts) == 2 else parts[0]
 
     @property

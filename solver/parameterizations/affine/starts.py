@@ -28,7 +28,7 @@ import tensorflow as tf
 
 from ...rowwise.axes import new_axis
 from ...seed import SEED
-from ..held import held
+from ..constants import captured
 from .forms import Form
 
 Forms = tuple[Form, ...]
@@ -74,14 +74,14 @@ def projected_starts(
     plan = _plan(forms, attempts, _sharing)
     dtype, projected, others = levels.dtype, len(plan.maps), len(plan.directions)
     means, deviations = _in_blocks(forms, levels)
-    middle = _affine(held(plan, "middle", dtype, plan.middle), means, plan.offsets)
+    middle = _affine(captured(plan, "middle", dtype, plan.middle), means, plan.offsets)
     number = attempt % (projected + others)
     start = middle
     if projected:
-        chosen = tf.gather(held(plan, "maps", dtype, plan.maps), number % projected)
+        chosen = tf.gather(captured(plan, "maps", dtype, plan.maps), number % projected)
         start = _affine(chosen, levels, plan.offsets)
     if others:
-        directions = held(plan, "directions", dtype, plan.directions)
+        directions = captured(plan, "directions", dtype, plan.directions)
         direction = tf.gather(directions, (number - projected) % others)
         random = middle + tf.norm(deviations, axis=-1, keepdims=True) * direction
         start = tf.where((number < projected)[:, None], start, random)
@@ -138,7 +138,7 @@ def _stretch(plan: _Plan, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Te
     levels from their mean. 1 if the middle has more variance already, or start and middle agree.
     """
     dtype = middle.dtype
-    gram, scales = held(plan, "gram", dtype, plan.gram), tf.constant(plan.scales, dtype)
+    gram, scales = captured(plan, "gram", dtype, plan.gram), tf.constant(plan.scales, dtype)
     at_middle = tf.pad(scales * middle, [[0, 0], [1, 0]], constant_values=1)
     change = tf.pad(scales * (start - middle), [[0, 0], [1, 0]])
     along = tf.linalg.matvec(gram, change)

@@ -8,7 +8,8 @@ matrices (Cantoni & Butler, Linear Algebra Appl. 13 (1976) 275).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,23 +70,15 @@ def uncoupled_subspaces(constant: np.ndarray, basis: np.ndarray) -> list[np.ndar
     coupled = np.zeros(constant.shape, bool)
     for matrix in matrices:
         coupled |= couplings_of(matrix)
-    subspaces = []
-    for columns in uncoupled_states(coupled):
-        states = columns.argmax(axis=0)
-        if len(states) >= _SMALLEST and _is_mirror_symmetric(matrices, states):
-            subspaces += _halves(len(constant), states)
-        else:
-            subspaces.append(columns)
-    return sorted(subspaces, key=lambda columns: columns.shape[1])
+    return _split_by_mirror(coupled, functools.partial(_is_mirror_symmetric, matrices))
 
 
 def subspaces_of_entries(constant: np.ndarray, entries: Entries) -> list[np.ndarray]:
     """`uncoupled_subspaces` for B_j given by their entries, which are compared exactly."""
     coupled = couplings_of(constant)
     coupled[entries.rows, entries.columns] = True
-    subspaces = []
-    for columns in uncoupled_states(coupled):
-        states = columns.argmax(axis=0)
+
+    def is_symmetric(states: np.ndarray) -> bool:
         place = np.full(len(constant), -1)
         place[states] = np.arange(len(states))
         mirrored = np.arange(len(constant))
@@ -94,10 +87,19 @@ def subspaces_of_entries(constant: np.ndarray, entries: Entries) -> list[np.ndar
         keys, values = _sorted(entries, np.arange(len(constant)), inside)
         images = _sorted(entries, mirrored, inside)
         same = np.array_equal(keys, images[0]) and np.array_equal(values, images[1])
-        if len(states) >= _SMALLEST and same and _is_mirror_symmetric([constant], states):
-            subspaces += _halves(len(constant), states)
-        else:
-            subspaces.append(columns)
+        return same and _is_mirror_symmetric([constant], states)
+
+    return _split_by_mirror(coupled, is_symmetric)
+
+
+def _split_by_mirror(
+    coupled: np.ndarray, is_symmetric: Callable[[np.ndarray], bool]
+) -> list[np.ndarray]:
+    """The subspaces of connected states, in halves where mirror symmetry splits them."""
+    subspaces, size = [], len(coupled)
+    for states in sorted(_connected(coupled), key=len):
+        split = len(states) >= _SMALLEST and is_symmetric(states)
+        subspaces += _halves(size, states) if split else [_columns(size, states)]
     return sorted(subspaces, key=lambda columns: columns.shape[1])
 
 
@@ -109,13 +111,6 @@ def _sorted(
     keys = (rows * entries.size + columns) * entries.count + entries.owners[chosen]
     order = np.argsort(keys)
     return keys[order], entries.values[chosen][order]
-
-
-def uncoupled_states(coupled: np.ndarray) -> list[np.ndarray]:
-    """The subspaces of connected states of the graph `[n, n]` bool, the smallest first."""
-    size = len(coupled)
-    groups = sorted(_connected(coupled), key=len)
-    return [_columns(size, states) for states in groups]
 
 
 def first_images(blocks: Sequence[np.ndarray]) -> list[int]:

@@ -21,6 +21,7 @@ from eigenfit.solver import (
     Status,
     Symmetric,
 )
+from eigenfit.solver.parameterizations.weighted_levels import WeightedLevels
 from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, finite_differences, take, tape_jacobian
@@ -87,7 +88,7 @@ def test_levels_matrix_and_derivatives(complex_entries: bool):
     expected = finite_differences(lambda x: levels_of(one, x), X)
     np.testing.assert_allclose(slopes[0], expected, atol=1e-9)
     g = np.random.default_rng(25).normal(size=(2, 8))
-    found = split.level_curvature(rows, values, vectors, tf.constant(g))
+    found = split.level_curvature(rows, vectors, WeightedLevels(values, tf.constant(g)))
 
     def slope(x: np.ndarray) -> np.ndarray:
         return finite_differences(lambda y: levels_of(one, y) @ g[0], x, step=1e-3)

@@ -27,6 +27,7 @@ from eigenfit.solver import (
     Transitions,
 )
 from eigenfit.solver.parameterizations.affine import forms, stack
+from eigenfit.solver.parameterizations.weighted_levels import WeightedLevels
 from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import (
@@ -380,7 +381,7 @@ def check_model(family: Parameterization, by_hand: Any) -> None:
     slopes = family.level_jacobian(rows, vectors).numpy()
     np.testing.assert_allclose(slopes[0], finite_differences(by_hand, x), atol=1e-9)
     g = np.random.default_rng(5).normal(size=values.shape)
-    found = family.level_curvature(rows, values, vectors, tf.constant(g)).numpy()
+    found = family.level_curvature(rows, vectors, WeightedLevels(values, tf.constant(g))).numpy()
 
     def slope(x: np.ndarray) -> np.ndarray:
         return finite_differences(lambda y: by_hand(y) @ g[0], x, step=1e-3)
@@ -478,7 +479,7 @@ def test_what_a_step_and_a_start_take_does_not_grow_with_the_members(name: str):
         values, vectors, finite = family.eigensystem(rows)
         return [
             family.level_jacobian(rows, vectors),
-            family.level_curvature(rows, values, vectors, values),
+            family.level_curvature(rows, vectors, WeightedLevels(values, values)),
             family.spectrum(rows),
             family.starting_points(levels, attempt, 8),
             tf.cast(finite, rows.dtype),
@@ -504,7 +505,7 @@ def test_members_that_are_large_together_have_their_second_derivatives_in_turn(m
     def second() -> np.ndarray:
         family = Family(FAMILIES[name][0]())
         values, vectors, _ = family.eigensystem(rows)
-        return family.level_curvature(rows, values, vectors, tf.sin(values)).numpy()
+        return family.level_curvature(rows, vectors, WeightedLevels(values, tf.sin(values))).numpy()
 
     together = second()
     monkeypatch.setattr(stack, "_MOST_COUPLINGS", 4 * 2 * 100)  # four of six at a time
@@ -514,7 +515,7 @@ def test_members_that_are_large_together_have_their_second_derivatives_in_turn(m
 def test_memory_is_that_of_the_members():
     """Not of the block-diagonal matrix of all, which a fit never makes."""
     family = Family(of_each(random_hermitian(30, 60, 1).reshape(10, 3, 60, 60), "a", "b"))
-    assert SpectralSolver(family).parameterization.numbers_of_slopes == 10 * 2 * 60**2
+    assert SpectralSolver(family).parameterization.memory.slopes == 10 * 2 * 60**2
 
 
 def test_names_are_joined_in_order_of_appearance():

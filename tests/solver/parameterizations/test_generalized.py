@@ -25,6 +25,7 @@ from eigenfit.solver import (
     Symmetric,
     Transitions,
 )
+from eigenfit.solver.parameterizations.weighted_levels import WeightedLevels
 from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, finite_differences, take, tape_hessian, tape_jacobian
@@ -67,7 +68,7 @@ def test_levels_and_derivatives(k: str, m: str):
     expected = finite_differences(lambda x: by_hand(k, m, x), X)
     np.testing.assert_allclose(slopes[0], expected, atol=1e-9)
     g = np.random.default_rng(35).normal(size=(2, N))
-    found = model.level_curvature(rows, values, vectors, tf.constant(g))
+    found = model.level_curvature(rows, vectors, WeightedLevels(values, tf.constant(g)))
 
     def slope(x: np.ndarray) -> np.ndarray:
         return finite_differences(lambda y: by_hand(k, m, y) @ g[0], x, step=1e-3)

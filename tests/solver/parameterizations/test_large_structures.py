@@ -19,6 +19,7 @@ from eigenfit.solver import (
     Tridiagonal,
 )
 from eigenfit.solver.parameterizations import level_curvature
+from eigenfit.solver.parameterizations.weighted_levels import WeightedLevels
 
 EDGES = [(0, 1), (1, 2), (2, 3), (0, 3), (1, 1), (1, 3), (0, 2)]
 
@@ -60,7 +61,9 @@ def test_second_derivatives_level_by_level(monkeypatch, name):
     parameters = generator.normal(size=(2, count))
     weights = generator.normal(size=(2, size))
     values, vectors, _ = structure.eigensystem(tf.constant(parameters))
-    found = structure.level_curvature(tf.constant(parameters), values, vectors, weights).numpy()
+    found = structure.level_curvature(
+        tf.constant(parameters), vectors, WeightedLevels(values, tf.constant(weights))
+    ).numpy()
 
     def weighted(shift: np.ndarray) -> np.ndarray:
         matrices = structure.matrix(tf.constant(parameters + shift)).numpy()

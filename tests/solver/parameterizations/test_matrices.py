@@ -20,8 +20,8 @@ from eigenfit.solver import (
     Toeplitz,
     Tridiagonal,
 )
-from eigenfit.solver.parameterizations.affine.dense_form import DenseForm
 from eigenfit.solver.parameterizations.affine.entries_form import EntriesForm
+from eigenfit.solver.parameterizations.affine.forms import DenseForm
 from tests.problems.free_entries import banded, hermitian
 from tests.problems.given_matrices import random_hermitian
 from tests.problems.three_by_three import matrix as three_by_three

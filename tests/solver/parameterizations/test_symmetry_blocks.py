@@ -26,7 +26,7 @@ from eigenfit.solver import (
 )
 from eigenfit.solver import SpectralSolver as Solver
 from eigenfit.solver.parameterizations.affine.symmetry_blocks import Block, uncoupled_subspaces
-from eigenfit.solver.parameterizations.meeting import Meeting
+from eigenfit.solver.parameterizations.weighted_levels import Crossing, WeightedLevels
 from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import (
@@ -276,9 +276,9 @@ def test_large_blocks_are_split(make: Callable[[], Affine], sizes: list[int]):
 
 def test_few_levels_of_large_blocks():
     """They come from whichever is less work: the whole matrix, or all blocks."""
-    assert not affine([64] * 4).prefers_whole
+    assert not affine([64] * 4).whole_is_cheaper
     given = affine([98, 98])
-    assert given.prefers_whole
+    assert given.whole_is_cheaper
     x = np.array([[1.0, 0.3, -0.2]])
     targets = levels_of(given, x[0])[None, :6]
     fit = Solver(given, observation=Levels(lowest=6)).fit(targets, initial=x + 1e-3)
@@ -337,9 +337,11 @@ def test_second_derivatives(kind: str):
     rows = tf.constant(rng.normal(size=(4, given.num_parameters)))
     values, vectors, _ = given.eigensystem(rows)
     g = tf.constant(rng.normal(size=(4, given.size)))
-    found = given.level_curvature(rows, values, vectors, g)
+    found = given.level_curvature(rows, vectors, WeightedLevels(values, g))
     plain_values, plain_vectors = tf.linalg.eigh(given.matrix(rows))
-    expected = given.level_curvature(rows, tf.math.real(plain_values), plain_vectors, g)
+    expected = given.level_curvature(
+        rows, plain_vectors, WeightedLevels(tf.math.real(plain_values), g)
+    )
     np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(expected).max())
 
 
@@ -350,10 +352,10 @@ def test_second_derivatives_where_all_levels_meet(kind: str):
     rows = tf.zeros([2, given.num_parameters], tf.float64)
     values, vectors, _ = given.eigensystem(rows)
     zeros = tf.zeros_like(values)
-    meeting = Meeting(zeros, stiffness=zeros + 1.0, rounding=zeros, split=zeros + 1e-4)
+    crossing = Crossing(zeros, stiffness=zeros + 1.0, rounding=zeros, split=zeros + 1e-4)
     slopes = given.level_jacobian(rows, vectors)
     half = tf.matmul(slopes, slopes, transpose_a=True)
-    half -= given.level_curvature(rows, values, vectors, zeros, meeting)
+    half -= given.level_curvature(rows, vectors, WeightedLevels(values, zeros, crossing))
     flat = given.basis.reshape(given.num_parameters, -1)
     np.testing.assert_allclose(half[1], flat @ flat.T, atol=1e-12)
 

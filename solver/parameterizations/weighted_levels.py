@@ -1,16 +1,18 @@
-"""Limits of the Hessian's divided differences at equal eigenvalues."""
+"""Levels with weights, as the second derivatives of a loss need them; also where levels cross."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from ..linalg.eigh import divided_differences
 from ..rowwise.axes import new_axis
 
 
-class Meeting(NamedTuple):
-    """Target and stiffness of each level, which determine the limits at equal eigenvalues.
+class Crossing(NamedTuple):
+    """Target and stiffness of each level, which determine the limits where levels cross.
 
     Attributes:
         targets: `[B, n]`, NaN for a level without a target.
@@ -47,6 +49,29 @@ class Meeting(NamedTuple):
         # `order` is 0 on the diagonal.
         return tf.where(alike, -mean * tf.abs(order), apart)
 
-    def part(self, span: slice) -> Meeting:
-        """The `Meeting` of a slice of the levels."""
-        return Meeting(*(field[:, span] for field in self))
+
+class WeightedLevels(NamedTuple):
+    """Levels lambda_k with the weights g_k of a sum over them.
+
+    Attributes:
+        values: `[B, n]`, the eigenvalues, ascending in each matrix.
+        weights: `[B, n]`, the g_k: half the force of the loss on each level.
+        crossing: the `Crossing` of these levels; () where equal levels are protected by symmetry.
+    """
+
+    values: tf.Tensor
+    weights: tf.Tensor
+    crossing: Any = ()
+
+    def quotients(self) -> tf.Tensor:
+        """`(g_k - g_l) / (lambda_k - lambda_l)`, `[B, n, n]`, with their limits at equal levels."""
+        limits = self.crossing.limits(self.weights) if self.crossing else None
+        return divided_differences(self.values, self.weights, limits)
+
+    def each(self, change: Callable[[tf.Tensor], tf.Tensor]) -> WeightedLevels:
+        """The same with each field `[B, n]` changed, for instance reordered."""
+        return tf.nest.map_structure(change, self)
+
+    def part(self, span: slice) -> WeightedLevels:
+        """A slice of the levels."""
+        return self.each(lambda field: field[:, span])

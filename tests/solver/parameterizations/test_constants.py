@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import tensorflow as tf
 
-from eigenfit.solver.parameterizations.held import held
+from eigenfit.solver.parameterizations.constants import captured
 
 
 class Owner:
@@ -26,7 +26,7 @@ def test_a_large_constant_is_captured_once():
     @tf.function(autograph=False)
     def twice(vector: tf.Tensor) -> tf.Tensor:
         def body(vector: tf.Tensor) -> tf.Tensor:
-            return tf.linalg.matvec(held(owner, "large", tf.float64, make), vector)
+            return tf.linalg.matvec(captured(owner, "large", tf.float64, make), vector)
 
         return tf.while_loop(lambda vector: vector[0] > 1e9, lambda v: [body(v)], [body(vector)])[0]
 
@@ -39,7 +39,7 @@ def test_a_large_constant_is_captured_once():
 
 def test_it_ends_with_its_owner():
     owner = Owner()
-    tensor = weakref.ref(held(owner, "large", tf.float64, np.ones([300, 300])))
+    tensor = weakref.ref(captured(owner, "large", tf.float64, np.ones([300, 300])))
     del owner
     gc.collect()
     assert tensor() is None
@@ -47,7 +47,7 @@ def test_it_ends_with_its_owner():
 
 def test_a_small_constant_stays_in_the_graph():
     owner = Owner()
-    make = tf.function(lambda: held(owner, "small", tf.float64, np.arange(9.0)))
+    make = tf.function(lambda: captured(owner, "small", tf.float64, np.arange(9.0)))
     traced = make.get_concrete_function()
     assert not traced.captured_inputs
     np.testing.assert_array_equal(traced(), np.arange(9.0))
@@ -55,5 +55,5 @@ def test_a_small_constant_stays_in_the_graph():
 
 def test_in_a_graph_of_tensorflow_1():
     with tf.Graph().as_default() as graph:
-        tensor = held(Owner(), "large", tf.float64, np.ones([300, 300]))
+        tensor = captured(Owner(), "large", tf.float64, np.ones([300, 300]))
         assert tensor.graph is graph

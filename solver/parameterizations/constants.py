@@ -26,7 +26,14 @@ def is_large(numbers: int) -> bool:
     return 8 * numbers >= _SMALLEST_BYTES
 
 
-def held(
+def matching(dtype: tf.DType, is_complex: bool) -> tf.DType:
+    """The real dtype, or the complex one of the same precision."""
+    if not is_complex:
+        return dtype
+    return tf.complex64 if dtype == tf.float32 else tf.complex128
+
+
+def captured(
     owner: Any, name: str, dtype: tf.DType, make: Callable[[], np.ndarray] | np.ndarray
 ) -> tf.Tensor:
     """A constant of an immutable object: in the graph if it is small, else captured.
@@ -45,7 +52,7 @@ def held(
     Example:
         >>> class Owner:
         ...     pass
-        >>> held(Owner(), "numbers", tf.float64, np.arange(3)).numpy().tolist()
+        >>> captured(Owner(), "numbers", tf.float64, np.arange(3)).numpy().tolist()
         [0.0, 1.0, 2.0]
     """
     known = _tensors.get(owner, {}).get((name, dtype))

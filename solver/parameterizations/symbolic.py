@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def outline(function: Callable[[tf.Tensor], Any], spec: tf.TensorSpec) -> tf.Tensor:
+def symbolic(function: Callable[[tf.Tensor], Any], spec: tf.TensorSpec) -> tf.Tensor:
     """The symbolic result of a function, with its shape and dtype, in a temporary graph.
 
     Not `tf.function`: that starts TensorFlow's threads, and a process forked after that hangs when
@@ -22,9 +22,9 @@ def outline(function: Callable[[tf.Tensor], Any], spec: tf.TensorSpec) -> tf.Ten
         A symbolic tensor.
 
     Example:
-        >>> outline(lambda x: x[:, :2], tf.TensorSpec([None, 3], tf.float64)).shape
+        >>> symbolic(lambda x: x[:, :2], tf.TensorSpec([None, 3], tf.float64)).shape
         TensorShape([None, 2])
     """
-    graph = tf.__internal__.FuncGraph("outline")
+    graph = tf.__internal__.FuncGraph("symbolic")
     with graph.as_default():
         return tf.convert_to_tensor(function(tf.compat.v1.placeholder(spec.dtype, spec.shape)))

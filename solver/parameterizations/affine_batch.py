@@ -10,11 +10,11 @@ import tensorflow as tf
 from .affine.forms import Form
 from .affine.stack import AffineStack
 from .base import Parameterization
-from .held import held
-from .meeting import Meeting
+from .constants import captured, matching
+from .weighted_levels import WeightedLevels
 
 
-class AffineInTurn(Parameterization):
+class AffineBatch(Parameterization):
     """k affine structures with parameters of their own; row `b k + j` is one of structure j.
 
     See `Parameterization.together`.
@@ -36,31 +36,25 @@ class AffineInTurn(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """See `Parameterization.derivatives`."""
-        forms, dtype = self._stack.forms, parameters.dtype
-        if forms[0].is_complex:
-            dtype = tf.complex64 if dtype == tf.float32 else tf.complex128
-        every = held(self, "basis", dtype, lambda: np.stack([form.basis for form in forms]))
+        forms = self._stack.forms
+        dtype = matching(parameters.dtype, forms[0].is_complex)
+        every = captured(self, "basis", dtype, lambda: np.stack([form.basis for form in forms]))
         return tf.tile(every, [tf.shape(parameters)[0] // len(forms), 1, 1, 1])
 
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: tf.Tensor) -> tf.Tensor:
-        """For any vectors `[B, n, n]`; see `Parameterization.level_jacobian`."""
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.expectation_slopes`."""
         del parameters  # the derivatives are constant
-        vectors = tf.reshape(eigenvectors, [-1, len(self._stack.forms), self.size, self.size])
+        vectors = tf.reshape(vectors, [-1, len(self._stack.forms), self.size, self.size])
         slopes = self._stack.level_jacobian(vectors)
         return tf.reshape(slopes, [-1, self.size, self.num_parameters])
 
     def level_curvature(
-        self,
-        parameters: tf.Tensor,
-        eigenvalues: tf.Tensor,
-        eigenvectors: tf.Tensor,
-        weights: tf.Tensor,
-        meeting: Meeting | None = None,
+        self, parameters: tf.Tensor, eigenvectors: tf.Tensor, levels: WeightedLevels
     ) -> tf.Tensor:
         """See `Parameterization.level_curvature`."""
         del parameters
         vectors = tf.reshape(eigenvectors, [-1, len(self._stack.forms), self.size, self.size])
-        each = self._stack.curvature_of_each(eigenvalues, vectors, weights, meeting)
+        each = self._stack.curvature_of_each(vectors, levels)
         return tf.reshape(each, [-1, self.num_parameters, self.num_parameters])
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> None:
