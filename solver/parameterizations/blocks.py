@@ -237,17 +237,16 @@ class Blocks(Parameterization):
 
     def _placed(self, blocks: list[tf.Tensor]) -> tf.Tensor:
         """The block-diagonal matrix `[B, n, n]` of the blocks `[B, k, m, m]` of each part."""
-        entries = tf.concat([tf.reshape(block, [-1, _numbers(block)]) for block in blocks], axis=1)
-        source = np.full((self.size, self.size), entries.shape[1], np.int32)
-        count = 0
-        for place in (place for part in self._parts for place in part.places):
-            span = slice(self._first[place], self._first[place + 1])
-            number = self.members[place].size ** 2
-            source[span, span] = np.arange(count, count + number).reshape(source[span, span].shape)
-            count += number
-        with_zero = tf.pad(entries, [[0, 0], [0, 1]])
-        flat = tf.gather(with_zero, tf.constant(source.reshape(-1)), axis=1)
-        return tf.reshape(flat, [-1, self.size, self.size])
+        parts, first = [], 0
+        for block in blocks:
+            _, number, size, _ = block.shape
+            width = number * size
+            by_entry = tf.linalg.diag(tf.transpose(block, [0, 2, 3, 1]))  # [B, m, m, k, k]
+            part = tf.reshape(tf.transpose(by_entry, [0, 3, 1, 4, 2]), [-1, width, width])
+            parts.append(tf.pad(part, [[0, 0], [0, 0], [first, self.size - first - width]]))
+            first += width
+        back = np.argsort(self._part_order)
+        return _in_order(_in_order(tf.concat(parts, axis=1), back), back, axis=2)
 
 
 def _in_this_order(owner: str, wanted: Sequence[str], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -286,13 +285,8 @@ def _as_member(owner: str, argument: str, member: Any) -> Parameterization:
     return constant_of(as_matrices(owner, argument, member, rank=2))
 
 
-def _numbers(block: tf.Tensor) -> int:
-    """The number of entries of a row of `[B, k, m, m]`."""
-    return int(np.prod(block.shape[1:]))
-
-
-def _in_order(tensor: tf.Tensor, order: np.ndarray) -> tf.Tensor:
+def _in_order(tensor: tf.Tensor, order: np.ndarray, axis: int = 1) -> tf.Tensor:
     """Reorder a field of the levels, `[B, n, ...]`."""
     if np.array_equal(order, np.arange(len(order))):
         return tensor
-    return tf.gather(tensor, tf.constant(order, tf.int32), axis=1)
+    return tf.gather(tensor, tf.constant(order, tf.int32), axis=axis)

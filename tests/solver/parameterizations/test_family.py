@@ -518,6 +518,13 @@ def test_memory_is_that_of_the_members():
     assert SpectralSolver(family).parameterization.memory.slopes == 10 * 2 * 60**2
 
 
+def test_the_graph_of_the_whole_matrix_holds_no_table_of_its_entries():
+    family = Family([affine(SMALL, "a", "b")] * 200)
+    spec = tf.TensorSpec([None, 2], tf.float64)
+    graph = tf.function(family.matrix, autograph=False).get_concrete_function(spec).graph
+    assert graph.as_graph_def().ByteSize() < family.size**2
+
+
 def test_names_are_joined_in_order_of_appearance():
     family = Family([affine(REAL, "b", "a"), affine(SMALL, "c", "b"), affine(REAL, "a")])
     assert family.parameter_names == ("b", "a", "c")
