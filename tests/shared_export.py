@@ -1,4 +1,4 @@
-"""One exported model for the tests of clients, datasets and the command: exports take seconds."""
+"""Exported models for the tests of several files and processes: exports take seconds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,28 @@ from eigenfit.export import export_saved_model
 from eigenfit.solver import SpectralSolver, Toeplitz
 
 
-def shared_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpectralSolver, Path]:
-    """`SpectralSolver(Toeplitz(3))` and its version directory, which nobody may change."""
-    solver, base = SpectralSolver(Toeplitz(3)), tmp_path_factory.getbasetemp()
+def export_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    solver: SpectralSolver,
+    measure_latency: bool = False,
+) -> Path:
+    """The version directory of a solver, which nobody may change.
+
+    It is written by the process of this run that is the first to ask for this name.
+    """
+    base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # of all processes of this run
-    version_dir = base / "toeplitz" / "1"
-    with (base / "toeplitz.lock").open("w") as lock:
+    version_dir = base / name / "1"
+    with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not version_dir.exists():
-            export_saved_model(solver, version_dir.parent, measure_latency=False)
-    return solver, version_dir
+            export_saved_model(solver, version_dir.parent, measure_latency=measure_latency)
+    return version_dir
+
+
+def shared_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpectralSolver, Path]:
+    """`SpectralSolver(Toeplitz(3))` and its version directory."""
+    solver = SpectralSolver(Toeplitz(3))
+    return solver, export_once(tmp_path_factory, "toeplitz", solver)

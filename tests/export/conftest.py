@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.export import export_saved_model, signatures
+from eigenfit.export import signatures
 from eigenfit.solver import Hermitian, Levels, Nonlinear, SpectralSolver, Symmetric, Toeplitz
+from tests.shared_export import export_once
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -40,10 +41,11 @@ def coupled_wells(parameters):
 
 SOLVERS = {
     "toeplitz": lambda: SpectralSolver(Toeplitz(5)),
-    "float32": lambda: SpectralSolver(Toeplitz(5), dtype=tf.float32),
     "hermitian": lambda: SpectralSolver(Hermitian(3)),
     "nonlinear": lambda: SpectralSolver(Nonlinear(coupled_wells, n=2, p=2)),
-    "lowest": lambda: SpectralSolver(Symmetric(3), observation=Levels(relative_to="lowest")),
+    "lowest, float32": lambda: SpectralSolver(
+        Symmetric(3), observation=Levels(relative_to="lowest"), dtype=tf.float32
+    ),
 }
 
 
@@ -56,9 +58,7 @@ def model(tmp_path_factory):
         solver = SOLVERS[name]()
         # One of them with latencies in its report: measuring takes seconds.
         measure = name == "toeplitz"
-        version_dir = export_saved_model(
-            solver, tmp_path_factory.mktemp(name), measure_latency=measure
-        )
+        version_dir = str(export_once(tmp_path_factory, f"model {name}", solver, measure))
         return Model(solver, version_dir, tf.saved_model.load(version_dir))
 
     return make

@@ -71,16 +71,16 @@ def test_a_failing_warmup_request_is_noticed(model, tmp_path):
 
 
 def test_description(model):
-    info = load_solver_info(model("lowest").version_dir)
+    info = load_solver_info(model("lowest, float32").version_dir)
     assert info["parameterization"] == "Symmetric"
     assert info["parameter_names"] == ["a00", "a11", "a22", "a10", "a21", "a20"]
     assert info["observation"]["relative_to"] == "lowest"
     assert info["method"]["kind"] == "LevenbergMarquardt"
     assert info["tensorflow_version"] == tf.__version__
-    assert info["signatures"]["fit"]["targets"] == {"shape": [None, 3], "dtype": "float64"}
+    assert info["signatures"]["fit"]["targets"] == {"shape": [None, 3], "dtype": "float32"}
     assert (info["starts"], info["solutions"], info["bounds"]) == (128, 1, None)
-    solver = model("lowest").solver
-    assert (info["tolerance"], info["max_steps"]) == (1e-10, solver.max_steps)
+    solver = model("lowest, float32").solver
+    assert (info["tolerance"], info["max_steps"]) == (1e-5, solver.max_steps)
     assert info["eigenfit_version"] == importlib.metadata.version("eigenfit")
 
 
@@ -152,7 +152,7 @@ def test_exchanged_variables_are_refused(tmp_path):
 
 
 def test_every_file_that_tensorflow_reads_counts(model, tmp_path):
-    source = Path(model("float32").version_dir)
+    source = Path(model("lowest, float32").version_dir)
     assert load_solver_info(source)["model_sha256"] == digest_model(source)
     index = "variables/variables.index"
 
@@ -192,7 +192,7 @@ def test_every_file_that_tensorflow_reads_counts(model, tmp_path):
         "fingerprint": write("fingerprint.pb"),
         "links": link,
     }.items():
-        assert load_solver_info(changed(name, change))["num_targets"] == 5
+        assert load_solver_info(changed(name, change))["num_targets"] == 3
 
 
 @pytest.mark.parametrize(
@@ -245,14 +245,16 @@ def test_a_damaged_field_is_named(model, tmp_path, name, value):
 def test_report_of_a_validated_model(model):
     written = report_of(model("toeplitz").version_dir)
     assert written["tolerance"] == {"relative": 1e4 * 2.0**-52, "integers": 0}
-    single = report_of(model("float32").version_dir)
+    single = report_of(model("lowest, float32").version_dir)
     assert single["tolerance"] == {"relative": 1e4 * 2.0**-23, "integers": 0}
     assert set(written["signatures"]) == set(signatures_of(model("toeplitz").solver))
     for signature in written["signatures"].values():
         assert 0 <= signature["max_relative_difference"] <= 1e-11
         assert signature["max_absolute_difference"] >= 0
         assert signature["latency_ms"]["1"] > 0
-        assert signature["latency_ms"]["1024"] > 0
+        # On a busy machine 1024 rows of a fit may seem to take too long to be measured.
+        assert signature["latency_ms"]["1024"] is None or signature["latency_ms"]["1024"] > 0
+    assert written["signatures"]["spectrum"]["latency_ms"]["1024"] > 0
     assert written["warmup_requests_replayed"] == 6 * len(warmup.WARMUP_ROWS)
     assert report_of(model("hermitian").version_dir)["signatures"]["fit"]["latency_ms"] is None
 

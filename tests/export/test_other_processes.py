@@ -1,5 +1,6 @@
 """The SavedModel without eigenfit: fresh processes, a TF1 session, the command-line tool."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ INPUTS = {
 def calls(model, rows_for):
     """The inputs of every call, and the answers in this process."""
 
+    @functools.cache
     def make(kind):
         made = []
         for name, rows in CALLS:
@@ -48,49 +50,19 @@ def assert_answers(answers, made):
             np.testing.assert_allclose(answer[key], value, rtol=1e-12, atol=0, err_msg=label)
 
 
-def test_fresh_process_without_eigenfit(model, outer_dir, calls, run_program):
-    """The answers, and a derivative of one, are those of the process that wrote the model.
-
-    Also through a SavedModel that has the first inside.
-    """
-    made = [*calls("toeplitz"), *calls("hermitian")]
-    kinds = ["toeplitz"] * len(CALLS) + ["hermitian"] * len(CALLS)
-    requests = [
-        (model(kind).version_dir, name, inputs, None)
-        for kind, (name, inputs, _) in zip(kinds, made, strict=True)
-    ]
-    targets = np.array([[-2.0, -0.5, 0.0, 1.0, 3.0], [0.0, 1.0, 2.0, 4.0, np.nan]])
-    watched = tf.constant(targets)
-    with tf.GradientTape() as tape:
-        tape.watch(watched)
-        fit = model("toeplitz").solver.fit(watched)
-    gradient = tape.gradient(fit.parameters, watched).numpy()
-    assert np.abs(gradient[0]).min() > 1e-3
-    inner_dir, inputs = model("toeplitz").version_dir, {"targets": targets}
-    last = [
-        (inner_dir, "serving_default", inputs, "parameters"),
-        (outer_dir, "serving_default", inputs, "doubled"),
-    ]
-
-    *answers, inner, outer = run_program("call_reloaded.py", [*requests, *last])
-    assert_answers(answers, made)
-    np.testing.assert_allclose(inner["gradient by targets"], gradient, rtol=1e-12, atol=0)
-    assert set(outer) == {"doubled", "status", "gradient by targets"}
-    np.testing.assert_allclose(outer["doubled"], 2 * fit.parameters.numpy(), rtol=1e-12, atol=0)
-    np.testing.assert_array_equal(outer["status"], fit.status)
-    np.testing.assert_allclose(outer["gradient by targets"], 2 * gradient, rtol=1e-12, atol=0)
+TARGETS = np.array([[-2.0, -0.5, 0.0, 1.0, 3.0], [0.0, 1.0, 2.0, 4.0, np.nan]])
 
 
-def test_session(model, calls, rows_for, run_program):
-    made = calls("toeplitz")
-    requests = [(name, inputs) for name, inputs, _ in made]
+@pytest.fixture(scope="module")
+def refused(model, rows_for):
+    """Signature, inputs that it refuses, and fragments of the message."""
 
     def ones(*shape):
         return np.ones(shape)
 
     good = {key: rows_for(model("toeplitz").solver, 2)[key] for key in INPUTS["fit"]}
     point = {"parameters": ones(2, 5)}
-    bad = [
+    return [
         ("serving_default", {"targets": ones(2, 4)}, ["[2,4]", "[?,5]"]),
         ("serving_default", {"targets": ones(5)}, ["[5]", "[?,5]"]),
         ("serving_default", {"targets": ones(2, 5, 5)}, ["[2,5,5]", "[?,5]"]),
@@ -121,10 +93,49 @@ def test_session(model, calls, rows_for, run_program):
             ["weights must have as many rows as parameters"],
         ),
     ]
-    requests += [(name, inputs) for name, inputs, _ in bad]
-    answers = run_program("call_session.py", (model("toeplitz").version_dir, requests))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(model, outer_dir, calls, refused, run_program):
+    """The answers of one fresh process without eigenfit, reloaded and in a session."""
+    inner_dir, inputs = model("toeplitz").version_dir, {"targets": TARGETS}
+    reloaded = [
+        *(
+            (model(kind).version_dir, name, inputs, None)
+            for kind in ("toeplitz", "hermitian")
+            for name, inputs, _ in calls(kind)
+        ),
+        (inner_dir, "serving_default", inputs, "parameters"),
+        (outer_dir, "serving_default", inputs, "doubled"),
+    ]
+    in_session = [(name, inputs) for name, inputs, _ in (*calls("toeplitz"), *refused)]
+    return run_program("call_elsewhere.py", (reloaded, (inner_dir, in_session)))
+
+
+def test_fresh_process_without_eigenfit(model, calls, elsewhere):
+    """The answers, and a derivative of one, are those of the process that wrote the model.
+
+    Also through a SavedModel that has the first inside.
+    """
+    watched = tf.constant(TARGETS)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        fit = model("toeplitz").solver.fit(watched)
+    gradient = tape.gradient(fit.parameters, watched).numpy()
+    assert np.abs(gradient[0]).min() > 1e-3
+    *answers, inner, outer = elsewhere[0]
+    assert_answers(answers, [*calls("toeplitz"), *calls("hermitian")])
+    np.testing.assert_allclose(inner["gradient by targets"], gradient, rtol=1e-12, atol=0)
+    assert set(outer) == {"doubled", "status", "gradient by targets"}
+    np.testing.assert_allclose(outer["doubled"], 2 * fit.parameters.numpy(), rtol=1e-12, atol=0)
+    np.testing.assert_array_equal(outer["status"], fit.status)
+    np.testing.assert_allclose(outer["gradient by targets"], 2 * gradient, rtol=1e-12, atol=0)
+
+
+def test_session(calls, refused, elsewhere):
+    made, answers = calls("toeplitz"), elsewhere[1]
     assert_answers(answers[: len(made)], made)
-    for answer, (name, inputs, fragments) in zip(answers[len(made) :], bad, strict=True):
+    for answer, (name, inputs, fragments) in zip(answers[len(made) :], refused, strict=True):
         shapes = {key: value.shape for key, value in inputs.items()}
         assert isinstance(answer, tuple), (name, shapes)
         kind, message = answer
@@ -146,16 +157,6 @@ def run_saved_model_cli(*arguments):
         env=environment,
         check=True,
     ).stdout
-
-
-def test_saved_model_cli_shows_the_signatures(model):
-    shown = run_saved_model_cli("show", "--dir", model("toeplitz").version_dir, "--all")
-    for name in INPUTS:
-        assert f"signature_def['{name}']" in shown
-    assert (
-        "inputs['targets'] tensor_info:\n        dtype: DT_DOUBLE\n        shape: (-1, 5)" in shown
-    )
-    assert "outputs['status'] tensor_info:\n        dtype: DT_INT32\n        shape: (-1)" in shown
 
 
 def test_saved_model_cli_runs_a_fit(model, rows_for, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eigenfit.solver import Affine, LevenbergMarquardt, Newton, Status
+from eigenfit.solver import Affine, GaussNewton, LevenbergMarquardt, Newton, Status
 
 from .registry import Problem, Run, example
 
@@ -36,6 +36,7 @@ PROBLEMS = (
             "LevenbergMarquardt": Run(
                 LevenbergMarquardt, status=Status.STATIONARY, solution_error=2e-3
             ),
+            "GaussNewton": Run(GaussNewton, status=Status.STATIONARY, solution_error=2e-3),
             "Newton": Run(Newton, status=Status.STATIONARY, solution_error=2e-3),
         },
     ),

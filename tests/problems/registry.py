@@ -158,6 +158,11 @@ def problems() -> dict[str, Problem]:
     return by_name
 
 
+def weights_of(problem: Problem) -> np.ndarray:
+    """`[B, m]`: its weights, or 1."""
+    return np.ones_like(problem.targets) if problem.weights is None else problem.weights
+
+
 @functools.cache
 def solver_of(name: str, method: str) -> SpectralSolver:
     """The solver of a problem by a method that claims it; traced once in a test process."""
@@ -179,7 +184,5 @@ def fit_of(name: str, method: str) -> FitResult:
     """The fit of every row of a problem, in NumPy."""
     problem = problems()[name]
     solver = solver_of(name, method)
-    # With weights, for the signature `fit` then has the same graph, which is traced once.
-    weights = np.ones_like(problem.targets) if problem.weights is None else problem.weights
-    result = solver.fit(problem.targets, initial=problem.initial, weights=weights)
+    result = solver.fit(problem.targets, initial=problem.initial, weights=weights_of(problem))
     return FitResult(*(field.numpy() for field in result))

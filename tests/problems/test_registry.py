@@ -19,7 +19,8 @@ from .registry import Problem, problems
 MODULES = sorted(
     path.stem
     for path in Path(__file__).parent.glob("*.py")
-    if not path.stem.startswith(("test_", "_")) and path.stem not in ("registry", "conftest")
+    if not path.stem.startswith(("test_", "_"))
+    and path.stem not in ("registry", "claims", "conftest")
 )
 
 

@@ -84,24 +84,30 @@ STRUCTURES = {
 
 
 @functools.cache
-def fitted(name: str) -> tuple[SpectralSolver, Any]:
-    """A solver after its first fit, and what it found."""
+def solver_of(name: str) -> SpectralSolver:
     structure, observation = STRUCTURES[name]()
     # The method with the smallest graph.
-    solver = SpectralSolver(structure, GaussNewton(), observation=observation, starts=1)
+    return SpectralSolver(structure, GaussNewton(), observation=observation, starts=1)
+
+
+@functools.cache
+def fitted(name: str) -> tuple[SpectralSolver, Any]:
+    """A solver after its first fit, and what it found."""
+    solver = solver_of(name)
     targets = np.sort(np.random.default_rng(0).normal(size=(2, solver.num_targets)))
     return solver, solver.fit(targets - targets[:, :1])
 
 
 @pytest.mark.parametrize("copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy])
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_a_copy_of_a_fitted_solver_is_the_same(name: str, copied: Callable[[Any], Any]):
-    solver, expected = fitted(name)
+def test_a_copy_of_a_used_solver_is_the_same(name: str, copied: Callable[[Any], Any]):
+    solver = solver_of(name)
+    parameters = np.full((2, solver.parameterization.num_parameters), 0.7)
+    expected = solver.spectrum(parameters)
     twin = copied(solver)
     assert len(twin.variables) == len(solver.variables)
     assert twin.describe() == solver.describe()
-    parameters = expected.parameters
-    np.testing.assert_array_equal(twin.spectrum(parameters), solver.spectrum(parameters))
+    np.testing.assert_array_equal(twin.spectrum(parameters), expected)
 
 
 def test_a_copy_of_a_fitted_solver_answers_the_same():

@@ -126,16 +126,13 @@ def test_all_levels_zero():
     np.testing.assert_array_equal(fit.eigenvalues, np.zeros((1, 3)))
 
 
-@pytest.mark.parametrize("power", [3, 9, 11, 100])
-def test_a_start_in_another_unit_is_no_match(power: int):
+def test_a_start_in_another_unit_is_no_match():
     """Its levels, 10^power times as large as the targets, are no measure of the residual."""
-    solver = SpectralSolver(Tridiagonal(3))
-    start = 10.0**power * np.array([[1.0, -0.3, 0.7, 0.2, 0.5]])
-    fit = solver.fit([[1.0, 2.0, 4.0]], initial=start)
-    if fit.status.numpy()[0] == Status.CONVERGED:
-        np.testing.assert_allclose(fit.eigenvalues[0], [1.0, 2.0, 4.0], atol=1e-8)
-    if power <= 11:
-        assert fit.status.numpy()[0] == Status.CONVERGED
+    start = np.outer(10.0 ** np.array([3, 9, 11, 100]), [1.0, -0.3, 0.7, 0.2, 0.5])
+    fit = as_numpy(SpectralSolver(Tridiagonal(3)).fit([[1.0, 2.0, 4.0]] * 4, initial=start))
+    assert fit.status[:3].tolist() == [Status.CONVERGED] * 3
+    matched = fit.eigenvalues[fit.status == Status.CONVERGED]
+    np.testing.assert_allclose(matched, np.tile([1.0, 2.0, 4.0], (len(matched), 1)), atol=1e-8)
 
 
 def test_a_start_in_another_unit_in_single_precision():

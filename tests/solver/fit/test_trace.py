@@ -33,14 +33,15 @@ def test_ends_where_the_fit_ends_and_starts_where_it_starts(solver, rng):
 
 def test_a_bad_row_holds_nan_and_harms_no_other(solver):
     targets = [[1.0, 2.0, 3.0, 4.0], [np.inf, 2.0, 3.0, 4.0]]
-    trace = solver.trace(targets)
-    alone = solver.trace(targets[:1])
+    start = [[2.0, 0.5, 0.3, 0.1]] * 2
+    trace = solver.trace(targets, start)
+    alone = solver.trace(targets[:1], start[:1])
     assert trace.status.numpy().tolist()[1] == -1
     assert np.isnan(trace.loss.numpy()[1]).all()
     np.testing.assert_array_equal(trace.loss[0], alone.loss[0])
 
 
 def test_zero_rows(solver):
-    trace = solver.trace(np.zeros((0, 4)))
+    trace = solver.trace(np.zeros((0, 4)), np.zeros((0, 4)))
     assert trace.eigenvalues.shape[0] == 0
     assert trace.steps.shape == (0,)

@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sparse
 import tensorflow as tf
 
-from eigenfit.solver import Affine, Cause, Family, SpectralSolver
+from eigenfit.solver import Affine, Cause, Family, FitResult, SpectralSolver
 
 from ..helpers import as_numpy, assert_same, take
 
@@ -215,13 +215,16 @@ def test_initial_and_results_by_name():
         (lambda s: s.spectrum({"a": 1.0}), "parameters: 'b' is missing; give all of a, b"),
         (lambda s: s.spectrum({"a": [1.0] * 2, "b": [1.0] * 3}), "same number of rows"),
         (
-            lambda s: s.covariance(s.fit(ROWS)),
+            lambda s: s.covariance(s.fit(ROWS, START)),
             r"parameters must be numbers, got a FitResult; .*fit.cov",
         ),
-        (lambda s: s.spectrum(s.fit(ROWS)), "pass fit.parameters"),
-        (lambda s: s.fit(ROWS, initial=s.fit(ROWS)), "initial must be numbers, got a FitResult"),
-        (lambda s: s.fit(ROWS).by_name("loss"), "by_name: field must be"),
-        (lambda s: type(s.fit(ROWS))(*s.fit(ROWS)).by_name(), "by_name: this result comes out of"),
+        (lambda s: s.spectrum(s.fit(ROWS, START)), "pass fit.parameters"),
+        (
+            lambda s: s.fit(ROWS, initial=s.fit(ROWS, START)),
+            "initial must be numbers, got a FitResult",
+        ),
+        (lambda s: s.fit(ROWS, START).by_name("loss"), "by_name: field must be"),
+        (lambda s: FitResult(*s.fit(ROWS, START)).by_name(), "this result comes out of"),
         (lambda s: SpectralSolver(structure(), initial={"a": 1.0}), "'b' is missing"),
         (lambda s: SpectralSolver(structure(), initial={"c": 1.0}), "no parameter 'c'"),
         (

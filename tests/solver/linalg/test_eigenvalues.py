@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,20 +15,25 @@ from tests.problems.given_matrices import random_hermitian
 from ..helpers import finite_differences, tape_hessian, tape_jacobian
 
 
-def affine(complex_entries: bool) -> Affine:
+@functools.cache
+def solver_of(complex_entries: bool) -> SpectralSolver:
     constant, *basis = random_hermitian(4, 4, seed=51, complex_entries=complex_entries)
-    return Affine(constant, np.stack(basis))
+    return SpectralSolver(Affine(constant, np.stack(basis)))
+
+
+@functools.cache
+def free(dtype: tf.DType) -> SpectralSolver:
+    return SpectralSolver(Symmetric(3), dtype=dtype)
 
 
 @pytest.mark.parametrize("complex_entries", [False, True])
 @pytest.mark.parametrize("level", range(4))
 def test_second_derivatives(complex_entries: bool, level: int, rng: np.random.Generator):
-    parameterization = affine(complex_entries)
-    solver = SpectralSolver(parameterization)
+    solver = solver_of(complex_entries)
     x = rng.normal(size=3)
 
     def levels(x: np.ndarray) -> np.ndarray:
-        return np.linalg.eigvalsh(parameterization.matrix(tf.constant(x[None]))[0])[level]
+        return np.linalg.eigvalsh(solver.parameterization.matrix(tf.constant(x[None]))[0])[level]
 
     expected = finite_differences(lambda y: finite_differences(levels, y, 3e-3), x, 3e-3)
     found = tape_hessian(lambda y: solver.spectrum(y)[:, level], x)
@@ -50,7 +57,7 @@ def test_gradient_by_the_matrix_is_the_projector(rng: np.random.Generator):
 @pytest.mark.parametrize("dtype", [tf.float64, tf.float32])
 def test_derivatives_at_a_triple_level_are_finite(dtype: tf.DType):
     """The target of P0: eigenvectors are arbitrary there, and 1 / gap infinite."""
-    solver = SpectralSolver(Symmetric(3), dtype=dtype)
+    solver = free(dtype)
     x = np.array([1, 1, 1, 0, 0, 0], dtype.as_numpy_dtype)
     jacobian = tape_jacobian(solver.spectrum, x)
     assert np.isfinite(jacobian).all()
@@ -62,7 +69,7 @@ def test_derivatives_at_a_triple_level_are_finite(dtype: tf.DType):
 
 def test_loss_at_a_degenerate_target_differentiates_twice():
     """At A = 1 with targets 1 the loss is |A - 1|^2 in every direction: its Hessian is known."""
-    solver = SpectralSolver(Symmetric(3))
+    solver = free(tf.float64)
     x = np.array([1.0, 1, 1, 0, 0, 0])
     with tf.GradientTape() as tape:
         point = tf.Variable(x[None])
@@ -76,7 +83,7 @@ def test_loss_at_a_degenerate_target_differentiates_twice():
 
 def test_symmetric_functions_of_degenerate_levels(rng: np.random.Generator):
     """tr A^3 has exact derivatives through its eigenvalues even where two of them are equal."""
-    solver = SpectralSolver(Symmetric(3))
+    solver = free(tf.float64)
     rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     a = rotation @ np.diag([1.0, 1.0, 2.0]) @ rotation.T
     x = np.array([a[0, 0], a[1, 1], a[2, 2], a[1, 0], a[2, 1], a[2, 0]])

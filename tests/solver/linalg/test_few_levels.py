@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,20 +16,29 @@ from eigenfit.solver.linalg import subspace_iteration as subject
 
 from ..helpers import as_numpy, assert_same, take
 
-N = 256
+N = 96
 EPSILON = np.finfo(float).eps
+SMALLEST = subject._SMALLEST
 
 
-def random_matrices(rows: int, complex_entries: bool = False) -> np.ndarray:
+@pytest.fixture(scope="module", autouse=True)
+def iterate_from_small_sizes() -> Iterator[None]:
+    """Where the iteration begins to pay, matrices are so large that tests take minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "_SMALLEST", N)
+        yield
+
+
+def random_matrices(rows: int, complex_entries: bool = False, size: int = N) -> np.ndarray:
     generator = np.random.default_rng(2)
-    matrices = generator.normal(size=(rows, N, N))
+    matrices = generator.normal(size=(rows, size, size))
     if complex_entries:
-        matrices = matrices + 1j * generator.normal(size=(rows, N, N))
+        matrices = matrices + 1j * generator.normal(size=(rows, size, size))
     return matrices + matrices.conj().transpose(0, 2, 1)
 
 
-def few_of(used: np.ndarray) -> subject.FewLevels:
-    few = subject.few_of(N, used)
+def few_of(used: np.ndarray, size: int = N) -> subject.FewLevels:
+    few = subject.few_of(size, used)
     assert few is not None
     return few
 
@@ -46,16 +56,26 @@ def assert_eigenpairs(
 
 
 @pytest.mark.parametrize("complex_entries", [False, True])
-@pytest.mark.parametrize("used", [[0, 1, 2, 3, 4], [3], [0, 2, 7], [255], [248, 254, 255]])
-def test_eigenpairs(used: list[int], complex_entries: bool):
-    matrices = random_matrices(3, complex_entries)
-    few = few_of(np.array(used))
+@pytest.mark.parametrize(
+    ("size", "used"),
+    [
+        (N, [0, 1, 2, 3, 4]),
+        (N, [3]),
+        (N, [0, 2, 7]),
+        (N, [N - 1]),
+        (N, [N - 8, N - 2, N - 1]),
+        (SMALLEST, [0, 2, 4]),
+    ],
+)
+def test_eigenpairs(size: int, used: list[int], complex_entries: bool):
+    matrices = random_matrices(3, complex_entries, size)
+    few = few_of(np.array(used), size)
     values, vectors = subject.few_eigenpairs(few, tf.constant(matrices))
     assert_eigenpairs(matrices, few.used, values.numpy(), vectors.numpy())
-    np.testing.assert_allclose(values, np.linalg.eigvalsh(matrices), atol=1e-11 * N)
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(matrices), atol=1e-11 * size)
 
 
-@pytest.mark.parametrize("used", [[0, 1, 2, 3, 4], [250, 255]])
+@pytest.mark.parametrize("used", [[0, 1, 2, 3, 4], [N - 6, N - 1]])
 @pytest.mark.parametrize("distance", [0.0, 0.02, 5.0])
 def test_near_spectra(used: list[int], distance: float, monkeypatch: pytest.MonkeyPatch):
     """Of which one row has none; where they are near, nothing is decomposed in full."""
@@ -117,20 +137,22 @@ def test_rows_do_not_see_each_other_and_none_is_needed():
     assert none[1].shape == (0, N, 5)
 
 
-def test_only_few_levels_at_an_end_of_a_large_matrix():
+def test_only_few_levels_at_an_end_of_a_large_matrix(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(subject, "_SMALLEST", SMALLEST)
+    assert subject.few_of(N, np.arange(3)) is None
     assert subject.few_of(64, np.arange(3)) is None
-    assert subject.few_of(N, np.arange(40)) is None
-    assert subject.few_of(N, np.array([0, 255])) is None
-    assert subject.few_of(N, np.array([100])) is None
-    assert few_of(np.array([0, 5])).wanted == 6
-    assert few_of(np.array([252])).wanted == 4
+    assert subject.few_of(256, np.arange(40)) is None
+    assert subject.few_of(256, np.array([0, 255])) is None
+    assert subject.few_of(256, np.array([100])) is None
+    assert few_of(np.array([0, 5]), 256).wanted == 6
+    assert few_of(np.array([252]), 256).wanted == 4
 
 
 @functools.cache
 def chain() -> tuple[np.ndarray, np.ndarray]:
     """Coupled sites in three potentials: `[N, N]` and `[3, N, N]`."""
     place = np.linspace(0.0, 1.0, N)
-    kinetic = 200.0 * (2 * np.eye(N) - np.eye(N, k=1) - np.eye(N, k=-1))
+    kinetic = 200.0 * (N / 256) ** 2 * (2 * np.eye(N) - np.eye(N, k=1) - np.eye(N, k=-1))
     return kinetic, np.stack([np.diag(np.cos(np.pi * k * place)) for k in (1, 2, 3)])
 
 

@@ -16,8 +16,6 @@ from eigenfit.solver.objective.point import Point
 from tests.problems import additive as p1
 from tests.problems.given_matrices import random_hermitian
 
-from ..helpers import as_numpy, assert_same, take
-
 CONSTANT, *REST = random_hermitian(4, 6, seed=301)
 BASIS = np.stack(REST)
 
@@ -100,21 +98,6 @@ def test_downhill_stays_within_bounds_and_falls():
     found, kept = downhill(data, point, tf.constant(proposed), tf.ones([4, 2], tf.float64))
     assert kept.numpy().tolist() == [True, True, False, False]
     np.testing.assert_allclose(found, [[1, 1], [1, 0], [1, 2], [1, 2]])
-
-
-def test_rows_are_independent(rng: np.random.Generator):
-    targets = np.sort(rng.normal(size=(9, 4)), axis=1)
-    targets[2] = np.inf
-    initial = rng.normal(size=(9, 4))
-    initial[5] = np.inf
-    initial[7] = np.nan  # a start of the solver's choice
-    together = as_numpy(toeplitz().fit(targets, initial=initial))
-    assert together.status[2] == Status.INVALID_INPUT
-    assert together.status[5] == Status.INVALID_INPUT
-    assert together.status[7] == Status.CONVERGED
-    for rows in ([0], [7], [8, 3]):
-        alone = as_numpy(toeplitz().fit(targets[rows], initial=initial[rows]))
-        assert_same(alone, take(together, rows))
 
 
 def test_single_precision():

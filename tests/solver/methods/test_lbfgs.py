@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.optimize import least_squares
 
-from eigenfit.solver import LBFGS, Affine, SpectralSolver, Status, Symmetric, Toeplitz
+from eigenfit.solver import LBFGS, Affine, SpectralSolver, Status, Symmetric
 from eigenfit.solver.methods.lbfgs import Memory, interpolated_share, remember, two_loops
 from eigenfit.solver.objective.point import Point
 from tests.problems.given_matrices import random_hermitian
-
-from ..helpers import as_numpy, assert_same, take
 
 CONSTANT, *REST = random_hermitian(4, 6, seed=301)
 BASIS = np.stack(REST)
@@ -26,11 +22,6 @@ def levels(x: np.ndarray) -> np.ndarray:
 
 def point_of(**fields: object) -> Point:
     return Point(**(dict.fromkeys(Point._fields, ()) | fields))  # pyright: ignore[reportArgumentType]  # only what is looked at
-
-
-@functools.cache
-def toeplitz() -> SpectralSolver:
-    return SpectralSolver(Toeplitz(4), LBFGS(), starts=4)
 
 
 def test_two_loops_apply_the_bfgs_matrix(rng: np.random.Generator):
@@ -119,21 +110,6 @@ def test_residual_left(rng: np.random.Generator):
             lambda x, t=targets[row]: levels(x) - t, start[row], xtol=1e-15, ftol=1e-15, gtol=1e-14
         )
         assert fit.loss.numpy()[row] == pytest.approx(2 * best.cost, rel=1e-9)
-
-
-def test_rows_are_independent(rng: np.random.Generator):
-    targets = np.sort(rng.normal(size=(9, 4)), axis=1)
-    targets[2] = np.inf
-    initial = rng.normal(size=(9, 4))
-    initial[5] = np.inf
-    initial[7] = np.nan  # a start of the solver's choice
-    together = as_numpy(toeplitz().fit(targets, initial=initial))
-    assert together.status[2] == Status.INVALID_INPUT
-    assert together.status[5] == Status.INVALID_INPUT
-    assert together.status[7] == Status.CONVERGED
-    for rows in ([0], [7], [8, 3]):
-        alone = as_numpy(toeplitz().fit(targets[rows], initial=initial[rows]))
-        assert_same(alone, take(together, rows))
 
 
 def test_single_precision(rng: np.random.Generator):

@@ -34,6 +34,7 @@ from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy
 
+# Random weights are fitted by each of them; each special case by two.
 METHODS = [LevenbergMarquardt(), Newton(), GaussNewton(), LBFGS()]
 CERTIFIED = (Status.CONVERGED, Status.STATIONARY)
 
@@ -75,7 +76,7 @@ def shifts(slopes: tuple[float, ...] = (0.5, -0.5, 1.5)) -> Family:
 LINES = np.array([[600000433.501, 600000426.498, 600000440.499]])
 
 
-@pytest.mark.parametrize("method", METHODS, ids=name_of)
+@pytest.mark.parametrize("method", METHODS[::2], ids=name_of)
 def test_precise_lines_are_fitted_to_their_sigma(method: Method):
     """Three lines known to 0.001 at 6e8, from a start within 1e-10 of them."""
     observation = Transitions([((i, 1), (i, 0)) for i in range(3)])
@@ -106,7 +107,7 @@ def test_lines_without_sigma_are_matched_to_rounding():
 THREE_LEVELS = Affine(np.diag([0.0, 3, 6]), [np.ones((3, 3)), np.diag([1, -1, 0.5])])
 
 
-@pytest.mark.parametrize("method", METHODS, ids=name_of)
+@pytest.mark.parametrize("method", METHODS[1::2], ids=name_of)
 def test_one_heavy_datum(method: Method):
     """The minima that SciPy's lm and trf find; the heavy level is nearly a constraint."""
     weights = np.array([[10.0**k, 1, 1] for k in range(2, 12)])
@@ -145,7 +146,7 @@ def random_rows(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def solver_of(method: Method, absolute_sigma: bool = False) -> SpectralSolver:
+def solver_of(method: Method, absolute_sigma: bool) -> SpectralSolver:
     return SpectralSolver(Affine(CONSTANT, BASIS), method, absolute_sigma=absolute_sigma)
 
 
@@ -212,7 +213,7 @@ def test_curved_valleys_of_heavy_data():
         heavy = generator.choice(5, 1 + row % 2, replace=False)
         weights[row, heavy] = 10.0 ** generator.uniform(3, 12)
     start = known + 0.1 * generator.normal(size=known.shape)
-    fit = as_numpy(solver_of(METHODS[0]).fit(targets, start, weights))
+    fit = as_numpy(solver_of(METHODS[0], False).fit(targets, start, weights))
     assert np.sum(np.isin(fit.status, CERTIFIED)) >= rows - 1
     for row, (t, w) in enumerate(zip(targets, weights, strict=True)):
         rounding = np.sum((4e-15 * np.abs(t).max() * w) ** 2)
@@ -240,7 +241,7 @@ def test_rounding_is_named_where_it_limits():
     assert fit.cause.numpy().tolist() == [Cause.NONE]
 
 
-@pytest.mark.parametrize("method", METHODS, ids=name_of)
+@pytest.mark.parametrize("method", METHODS[:3:2], ids=name_of)
 def test_a_heavy_datum_does_not_hide_a_saddle(method: Method):
     """With no coupling the gradient vanishes; by hand, the coupling is the root of 3/4."""
     coupling = np.zeros((3, 3))

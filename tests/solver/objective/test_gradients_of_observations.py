@@ -99,15 +99,7 @@ def case(name: str) -> Case:
     missing: tuple[int, ...] = (2,)
     offset = 0.0
     levels: Callable[[np.ndarray], np.ndarray]
-    if name == "mean":
-        a = matrices(4, 6, seed=2, complex_entries=True)
-        model, observation, offset = Affine(a[0], a[1:]), Levels("mean"), 17.3
-
-        def of_one(x: np.ndarray) -> np.ndarray:
-            return np.linalg.eigvalsh(a[0] + np.tensordot(x, a[1:], 1))
-
-        levels = of_one
-    elif name == "transitions":
+    if name == "transitions":
         a, b = matrices(3, 2, seed=4), matrices(3, 3, seed=5)
         model, levels = two_members(a, b), levels_of_two(a, b)
         pairs = [((0, 1), (0, 0)), ((1, 1), (0, 0)), ((1, 0), (0, 1)), ((1, 2), (0, 1))]
@@ -119,12 +111,10 @@ def case(name: str) -> Case:
         model, levels = two_members(a, b), levels_of_two(a, b)
         observation, missing = Matched([3, 2], relative_to="lowest"), (1,)
         upper, lower = [3, 1, 2, 6, 5], [0, 0, 0, 4, 4]
-    elif name in ("family mean", "real beside complex"):
-        mixed = name == "real beside complex"
-        a, b = matrices(3, 3, seed=10), matrices(3, 3, seed=11, complex_entries=mixed)
+    elif name == "mean of real beside complex":
+        a, b = matrices(3, 3, seed=10), matrices(3, 3, seed=11, complex_entries=True)
         model, levels = two_members(a, b), levels_of_two(a, b)
-        if not mixed:
-            observation, offset = Levels("mean"), -40.0
+        observation, offset = Levels("mean"), -40.0
     elif name == "tied family":
         a, b = matrices(5, 3, seed=12), matrices(5, 4, seed=13, complex_entries=True)
         whole = Family.affine([a[0], b[0]], [a[1:], b[1:]], parameter_names=["p", "q", "r", "s"])
@@ -176,11 +166,9 @@ def case(name: str) -> Case:
 
 
 CASES = [
-    "mean",
     "transitions",
     "matched family",
-    "family mean",
-    "real beside complex",
+    "mean of real beside complex",
     "tied family",
     "generalized",
 ]

@@ -49,9 +49,13 @@ def prior_rows(mean: Any, sigma: Any) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 @functools.cache
-def solver(absolute_sigma: bool = True) -> SpectralSolver:
+def solver_of(absolute_sigma: bool) -> SpectralSolver:
     structure = Affine(CONSTANT, BASIS, parameter_names=["a", "b", "c"])
     return SpectralSolver(structure, starts=1, absolute_sigma=absolute_sigma)
+
+
+def solver() -> SpectralSolver:
+    return solver_of(True)
 
 
 def fit_rows(names: Any = ROWS, absolute_sigma: bool = True) -> FitResult:
@@ -59,7 +63,7 @@ def fit_rows(names: Any = ROWS, absolute_sigma: bool = True) -> FitResult:
         np.array(part, float) for part in zip(*(ROWS[name] for name in names), strict=True)
     )
     count = len(mean)
-    fit = solver(absolute_sigma).fit(
+    fit = solver_of(absolute_sigma).fit(
         [TARGETS] * count,
         initial=[SOLUTION] * count,
         weights=[WEIGHTS] * count,
@@ -69,7 +73,7 @@ def fit_rows(names: Any = ROWS, absolute_sigma: bool = True) -> FitResult:
 
 
 @functools.cache
-def all_rows(absolute_sigma: bool = True) -> FitResult:
+def all_rows(absolute_sigma: bool) -> FitResult:
     return fit_rows(ROWS, absolute_sigma)
 
 
@@ -151,7 +155,7 @@ def test_bad_priors_are_invalid_rows_and_harm_no_other():
     )
     bad = np.ones(count, bool)
     bad[len(bad_sigmas) : -len(bad_means)] = False
-    assert_same(take(fit, ~bad), all_rows())
+    assert_same(take(fit, ~bad), all_rows(True))
     assert fit.status[bad].tolist() == [Status.INVALID_INPUT] * bad.sum()
     assert np.isnan(fit.parameters[bad]).all()
 
@@ -332,5 +336,5 @@ def test_priors_and_bounds_together():
 
 def test_no_rows():
     empty = np.zeros((0, 3))
-    fit = solver().fit(np.zeros((0, 7)), priors=(empty, empty))
+    fit = solver().fit(np.zeros((0, 7)), initial=empty, priors=(empty, empty))
     assert fit.parameters.shape == (0, 3)

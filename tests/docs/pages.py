@@ -1,0 +1,19 @@
+"""The pages of the documentation, and how their examples are run."""
+
+import doctest
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def check_examples(page: Path) -> None:
+    """Every example of a page runs and prints what the page says."""
+    results = doctest.testfile(
+        str(page),
+        module_relative=False,
+        globs={},  # a page needs nothing that it does not make
+        optionflags=doctest.FAIL_FAST,
+    )
+    assert results.attempted > 5
+    assert results.failed == 0
