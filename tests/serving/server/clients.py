@@ -17,13 +17,13 @@ def _messages(name: str) -> Any:
     return importlib.import_module("tensorflow_serving.apis." + name)
 
 
+PREDICT, METADATA = _messages("predict_pb2"), _messages("get_model_metadata_pb2")
 TensorProto: Any = importlib.import_module("tensorflow.core.framework.tensor_pb2").TensorProto
-PredictRequest = _messages("predict_pb2").PredictRequest
-PredictResponse = _messages("predict_pb2").PredictResponse
+PredictRequest, PredictResponse = PREDICT.PredictRequest, PREDICT.PredictResponse
+GetModelMetadataRequest = METADATA.GetModelMetadataRequest
+SignatureDefMap = METADATA.SignatureDefMap
 PredictionLog = _messages("prediction_log_pb2").PredictionLog
-GetModelMetadataRequest = _messages("get_model_metadata_pb2").GetModelMetadataRequest
 GetModelStatusRequest = _messages("get_model_status_pb2").GetModelStatusRequest
-SignatureDefMap = _messages("get_model_metadata_pb2").SignatureDefMap
 ReloadConfigRequest = _messages("model_management_pb2").ReloadConfigRequest
 
 MANY = "/v1/models/many"

@@ -1,6 +1,7 @@
 """One server for most tests: loading TensorFlow and models is what takes time."""
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ model_config_list {{
   }}
 }}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen_imports() -> None:
+    """As the program does: collecting garbage, at the end of each version, is quick then."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -158,40 +158,24 @@ def test_splitting(serve_many):
     assert refusal(client.predict, sizes(*range(9)))[0] == "INVALID_ARGUMENT"
 
 
-WRONG = {
-    "too many rows": (sizes(*range(9)), "INVALID_ARGUMENT", "9 is larger than maximum"),
-    "scalar": (
-        predict_request("many", x=np.array(1.0, np.float32)),
-        "INVALID_ARGUMENT",
-        "same number of rows",
-    ),
-    "different rows": (
-        predict_request("many", "two", a=ROWS, b=ROWS[:1]),
-        "INVALID_ARGUMENT",
-        "(2, 3), (1, 3)",
-    ),
-    "default of another size": (
-        predict_request("many", "defaults", a=ROWS),
-        "INVALID_ARGUMENT",
-        "same number of rows",
-    ),
-    "scalar output": (
-        predict_request("many", "count", x=np.ones([2])),
-        "FAILED_PRECONDITION",
-        "does not have a row for each row",
-    ),
-    "output with other rows": (
-        predict_request("many", "more", x=np.ones([2])),
-        "FAILED_PRECONDITION",
-        "does not have a row for each row",
-    ),
-}
+COLUMN = np.ones([2])
+NO_ROWS = "same number of rows"
+NO_ROW_EACH = "does not have a row for each row"
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_requests(meeting, case):
-    request, code, told = WRONG[case]
-    found, message = refusal(meeting.predict, request)
+@pytest.mark.parametrize(
+    ("code", "told", "signature", "inputs"),
+    [
+        ("INVALID_ARGUMENT", "9 is larger than maximum", "batch_size", {"x": ints(*range(9))}),
+        ("INVALID_ARGUMENT", NO_ROWS, "", {"x": np.array(1.0, np.float32)}),
+        ("INVALID_ARGUMENT", "(2, 3), (1, 3)", "two", {"a": ROWS, "b": ROWS[:1]}),
+        ("INVALID_ARGUMENT", NO_ROWS, "defaults", {"a": ROWS}),  # its default has one row
+        ("FAILED_PRECONDITION", NO_ROW_EACH, "count", {"x": COLUMN}),
+        ("FAILED_PRECONDITION", NO_ROW_EACH, "more", {"x": COLUMN}),
+    ],
+)
+def test_wrong_requests(meeting, code, told, signature, inputs):
+    found, message = refusal(meeting.predict, predict_request("many", signature, **inputs))
     assert found == code
     assert told in message
 
