@@ -70,7 +70,6 @@ class RunningServer:
             except BaseException as error:
                 started.set_exception(error)
 
-        # Not `asyncio.run` in the thread itself: `run` must not raise.
         self._thread = threading.Thread(
             target=lambda: asyncio.run(run()), name="server", daemon=True
         )

@@ -113,11 +113,17 @@ class GrpcApi:
 
     async def _metadata(self, request: Any, deadline: float | None) -> Any:
         del deadline
-        return metadata(self._models, request)
+        asked = _spec_of(request)
+        if set(request.metadata_field) != {"signature_def"}:
+            raise invalid(
+                "metadata_field must be ['signature_def'], which is all that there is; got "
+                f"{list(request.metadata_field)}"
+            )
+        return metadata(self._models, *_which(asked))
 
     async def _status(self, request: Any, deadline: float | None) -> Any:
         del deadline
-        return status(self._models, request)
+        return status(self._models, *_which(_spec_of(request)))
 
     async def _reload(self, request: Any, deadline: float | None) -> Any:
         timeout = None if deadline is None else deadline - time.monotonic()
@@ -127,26 +133,20 @@ class GrpcApi:
         return response
 
 
-def metadata(models: Models, request: Any) -> Any:
-    """The answer to a GetModelMetadataRequest. Raises ServingError."""
-    asked = _spec_of(request)
-    if set(request.metadata_field) != {"signature_def"}:
-        raise invalid(
-            "metadata_field must be ['signature_def'], which is all that there is; got "
-            f"{list(request.metadata_field)}"
-        )
-    with models.hold(*_which(asked)) as (number, predictor):
+def metadata(models: Models, name: str, number: int | None, label: str | None) -> Any:
+    """A GetModelMetadataResponse; the arguments and errors are those of `Models.hold`."""
+    with models.hold(name, number, label) as (number, predictor):
         response = messages.MetadataResponse()
-        response.model_spec.name = asked.name
+        response.model_spec.name = name
         response.model_spec.version.value = number
         signatures = messages.SignatureDefMap(signature_def=predictor.signatures)
         response.metadata["signature_def"].Pack(signatures)
         return response
 
 
-def status(models: Models, request: Any) -> Any:
-    """The answer to a GetModelStatusRequest; a label is ignored. Raises ServingError."""
-    name, number, _ = _which(_spec_of(request))
+def status(models: Models, name: str, number: int | None, label: str | None) -> Any:
+    """A GetModelStatusResponse; the label is ignored. Raises ServingError."""
+    del label
     response = messages.StatusResponse()
     for version in models.statuses(name, number):
         entry = response.model_version_status.add(version=version.number, state=version.state)

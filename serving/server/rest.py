@@ -91,17 +91,17 @@ class RestApi:
             return web.Response(body=self._metrics.page(), content_type="text/plain")
         self._under_way += 1
         try:
-            return web.json_response(body=await self._answer(request.method, path, request))
+            return _json(await self._answer(request.method, path, request))
         except web.HTTPException as error:
-            return _error(error.status, error.text or "")
+            return _json({"error": error.text or ""}, error.status)
         except Exception as error:
             problem = as_serving_error(error)
-            return _error(HTTP_STATUS.get(problem.code, 500), problem.message)
+            return _json({"error": problem.message}, HTTP_STATUS.get(problem.code, 500))
         finally:
             self._under_way -= 1
 
-    async def _answer(self, method: str, path: str, request: web.Request) -> bytes:
-        """The body of the answer to a request. Raises ServingError."""
+    async def _answer(self, method: str, path: str, request: web.Request) -> Any:
+        """The answer to a request, before it becomes JSON. Raises ServingError."""
         match = _PATH.fullmatch(path)
         if match is None:
             code = "INVALID_ARGUMENT" if path[:4].lower() == "/v1/" else "NOT_FOUND"
@@ -122,20 +122,18 @@ class RestApi:
         number = None if digits is None else int(digits or "0")
         if number is not None and number > _LARGEST_VERSION:
             raise invalid(f"A version is at most {_LARGEST_VERSION}")
+        which = name, number, label
         if what == ":predict":
-            return await self._predict((name, number, label), body, deadline)
-        spec = {"name": name, "version": number, "version_label": label}
+            return await self._predict(which, body, deadline)
         if not what:
-            answer = status(self._models, messages.about(messages.StatusRequest(), spec))
-            return _as_json(messages.as_json(answer, keep_names=False))
-        asked = messages.MetadataRequest(metadata_field=["signature_def"])
-        answer = messages.as_json(metadata(self._models, messages.about(asked, spec)))
+            return messages.as_json(status(self._models, *which), keep_names=False)
+        answer = messages.as_json(metadata(self._models, *which))
         del answer["metadata"]["signature_def"]["@type"]
-        return _as_json(answer)
+        return answer
 
     async def _predict(
         self, which: tuple[str, int | None, str | None], body: bytes, deadline: float
-    ) -> bytes:
+    ) -> dict[str, Any]:
         document = _document(body)
         with (
             self._models.hold(*which) as (_, predictor),
@@ -147,7 +145,7 @@ class RestApi:
             inputs = _inputs(document, predictor.signature(signature_name).inputs)
             outputs, seconds = await predictor.predict(signature_name, inputs, deadline=deadline)
             ran(seconds)
-            return _as_json(_answer_of(outputs, by_rows="instances" in document))
+            return _answer_of(outputs, by_rows="instances" in document)
 
     async def _body(self, request: web.Request) -> bytes:
         """Read the body, uncompressed. Raises HTTPException if it is late, too large or damaged."""
@@ -165,14 +163,10 @@ class RestApi:
             raise web.HTTPBadRequest(text=text) from None
 
 
-def _error(status: int, message: str) -> web.Response:
+def _json(answer: Any, status: int = 200) -> web.Response:
     # Messages may quote the request, which need not be UTF-8; `json` escapes that.
-    body = json.dumps({"error": message}).encode()
+    body = json.dumps(answer).encode()
     return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _as_json(answer: Any) -> bytes:
-    return json.dumps(answer).encode()
 
 
 def _finite(text: str) -> float:
