@@ -5,6 +5,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import grpc
@@ -131,6 +132,15 @@ def with_spec(request: Any, **fields: Any) -> Any:
 
 def slow(steps: int, model: str = "many") -> Any:
     return predict_request(model, "slow", steps=np.array([steps]))
+
+
+def entry(name: str, path: Path, more: str = "", platform: str = "tensorflow") -> str:
+    """A model of a ModelServerConfig."""
+    return f'config {{ name: "{name}" base_path: "{path}" model_platform: "{platform}" {more} }}'
+
+
+def listed(*entries: str) -> str:
+    return f"model_config_list {{ {' '.join(entries)} }}"
 
 
 def refusal(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:

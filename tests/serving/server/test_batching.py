@@ -11,7 +11,7 @@ import pytest
 from eigenfit.serving import ServingError
 from eigenfit.serving.server import ServerOptions, start_server
 
-from .clients import ENDLESS, Client, predict_request, refusal, slow, wait_for
+from .clients import ENDLESS, Client, entry, listed, predict_request, refusal, slow, wait_for
 
 EIGHT = "max_batch_size { value: 8 } num_batch_threads { value: 2 } "
 # Long enough for requests sent at the same time to meet.
@@ -87,11 +87,8 @@ def test_a_full_batch_does_not_wait(serve_many):
 
 def test_no_queue_waits_until_another_is_empty(serve, many_path, tmp_path):
     """Six requests wait for each of two models; then one for another signature of the first."""
-    models = "".join(
-        f'config {{ name: "{name}" base_path: "{many_path}" model_platform: "tensorflow" }}'
-        for name in ("many", "other")
-    )
-    (tmp_path / "models").write_text(f"model_config_list {{ {models} }}")
+    models = listed(*(entry(name, many_path) for name in ("many", "other")))
+    (tmp_path / "models").write_text(models)
     (tmp_path / "batching").write_text(ONE_BY_ONE)
     client = serve(
         model_config_file=str(tmp_path / "models"),

@@ -14,7 +14,7 @@ import pytest
 from eigenfit.serving.server import ServerOptions
 from tests.serving.command_line import parse_flags, run_command
 
-from .clients import ENDLESS, slow, wait_for
+from .clients import ENDLESS, entry, listed, slow, wait_for
 from .program import SERVER, Program, free_ports
 
 # Without the check of the options this would wait for a model that never comes.
@@ -166,11 +166,8 @@ def test_sigterm_finishes_what_is_under_way_and_ends_what_waits(many_path, tmp_p
     flags = {"model_base_path": many_path, "model_name": "many", "stop_grace_seconds": 600}
     with told_to_stop(tmp_path / "log", **flags) as program:
         client = program.connected()
-        models = "".join(
-            f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}'
-            for name, path in [("many", many_path), ("none", tmp_path / "none")]
-        )
-        reload = client.reload(f"model_config_list {{ {models} }}", timeout=None)
+        models = listed(entry("many", many_path), entry("none", tmp_path / "none"))
+        reload = client.reload(models, timeout=None)
         future = client.predictions.Predict.future(slow(200_000), timeout=60)
         time.sleep(0.3)
         was_running = not (future.done() or reload.done())
