@@ -47,8 +47,11 @@ def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.nda
     if dtype is None:
         return array
     if array.dtype.kind == "O" and dtype.kind == "O":
-        _check_text(argument, array)
-    if array.dtype.kind == "O" and dtype.kind == "f":
+        for entry in array.ravel().tolist():
+            if not isinstance(entry, (str, bytes)):
+                raise ValueError(f"{argument} must hold text as str or bytes, got {entry!r}.")
+    # A scalar None is a missing argument, not a level that was not observed.
+    if array.dtype.kind == "O" and dtype.kind == "f" and array.ndim:
         array = _nan_for_none(array)
     if array.dtype == dtype:
         return array
@@ -57,12 +60,12 @@ def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.nda
         raise ValueError(f"{argument} must hold {kinds}, got dtype {array.dtype}.")
     if dtype.kind in "iu" and array.size:
         limits = np.iinfo(dtype)
-        lowest, highest = array.min(), array.max()
-        if int(lowest) < limits.min or int(highest) > limits.max:
-            raise ValueError(
-                f"{argument} must fit into {dtype.name}, from {limits.min} to {limits.max}, "
-                f"got {lowest if int(lowest) < limits.min else highest}."
-            )
+        for entry in (int(array.min()), int(array.max())):
+            if not limits.min <= entry <= limits.max:
+                raise ValueError(
+                    f"{argument} must fit into {dtype.name}, from {limits.min} to {limits.max}, "
+                    f"got {entry}."
+                )
     with np.errstate(over="ignore"):  # overflow to infinity gives the row a status
         return array.astype(dtype)
 
@@ -98,10 +101,10 @@ def check_shape(argument: str, array: np.ndarray, info: TensorInfo) -> np.ndarra
     )
     if fits:
         return array
-    sizes = ["rows", *("?" if size is None else str(size) for size in info.shape[1:])]
-    if info.shape and info.shape[0] is not None:
-        sizes[0] = str(info.shape[0])
-    wanted = f"[{', '.join(sizes if info.shape else [])}]"
+    sizes = ["?" if size is None else str(size) for size in info.shape]
+    if info.shape and info.shape[0] is None:
+        sizes[0] = "rows"
+    wanted = f"[{', '.join(sizes)}]"
     one_row = array.ndim == 1 and len(info.shape) == 2 and info.shape[1] in (None, len(array))
     fix = f" For one row, pass {argument}[None, :]." if one_row else ""
     raise ValueError(f"{argument} must have shape {wanted}, got {list(array.shape)}.{fix}")
@@ -128,14 +131,10 @@ def row_inputs(
     for name, info in signature.inputs.items():
         shape = [rows if size is None else size for size in info.shape or (None,)]
         dtype = info.dtype or np.dtype("float64")
-        if name not in given:
-            inputs[name] = np.full(shape, 0 if dtype.kind in "iu" else np.nan, dtype)
-            continue
-        array = as_dtype(name, given[name], dtype)
-        # A scalar fills a `[rows]` input; weights `[]` or `[m]` hold for all rows.
-        if (array.ndim == 0 and len(shape) == 1) or (
-            name == "weights" and array.ndim < 2 and array.shape in ((), tuple(shape[1:]))
-        ):
+        neutral = np.array(0 if dtype.kind in "iu" else np.nan, dtype)
+        array = as_dtype(name, given[name], dtype) if name in given else neutral
+        for_all_rows = name == "weights" and array.shape in ((), tuple(shape[1:]))
+        if name not in given or for_all_rows or (array.ndim == 0 and len(shape) == 1):
             array = np.full(shape, array)
         inputs[name] = check_shape(name, array, info)
     _check_rows({name: inputs[name] for name in given})
@@ -175,20 +174,18 @@ def covariance_inputs(
     Raises:
         ValueError: as `row_inputs`; also if neither weights nor targets say what was observed.
     """
-    arrays = dict(arrays)
-    targets = arrays.get("targets")
-    if targets is None and "weights" not in arrays and "targets" not in signature.inputs:
+    targets, wanted = arrays.get("targets"), "targets" in signature.inputs
+    if targets is None and wanted:
+        raise ValueError(
+            "covariance: pass targets; in this model what a level counts depends on them."
+        )
+    if targets is None and "weights" not in arrays:
         raise ValueError(
             "covariance: parameters alone do not say what was observed, and how well; pass weights "
             "(1 / sigma of each level, 0 where none was observed), or targets."
         )
-    if "targets" not in signature.inputs:
-        arrays.pop("targets", None)
-    elif targets is None:
-        raise ValueError(
-            "covariance: pass targets; in this model what a level counts depends on them."
-        )
-    inputs = row_inputs("covariance", signature, arrays)
+    sent = {name: array for name, array in arrays.items() if wanted or name != "targets"}
+    inputs = row_inputs("covariance", signature, sent)
     weights = inputs["weights"]
     if targets is not None:
         targets = as_dtype("targets", targets, weights.dtype)
@@ -197,30 +194,19 @@ def covariance_inputs(
                 f"covariance: targets must have the shape of the weights, {list(weights.shape)}, "
                 f"got {list(targets.shape)}."
             )
-        weights = np.where(np.isnan(targets), np.zeros_like(weights), weights)
-    return inputs | {"weights": weights}
-
-
-def _check_text(argument: str, array: np.ndarray) -> None:
-    for entry in array.ravel().tolist():
-        if not isinstance(entry, (str, bytes)):
-            raise ValueError(f"{argument} must hold text as str or bytes, got {entry!r}.")
+        inputs["weights"] = np.where(np.isnan(targets), np.zeros_like(weights), weights)
+    return inputs
 
 
 def _nan_for_none(array: np.ndarray) -> np.ndarray:
-    """Convert an object array of numbers and None, with NaN for None; others are unchanged."""
-    entries = array.ravel().tolist()
-    numeric = all(_is_gap(entry) or isinstance(entry, numbers.Real) for entry in entries)
-    # A scalar None is a missing argument, not a level that was not observed.
-    if array.ndim == 0 or not numeric:
+    """Numbers with NaN for None and for the NA of pandas; an array of something else as it is."""
+    entries = [
+        math.nan if entry is None or type(entry).__name__ == "NAType" else entry
+        for entry in array.ravel().tolist()
+    ]
+    if not all(isinstance(entry, numbers.Real) for entry in entries):
         return array
-    filled = [math.nan if _is_gap(entry) else entry for entry in entries]
-    return np.asarray(filled).reshape(array.shape)
-
-
-def _is_gap(entry: Any) -> bool:
-    """Whether it is None or the NA of pandas."""
-    return entry is None or type(entry).__name__ == "NAType"
+    return np.asarray(entries).reshape(array.shape)
 
 
 def _check_names(what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import abc
 import concurrent.futures
+import math
 import os
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypedDict, TypeVar
 
 import grpc
 import numpy as np
@@ -21,15 +23,33 @@ from .answers import Covariance, FitResult
 from .arguments import as_array, covariance_inputs, named_inputs, row_inputs, weights_of
 from .errors import ServingError, row_limit
 from .metadata import ModelMetadata, SignatureInfo, VersionStatus, find_signature
-from .pieces import count_rows, empty_outputs, join, split
 from .retries import Deadline, with_retries
-from .settings import CERTIFICATES, check_settings
 
 _BASIC = ("targets", "initial", "weights", "tolerance", "max_steps")
+# The arguments that are PEM files of a TLS connection.
+_CERTIFICATES = ("root_certificates", "client_key", "client_certificate")
 # Attempts to get all pieces of a call from the same version of the model.
 _ROUNDS = 3
+_LARGEST_VERSION = 2**63 - 1
 
 _T = TypeVar("_T")
+_Path = str | os.PathLike[str]
+
+
+class Settings(TypedDict, total=False):
+    """The keyword arguments of `Client`; `GrpcClient` describes them."""
+
+    version: int | None
+    label: str | None
+    timeout: float | None
+    retries: int
+    backoff: float
+    max_batch_rows: int | None
+    max_concurrency: int
+    root_certificates: _Path | None
+    client_key: _Path | None
+    client_certificate: _Path | None
+    headers: Mapping[str, str] | None
 
 
 class Request(NamedTuple):
@@ -38,6 +58,23 @@ class Request(NamedTuple):
     signature: str
     offered: SignatureInfo
     inputs: Mapping[str, np.ndarray]
+
+    @property
+    def rows(self) -> int | None:
+        """The number of rows; None for a signature whose inputs and outputs have none in common."""
+        return len(next(iter(self.inputs.values()))) if self.offered.by_rows else None
+
+    def divided(self, most: int | None) -> list[Request]:
+        """Requests of `most` rows, in order; the last may have fewer. None: a single one.
+
+        They are full rather than equal, so that a server that pads requests pads only the last.
+        """
+        if self.rows is None or most is None:
+            return [self]
+        return [
+            self._replace(inputs={n: a[start : start + most] for n, a in self.inputs.items()})
+            for start in range(0, self.rows, most)
+        ]
 
 
 class Prediction(NamedTuple):
@@ -66,14 +103,14 @@ class Client(abc.ABC):
         backoff: float = 0.2,
         max_batch_rows: int | None = 1000,
         max_concurrency: int = 4,
-        root_certificates: str | os.PathLike[str] | None = None,
-        client_key: str | os.PathLike[str] | None = None,
-        client_certificate: str | os.PathLike[str] | None = None,
+        root_certificates: _Path | None = None,
+        client_key: _Path | None = None,
+        client_certificate: _Path | None = None,
         headers: Mapping[str, str] | None = None,
     ):
         settings = {name: value for name, value in locals().items() if name != "self"}
-        check_settings(settings)
-        self._certificates = [settings[name] for name in CERTIFICATES]
+        _check_settings(settings)
+        self._certificates = [settings[name] for name in _CERTIFICATES]
         self._headers = dict(headers or {})
         self._model_name, self._version, self._label = model_name, version, label
         self._timeout, self._retries, self._backoff = timeout, retries, backoff
@@ -328,8 +365,12 @@ class Client(abc.ABC):
                 raise
             metadata = self._ask_metadata(deadline)
             request = prepare(metadata)
-        if request.offered.by_rows and count_rows(request.inputs) == 0:
-            return empty_outputs(request.offered)
+        if request.rows == 0:
+            # Never sent: with batching TensorFlow Serving would wait for rows forever.
+            return {
+                name: np.empty([size or 0 for size in info.shape or (0,)], info.dtype)
+                for name, info in request.offered.outputs.items()
+            }
         try:
             answers = self._one_version(request, deadline)
         except ServingError:
@@ -337,63 +378,50 @@ class Client(abc.ABC):
             raise
         if answers[0].version not in (None, metadata.version):
             self._metadata = None
-        outputs = join([answer.outputs for answer in answers])
+        outputs = answers[0].outputs
+        if len(answers) > 1:
+            outputs = {
+                name: np.concatenate([answer.outputs[name] for answer in answers])
+                for name in outputs
+            }
         self._check_numbers(outputs, metadata, deadline)
         return outputs
 
     def _one_version(self, request: Request, deadline: Deadline) -> list[Prediction]:
         """The answers of all pieces, from one version of the model if the protocol gives it."""
         for _ in range(_ROUNDS):
-            answers = self._pieces(request, deadline)
+            answers = self._pieces(request, deadline, self._max_concurrency)
             if len({answer.version for answer in answers}) == 1:
                 return answers
         message = "the server changed the version of the model again and again; call once more"
         raise self._error(grpc.StatusCode.ABORTED, message, request.signature)
 
-    def _pieces(self, request: Request, deadline: Deadline) -> list[Prediction]:
-        # Inputs without a common row dimension cannot be divided.
-        if not request.offered.by_rows:
-            return [self._piece(request, deadline)]
-        requests = [
-            request._replace(inputs=inputs) for inputs in split(request.inputs, self._most_rows)
-        ]
-        answers = side_by_side(
-            lambda each: self._piece_or_refusal(each, deadline), requests, self._max_concurrency
-        )
-        done: list[Prediction] = []
-        for each, answer in zip(requests, answers, strict=True):
-            if isinstance(answer, ServingError):
-                self._learn(answer, each)
-                done += self._pieces(each, deadline)
-            else:
-                done.append(answer)
-        return done
+    def _pieces(self, request: Request, deadline: Deadline, at_a_time: int) -> list[Prediction]:
+        """Send a request, divided if it has too many rows; learns how many a server takes."""
+        requests = request.divided(self._most_rows)
 
-    def _piece_or_refusal(self, request: Request, deadline: Deadline) -> Prediction | ServingError:
-        """The answer, or the error of a server that takes fewer rows; other errors are raised."""
-        try:
-            return self._piece(request, deadline)
-        except ServingError as error:
-            if row_limit(error) is None:
-                raise
-            return error
+        def ask(each: Request) -> list[Prediction]:
+            try:
+                return [self._piece(each, deadline)]
+            except ServingError as error:
+                limit = row_limit(error)
+                if limit is None or each.rows is None or each.rows <= limit:
+                    raise
+                self._most_rows = min(limit, self._most_rows or limit)
+                # Other threads ask at the same time, unless this is the only piece.
+                return self._pieces(each, deadline, at_a_time if len(requests) == 1 else 1)
 
-    def _learn(self, error: ServingError, request: Request) -> None:
-        """Adopt the row limit in the error of a server; raise the error if it has none."""
-        limit = row_limit(error)
-        if limit is None or count_rows(request.inputs) <= limit:
-            raise error
-        self._most_rows = limit if self._most_rows is None else min(limit, self._most_rows)
+        return [one for each in side_by_side(ask, requests, at_a_time) for one in each]
 
     def _piece(self, request: Request, deadline: Deadline) -> Prediction:
         """Send one piece, and check that the answer has every output and every row."""
         answer = self._with_retries(lambda until: self._send_prediction(request, until), deadline)
         missing = sorted(set(request.offered.outputs) - set(answer.outputs))
         problem = f"the answer lacks the outputs {missing}" if missing else ""
-        rows = count_rows(request.inputs) if request.offered.by_rows else None
         for output, array in answer.outputs.items():
-            if rows is not None and (array.ndim == 0 or len(array) != rows):
-                problem = f"output {output!r} has shape {list(array.shape)} for {rows} rows"
+            if request.rows is not None and array.shape[:1] != (request.rows,):
+                shape = list(array.shape)
+                problem = f"output {output!r} has shape {shape} for {request.rows} rows"
         if problem:
             raise self._error(grpc.StatusCode.INTERNAL, problem, request.signature)
         return answer
@@ -419,13 +447,7 @@ def side_by_side(ask: Callable[[Any], _T], questions: list[Any], at_a_time: int)
         return [ask(question) for question in questions]
     pool = concurrent.futures.ThreadPoolExecutor(min(at_a_time, len(questions)))
     try:
-        futures = [pool.submit(ask, question) for question in questions]
-        finished, _ = concurrent.futures.wait(
-            futures, return_when=concurrent.futures.FIRST_EXCEPTION
-        )
-        for future in finished:
-            future.result()  # raises the first exception
-        return [future.result() for future in futures]
+        return list(pool.map(ask, questions))
     finally:
         # After an error, cancel what has not been sent.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -433,3 +455,69 @@ def side_by_side(ask: Callable[[Any], _T], questions: list[Any], at_a_time: int)
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: as_array(name, value) for name, value in arguments.items() if value is not None}
+
+
+def is_whole(value: Any, lowest: int, highest: float = math.inf) -> bool:
+    """Whether it is an integer, but not a bool, from `lowest` to `highest`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        return False
+    return lowest <= int(value) <= highest
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is a non-empty string."""
+    return isinstance(value, str) and bool(value)
+
+
+def _is_positive(value: Any) -> bool:
+    kinds = (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike)) and Path(value).is_file()
+
+
+# Whether a setting may be None, the check of its value, and what it must be.
+_RULES: dict[str, tuple[bool, Callable[[Any], bool], str]] = {
+    "model_name": (False, is_text, "the name under which the server offers the model"),
+    "version": (
+        True,
+        lambda value: is_whole(value, 0, _LARGEST_VERSION),
+        "a whole number such as 1, or None for the version that the server chooses",
+    ),
+    "label": (True, is_text, 'a name such as "stable" or None'),
+    "timeout": (True, _is_positive, "seconds above 0, or None for no limit"),
+    "retries": (False, lambda value: is_whole(value, 0), "a whole number from 0"),
+    "backoff": (False, _is_positive, "seconds above 0"),
+    "max_batch_rows": (
+        True,
+        lambda value: is_whole(value, 1),
+        "a whole number from 1, or None for requests of any size",
+    ),
+    "max_concurrency": (False, lambda value: is_whole(value, 1), "a whole number from 1"),
+    **dict.fromkeys(_CERTIFICATES, (True, _is_file, "the path of a PEM file")),
+}
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first setting that is invalid."""
+    version, label = settings["version"], settings["label"]
+    if version is not None and label is not None:
+        raise ValueError(
+            f"version or label must be None, got version {version!r} and label {label!r}: a label "
+            "names a version already."
+        )
+    for name, (optional, holds, wanted) in _RULES.items():
+        value = settings[name]
+        if not (holds(value) or (optional and value is None)):
+            raise ValueError(f"{name} must be {wanted}, got {value!r}.")
+    key, certificate = settings["client_key"], settings["client_certificate"]
+    if (key is None) != (certificate is None):
+        missing = "client_key" if key is None else "client_certificate"
+        raise ValueError(
+            f"{missing} must be given too: a client shows a key and its certificate together."
+        )
+    for name, value in dict(settings["headers"] or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ValueError(f"headers must be text by name, got {name!r}: {value!r}.")

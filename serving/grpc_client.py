@@ -8,11 +8,10 @@ from typing import Any, TypeVar, Unpack
 
 import grpc
 
-from .client import Client, Prediction, Request
-from .errors import ServingError, is_busy
+from .client import Client, Prediction, Request, Settings, is_text, is_whole
+from .errors import is_busy
 from .metadata import ModelMetadata, VersionStatus, read_metadata, read_status
 from .retries import Deadline
-from .settings import Settings, is_text, is_whole
 
 _T = TypeVar("_T")
 
@@ -92,8 +91,7 @@ class GrpcClient(Client):
             self._channel = grpc.insecure_channel(target, options)
         self._predict, self._get_metadata, self._get_status = messages.methods(self._channel)
         self._sent_headers = tuple((name.lower(), text) for name, text in self._headers.items())
-        chosen = {"name": model_name, "version": self._version, "version_label": self._label}
-        self._model = {name: value for name, value in chosen.items() if value is not None}
+        self._model = {"name": model_name, "version": self._version, "version_label": self._label}
 
     def close(self) -> None:
         """Close the connections. Later calls raise ValueError; closing again does nothing."""
@@ -109,15 +107,17 @@ class GrpcClient(Client):
         def read(message: Any) -> ModelMetadata:
             return read_metadata(self._messages.as_json(message), with_defaults=True)
 
-        message = self._messages.metadata_request(self._model)
+        request = self._messages.MetadataRequest(metadata_field=["signature_def"])
+        message = self._messages.about(request, self._model)
         return self._call(self._get_metadata, message, read, deadline)
 
     def _send_status(self, deadline: Deadline) -> tuple[VersionStatus, ...]:
-        def read(message: Any) -> tuple[VersionStatus, ...]:
-            return read_status(self._messages.as_json(message))
-
-        message = self._messages.status_request(self._model)
-        return self._call(self._get_status, message, read, deadline)
+        # Without the label, which servers ignore here.
+        known = {"name": self._model_name, "version": self._version}
+        message = self._messages.about(self._messages.StatusRequest(), known)
+        return self._call(
+            self._get_status, message, lambda m: read_status(self._messages.as_json(m)), deadline
+        )
 
     def _call(
         self,
@@ -130,19 +130,17 @@ class GrpcClient(Client):
         timeout = self._left(deadline, signature)
         try:
             answer = method(message, timeout=timeout, metadata=self._sent_headers)
-        except grpc.RpcError as error:
-            raise self._failed(error, signature) from error
+        except grpc.RpcError as failed:
+            error: Any = failed
+            code = error.code() or grpc.StatusCode.UNKNOWN
+            reason = error.details() or "the server gave no reason"
+            retryable = code is grpc.StatusCode.UNAVAILABLE or is_busy(code, reason)
+            raise self._error(code, reason, signature, retryable) from failed
         try:
             return read(answer)
         except (KeyError, TypeError, ValueError) as error:
             text = f"the answer cannot be read: {error}"
             raise self._error(grpc.StatusCode.INTERNAL, text, signature) from error
-
-    def _failed(self, error: Any, signature: str | None) -> ServingError:
-        code = error.code() or grpc.StatusCode.UNKNOWN
-        message = error.details() or "the server gave no reason"
-        retryable = code is grpc.StatusCode.UNAVAILABLE or is_busy(code, message)
-        return self._error(code, message, signature, retryable)
 
 
 def _options(max_message_bytes: int | None) -> list[tuple[str, Any]]:

@@ -1,6 +1,7 @@
-"""Conversion between the gRPC messages of TensorFlow Serving and NumPy arrays.
+"""The messages of TensorFlow Serving, and how the clients write and read them with NumPy arrays.
 
-Importing this module imports TensorFlow, because the stubs of tensorflow-serving-api do.
+Importing this module imports TensorFlow, because tensorflow-serving-api does. Its modules create
+their classes at import, so type checkers cannot see them; here they are Any.
 """
 
 from __future__ import annotations
@@ -17,19 +18,29 @@ from google.protobuf import json_format
 
 
 def _module(name: str) -> Any:
-    # The modules create their classes at import, so type checkers cannot see them.
-    return importlib.import_module(f"tensorflow_serving.apis.{name}")
+    return importlib.import_module(f"tensorflow_serving.{name}")
 
 
-_PREDICT = _module("predict_pb2")
-_METADATA = _module("get_model_metadata_pb2")
-_STATUS = _module("get_model_status_pb2")
+_predict = _module("apis.predict_pb2")
+_metadata = _module("apis.get_model_metadata_pb2")
+_status = _module("apis.get_model_status_pb2")
+_management = _module("apis.model_management_pb2")
+
+PredictRequest, PredictResponse = _predict.PredictRequest, _predict.PredictResponse
+MetadataRequest = _metadata.GetModelMetadataRequest
+MetadataResponse = _metadata.GetModelMetadataResponse
+SignatureDefMap = _metadata.SignatureDefMap
+StatusRequest, StatusResponse = _status.GetModelStatusRequest, _status.GetModelStatusResponse
+ReloadRequest = _management.ReloadConfigRequest
+ReloadResponse = _management.ReloadConfigResponse
+PredictionLog = _module("apis.prediction_log_pb2").PredictionLog
+ModelServerConfig = _module("config.model_server_config_pb2").ModelServerConfig
 
 
 def methods(channel: grpc.Channel) -> tuple[Any, Any, Any]:
     """The remote methods Predict, GetModelMetadata and GetModelStatus."""
-    predictions = _module("prediction_service_pb2_grpc").PredictionServiceStub(channel)
-    models = _module("model_service_pb2_grpc").ModelServiceStub(channel)
+    predictions = _module("apis.prediction_service_pb2_grpc").PredictionServiceStub(channel)
+    models = _module("apis.model_service_pb2_grpc").ModelServiceStub(channel)
     return predictions.Predict, predictions.GetModelMetadata, models.GetModelStatus
 
 
@@ -37,22 +48,28 @@ def predict_request(
     model: Mapping[str, Any], signature: str, inputs: Mapping[str, np.ndarray]
 ) -> Any:
     """A PredictRequest; `model` holds the fields of its ModelSpec."""
-    message = _PREDICT.PredictRequest()
-    _specify(message, {**model, "signature_name": signature})
+    message = about(PredictRequest(), {**model, "signature_name": signature})
     for name, array in inputs.items():
         message.inputs[name].CopyFrom(tf.make_tensor_proto(array))
     return message
 
 
-def metadata_request(model: Mapping[str, Any]) -> Any:
-    """A GetModelMetadataRequest."""
-    return _specify(_METADATA.GetModelMetadataRequest(metadata_field=["signature_def"]), model)
+def about(message: Any, model: Mapping[str, Any]) -> Any:
+    """Set the fields of the ModelSpec of a request, those that are not None; returns the request.
 
-
-def status_request(model: Mapping[str, Any]) -> Any:
-    """A GetModelStatusRequest, without a label, which servers ignore here."""
-    known = {name: value for name, value in model.items() if name != "version_label"}
-    return _specify(_STATUS.GetModelStatusRequest(), known)
+    Example:
+        >>> about(StatusRequest(), {"name": "m", "version": 7}).model_spec.version.value
+        7
+    """
+    message.model_spec.SetInParent()
+    for name, value in model.items():
+        if value is None:
+            continue
+        if name == "version":
+            message.model_spec.version.value = value
+        else:
+            setattr(message.model_spec, name, value)
+    return message
 
 
 def read_prediction(message: Any) -> tuple[dict[str, np.ndarray], int]:
@@ -72,17 +89,10 @@ def read_prediction(message: Any) -> tuple[dict[str, np.ndarray], int]:
     return outputs, message.model_spec.version.value
 
 
-def as_json(message: Any) -> Any:
-    """A metadata or status message as the decoded JSON of the REST interface."""
+def as_json(message: Any, keep_names: bool = True) -> Any:
+    """A message as the decoded JSON of the REST interface."""
     return json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        message,
+        preserving_proto_field_name=keep_names,
+        always_print_fields_with_no_presence=True,
     )
-
-
-def _specify(message: Any, model: Mapping[str, Any]) -> Any:
-    for name, value in model.items():
-        if name == "version":
-            message.model_spec.version.value = value
-        else:
-            setattr(message.model_spec, name, value)
-    return message

@@ -120,15 +120,18 @@ def read_metadata(content: Any, *, with_defaults: bool = False) -> ModelMetadata
         content: the answer of REST, or the gRPC message in the same form.
         with_defaults: whether inputs with default values are optional, as they are in gRPC only.
     """
+
+    def tensors(definition: Any, which: str) -> dict[str, TensorInfo]:
+        return {name: _info(tensor) for name, tensor in definition.get(which, {}).items()}
+
     specification = content["model_spec"]
-    signatures = content["metadata"]["signature_def"]["signature_def"]
     found = {
         name: SignatureInfo(
-            inputs={key: _info(tensor) for key, tensor in definition.get("inputs", {}).items()},
-            outputs={key: _info(tensor) for key, tensor in definition.get("outputs", {}).items()},
+            inputs=tensors(definition, "inputs"),
+            outputs=tensors(definition, "outputs"),
             optional=frozenset(definition.get("defaults", {}) if with_defaults else ()),
         )
-        for name, definition in signatures.items()
+        for name, definition in content["metadata"]["signature_def"]["signature_def"].items()
         if not name.startswith("__")  # the initialization of the model
     }
     return ModelMetadata(specification["name"], int(specification["version"]), found)
@@ -162,23 +165,24 @@ def find_signature(
     Raises:
         ServingError: FAILED_PRECONDITION, with the signatures of the model, if anything is missing.
     """
-    signature, missing = metadata.signatures.get(name), []
+    signature = metadata.signatures.get(name)
     if signature is None:
-        reason = (
-            f"it has no signature {name!r}" if inputs else f"the model has no signature {name!r}"
-        )
+        reason = f"{'it' if inputs else 'the model'} has no signature {name!r}"
     else:
-        for what, wanted, there in (
-            ("inputs", inputs, signature.inputs),
-            ("outputs", outputs, signature.outputs),
-        ):
-            lacking = [each for each in wanted if each not in there]
-            missing += [f"the {what} {lacking}"] * bool(lacking)
-        if not missing and (signature.by_rows or not inputs):
+        lacking = [
+            f"the {what} {missing}"
+            for what, wanted, there in (
+                ("inputs", inputs, signature.inputs),
+                ("outputs", outputs, signature.outputs),
+            )
+            if (missing := [each for each in wanted if each not in there])
+        ]
+        if lacking:
+            reason = f"its signature {name!r} lacks {' and '.join(lacking)}"
+        elif not inputs or signature.by_rows:
             return signature
-        reason = f"not everything in its signature {name!r} is [rows, ...]"
-        if missing:
-            reason = f"its signature {name!r} lacks {' and '.join(missing)}"
+        else:
+            reason = f"not everything in its signature {name!r} is [rows, ...]"
     if inputs:
         reason = f"This is not a model of eigenfit, or one of another version of it: {reason}"
     message = f"{reason}. The server offers {metadata}"

@@ -16,17 +16,14 @@ import requests
 import requests.adapters
 import urllib3
 
-from .client import Client, Prediction, Request
+from .client import Client, Prediction, Request, Settings, is_text
 from .errors import ServingError, code_of
 from .metadata import ModelMetadata, TensorInfo, VersionStatus, read_metadata, read_status
 from .retries import Deadline
-from .settings import Settings, is_text
 
 _Code = grpc.StatusCode
 _CHUNK = 1 << 16
 _KEPT = 64  # connections that stay open between requests
-# The kinds of dtypes that REST carries; the server refuses half precision.
-_NUMBERS = "biuf"
 # The signature of the check for lost numbers, see `_check_numbers`.
 _KNOWN = "serving_default"
 _T = TypeVar("_T")
@@ -175,8 +172,7 @@ class RestClient(Client):
                 "requests. Use GrpcClient."
             )
         for name, info in {**request.offered.inputs, **request.offered.outputs}.items():
-            dtype = info.dtype
-            if dtype is None or dtype.kind not in _NUMBERS or dtype.name == "float16":
+            if info.dtype is None or info.dtype.kind not in "biuf" or info.dtype.name == "float16":
                 reason = (
                     f"REST cannot carry {name!r}, which is {info}; the REST interface of "
                     "TensorFlow Serving knows no complex and half-precision numbers, and this "
@@ -209,15 +205,12 @@ class RestClient(Client):
         why the server closed the connection.
         """
         causes = list(_causes(error))
-
-        def is_a(*kinds: type[Exception]) -> bool:
-            return any(isinstance(cause, kinds) for cause in causes)
-
+        timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError)
         # Tested first, because it is a subclass of a timeout error.
-        if is_a(urllib3.exceptions.NewConnectionError):
+        if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
             message = f"no connection could be made: {causes[-1]}"
             return self._error(_Code.UNAVAILABLE, message, signature, retryable=True)
-        if is_a(requests.Timeout, urllib3.exceptions.TimeoutError):
+        if any(isinstance(cause, timeouts) for cause in causes):
             message = "the timeout was over before the answer was there"
             return self._error(_Code.DEADLINE_EXCEEDED, message, signature)
         if isinstance(error, requests.ConnectionError):

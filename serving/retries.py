@@ -49,15 +49,17 @@ def with_retries(attempt: Callable[[], _T], deadline: Deadline, retries: int, ba
         except ServingError as error:
             attempts += 1
             in_line += is_busy(error.code, error.message)
-            if not error.retryable:
+            used_up = retries == 0 or attempts - in_line > retries
+            if not error.retryable or (used_up and attempts == 1):
                 raise
             pause, left = pause_before(attempts, backoff), deadline.remaining()
-            if retries == 0 or attempts - in_line > retries:
-                raise _after(error, attempts, "") from error
-            if left is not None and pause >= left:
-                reason = "; the timeout leaves no time for another attempt"
-                raise _after(error, attempts, reason) from error
-        time.sleep(pause)
+            if not used_up and (left is None or pause < left):
+                time.sleep(pause)
+                continue
+            times = "once" if attempts == 1 else f"{attempts} times"
+            reason = "" if used_up else "; the timeout leaves no time for another attempt"
+            message = f"{error.message} (tried {times}{reason})"
+            raise ServingError(error.code, message, error.signature, error.where, True) from error
 
 
 def pause_before(retry: int, backoff: float) -> float:
@@ -70,11 +72,3 @@ def pause_before(retry: int, backoff: float) -> float:
         True
     """
     return random.uniform(0.5, 1.0) * min(backoff * 2.0 ** (retry - 1), _LONGEST_PAUSE)
-
-
-def _after(error: ServingError, attempts: int, reason: str) -> ServingError:
-    if attempts == 1 and not reason:
-        return error
-    times = "once" if attempts == 1 else f"{attempts} times"
-    message = f"{error.message} (tried {times}{reason})"
-    return ServingError(error.code, message, error.signature, error.where, error.retryable)

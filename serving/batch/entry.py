@@ -94,12 +94,8 @@ def fit_dataset(
         RuntimeError: if another run writes to `output_dir`, or if the workers fail; finished
             fragments are kept.
     """
-    for name, value in (
-        ("batch_rows", batch_rows),
-        ("fragment_rows", fragment_rows),
-        ("workers", 1 if workers is None else workers),
-        ("threads", threads),
-    ):
+    counts = {"batch_rows": batch_rows, "fragment_rows": fragment_rows, "threads": threads}
+    for name, value in {**counts, "workers": 1 if workers is None else workers}.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"fit_dataset: {name} must be a positive integer, got {value!r}.")
     for name in _NEEDED:
@@ -128,7 +124,5 @@ def fit_dataset(
         "targets_column": None if files[0].suffix == ".npy" else targets_column,
         "rows": sum(fragment.rows for fragment in fragments),
     }
-    settings = run.Settings(
-        str(model.directory), model.sha256, model.dtype.name, batch_rows, workers, threads, address
-    )
+    settings = run.Settings(model, batch_rows, workers, threads, address)
     return run.run(answers, plan, fragments, settings, resume)

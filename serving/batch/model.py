@@ -91,17 +91,16 @@ def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
 
 
 def _parameter_names(directory: Path, count: int) -> list[str]:
+    where = f"the description of the model in {directory}"
     try:
         names = load_solver_info(directory)["parameter_names"]
     except FileNotFoundError:
         return [f"x{index}" for index in range(count)]
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"the description of the model in {directory} cannot be used; export it again. {error}"
-        ) from None
+        raise ValueError(f"{where} cannot be used; export it again. {error}") from None
     if len(names) != count:
         raise ValueError(
-            f"the description of the model in {directory} names {len(names)} parameters "
-            f"({', '.join(names)}), but the model has {count}; export it again."
+            f"{where} names {len(names)} parameters ({', '.join(names)}), but the model has "
+            f"{count}; export it again."
         )
     return names

@@ -41,6 +41,7 @@ from ...export.publishing import is_remote
 from ...solver import Status
 from . import worker
 from .entry import BatchReport
+from .model import ExportedModel
 from .worker import ROW_ID, Fit, Fragment, NothingToLeaveOut, Spectra
 
 _log = logging.getLogger(__name__)
@@ -50,11 +51,9 @@ _MOST_GIVEN_UP = 9  # fragments; one more ends the run
 
 
 class Settings(NamedTuple):
-    """The settings of a run; `fit_dataset` describes the fields."""
+    """The settings of a run; `fit_dataset` describes them."""
 
-    model_dir: str
-    sha256: str
-    dtype: str
+    model: ExportedModel
     batch_rows: int
     workers: int | None
     threads: int
@@ -232,18 +231,17 @@ def connected(settings: Settings) -> Iterator[int]:
         )
     if started:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        quiet: dict[str, Any] = {"logging_level": logging.WARNING, "log_to_driver": False}
-        if address is None:
-            here = wanted or max(len(os.sched_getaffinity(0)) // threads, 1)
-            ray.init(
-                address="local",
-                num_cpus=here * threads,
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                **quiet,
-            )
-        else:
-            ray.init(address=address, **quiet)
+        local: dict[str, Any] = {
+            "num_cpus": (wanted or max(len(os.sched_getaffinity(0)) // threads, 1)) * threads,
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
+        ray.init(
+            address=address or "local",
+            logging_level=logging.WARNING,
+            log_to_driver=False,
+            **(local if address is None else {}),
+        )
     try:
         room = int(ray.cluster_resources().get("CPU", 0)) // threads
         if (wanted or 1) > room:
@@ -275,6 +273,7 @@ def leave_out(fragments: Sequence[Fragment], written: np.ndarray) -> list[Fragme
 
 def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, workers: int) -> None:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
+    model = settings.model
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = sys.stderr.isatty()
     context.print_on_execution_start = False
@@ -285,7 +284,11 @@ def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, wo
         delete_checkpoint_on_success=False,
         checkpoint_manager_cls=NothingToLeaveOut,
     )
-    with _sent_by_value(digest, worker), ray.data.DataContext.current(context):
+    with contextlib.ExitStack() as stack:
+        for module in (digest, worker):  # so that workers need not import this package
+            ray.cloudpickle.register_pickle_by_value(module)
+            stack.callback(ray.cloudpickle.unregister_pickle_by_value, module)
+        stack.enter_context(ray.data.DataContext.current(context))
         # Reading and writing reserve no CPU, because the workers may hold all of them.
         spectra = ray.data.read_datasource(
             Spectra(fragments, settings.batch_rows), override_num_blocks=len(fragments), num_cpus=0
@@ -303,9 +306,9 @@ def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, wo
                     max_tasks_in_flight_per_actor=1,  # a dead worker fails one fragment only
                 ),
                 fn_constructor_args=(
-                    settings.model_dir,
-                    settings.sha256,
-                    settings.dtype,
+                    str(model.directory),
+                    model.sha256,
+                    model.dtype.name,
                     settings.threads,
                 ),
                 max_task_retries=_ATTEMPTS - 1,
@@ -317,18 +320,6 @@ def _fit(answers: Answers, fragments: Sequence[Fragment], settings: Settings, wo
                 f"fit_dataset: the workers failed: {error} What is finished stays; start it again "
                 "to go on."
             ) from error
-
-
-@contextlib.contextmanager
-def _sent_by_value(*modules: Any) -> Iterator[None]:
-    """Pickle these modules by value, so that workers need not import this package."""
-    for module in modules:
-        ray.cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        for module in modules:
-            ray.cloudpickle.unregister_pickle_by_value(module)
 
 
 def _rows(path: Path) -> int | None:

@@ -64,7 +64,7 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
         ValueError: for a wrong width, column or dtype.
     """
     fragments: list[Fragment] = []
-    row_id = 0
+    row_id, width = 0, model.width
     for path in files:
         stat, npy = path.stat(), _KINDS[path.suffix] == "npy"
         groups, dtype = _check_npy(path, model) if npy else _check_parquet(path, column, model)
@@ -78,20 +78,13 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
             whole, last = divmod(groups[0], fragment_rows)
             groups = [fragment_rows] * whole + [last] * bool(last)
         first = rows = begin = 0
+        levels = Fragment(str(path), stat.st_size, stat.st_mtime_ns, None if npy else column, width)
         for number, size in enumerate(groups):
             rows += size
             if rows and (rows >= fragment_rows or number == len(groups) - 1):
                 fragments.append(
-                    Fragment(
-                        path=str(path),
-                        size=stat.st_size,
-                        mtime_ns=stat.st_mtime_ns,
-                        column=None if npy else column,
-                        width=model.width,
-                        first=first,
-                        rows=rows,
-                        row_id=row_id + first,
-                        groups=(begin, number + 1),
+                    levels._replace(
+                        first=first, rows=rows, row_id=row_id + first, groups=(begin, number + 1)
                     )
                 )
                 first, rows, begin = first + rows, 0, number + 1

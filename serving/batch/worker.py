@@ -46,10 +46,10 @@ class Fragment(NamedTuple):
     mtime_ns: int
     column: str | None
     width: int
-    first: int
-    rows: int
-    row_id: int
-    groups: tuple[int, int]
+    first: int = 0
+    rows: int = 0
+    row_id: int = 0
+    groups: tuple[int, int] = (0, 0)
     written: np.ndarray = np.empty(0, np.int64)
 
 
@@ -204,9 +204,8 @@ class Fit:
                 "driver read; it changed, or the machines do not share the directory."
             )
         self._constant, self._dtype = tf.constant, dtype
-        self._model: Any = tf.saved_model.load(
-            model_dir
-        )  # keeps the variables of the signature alive
+        # Kept, because it keeps the variables of the signature alive.
+        self._model: Any = tf.saved_model.load(model_dir)
         self._signature = self._model.signatures[SIGNATURE]
 
     def __call__(self, batch: pa.Table) -> pa.Table:

@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -22,14 +22,8 @@ from typing import Any
 import tensorflow as tf
 
 from ..errors import ServingError
-from .configs import (
-    BatchingParameters,
-    ModelSettings,
-    batching_of,
-    models_of,
-    parse_text,
-    read_text,
-)
+from .batching import Batcher, Direct, Runner
+from .configs import ModelSettings, batching_of, models_of, parse_text, read_text
 from .errors import invalid
 from .options import ServerOptions
 
@@ -47,101 +41,14 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from None
 
-from .batching import Batcher, Direct, Runner
 from .loading import make_loader
 from .versions import Models
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Without batching a running request holds a thread, so there are more threads than cores.
-_LEAST_THREADS = 32
+_THREADS = max(32, 4 * (os.cpu_count() or 1))
 _log = logging.getLogger(__name__)
-
-
-class _Server:
-    """A server and its parts, in one event loop."""
-
-    def __init__(self, options: ServerOptions):
-        self.options = options
-        self.port = 0
-        self.rest_port: int | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stops: list[Callable[[float], Awaitable[None]]] = []
-        self._threads: list[ThreadPoolExecutor] = []
-        self._models: Models | None = None
-
-    async def start(self) -> None:
-        """Load the models, then open the ports; raises ServingError if that fails."""
-        options = self.options
-        settings = _settings(options)
-        models = self._models = Models(make_loader(options, self._runner()), options)
-        self._every(options.file_system_poll_wait_seconds, models.poll)
-        await models.configure(settings, options.start_timeout_seconds)
-        if options.model_config_file:
-            wait = options.model_config_file_poll_wait_seconds
-            self._every(wait, _file_reader(models, options.model_config_file, wait))
-        metrics = Metrics()
-        grpc_api = GrpcApi(models, metrics, options)
-        await grpc_api.start()
-        self._stops.append(grpc_api.stop)
-        self.port = grpc_api.port
-        _log.info("gRPC listens on %s:%d", options.host, self.port)
-        if options.rest_api_port is not None:
-            rest = RestApi(models, metrics, _metrics_path(options), options)
-            await rest.start()
-            self._stops.append(rest.stop)
-            self.rest_port = rest.port
-            _log.info("REST listens on %s:%d", options.host, self.rest_port)
-
-    async def stop(self, grace: float) -> None:
-        """Accept no more requests, give those under way `grace` seconds, free the models."""
-        if self._models is not None:
-            self._models.stop_waiting()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*(stop(grace) for stop in self._stops))
-        if self._models is not None:
-            await self._models.close()
-        for threads in self._threads:
-            threads.shutdown(wait=False, cancel_futures=True)
-
-    def _runner(self) -> Runner:
-        options = self.options
-        least = max(_LEAST_THREADS, 4 * (os.cpu_count() or 1))
-        count = (options.grpc_max_threads or least) + (
-            (options.rest_api_num_threads or least) if options.rest_api_port is not None else 0
-        )
-        direct = Direct(self._pool(count, "run"))
-        if not options.enable_batching:
-            if options.batching_parameters_file:
-                raise invalid("batching_parameters_file needs enable_batching")
-            return direct
-        parameters = BatchingParameters()
-        if options.batching_parameters_file:
-            text = read_text(options.batching_parameters_file)
-            parameters = batching_of(parse_text("BatchingParameters", text))
-        return Batcher(parameters, self._pool(parameters.num_batch_threads, "batch"), direct)
-
-    def _pool(self, count: int, name: str) -> ThreadPoolExecutor:
-        pool = ThreadPoolExecutor(count, thread_name_prefix=name)
-        self._threads.append(pool)
-        return pool
-
-    def _every(self, seconds: float, function: Callable[[], Awaitable[None]]) -> None:
-        """Call a function periodically; its errors are logged. Never if `seconds` is 0 or less."""
-
-        async def work() -> None:
-            while True:
-                await asyncio.sleep(seconds)
-                try:
-                    await function()
-                except ServingError as error:
-                    _log.error("%s", error)
-                except Exception:
-                    _log.exception("Trying again in %g s", seconds)
-
-        if seconds > 0:
-            self._tasks.append(asyncio.create_task(work()))
 
 
 class RunningServer:
@@ -158,28 +65,17 @@ class RunningServer:
         started: Future[_Server] = Future()
 
         async def run() -> None:
-            server = _Server(options)
-            grace = 0.0
             try:
-                await server.start()
-                started.set_result(server)
-                grace = await asyncio.wrap_future(self._stop)
-            except Exception as error:
+                await _run(options, asyncio.wrap_future(self._stop), started.set_result)
+            except BaseException as error:
                 started.set_exception(error)
-            finally:
-                await server.stop(grace)
 
         self._thread = threading.Thread(
-            target=asyncio.run, args=(run(),), name="server", daemon=True
+            target=lambda: asyncio.run(run()), name="server", daemon=True
         )
         self._thread.start()
-        try:
-            server = started.result()
-        except BaseException:
-            self.stop(0.0)
-            raise
-        self.port = server.port
-        self.rest_port = server.rest_port
+        server = started.result()
+        self.port, self.rest_port = server.port, server.rest_port
 
     def stop(self, grace: float = 5.0) -> None:
         """Accept no more requests, finish those under way, free the models.
@@ -244,70 +140,163 @@ def serve(options: ServerOptions) -> int:
     # Exclude the objects of the imports from garbage collection: after each unloaded version it
     # would stop all requests for a fifth of a second.
     gc.freeze()
-    return asyncio.run(_until_signal(options))
 
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        stop: asyncio.Future[float] = loop.create_future()
 
-async def _until_signal(options: ServerOptions) -> int:
-    stopped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    with _signals(lambda number: stopped.done() or stopped.set_result(number)):
-        server = _Server(options)
-        starting = asyncio.create_task(server.start())
-        await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
-        if starting.done() and (error := starting.exception()) is not None:
-            if not isinstance(error, ServingError):
-                raise error
-            _log.error("The server cannot start: %s", error)
-            await server.stop(0.0)
-            return 1
-        name = signal.Signals(await stopped).name
-        _log.info("Signal %s: stopping", name)
-        starting.cancel()
-        await server.stop(options.stop_grace_seconds)
-        _log.info("Stopped")
-        return 0
+        def stop_once(name: str) -> None:
+            if not stop.done():
+                _log.info("Signal %s: stopping", name)
+                stop.set_result(options.stop_grace_seconds)
 
-
-@contextlib.contextmanager
-def _signals(received: Callable[[int], Any]) -> Iterator[None]:
-    """Within the block, SIGTERM and SIGINT call a function; afterwards they are ignored.
-
-    So a second signal does not interrupt the shutdown.
-    """
-    loop = asyncio.get_running_loop()
-    for each in _SIGNALS:
-        loop.add_signal_handler(each, received, each)
-    try:
-        yield
-    finally:
         for each in _SIGNALS:
-            loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_IGN)
+            loop.add_signal_handler(each, stop_once, each.name)
+        try:
+            await _run(options, stop)
+        finally:
+            for each in _SIGNALS:  # a second signal does not interrupt the end of the process
+                loop.remove_signal_handler(each)
+                signal.signal(each, signal.SIG_IGN)
+
+    try:
+        asyncio.run(run())
+    except ServingError as error:
+        _log.error("The server cannot start: %s", error)
+        return 1
+    _log.info("Stopped")
+    return 0
 
 
-def _settings(options: ServerOptions) -> dict[str, ModelSettings]:
-    if options.model_config_file:
-        return models_of(parse_text("ModelServerConfig", read_text(options.model_config_file)))
-    if not options.model_base_path:
-        raise invalid("There is nothing to serve: give model_base_path or model_config_file")
-    path = str(Path(options.model_base_path).absolute())
-    return {options.model_name: ModelSettings(options.model_name, path)}
+async def _run(
+    options: ServerOptions,
+    stop: asyncio.Future[float],
+    started: Callable[[_Server], object] = lambda server: None,
+) -> None:
+    """Run a server until `stop` has the seconds that requests under way may still take.
+
+    Raises:
+        ServingError: if the server cannot start.
+    """
+    server = _Server(options)
+    starting = asyncio.create_task(server.start())
+    try:
+        await asyncio.wait([starting, stop], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            started(server)
+        await stop
+    finally:
+        starting.cancel()
+        await server.stop(stop.result() if stop.done() else 0.0)
+
+
+class _Server:
+    """A server and its parts, in one event loop."""
+
+    def __init__(self, options: ServerOptions):
+        self.options = options
+        self.port = 0
+        self.rest_port: int | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._interfaces: list[GrpcApi | RestApi] = []
+        self._threads: list[ThreadPoolExecutor] = []
+        self._models: Models | None = None
+
+    async def start(self) -> None:
+        """Load the models, then open the ports; raises ServingError if that fails."""
+        options, file = self.options, self.options.model_config_file
+        if file:
+            text = read_text(file)
+            settings = models_of(parse_text("ModelServerConfig", text))
+        elif options.model_base_path:
+            text, path = "", str(Path(options.model_base_path).absolute())
+            settings = {options.model_name: ModelSettings(options.model_name, path, {})}
+        else:
+            raise invalid("There is nothing to serve: give model_base_path or model_config_file")
+        models = self._models = Models(make_loader(options, self._runner()), options)
+        self._every(options.file_system_poll_wait_seconds, models.poll)
+        await models.configure(settings, options.start_timeout_seconds)
+        if file:
+            wait = options.model_config_file_poll_wait_seconds
+            self._every(wait, _file_reader(models, file, text, wait))
+        metrics = Metrics()
+        grpc_api = GrpcApi(models, metrics, options)
+        await grpc_api.start()
+        self._interfaces.append(grpc_api)
+        self.port = grpc_api.port
+        _log.info("gRPC listens on %s:%d", options.host, self.port)
+        if options.rest_api_port is not None:
+            rest = RestApi(models, metrics, _metrics_path(options), options)
+            await rest.start()
+            self._interfaces.append(rest)
+            self.rest_port = rest.port
+            _log.info("REST listens on %s:%d", options.host, self.rest_port)
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more requests, give those under way `grace` seconds, free the models."""
+        if self._models is not None:
+            self._models.stop_waiting()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*(each.stop(grace) for each in self._interfaces))
+        if self._models is not None:
+            await self._models.close()
+        for threads in self._threads:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _runner(self) -> Runner:
+        options = self.options
+        count = options.grpc_max_threads or _THREADS
+        if options.rest_api_port is not None:
+            count += options.rest_api_num_threads or _THREADS
+        direct = Direct(self._pool(count, "run"))
+        file = options.batching_parameters_file
+        if not options.enable_batching:
+            if file:
+                raise invalid("batching_parameters_file needs enable_batching")
+            return direct
+        text = read_text(file) if file else ""
+        parameters = batching_of(parse_text("BatchingParameters", text))
+        return Batcher(parameters, self._pool(parameters.num_batch_threads, "batch"), direct)
+
+    def _pool(self, count: int, name: str) -> ThreadPoolExecutor:
+        self._threads.append(ThreadPoolExecutor(count, thread_name_prefix=name))
+        return self._threads[-1]
+
+    def _every(self, seconds: float, function: Callable[[], Awaitable[None]]) -> None:
+        """Call a function periodically; its errors are logged. Never if `seconds` is 0 or less."""
+
+        async def work() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await function()
+                except ServingError as error:
+                    _log.error("%s", error)
+                except Exception:
+                    _log.exception("Trying again in %g s", seconds)
+
+        if seconds > 0:
+            self._tasks.append(asyncio.create_task(work()))
 
 
 def _metrics_path(options: ServerOptions) -> str | None:
     if not options.monitoring_config_file:
         return None
-    config = parse_text("MonitoringConfig", read_text(options.monitoring_config_file))
+    config: Any = parse_text("MonitoringConfig", read_text(options.monitoring_config_file))
     prometheus = config.prometheus_config
     return (prometheus.path or _METRICS_PATH) if prometheus.enable else None
 
 
-def _file_reader(models: Models, path: str, patience: float) -> Callable[[], Awaitable[None]]:
-    """A function that applies a configuration file if it changed since it was last applied.
+def _file_reader(
+    models: Models, path: str, applied: str, patience: float
+) -> Callable[[], Awaitable[None]]:
+    """A function that applies a configuration file if its text is not the one `applied` last.
 
     The function waits `patience` seconds for new models, which may never come if a path in the file
     is wrong. It is then called again, to read a corrected file and to move the labels.
     """
-    applied = read_text(path)
 
     async def read() -> None:
         nonlocal applied

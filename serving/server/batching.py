@@ -16,14 +16,13 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from grpc import StatusCode
 
 from ..errors import ServingError
 from .configs import BatchingParameters
-from .errors import as_serving_error, invalid, late
+from .errors import as_serving_error, fault, invalid, late
 from .session import Session
 
 Arrays = Mapping[str, np.ndarray]
@@ -45,56 +44,50 @@ class Direct:
             return _result(await asyncio.wrap_future(work))
 
 
-@dataclasses.dataclass(eq=False)
 class _Request:
-    feeds: Arrays
-    rows: int
-    deadline: float | None
-    answer: asyncio.Future[_Outcome]
-    pieces: dict[int, list[np.ndarray]] = dataclasses.field(default_factory=dict)
-    missing: int = 0
-    started: bool = False
+    """A request with one result for each of its parts."""
 
-    def deliver(self, part: _Part, outcome: _Outcome) -> None:
-        """Add the result of a part; the request is answered when it is complete or has an error."""
-        if self.answer.done():
-            return
-        if isinstance(outcome, ServingError):
-            self.answer.set_result(outcome)
-            return
-        self.pieces[part.start] = outcome
-        self.missing -= part.stop - part.start
-        if self.missing == 0:
-            pieces = [self.pieces[start] for start in sorted(self.pieces)]
-            whole = (
-                pieces[0]
-                if len(pieces) == 1
-                else list(map(np.concatenate, zip(*pieces, strict=True)))
-            )
-            self.answer.set_result(whole)
+    def __init__(self, deadline: float | None):
+        self.deadline = deadline
+        self.answer: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
+        self.results: list[list[np.ndarray] | None] = []
+        self.started = False
 
 
-@dataclasses.dataclass
-class _Part:
+class _Part(NamedTuple):
     """Consecutive rows of a request; all of them unless it was split."""
 
     request: _Request
-    start: int
-    stop: int
-
-    def feeds(self) -> dict[str, np.ndarray]:
-        return {name: each[self.start : self.stop] for name, each in self.request.feeds.items()}
+    place: int
+    feeds: Arrays
+    rows: int
 
     def form(self) -> Any:
         """Dtypes, and shapes without the rows; parts of equal form can run together."""
-        return tuple((name, a.dtype, a.shape[1:]) for name, a in self.request.feeds.items())
+        return tuple((name, a.dtype, a.shape[1:]) for name, a in self.feeds.items())
+
+    def deliver(self, outcome: _Outcome) -> None:
+        """Add a result; the request is answered when it has all of them, or an error."""
+        request = self.request
+        if request.answer.done():
+            return
+        if isinstance(outcome, ServingError):
+            request.answer.set_result(outcome)
+            return
+        request.results[self.place] = outcome
+        results = [each for each in request.results if each is not None]
+        if len(results) == len(request.results):
+            whole = results[0]
+            if len(results) > 1:
+                whole = list(map(np.concatenate, zip(*results, strict=True)))
+            request.answer.set_result(whole)
 
 
+@dataclasses.dataclass
 class _Batch:
-    def __init__(self) -> None:
-        self.parts: list[_Part] = []
-        self.rows = 0
-        self.opened = time.monotonic()
+    parts: list[_Part] = dataclasses.field(default_factory=list)
+    rows: int = 0
+    opened: float = dataclasses.field(default_factory=time.monotonic)
 
 
 class _Queue:
@@ -106,7 +99,7 @@ class _Queue:
         self.batches: deque[_Batch] = deque()
         self._parameters = parameters
 
-    def add(self, request: _Request) -> None:
+    def add(self, request: _Request, feeds: Arrays, rows: int) -> None:
         """Put a request into the last batch, and into new batches where it does not fit.
 
         Raises:
@@ -115,30 +108,29 @@ class _Queue:
         limits = self._parameters
         size = limits.max_execution_batch_size
         free = size - self.batches[-1].rows if self.batches else 0
-        if not limits.split and free < request.rows:
+        if free < rows and not limits.split:
             free = 0
-        new = -(-(request.rows - free) // size)
+        ends = [*range(free or size, rows, size), rows]
+        new = len(ends) - (free > 0)
         if len(self.batches) + new > limits.max_enqueued_batches:
-            raise ServingError(
-                StatusCode.UNAVAILABLE,
+            raise fault(
+                "UNAVAILABLE",
                 f"The queue of this signature is full: {len(self.batches)} batches wait, and "
                 f"max_enqueued_batches is {limits.max_enqueued_batches}. Ask again a little later",
             )
-        start = 0
-        while start < request.rows:
-            if free == 0:
+        request.results = [None] * len(ends)
+        for place, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            if place >= len(ends) - new:
                 self.batches.append(_Batch())
-                free = size
-            stop = min(request.rows, start + free)
-            self.batches[-1].parts.append(_Part(request, start, stop))
-            self.batches[-1].rows += stop - start
-            start, free = stop, 0
+            part = {name: array[start:end] for name, array in feeds.items()}
+            self.batches[-1].parts.append(_Part(request, place, part, end - start))
+            self.batches[-1].rows += end - start
 
     def withdraw(self, request: _Request) -> None:
         """Remove the waiting parts of a request."""
         for batch in self.batches:
             batch.parts = [part for part in batch.parts if part.request is not request]
-            batch.rows = sum(part.stop - part.start for part in batch.parts)
+            batch.rows = sum(part.rows for part in batch.parts)
         self.batches = deque(batch for batch in self.batches if batch.parts)
 
     def is_full(self) -> bool:
@@ -147,9 +139,9 @@ class _Queue:
         return full or len(self.batches) > 1
 
     def ready_at(self) -> float:
-        """The time (`time.monotonic()`) when the first batch may run: immediately if it is full."""
-        wait = 0.0 if self.is_full() else self._parameters.batch_timeout_seconds
-        return self.batches[0].opened + wait
+        """When the first batch may run, by `time.monotonic()`: immediately if it is full."""
+        wait = 0 if self.is_full() else self._parameters.batch_timeout_micros
+        return self.batches[0].opened + wait / 1e6
 
 
 class Batcher:
@@ -179,19 +171,18 @@ class Batcher:
                 UNAVAILABLE if the queue is full; RESOURCE_EXHAUSTED if the deadline passes before
                 the run, DEADLINE_EXCEEDED if it passes during the run.
         """
-        rows = _rows_of(feeds)
+        rows, most = _rows_of(feeds), self._parameters.max_batch_size
         if rows == 0:
             return await self._direct.run(session, feeds, fetches, deadline)
-        if rows > self._parameters.max_batch_size:
+        if rows > most:
             raise invalid(
-                f"Task size {rows} is larger than maximum batch size "
-                f"{self._parameters.max_batch_size} (max_batch_size); divide the request"
+                f"Task size {rows} is larger than maximum batch size {most} (max_batch_size); "
+                "divide the request"
             )
-        answer: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
-        request = _Request(feeds, rows, deadline, answer, missing=rows)
-        key = (session, tuple(sorted(feeds)), fetches)
+        request = _Request(deadline)
+        key = (session, tuple(feeds), fetches)
         queue = self._queues.get(key) or _Queue(session, fetches, self._parameters)
-        queue.add(request)
+        queue.add(request, feeds, rows)
         self._queues[key] = queue
         if queue.is_full():
             self._start_batches()
@@ -199,14 +190,14 @@ class Batcher:
             self._start_soon()
         try:
             async with asyncio.timeout_at(deadline):
-                return _result(await answer)
+                return _result(await request.answer)
         except TimeoutError:
             if request.started:
                 raise late() from None
             message = "The time of the request was over while it waited for a batch to run"
-            raise ServingError(StatusCode.RESOURCE_EXHAUSTED, message) from None
+            raise fault("RESOURCE_EXHAUSTED", message) from None
         finally:
-            if request.missing and key in self._queues:
+            if None in request.results and key in self._queues:
                 self._queues[key].withdraw(request)
                 if not self._queues[key].batches:
                     del self._queues[key]
@@ -214,35 +205,30 @@ class Batcher:
     def _start_batches(self) -> None:
         """Start the batches that are ready, as far as threads are free."""
         loop = asyncio.get_running_loop()
-        while self._running < self._parameters.num_batch_threads:
-            now = time.monotonic()
-            key = next((key for key, each in self._queues.items() if each.ready_at() <= now), None)
-            if key is None:
-                break
-            queue = self._queues.pop(key)
-            batch = queue.batches.popleft()
-            if queue.batches:
-                self._queues[key] = queue  # at the end, so that no queue starves the others
-            for part in batch.parts:
-                part.request.started = True
-            self._running += 1
-            self._threads.submit(self._run_batch, loop, queue, batch.parts)
         if self._next_start is not None:
             self._next_start.cancel()
             self._next_start = None
-        if self._queues and self._running < self._parameters.num_batch_threads:
-            soonest = min(queue.ready_at() for queue in self._queues.values())
-            self._next_start = loop.call_at(soonest, self._start_batches)
+        while self._queues and self._running < self._parameters.num_batch_threads:
+            ready_at = {key: queue.ready_at() for key, queue in self._queues.items()}
+            now = time.monotonic()
+            key = next((key for key, when in ready_at.items() if when <= now), None)
+            if key is None:
+                self._next_start = loop.call_at(min(ready_at.values()), self._start_batches)
+                return
+            queue = self._queues.pop(key)
+            parts = queue.batches.popleft().parts
+            if queue.batches:
+                self._queues[key] = queue  # at the end, so that no queue starves the others
+            for part in parts:
+                part.request.started = True
+            self._running += 1
+            self._threads.submit(self._run_batch, loop, queue, parts)
 
     def _start_soon(self) -> None:
         """Start batches after the event loop has queued what arrived meanwhile."""
         if self._next_start is not None:
             self._next_start.cancel()
         self._next_start = asyncio.get_running_loop().call_soon(self._start_batches)
-
-    def _end_batch(self) -> None:
-        self._running -= 1
-        self._start_soon()
 
     def _run_batch(
         self, loop: asyncio.AbstractEventLoop, queue: _Queue, parts: list[_Part]
@@ -256,45 +242,50 @@ class Batcher:
         groups: dict[Any, list[_Part]] = {}
         for part in parts:
             groups.setdefault(part.form(), []).append(part)
+        answers: list[tuple[_Part, _Outcome]] = []
         for group in groups.values():
             now = time.monotonic()
             wanted = [part for part in group if (part.request.deadline or now + 1) > now]
-            outcomes = self._run_parts(queue, wanted) if wanted else []
+            outcomes = _run_parts(queue, wanted) if wanted else []
             if isinstance(outcomes, ServingError):
                 alone = len(wanted) == 1
-                each = [outcomes if alone else self._run_parts(queue, [part]) for part in wanted]
+                each = [outcomes if alone else _run_parts(queue, [part]) for part in wanted]
                 outcomes = [one if isinstance(one, ServingError) else one[0] for one in each]
-            loop.call_soon_threadsafe(_deliver, wanted, outcomes)
-        loop.call_soon_threadsafe(self._end_batch)
+            answers += zip(wanted, outcomes, strict=True)
+        # Once for all: each call wakes the event loop, for which this thread would have to wait.
+        loop.call_soon_threadsafe(self._end_batch, answers)
 
-    def _run_parts(
-        self, queue: _Queue, parts: list[_Part]
-    ) -> list[list[np.ndarray]] | ServingError:
-        """Run parts together; returns the arrays of each part, or the error of all."""
-        deadlines = [part.request.deadline for part in parts]
-        # The latest deadline of the parts.
-        deadline = None if None in deadlines else max(filter(None, deadlines))
-        feeds = [part.feeds() for part in parts]
-        merged = feeds[0]
-        if len(feeds) > 1:
-            merged = {name: np.concatenate([each[name] for each in feeds]) for name in merged}
-        ends = np.cumsum([part.stop - part.start for part in parts]).tolist()
-        outputs = _outcome(queue.session, merged, queue.fetches, deadline)
-        if isinstance(outputs, ServingError):
-            return outputs
-        if any(array.ndim == 0 or len(array) != ends[-1] for array in outputs):
-            return ServingError(
-                StatusCode.FAILED_PRECONDITION,
-                "An output of this signature does not have a row for each row of the inputs, so it "
-                "cannot be computed with batching",
-            )
-        return [
-            [array[start:end] for array in outputs]
-            for start, end in zip([0, *ends[:-1]], ends, strict=True)
-        ]
+    def _end_batch(self, answers: Sequence[tuple[_Part, _Outcome]]) -> None:
+        for part, outcome in answers:
+            part.deliver(outcome)
+        self._running -= 1
+        self._start_soon()
 
 
 Runner: TypeAlias = Direct | Batcher
+
+
+def _run_parts(queue: _Queue, parts: list[_Part]) -> list[list[np.ndarray]] | ServingError:
+    """Run parts together; returns the arrays of each part, or the error of all."""
+    deadlines = [part.request.deadline for part in parts]
+    deadline = None if None in deadlines else max(filter(None, deadlines))
+    merged = parts[0].feeds
+    if len(parts) > 1:
+        merged = {name: np.concatenate([part.feeds[name] for part in parts]) for name in merged}
+    ends = np.cumsum([part.rows for part in parts]).tolist()
+    outputs = _outcome(queue.session, merged, queue.fetches, deadline)
+    if isinstance(outputs, ServingError):
+        return outputs
+    if any(array.ndim == 0 or len(array) != ends[-1] for array in outputs):
+        return fault(
+            "FAILED_PRECONDITION",
+            "An output of this signature does not have a row for each row of the inputs, so it "
+            "cannot be computed with batching",
+        )
+    return [
+        [array[start:end] for array in outputs]
+        for start, end in zip([0, *ends], ends, strict=False)
+    ]
 
 
 def _outcome(
@@ -312,11 +303,6 @@ def _result(outcome: _Outcome) -> list[np.ndarray]:
         # A new exception for each request, because they get different tracebacks.
         raise as_serving_error(outcome)
     return outcome
-
-
-def _deliver(parts: list[_Part], outcomes: Sequence[_Outcome]) -> None:
-    for part, outcome in zip(parts, outcomes, strict=True):
-        part.request.deliver(part, outcome)
 
 
 def _rows_of(feeds: Arrays) -> int:

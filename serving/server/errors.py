@@ -8,25 +8,25 @@ from typing import Any
 import tensorflow as tf
 from grpc import StatusCode
 
-from ..errors import HTTP_STATUS, ServingError
+from ..errors import ServingError
 
 _log = logging.getLogger(__name__)
 _BY_NUMBER = {code.value[0]: code for code in StatusCode}
 
 
+def fault(code: str, message: str) -> ServingError:
+    """An error with the code of this name."""
+    return ServingError(StatusCode[code], message)
+
+
 def invalid(message: str) -> ServingError:
     """An INVALID_ARGUMENT error."""
-    return ServingError(StatusCode.INVALID_ARGUMENT, message)
+    return fault("INVALID_ARGUMENT", message)
 
 
 def late() -> ServingError:
     """A DEADLINE_EXCEEDED error."""
-    return ServingError(StatusCode.DEADLINE_EXCEEDED, "The time of the request is over")
-
-
-def http_status(code: StatusCode) -> int:
-    """The HTTP status for a gRPC code; 500 for those without one."""
-    return HTTP_STATUS.get(code, 500)
+    return fault("DEADLINE_EXCEEDED", "The time of the request is over")
 
 
 def as_serving_error(error: BaseException) -> ServingError:
@@ -43,4 +43,4 @@ def as_serving_error(error: BaseException) -> ServingError:
     if isinstance(error, TimeoutError):
         return late()
     _log.error("Unexpected error", exc_info=error)
-    return ServingError(StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+    return fault("INTERNAL", f"{type(error).__name__}: {error}")

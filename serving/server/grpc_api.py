@@ -12,18 +12,22 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from ..errors import ServingError
-from . import model_info, protos
+from .. import messages
+from . import tensors
 from .configs import models_of, parse_text, read_text
-from .errors import as_serving_error, invalid
+from .errors import as_serving_error, fault, invalid
 from .metrics import Metrics
 from .options import ServerOptions
-from .predict import DEFAULT_SIGNATURE, encoded
+from .predict import DEFAULT_SIGNATURE
 from .versions import Models
 
 # The message is sent in a header, of which clients accept 8 kB; a byte may be encoded as three.
 _LONGEST_MESSAGE = 1024
 _PREDICTION, _MODEL = "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"
+NOT_SERVED = (
+    "This server answers Predict, GetModelMetadata and GetModelStatus; Classify, Regress and "
+    "MultiInference are not implemented: call Predict"
+)
 Answer = Callable[[Any, "float | None"], Awaitable[Any]]
 
 
@@ -40,20 +44,18 @@ class GrpcApi:
     async def start(self) -> None:
         """Open the port; raises ServingError if that is not possible."""
         self._server = grpc.aio.server(options=_channel_options(self._options))
-        answers: dict[str, dict[str, tuple[Any, Answer]]] = {
+        for service, methods in {
             _PREDICTION: {
-                "Predict": (protos.PredictRequest, self._predict),
-                "GetModelMetadata": (protos.GetModelMetadataRequest, self._metadata),
-                **dict.fromkeys(("Classify", "Regress", "MultiInference"), (None, _refuse)),
+                "Predict": _handler(messages.PredictRequest, self._predict),
+                "GetModelMetadata": _handler(messages.MetadataRequest, self._metadata),
+                **dict.fromkeys(("Classify", "Regress", "MultiInference"), _handler(None, _refuse)),
             },
             _MODEL: {
-                "GetModelStatus": (protos.GetModelStatusRequest, self._status),
-                "HandleReloadConfigRequest": (protos.ReloadConfigRequest, self._reload),
+                "GetModelStatus": _handler(messages.StatusRequest, self._status),
+                "HandleReloadConfigRequest": _handler(messages.ReloadRequest, self._reload),
             },
-        }
-        for service, methods in answers.items():
-            handlers = {name: _handler(*each) for name, each in methods.items()}
-            generic = grpc.method_handlers_generic_handler(service, handlers)
+        }.items():
+            generic = grpc.method_handlers_generic_handler(service, methods)
             self._server.add_generic_rpc_handlers((generic,))
         if self._options.enable_grpc_healthcheck_service:
             module: Any = health
@@ -89,74 +91,111 @@ class GrpcApi:
                 f", or the certificates in {file} cannot be used: they must be PEM" if file else ""
             )
             message = f"Cannot listen on {address}: the address is taken{reason}. {error}"
-            raise ServingError(grpc.StatusCode.UNAVAILABLE, message) from None
+            raise fault("UNAVAILABLE", message) from None
 
     async def _predict(self, request: Any, deadline: float | None) -> Any:
-        asked = model_info.spec_of(request)
+        asked = _spec_of(request)
         with (
-            self._models.hold(*model_info.which(asked)) as (number, predictor),
-            self._metrics.count(asked.name, "GRPC", deadline) as counted,
+            self._models.hold(*_which(asked)) as (number, predictor),
+            self._metrics.count(asked.name, "GRPC", deadline) as ran,
         ):
-            outputs, counted.run_seconds = await predictor.predict(
+            outputs, seconds = await predictor.predict(
                 asked.signature_name, request.inputs, request.output_filter, deadline
             )
-            response = protos.PredictResponse()
+            response = messages.PredictResponse()
             response.model_spec.name = asked.name
             response.model_spec.signature_name = asked.signature_name or DEFAULT_SIGNATURE
             response.model_spec.version.value = number
             for name, array in outputs.items():
-                response.outputs[name].CopyFrom(encoded(array))
+                tensors.write(array, response.outputs[name])
+            ran(seconds)
             return response
 
     async def _metadata(self, request: Any, deadline: float | None) -> Any:
         del deadline
-        return model_info.metadata(self._models, request)
+        asked = _spec_of(request)
+        if set(request.metadata_field) != {"signature_def"}:
+            raise invalid(
+                "metadata_field must be ['signature_def'], which is all that there is; got "
+                f"{list(request.metadata_field)}"
+            )
+        return metadata(self._models, *_which(asked))
 
     async def _status(self, request: Any, deadline: float | None) -> Any:
         del deadline
-        return model_info.status(self._models, request)
+        return status(self._models, *_which(_spec_of(request)))
 
     async def _reload(self, request: Any, deadline: float | None) -> Any:
         timeout = None if deadline is None else deadline - time.monotonic()
         await self._models.configure(models_of(request.config), timeout)
-        response = protos.ReloadConfigResponse()
+        response = messages.ReloadResponse()
         response.status.SetInParent()
         return response
 
 
+def metadata(models: Models, name: str, number: int | None, label: str | None) -> Any:
+    """A GetModelMetadataResponse; the arguments and errors are those of `Models.hold`."""
+    with models.hold(name, number, label) as (number, predictor):
+        response = messages.MetadataResponse()
+        response.model_spec.name = name
+        response.model_spec.version.value = number
+        signatures = messages.SignatureDefMap(signature_def=predictor.signatures)
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+
+
+def status(models: Models, name: str, number: int | None, label: str | None) -> Any:
+    """A GetModelStatusResponse; the label is ignored. Raises ServingError."""
+    del label
+    response = messages.StatusResponse()
+    for version in models.statuses(name, number):
+        entry = response.model_version_status.add(version=version.number, state=version.state)
+        entry.status.SetInParent()
+        if version.error is not None:
+            entry.status.error_code = version.error.code.value[0]
+            entry.status.error_message = version.error.message
+    return response
+
+
+def _spec_of(request: Any) -> Any:
+    if not request.HasField("model_spec"):
+        raise invalid("The request has no model_spec")
+    return request.model_spec
+
+
+def _which(spec: Any) -> tuple[str, int | None, str | None]:
+    """Name, version and label of a ModelSpec, as arguments of `Models.hold`."""
+    choice = spec.WhichOneof("version_choice")
+    number = spec.version.value if choice == "version" else None
+    return spec.name, number, spec.version_label if choice == "version_label" else None
+
+
 async def _refuse(request: Any, deadline: float | None) -> Any:
-    raise ServingError(grpc.StatusCode.UNIMPLEMENTED, model_info.NOT_SERVED)
+    raise fault("UNIMPLEMENTED", NOT_SERVED)
 
 
 def _handler(message: Any, answer: Answer) -> Any:
     """The handler of a method: parse the request, answer it, report errors as status."""
 
-    async def handle(data: bytes, context: Any) -> Any:
+    async def handle(data: bytes, context: Any) -> bytes | None:
         left = context.time_remaining()
         deadline = None if left is None else time.monotonic() + left
         try:
-            return await answer(_read(message, data), deadline)
+            answered = await answer(message and message.FromString(data), deadline)
+            return answered.SerializeToString()
         except asyncio.CancelledError:  # the client cancelled, or its deadline passed
             raise
+        except DecodeError:
+            text = f"The bytes of the request are no {message.DESCRIPTOR.name}"
+            problem = fault("INTERNAL", text)
         except Exception as error:
             problem = as_serving_error(error)
-            # Not context.abort: its exception keeps the request until garbage collection.
-            context.set_code(problem.code)
-            context.set_details(_shortened(problem.message))
+        # Not context.abort: its exception keeps the request until garbage collection.
+        context.set_code(problem.code)
+        context.set_details(_shortened(problem.message))
+        return None
 
-    def write(response: Any) -> bytes:
-        return response.SerializeToString()
-
-    return grpc.unary_unary_rpc_method_handler(handle, response_serializer=write)
-
-
-def _read(message: Any, data: bytes) -> Any:
-    try:
-        return message and message.FromString(data)
-    except DecodeError:
-        name = message.DESCRIPTOR.name
-        text = f"The bytes of the request are no {name}"
-        raise ServingError(grpc.StatusCode.INTERNAL, text) from None
+    return grpc.unary_unary_rpc_method_handler(handle)
 
 
 def _shortened(message: str) -> str:

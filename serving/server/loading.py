@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from grpc import StatusCode
 
-from ..errors import ServingError
+from ..messages import PredictionLog
 from .batching import Runner
-from .errors import as_serving_error, invalid
+from .errors import as_serving_error, fault, invalid
 from .options import ServerOptions
 from .predict import Predictor
-from .protos import PredictionLog
 from .session import Session
 from .versions import in_thread
 
@@ -57,23 +55,21 @@ def _requests(path: Path) -> list[Any]:
             records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
     except tf.errors.OpError as error:
         message = f"{path} is no TFRecord file: {as_serving_error(error).message}"
-        raise ServingError(StatusCode.DATA_LOSS, message) from None
+        raise fault("DATA_LOSS", message) from None
     if len(records) > _MOST_RECORDS:
         raise invalid(f"{path} has {len(records)} warm-up records; at most {_MOST_RECORDS} may be")
-    return [_request(record, path) for record in records]
-
-
-def _request(record: bytes, path: Path) -> Any:
-    log = PredictionLog()
-    try:
-        log.ParseFromString(record)
-    except Exception:  # the type differs between the implementations of protobuf
-        raise invalid(f"A warm-up record of {path} is no PredictionLog") from None
-    kind = log.WhichOneof("log_type")
-    if kind != "predict_log":
-        raise ServingError(
-            StatusCode.UNIMPLEMENTED,
-            f"A warm-up record of {path} is {kind or 'empty'}; this server replays predict_log "
-            "only. --enable_model_warmup=false replays none",
-        )
-    return log.predict_log.request
+    requests = []
+    for record in records:
+        try:
+            log = PredictionLog.FromString(record)
+        except Exception:  # the type differs between the implementations of protobuf
+            raise invalid(f"A warm-up record of {path} is no PredictionLog") from None
+        kind = log.WhichOneof("log_type")
+        if kind != "predict_log":
+            raise fault(
+                "UNIMPLEMENTED",
+                f"A warm-up record of {path} is {kind or 'empty'}; this server replays predict_log "
+                "only. --enable_model_warmup=false replays none",
+            )
+        requests.append(log.predict_log.request)
+    return requests

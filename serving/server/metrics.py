@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import prometheus_client
 from grpc import StatusCode
@@ -18,33 +18,23 @@ _PREFIX = ":tensorflow:serving:"
 _BOUNDS = [10 * 1.8**power for power in range(33)]
 
 
-class Counted:
-    """A request that is being counted.
-
-    Attributes:
-        run_seconds: duration of its run, waiting included; the caller sets it.
-    """
-
-    run_seconds = 0.0
-
-
 class Metrics:
     """The three metrics of a server, under the names of TensorFlow Serving, in microseconds."""
 
     def __init__(self) -> None:
-        self._registry = prometheus_client.CollectorRegistry()
+        self._registry = registry = prometheus_client.CollectorRegistry()
         self._count = prometheus_client.Counter(
             _PREFIX + "request_count",
             "Requests by outcome",
             ["model_name", "status"],
-            registry=self._registry,
+            registry=registry,
         )
         self._latency, self._runtime = (
             prometheus_client.Histogram(
                 _PREFIX + name,
                 f"Microseconds of {what}",
                 ["model_name", "API", label],
-                registry=self._registry,
+                registry=registry,
                 buckets=_BOUNDS,
             )
             for name, what, label in [
@@ -54,19 +44,23 @@ class Metrics:
         )
 
     @contextlib.contextmanager
-    def count(self, model: str, entrypoint: str, deadline: float | None) -> Iterator[Counted]:
+    def count(
+        self, model: str, entrypoint: str, deadline: float | None
+    ) -> Iterator[Callable[[float], None]]:
         """Count the request that the block answers.
 
         Args:
             model: name of an existing model; invented names would fill the memory.
             entrypoint: `GRPC` or `REST`.
             deadline: by `time.monotonic()`, to tell a timeout from a cancellation.
+
+        Yields:
+            A function that gets the seconds of the run, waiting included.
         """
-        began = time.perf_counter()
-        counted = Counted()
+        began, runs = time.perf_counter(), []
         status = StatusCode.OK
         try:
-            yield counted
+            yield runs.append
         except asyncio.CancelledError:
             is_late = deadline is not None and time.monotonic() >= deadline
             status = StatusCode.DEADLINE_EXCEEDED if is_late else StatusCode.CANCELLED
@@ -79,7 +73,7 @@ class Metrics:
             if status is StatusCode.OK:
                 seconds = time.perf_counter() - began
                 self._latency.labels(model, "Predict", entrypoint).observe(seconds * 1e6)
-                self._runtime.labels(model, "Predict", "TF1").observe(counted.run_seconds * 1e6)
+                self._runtime.labels(model, "Predict", "TF1").observe(sum(runs) * 1e6)
 
     def page(self) -> bytes:
         """All metrics in the text format of Prometheus."""

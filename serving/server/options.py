@@ -123,15 +123,14 @@ class ServerOptions:
                 )
 
 
-def add_serve_command(application: typer.Typer, name: str = "serve") -> None:
+def add_serve_command(application: typer.Typer) -> None:
     """Add the embedded server as a command to a Typer application.
 
     Every field of `ServerOptions` becomes an option with its name. As in `tensorflow_model_server`,
     a switch may have a value: `--enable_batching=true`.
 
     Args:
-        application: gets the command.
-        name: of the command.
+        application: gets the command `serve`.
     """
     import typer
     import typer.core
@@ -159,18 +158,19 @@ def add_serve_command(application: typer.Typer, name: str = "serve") -> None:
             raise typer.BadParameter(str(error)) from None
         raise typer.Exit(run(options))
 
-    def parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
-        flag = f"--{field.name}"
+    parameters = []
+    for field in fields:
+        flag, kind = f"--{field.name}", kinds[field.name]
         names = f"{flag}/--no-{field.name}" if flag in switches else flag
         option = typer.Option(field.default, names, help=field.metadata["help"])
-        kind = kinds[field.name]
-        return inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind
+        parameters.append(
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind
+            )
         )
-
     serve.__annotations__ = kinds
-    vars(serve)["__signature__"] = inspect.Signature([parameter(each) for each in fields])
-    application.command(name, cls=Command)(serve)
+    vars(serve)["__signature__"] = inspect.Signature(parameters)
+    application.command(cls=Command)(serve)
 
 
 def _plain_type(hint: Any) -> type:

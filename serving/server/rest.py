@@ -15,17 +15,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from aiohttp import web
-from google.protobuf import json_format
-from grpc import StatusCode
 
-from ..errors import ServingError
-from . import model_info, protos
-from .errors import as_serving_error, http_status, invalid
+from .. import messages
+from ..errors import HTTP_STATUS
+from .errors import as_serving_error, fault, invalid
+from .grpc_api import NOT_SERVED, metadata, status
 from .metrics import Metrics
 from .options import ServerOptions
-from .predict import MOST_DIMENSIONS, type_name
+from .tensors import MOST_DIMENSIONS, type_name
 from .versions import Models
 
 # Matches the whole path, query string included.
@@ -37,18 +35,12 @@ _PATH = re.compile(
 _LARGEST_VERSION = 2**63 - 1
 # Limit of an uncompressed body: a few bytes of gzip can become gigabytes.
 _MOST_INFLATED = 100 * 2**20
-# The DataTypes that JSON can express: Python types of the JSON values, and type of the array.
-_FLOAT, _WHOLE = (int, float), (int,)
-_TYPES: dict[str, tuple[tuple[type, ...], Any]] = {
-    **{name: (_FLOAT, getattr(np, name)) for name in ("float32", "float64")},
-    **{
-        f"{sign}int{bits}": (_WHOLE, getattr(np, f"{sign}int{bits}"))
-        for sign in ("", "u")
-        for bits in (8, 16, 32, 64)
-        if (sign, bits) != ("u", 16)
-    },
-    "bool": ((bool,), np.bool_),
-    "string": ((str, dict), object),
+# The DataTypes that JSON can express, and the Python types of their JSON values.
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("float32", "float64"), (int, float)),
+    **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64"), (int,)),
+    "bool": (bool,),
+    "string": (str, dict),
 }
 
 
@@ -79,8 +71,7 @@ class RestApi:
             await self._site.start()
         except OSError as error:
             await self._runner.cleanup()
-            message = f"Cannot listen on {host}:{port}: {error}"
-            raise ServingError(StatusCode.UNAVAILABLE, message) from None
+            raise fault("UNAVAILABLE", f"Cannot listen on {host}:{port}: {error}") from None
         self.port = self._runner.addresses[0][1]
 
     async def stop(self, grace: float) -> None:
@@ -100,21 +91,21 @@ class RestApi:
             return web.Response(body=self._metrics.page(), content_type="text/plain")
         self._under_way += 1
         try:
-            return web.json_response(body=await self._answer(request.method, path, request))
+            return _json(await self._answer(request.method, path, request))
         except web.HTTPException as error:
-            return _error(error.status, error.text or "")
+            return _json({"error": error.text or ""}, error.status)
         except Exception as error:
             problem = as_serving_error(error)
-            return _error(http_status(problem.code), problem.message)
+            return _json({"error": problem.message}, HTTP_STATUS.get(problem.code, 500))
         finally:
             self._under_way -= 1
 
-    async def _answer(self, method: str, path: str, request: web.Request) -> bytes:
-        """The body of the answer to a request. Raises ServingError."""
+    async def _answer(self, method: str, path: str, request: web.Request) -> Any:
+        """The answer to a request, before it becomes JSON. Raises ServingError."""
         match = _PATH.fullmatch(path)
         if match is None:
-            known = path[:4].lower() == "/v1/"
-            raise (invalid if known else _not_found)(f"There is no {method} {path[:200]}")
+            code = "INVALID_ARGUMENT" if path[:4].lower() == "/v1/" else "NOT_FOUND"
+            raise fault(code, f"There is no {method} {path[:200]}")
         body = await self._body(request)
         deadline = time.monotonic() + self._timeout
         what = (match["what"] or "").lower()
@@ -123,7 +114,7 @@ class RestApi:
         if match["model"] is None:
             raise invalid("The path names no model: /v1/models/NAME")
         if what in (":classify", ":regress"):
-            raise ServingError(StatusCode.UNIMPLEMENTED, model_info.NOT_SERVED)
+            raise fault("UNIMPLEMENTED", NOT_SERVED)
         name = urllib.parse.unquote(match["model"], "utf-8", "replace")
         label = match["label"] and urllib.parse.unquote(match["label"], "utf-8", "replace")
         # Python refuses to parse thousands of digits.
@@ -134,37 +125,27 @@ class RestApi:
         which = name, number, label
         if what == ":predict":
             return await self._predict(which, body, deadline)
-        asked = (protos.GetModelMetadataRequest if what else protos.GetModelStatusRequest)()
-        asked.model_spec.name = name
-        if number is not None:
-            asked.model_spec.version.value = number
-        elif label is not None:
-            asked.model_spec.version_label = label
         if not what:
-            return _as_json(_fields(model_info.status(self._models, asked), keep_names=False))
-        asked.metadata_field.append("signature_def")
-        answer = model_info.metadata(self._models, asked)
-        signatures = protos.SignatureDefMap()
-        answer.metadata["signature_def"].Unpack(signatures)
-        metadata = {"signature_def": _fields(signatures)}
-        return _as_json({"model_spec": _fields(answer.model_spec), "metadata": metadata})
+            return messages.as_json(status(self._models, *which), keep_names=False)
+        answer = messages.as_json(metadata(self._models, *which))
+        del answer["metadata"]["signature_def"]["@type"]
+        return answer
 
     async def _predict(
         self, which: tuple[str, int | None, str | None], body: bytes, deadline: float
-    ) -> bytes:
+    ) -> dict[str, Any]:
         document = _document(body)
         with (
             self._models.hold(*which) as (_, predictor),
-            self._metrics.count(which[0], "REST", deadline) as counted,
+            self._metrics.count(which[0], "REST", deadline) as ran,
         ):
             signature_name = document.get("signature_name", "")
             if not isinstance(signature_name, str):
                 raise invalid("signature_name must be a string")
             inputs = _inputs(document, predictor.signature(signature_name).inputs)
-            outputs, counted.run_seconds = await predictor.predict(
-                signature_name, inputs, deadline=deadline
-            )
-            return _as_json(_answer_of(outputs, by_rows="instances" in document))
+            outputs, seconds = await predictor.predict(signature_name, inputs, deadline=deadline)
+            ran(seconds)
+            return _answer_of(outputs, by_rows="instances" in document)
 
     async def _body(self, request: web.Request) -> bytes:
         """Read the body, uncompressed. Raises HTTPException if it is late, too large or damaged."""
@@ -182,26 +163,10 @@ class RestApi:
             raise web.HTTPBadRequest(text=text) from None
 
 
-def _not_found(message: str) -> ServingError:
-    return ServingError(StatusCode.NOT_FOUND, message)
-
-
-def _error(status: int, message: str) -> web.Response:
+def _json(answer: Any, status: int = 200) -> web.Response:
     # Messages may quote the request, which need not be UTF-8; `json` escapes that.
-    body = json.dumps({"error": message}).encode()
+    body = json.dumps(answer).encode()
     return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _as_json(answer: Any) -> bytes:
-    return json.dumps(answer).encode()
-
-
-def _fields(message: Any, keep_names: bool = True) -> dict[str, Any]:
-    return json_format.MessageToDict(
-        message,
-        always_print_fields_with_no_presence=True,
-        preserving_proto_field_name=keep_names,
-    )
 
 
 def _finite(text: str) -> float:
@@ -235,9 +200,8 @@ def _inputs(document: Mapping[str, Any], infos: Mapping[str, Any]) -> dict[str, 
     for name in names:
         if type_name(infos[name].dtype) not in _TYPES:
             # As in TensorFlow Serving, any error in a row is INVALID_ARGUMENT.
-            kind = "UNIMPLEMENTED" if "inputs" in document else "INVALID_ARGUMENT"
-            message = f"Input {name} has a type for which JSON has no form; use gRPC"
-            raise ServingError(StatusCode[kind], message)
+            code = "UNIMPLEMENTED" if "inputs" in document else "INVALID_ARGUMENT"
+            raise fault(code, f"Input {name} has a type for which JSON has no form; use gRPC")
     if "inputs" in document:
         columns = document["inputs"]
         if not _is_object(columns):
@@ -263,7 +227,7 @@ def _inputs(document: Mapping[str, Any], infos: Mapping[str, Any]) -> dict[str, 
 def _array(name: str, value: Any, number: int) -> np.ndarray:
     """Convert nested JSON lists to the array of an input."""
     dtype = type_name(number)
-    allowed, array_type = _TYPES[dtype]
+    allowed = _TYPES[dtype]
     shape: list[int] = []
     leaves = [value]
     while leaves and list in (kinds := set(map(type, leaves))):
@@ -279,9 +243,9 @@ def _array(name: str, value: Any, number: int) -> np.ndarray:
         raise invalid(f"Input {name} must be of {dtype}, got {json.dumps(wrong)[:100]}")
     try:
         if dtype == "string":
-            leaves = [_bytes(name, leaf) for leaf in leaves]
+            return np.array([_bytes(name, leaf) for leaf in leaves], object).reshape(shape)
         with np.errstate(over="ignore"):  # overflow of float32 gives infinity
-            return np.asarray(leaves, array_type).reshape(shape)
+            return np.asarray(leaves, dtype).reshape(shape)
     except OverflowError:
         raise invalid(f"Input {name} has a number that is too large for {dtype}") from None
 
@@ -328,8 +292,9 @@ def _values(name: str, array: np.ndarray) -> Any:
         texts = [_text(each, name.endswith("_bytes")) for each in array.ravel().tolist()]
         array = np.array([*texts, None], object)[:-1].reshape(array.shape)
     elif array.dtype.kind not in "biu" and array.dtype not in (np.float32, np.float64):
-        dtype: Any = tf.dtypes.as_dtype(array.dtype)
-        raise invalid(f"Output {name} has the type {dtype.name}, which JSON cannot write; use gRPC")
+        raise invalid(
+            f"Output {name} has the type {array.dtype}, which JSON cannot write; use gRPC"
+        )
     return array.tolist()
 
 

@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from grpc import StatusCode
 
 # The public Session.run casts inputs and refuses shapes that differ from the signature. TensorFlow
 # Serving does neither, so the private function is used to behave in the same way.
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.saved_model import loader_impl
 
-from ..errors import ServingError
-from .errors import as_serving_error, late
+from .errors import as_serving_error, fault, late
 
 _native: Any = pywrap_tf_session
 
@@ -43,9 +41,7 @@ class Session:
     def __init__(self, directory: str, intra_op_threads: int = 0, inter_op_threads: int = 0):
         names = ("saved_model.pb", "saved_model.pbtxt")
         if not any(pathlib.Path(directory, name).exists() for name in names):
-            raise ServingError(
-                StatusCode.NOT_FOUND, f"There is no saved_model.pb that can be read in {directory}"
-            )
+            raise fault("NOT_FOUND", f"There is no saved_model.pb that can be read in {directory}")
         self._graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=intra_op_threads,
@@ -62,10 +58,10 @@ class Session:
             self._session.close()
             if isinstance(error, RuntimeError) and "associated with tags" in str(error):
                 message = f"{directory} has no graph with the tag 'serve'"
-                raise ServingError(StatusCode.NOT_FOUND, message) from None
+                raise fault("NOT_FOUND", message) from None
             if isinstance(error, OSError):
                 message = f"{directory}/saved_model.pb is damaged, or no SavedModel: {error}"
-                raise ServingError(StatusCode.DATA_LOSS, message) from None
+                raise fault("DATA_LOSS", message) from None
             raise as_serving_error(error) from None
         self.signatures: dict[str, Any] = dict(meta_graph.signature_def)
         self._tensors: dict[str, Any] = {}
@@ -91,7 +87,7 @@ class Session:
         """
         with self._changed:
             if self._closing:
-                raise ServingError(StatusCode.UNAVAILABLE, "This version is being unloaded")
+                raise fault("UNAVAILABLE", "This version is being unloaded")
             self._runs += 1
         options = None
         try:
@@ -135,12 +131,10 @@ class Session:
             trim(0)
 
     def _tensor(self, name: str) -> Any:
-        found = self._tensors.get(name)
-        if found is None:
+        if name not in self._tensors:
             try:
-                found = self._graph.get_tensor_by_name(name)._as_tf_output()
+                self._tensors[name] = self._graph.get_tensor_by_name(name)._as_tf_output()
             except (KeyError, ValueError):
                 message = f"The graph of this model has no tensor {name}"
-                raise ServingError(StatusCode.NOT_FOUND, message) from None
-            self._tensors[name] = found
-        return found
+                raise fault("NOT_FOUND", message) from None
+        return self._tensors[name]

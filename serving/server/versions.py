@@ -16,14 +16,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from grpc import StatusCode
-
 from ..errors import ServingError
 from .configs import ModelSettings
-from .errors import as_serving_error, invalid
+from .errors import as_serving_error, fault, invalid
 from .options import ServerOptions
 from .predict import Predictor
-from .session import Session
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -94,9 +91,7 @@ class Models:
 
     def __init__(self, load: Callable[[str], Awaitable[Predictor]], options: ServerOptions):
         self._load = load
-        self._attempts = 1 + options.max_num_load_retries
-        self._interval = max(0.0, options.load_retry_interval_micros / 1e6)
-        self._labels_need_available = not options.allow_version_labels_for_unavailable_models
+        self._options = options
         self._models: dict[str, _Model] = {}
         self._removed: dict[str, _Model] = {}
         self._labels: dict[str, Mapping[str, int]] = {}
@@ -122,17 +117,18 @@ class Models:
         """
         _check_name(name)
         if label is not None:
-            number = self._labels.get(name, {}).get(label)
-            if number is None:
-                known = ", ".join(self._labels.get(name, {})) or "none"
+            labels = self._labels.get(name, {})
+            if label not in labels:
+                known = ", ".join(labels) or "none"
                 raise invalid(f"Model {name} has no version label {label!r}; it has {known}")
+            number = labels[label]
         model = self._models.get(name)
         available = model.available() if model else []
         if number is None and available:
             number = available[0]
         if model is None or number not in available:
             asked = name if number is None else f"version {number} of {name}"
-            raise ServingError(StatusCode.NOT_FOUND, f"Servable not found: {asked} is not loaded")
+            raise fault("NOT_FOUND", f"Servable not found: {asked} is not loaded")
         version = model.present[number]
         assert version.predictor is not None
         version.users += 1
@@ -150,12 +146,12 @@ class Models:
         """
         _check_name(name)
         model = self._models.get(name) or self._removed.get(name)
-        found = model.history if model else {}
+        history = model.history if model else {}
+        found = [history[each] for each in sorted(history, reverse=True) if number in (None, each)]
         if not found:
-            raise ServingError(StatusCode.NOT_FOUND, f"There is no version of a model {name}")
-        if number is not None and number not in found:
-            raise ServingError(StatusCode.NOT_FOUND, f"There is no version {number} of {name}")
-        return [found[each] for each in sorted(found, reverse=True) if number in (None, each)]
+            which = "" if number is None else f" {number}"
+            raise fault("NOT_FOUND", f"There is no version{which} of a model {name}")
+        return found
 
     async def configure(
         self, settings: Mapping[str, ModelSettings], timeout: float | None = None
@@ -175,7 +171,7 @@ class Models:
             self._check_running()
             self._configurations += 1
             number = self._configurations
-            new = settings.keys() - self._models.keys()
+            new = sorted(settings.keys() - self._models.keys())
             for name in self._models.keys() - settings.keys():
                 self._remove(name)
             for name, each in settings.items():
@@ -184,7 +180,7 @@ class Models:
                 model.settings = each
             self._notify()  # other calls may wait for a removed model
             await self._poll()
-        await self._wait_for({name: self._models[name] for name in sorted(new)}, timeout)
+        await self._wait_for({name: self._models[name] for name in new}, timeout)
         if number == self._configurations:  # else a later call sets the labels
             self._set_labels({name: each.labels for name, each in settings.items()})
 
@@ -232,28 +228,29 @@ class Models:
         name = f"{model.settings.name} version {version.number}"
         self._set(model, version, State.LOADING)
         error = None
-        for attempt in range(self._attempts):
+        for attempt in range(1 + self._options.max_num_load_retries):
             if attempt:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._interval):
+                    pause = max(0.0, self._options.load_retry_interval_micros / 1e6)
+                    async with asyncio.timeout(pause):
                         await self._until(lambda: not version.wanted)
-            if attempt and not version.wanted:
-                break
+                if not version.wanted:
+                    break
             try:
                 version.predictor = await self._load(version.directory)
+                break
             except Exception as reason:
                 error = as_serving_error(reason)
                 _log.warning("%s, attempt %d: %s", name, attempt + 1, error)
                 version.tried = True
                 self._notify()
-                continue
-            version.tried = True
-            self._set(model, version, State.AVAILABLE)
-            self._loaded.add(version)
-            break
+        version.tried = True
         if version.predictor is None:
             version.error = error
             self._set(model, version, State.END)
+        else:
+            self._loaded.add(version)
+            self._set(model, version, State.AVAILABLE)
         self._retire_unwanted(model)
 
     def _retire_unwanted(self, model: _Model) -> None:
@@ -283,14 +280,13 @@ class Models:
             self._free(version)
 
     def _free(self, version: Version) -> None:
-        async def free(session: Session) -> None:
-            # In a thread, because it would delay requests.
-            await in_thread(session.close)
+        async def free(close: Callable[[], None]) -> None:
+            await in_thread(close)  # which would delay requests
             version.state = State.END
             self._notify()
 
         assert version.predictor is not None
-        _keep(self._frees, free(version.predictor.session))
+        _keep(self._frees, free(version.predictor.session.close))
         version.predictor = None
         self._loaded.discard(version)
 
@@ -300,17 +296,18 @@ class Models:
         self._retire_unwanted(model)
 
     def _set_labels(self, labels: Mapping[str, Mapping[str, int]]) -> None:
+        allowed = self._options.allow_version_labels_for_unavailable_models
         for name, wanted in labels.items():
+            available = self._models[name].available() if name in self._models else []
             for label, number in wanted.items():
-                available = self._models[name].available() if name in self._models else []
                 is_new = label not in self._labels.get(name, {})
-                if number not in available and (self._labels_need_available or not is_new):
-                    raise ServingError(
-                        StatusCode.FAILED_PRECONDITION,
+                if number not in available and not (allowed and is_new):
+                    raise fault(
+                        "FAILED_PRECONDITION",
                         f"Label {label!r} cannot point to version {number} of model {name}, which "
                         "is not available",
                     )
-        self._labels = {name: dict(each) for name, each in labels.items()}
+        self._labels = dict(labels)
 
     async def _wait_for(self, models: Mapping[str, _Model], timeout: float | None) -> None:
         def gone() -> list[str]:
@@ -325,10 +322,10 @@ class Models:
         except TimeoutError:
             waiting = [name for name, each in models.items() if not each.is_settled()]
             message = f"Model(s) {', '.join(waiting)} did not become available in time"
-            raise ServingError(StatusCode.DEADLINE_EXCEEDED, message) from None
+            raise fault("DEADLINE_EXCEEDED", message) from None
         if gone():
             message = f"Another configuration has removed model(s) {', '.join(gone())} meanwhile"
-            raise ServingError(StatusCode.ABORTED, message)
+            raise fault("ABORTED", message)
         if not settled():
             self._check_running()
         failed = [
@@ -338,12 +335,11 @@ class Models:
             if version.error and not each.available()
         ]
         if failed:
-            message = f"Model(s) did not become available: {'; '.join(failed)}"
-            raise ServingError(StatusCode.UNKNOWN, message)
+            raise fault("UNKNOWN", f"Model(s) did not become available: {'; '.join(failed)}")
 
     def _check_running(self) -> None:
         if self._stopping:
-            raise ServingError(StatusCode.UNAVAILABLE, "The server is stopping")
+            raise fault("UNAVAILABLE", "The server is stopping")
 
     def _set(self, model: _Model, version: Version, state: State) -> None:
         _log.info("%s version %d: %s", model.settings.name, version.number, state.name)

@@ -13,86 +13,40 @@ from .harness import CLIENTS, client_of
 
 GOOD = np.ones((2, 3))
 
-CALLS = {
-    "one row": (
-        lambda client: client.fit([1.0, 2.0, 3.0]),
-        "targets must have shape [rows, 3], got [3]. For one row, pass targets[None, :].",
-    ),
-    "width": (lambda client: client.fit([[1.0]]), "targets must have shape [rows, 3], got [1, 1]."),
-    "none": (lambda client: client.fit(None), "targets must be numbers [rows, levels], got None."),
-    "ragged": (lambda client: client.fit([[1.0], [1.0, 2.0]]), "targets must be a regular array"),
-    "complex": (
-        lambda client: client.fit(GOOD * 1j),
-        "targets must hold real numbers, got dtype complex128.",
-    ),
-    "text": (
-        lambda client: client.fit([["a", "b", "c"]]),
-        "targets must hold real numbers, got dtype <U1.",
-    ),
-    "none among text": (
-        lambda client: client.fit([["a", None, "c"]]),
-        "targets must hold real numbers, got dtype object.",
-    ),
-    "none among whole numbers": (
-        lambda client: client.fit(GOOD, max_steps=[1, None]),
-        "max_steps must hold whole numbers, got dtype object.",
-    ),
-    "bool": (lambda client: client.fit(GOOD > 0), "targets must hold real numbers, got dtype bool"),
-    "initial": (
-        lambda client: client.fit(GOOD, initial=np.ones((2, 4))),
-        "initial must have shape [rows, 3], got [2, 4].",
-    ),
-    "rows": (
-        lambda client: client.fit(GOOD, weights=np.ones((1, 3))),
-        "All arguments must have the same number of rows, but targets has 2",
-    ),
-    "one weight too few": (
-        lambda client: client.fit(GOOD, weights=[1.0, 2.0]),
-        "weights must have shape [rows, 3], got [2].",
-    ),
-    "sigma": (
-        lambda client: client.fit(GOOD, sigma=[0.1, 0.0, 0.1]),
-        "sigma must be positive, got [0.1, 0.0, 0.1]; to leave a level out, make its target NaN",
-    ),
-    "sigma and weights": (
-        lambda client: client.fit(GOOD, sigma=0.1, weights=10.0),
-        "fit: sigma and weights = 1 / sigma say the same; give one of them.",
-    ),
-    "tolerance": (
-        lambda client: client.fit(GOOD, tolerance=[[1e-3]]),
-        "tolerance must have shape [rows], got [1, 1].",
-    ),
-    "steps": (
-        lambda client: client.fit(GOOD, max_steps=3.0),
-        "max_steps must hold whole numbers, got dtype float64.",
-    ),
-    "too many steps": (
-        lambda client: client.fit(GOOD, max_steps=2**31),
-        "max_steps must fit into int32, from -2147483648 to 2147483647, got 2147483648.",
-    ),
-    "no bounds": (
-        lambda client: client.fit(GOOD, lower=GOOD),
-        "fit: this model has no input 'lower'; it takes ['initial', 'max_steps', 'targets', ",
-    ),
-    "misspelt": (lambda client: client.fit(GOOD, weight=GOOD), "no input 'weight'"),
-    "spectrum": (
-        lambda client: client.spectrum([1.0, 2.0, 3.0]),
-        "parameters must have shape [rows, 3], got [3]. For one row",
-    ),
-    "unknown input": (
-        lambda client: client.predict("spectrum", {"parameters": GOOD, "x": 1}),
-        "predict: this model has no input 'x'",
-    ),
-    "missing input": (
-        lambda client: client.predict("fit", {"targets": GOOD}),
-        "predict: inputs must hold ['initial', 'max_steps', 'tolerance', 'weights'] too",
-    ),
-    "no dict": (
-        lambda client: client.predict("spectrum", GOOD),
-        "predict: inputs must be a dict by name",
-    ),
-    "no name": (lambda client: client.predict(1, {}), "predict: signature must be a name"),
-}
+WEIGHTS = "fit: sigma and weights = 1 / sigma say the same; give one of them."
+INT32 = "max_steps must fit into int32, from -2147483648 to 2147483647, got 2147483648."
+ZERO = "sigma must be positive, got [0.1, 0.0, 0.1]; to leave a level out, make its target NaN"
+INPUTS = "fit: this model has no input 'lower'; it takes ['initial', 'max_steps', 'targets', "
+ROW = "targets must have shape [rows, 3], got [3]. For one row, pass targets[None, :]."
+MISSING = "predict: inputs must hold ['initial', 'max_steps', 'tolerance', 'weights'] too"
+TEXT = [["a", "b", "c"]]
+# The method, its arguments, and the message.
+CALLS: list[tuple[str, list[Any], dict[str, Any], str]] = [
+    ("fit", [[1.0, 2.0, 3.0]], {}, ROW),
+    ("fit", [[[1.0]]], {}, "targets must have shape [rows, 3], got [1, 1]."),
+    ("fit", [None], {}, "targets must be numbers [rows, levels], got None."),
+    ("fit", [[[1.0], [1.0, 2.0]]], {}, "targets must be a regular array"),
+    ("fit", [GOOD * 1j], {}, "targets must hold real numbers, got dtype complex128."),
+    ("fit", [TEXT], {}, "targets must hold real numbers, got dtype <U1."),
+    ("fit", [[["a", None, "c"]]], {}, "targets must hold real numbers, got dtype object."),
+    ("fit", [GOOD > 0], {}, "targets must hold real numbers, got dtype bool"),
+    ("fit", [GOOD], {"max_steps": [1, None]}, "must hold whole numbers, got dtype object."),
+    ("fit", [GOOD], {"max_steps": 3.0}, "max_steps must hold whole numbers, got dtype float64."),
+    ("fit", [GOOD], {"max_steps": 2**31}, INT32),
+    ("fit", [GOOD], {"initial": np.ones((2, 4))}, "initial must have shape [rows, 3], got [2, 4]."),
+    ("fit", [GOOD], {"weights": GOOD[:1]}, "same number of rows, but targets has 2"),
+    ("fit", [GOOD], {"weights": [1.0, 2.0]}, "weights must have shape [rows, 3], got [2]."),
+    ("fit", [GOOD], {"sigma": [0.1, 0.0, 0.1]}, ZERO),
+    ("fit", [GOOD], {"sigma": 0.1, "weights": 10.0}, WEIGHTS),
+    ("fit", [GOOD], {"tolerance": [[1e-3]]}, "tolerance must have shape [rows], got [1, 1]."),
+    ("fit", [GOOD], {"lower": GOOD}, INPUTS),
+    ("fit", [GOOD], {"weight": GOOD}, "no input 'weight'"),
+    ("spectrum", [[1.0, 2.0, 3.0]], {}, "must have shape [rows, 3], got [3]. For one row"),
+    ("predict", ["spectrum", {"parameters": GOOD, "x": 1}], {}, "model has no input 'x'"),
+    ("predict", ["fit", {"targets": GOOD}], {}, MISSING),
+    ("predict", ["spectrum", GOOD], {}, "predict: inputs must be a dict by name"),
+    ("predict", [1, {}], {}, "predict: signature must be a name"),
+]
 
 
 @pytest.fixture(scope="module", params=["grpc", "rest"])
@@ -101,11 +55,10 @@ def client(request):
         yield client
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_calls(client, name):
-    call, message = CALLS[name]
+@pytest.mark.parametrize(("method", "arguments", "named", "message"), CALLS)
+def test_calls(client, method, arguments, named, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        call(client)
+        getattr(client, method)(*arguments, **named)
 
 
 SETTINGS = [

@@ -19,12 +19,12 @@ import pytest
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from eigenfit.export import export_saved_model
 from eigenfit.serving import GrpcClient
 from eigenfit.serving.server import RunningServer, ServerOptions, start_server
-from eigenfit.solver import SpectralSolver, Toeplitz
+from eigenfit.solver import SpectralSolver
 from tests.serving.command_line import parse_flags
 from tests.serving.server.models import publish_plus
+from tests.shared_export import shared_export
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "serving" / "deploy"
@@ -37,15 +37,20 @@ def container() -> Any:
 
 
 @pytest.fixture(scope="module")
-def solver() -> SpectralSolver:
-    return SpectralSolver(Toeplitz(3))
+def exported(tmp_path_factory) -> tuple[SpectralSolver, Path]:
+    return shared_export(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def server(solver, tmp_path_factory) -> Iterator[RunningServer]:
+def solver(exported) -> SpectralSolver:
+    return exported[0]
+
+
+@pytest.fixture(scope="module")
+def server(exported, tmp_path_factory) -> Iterator[RunningServer]:
     """Started with the flags of the Deployment; the two folders of the container are elsewhere."""
     models = tmp_path_factory.mktemp("models")
-    export_saved_model(solver, models / NAME, measure_latency=False)
+    (models / NAME).symlink_to(exported[1].parent)
     with start_server(deployed(models, tmp_path_factory.mktemp("config"))) as running:
         yield running
 

@@ -5,6 +5,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import grpc
@@ -17,13 +18,13 @@ def _messages(name: str) -> Any:
     return importlib.import_module("tensorflow_serving.apis." + name)
 
 
+PREDICT, METADATA = _messages("predict_pb2"), _messages("get_model_metadata_pb2")
 TensorProto: Any = importlib.import_module("tensorflow.core.framework.tensor_pb2").TensorProto
-PredictRequest = _messages("predict_pb2").PredictRequest
-PredictResponse = _messages("predict_pb2").PredictResponse
+PredictRequest, PredictResponse = PREDICT.PredictRequest, PREDICT.PredictResponse
+GetModelMetadataRequest = METADATA.GetModelMetadataRequest
+SignatureDefMap = METADATA.SignatureDefMap
 PredictionLog = _messages("prediction_log_pb2").PredictionLog
-GetModelMetadataRequest = _messages("get_model_metadata_pb2").GetModelMetadataRequest
 GetModelStatusRequest = _messages("get_model_status_pb2").GetModelStatusRequest
-SignatureDefMap = _messages("get_model_metadata_pb2").SignatureDefMap
 ReloadConfigRequest = _messages("model_management_pb2").ReloadConfigRequest
 
 MANY = "/v1/models/many"
@@ -131,6 +132,15 @@ def with_spec(request: Any, **fields: Any) -> Any:
 
 def slow(steps: int, model: str = "many") -> Any:
     return predict_request(model, "slow", steps=np.array([steps]))
+
+
+def entry(name: str, path: Path, more: str = "", platform: str = "tensorflow") -> str:
+    """A model of a ModelServerConfig."""
+    return f'config {{ name: "{name}" base_path: "{path}" model_platform: "{platform}" {more} }}'
+
+
+def listed(*entries: str) -> str:
+    return f"model_config_list {{ {' '.join(entries)} }}"
 
 
 def refusal(call: Any, *arguments: Any, **options: Any) -> tuple[str, str]:

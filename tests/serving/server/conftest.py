@@ -1,6 +1,7 @@
 """One server for most tests: loading TensorFlow and models is what takes time."""
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,22 @@ import pytest
 
 from eigenfit.serving.server import RunningServer, ServerOptions, start_server
 
-from .clients import Client
+from .clients import Client, entry, listed
 from .models import save_many
 
-CONFIG = """
-model_config_list {{
-  config {{
-    name: "many" base_path: "{many}" model_platform: "tensorflow"
-    model_version_policy {{ all {{}} }}
-    version_labels {{ key: "stable" value: 1 }}
-  }}
-}}
-"""
+MORE = 'model_version_policy { all {} } version_labels { key: "stable" value: 1 }'
+
+
+def many_config(path: Path) -> str:
+    """The configuration of the model `many`."""
+    return listed(entry("many", path, MORE))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen_imports() -> None:
+    """As the program does: collecting garbage, at the end of each version, is quick then."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +38,7 @@ def many_path(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def server(many_path, tmp_path_factory) -> Iterator[RunningServer]:
     config = tmp_path_factory.mktemp("config") / "models.txt"
-    config.write_text(CONFIG.format(many=many_path))
+    config.write_text(many_config(many_path))
     monitoring = config.with_name("monitoring.txt")
     monitoring.write_text("prometheus_config { enable: true }")
     options = ServerOptions(

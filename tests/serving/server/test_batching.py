@@ -11,7 +11,7 @@ import pytest
 from eigenfit.serving import ServingError
 from eigenfit.serving.server import ServerOptions, start_server
 
-from .clients import ENDLESS, Client, predict_request, refusal, slow, wait_for
+from .clients import ENDLESS, Client, entry, listed, predict_request, refusal, slow, wait_for
 
 EIGHT = "max_batch_size { value: 8 } num_batch_threads { value: 2 } "
 # Long enough for requests sent at the same time to meet.
@@ -87,11 +87,8 @@ def test_a_full_batch_does_not_wait(serve_many):
 
 def test_no_queue_waits_until_another_is_empty(serve, many_path, tmp_path):
     """Six requests wait for each of two models; then one for another signature of the first."""
-    models = "".join(
-        f'config {{ name: "{name}" base_path: "{many_path}" model_platform: "tensorflow" }}'
-        for name in ("many", "other")
-    )
-    (tmp_path / "models").write_text(f"model_config_list {{ {models} }}")
+    models = listed(*(entry(name, many_path) for name in ("many", "other")))
+    (tmp_path / "models").write_text(models)
     (tmp_path / "batching").write_text(ONE_BY_ONE)
     client = serve(
         model_config_file=str(tmp_path / "models"),
@@ -158,40 +155,24 @@ def test_splitting(serve_many):
     assert refusal(client.predict, sizes(*range(9)))[0] == "INVALID_ARGUMENT"
 
 
-WRONG = {
-    "too many rows": (sizes(*range(9)), "INVALID_ARGUMENT", "9 is larger than maximum"),
-    "scalar": (
-        predict_request("many", x=np.array(1.0, np.float32)),
-        "INVALID_ARGUMENT",
-        "same number of rows",
-    ),
-    "different rows": (
-        predict_request("many", "two", a=ROWS, b=ROWS[:1]),
-        "INVALID_ARGUMENT",
-        "(2, 3), (1, 3)",
-    ),
-    "default of another size": (
-        predict_request("many", "defaults", a=ROWS),
-        "INVALID_ARGUMENT",
-        "same number of rows",
-    ),
-    "scalar output": (
-        predict_request("many", "count", x=np.ones([2])),
-        "FAILED_PRECONDITION",
-        "does not have a row for each row",
-    ),
-    "output with other rows": (
-        predict_request("many", "more", x=np.ones([2])),
-        "FAILED_PRECONDITION",
-        "does not have a row for each row",
-    ),
-}
+COLUMN = np.ones([2])
+NO_ROWS = "same number of rows"
+NO_ROW_EACH = "does not have a row for each row"
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_requests(meeting, case):
-    request, code, told = WRONG[case]
-    found, message = refusal(meeting.predict, request)
+@pytest.mark.parametrize(
+    ("code", "told", "signature", "inputs"),
+    [
+        ("INVALID_ARGUMENT", "9 is larger than maximum", "batch_size", {"x": ints(*range(9))}),
+        ("INVALID_ARGUMENT", NO_ROWS, "", {"x": np.array(1.0, np.float32)}),
+        ("INVALID_ARGUMENT", "(2, 3), (1, 3)", "two", {"a": ROWS, "b": ROWS[:1]}),
+        ("INVALID_ARGUMENT", NO_ROWS, "defaults", {"a": ROWS}),  # its default has one row
+        ("FAILED_PRECONDITION", NO_ROW_EACH, "count", {"x": COLUMN}),
+        ("FAILED_PRECONDITION", NO_ROW_EACH, "more", {"x": COLUMN}),
+    ],
+)
+def test_wrong_requests(meeting, code, told, signature, inputs):
+    found, message = refusal(meeting.predict, predict_request("many", signature, **inputs))
     assert found == code
     assert told in message
 

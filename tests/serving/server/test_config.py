@@ -7,7 +7,17 @@ import pytest
 from eigenfit.serving import ServingError
 from eigenfit.serving.server import ServerOptions, start_server
 
-from .clients import AVAILABLE, END, LOADING, predict_request, refusal, wait_for, with_spec
+from .clients import (
+    AVAILABLE,
+    END,
+    LOADING,
+    entry,
+    listed,
+    predict_request,
+    refusal,
+    wait_for,
+    with_spec,
+)
 from .models import predict_log, publish_broken, publish_plus
 
 ONE = np.array([1.0], np.float32)
@@ -25,14 +35,8 @@ def base(tmp_path_factory):
     return path
 
 
-def entry(path, more="", platform="tensorflow"):
-    return (
-        f'config {{ name: "{path.name}" base_path: "{path}" model_platform: "{platform}" {more} }}'
-    )
-
-
-def listed(*entries):
-    return "model_config_list { " + " ".join(entries) + " }"
+def of(path, more="", platform="tensorflow"):
+    return entry(path.name, path, more, platform)
 
 
 def label(name, version):
@@ -43,7 +47,7 @@ def label(name, version):
 def two(base, serve, tmp_path):
     """A server for both versions of a, and the file that says so."""
     file = tmp_path / "config"
-    file.write_text(listed(entry(base / "a", ALL)))
+    file.write_text(listed(of(base / "a", ALL)))
     client = serve(
         model_config_file=str(file), model_config_file_poll_wait_seconds=0.05, rest_api_port=0
     )
@@ -69,12 +73,12 @@ def ended(call):
 def test_labels_move(two, base):
     client, _ = two
     for version in (1, 2):
-        text = listed(entry(base / "a", ALL + label("stable", version)))
+        text = listed(of(base / "a", ALL + label("stable", version)))
         assert client.reload(text).result().status.error_code == 0
         assert ask(client, "a", "stable") == 1.0 + version
     status, answer = client.post("/v1/models/a/labels/stable:predict", {"instances": [1.0]})
     assert (status, answer) == (200, {"predictions": [3.0]})
-    code, message = ended(client.reload(listed(entry(base / "a", ALL + label("stable", 7)))))
+    code, message = ended(client.reload(listed(of(base / "a", ALL + label("stable", 7)))))
     assert code == "FAILED_PRECONDITION"
     assert "version 7 of model a, which is not available" in message
     assert ask(client, "a", "stable") == 3.0  # the old label stays
@@ -82,7 +86,7 @@ def test_labels_move(two, base):
 
 def test_reload_adds_and_removes(two, base):
     client, _ = two
-    client.reload(listed(entry(base / "b"))).result()
+    client.reload(listed(of(base / "b"))).result()
     assert ask(client, "b") == 11.0
     assert ask(client, "a") == "NOT_FOUND"
     wait_for(lambda: client.states("a") == {1: END, 2: END})
@@ -92,12 +96,12 @@ def test_reload_adds_and_removes(two, base):
 
 WRONG = {
     "no list": lambda base: ("custom_model_config {}", "must be a model_config_list"),
-    "twice": lambda base: (listed(entry(base / "b"), entry(base / "b")), "b is listed twice"),
-    "relative": lambda base: (listed(entry(base / "b").replace(f"{base}/", "")), "absolute"),
-    "no platform": lambda base: (listed(entry(base / "b", platform="")), "model_platform ''"),
-    "other": lambda base: (listed(entry(base / "b", platform="x")), "'x'; it must be 'tensorflow'"),
+    "twice": lambda base: (listed(of(base / "b"), of(base / "b")), "b is listed twice"),
+    "relative": lambda base: (listed(of(base / "b").replace(f"{base}/", "")), "absolute"),
+    "no platform": lambda base: (listed(of(base / "b", platform="")), "model_platform ''"),
+    "other": lambda base: (listed(of(base / "b", platform="x")), "'x'; it must be 'tensorflow'"),
     "no version": lambda base: (
-        listed(entry(base / "b", "model_version_policy { specific {} }")),
+        listed(of(base / "b", "model_version_policy { specific {} }")),
         "must name a version",
     ),
 }
@@ -111,7 +115,7 @@ def test_wrong_reloads_change_nothing(two, base):
         assert code == "INVALID_ARGUMENT"
         assert told in message
         assert ask(client, "a") == 3.0
-    code, message = ended(client.reload(listed(entry(base / "a", ALL), entry(base / "broken"))))
+    code, message = ended(client.reload(listed(of(base / "a", ALL), of(base / "broken"))))
     assert code == "UNKNOWN"
     assert "broken version 1: DATA_LOSS" in message
     assert ask(client, "a") == 3.0
@@ -125,10 +129,10 @@ def test_config_file_is_read_again(two, base, tmp_path):
     client, file = two
     file.write_text("not a config")
     both = base / "b", ALL + label("stable", 1)
-    file.write_text(listed(entry(tmp_path / "nowhere"), entry(*both)))
+    file.write_text(listed(of(tmp_path / "nowhere"), of(*both)))
     wait_for(lambda: client.states("b") == {1: AVAILABLE})
     wait_for(lambda: ask(client, "b", "stable") == 11.0)  # the label too
-    file.write_text(listed(entry(base / "a"), entry(*both)))
+    file.write_text(listed(of(base / "a"), of(*both)))
     wait_for(lambda: client.states("a") == {1: END, 2: AVAILABLE})  # only the latest now
     assert refusal(client.status, "nowhere")[0] == "NOT_FOUND"
 
@@ -136,27 +140,27 @@ def test_config_file_is_read_again(two, base, tmp_path):
 def endless(base, tmp_path, *more):
     """A configuration that nothing but a version of `none` makes complete."""
     (tmp_path / "none").mkdir(exist_ok=True)
-    return listed(entry(base / "a"), entry(tmp_path / "none"), *more)
+    return listed(of(base / "a"), of(tmp_path / "none"), *more)
 
 
 def test_reload_ends_at_its_deadline_and_when_its_client_goes(two, base, tmp_path):
     client, _ = two
     assert ended(client.reload(endless(base, tmp_path), timeout=0.5))[0] == "DEADLINE_EXCEEDED"
-    client.reload(listed(entry(base / "a"))).result()
-    call = client.reload(endless(base, tmp_path, entry(base / "b")), timeout=None)
+    client.reload(listed(of(base / "a"))).result()
+    call = client.reload(endless(base, tmp_path, of(base / "b")), timeout=None)
     wait_for(lambda: ask(client, "b") == 11.0)
     assert not call.done()
     call.cancel()
-    client.reload(listed(entry(base / "a"))).result()  # is not held up
+    client.reload(listed(of(base / "a"))).result()  # is not held up
     assert ask(client, "b") == "NOT_FOUND"
 
 
 def test_reload_ends_when_another_removes_the_model(two, base, tmp_path):
     client, _ = two
-    call = client.reload(endless(base, tmp_path, entry(base / "b", label("stable", 1))))
+    call = client.reload(endless(base, tmp_path, of(base / "b", label("stable", 1))))
     wait_for(lambda: ask(client, "b") == 11.0)
     assert not call.done()
-    client.reload(listed(entry(base / "b", label("best", 1)))).result()
+    client.reload(listed(of(base / "b", label("best", 1)))).result()
     code, message = ended(call)
     assert code == "ABORTED"
     assert "has removed model(s) none meanwhile" in message
@@ -166,7 +170,7 @@ def test_reload_ends_when_another_removes_the_model(two, base, tmp_path):
 
 def test_reload_ends_when_its_model_comes(two, base, tmp_path):
     client, _ = two
-    call = client.reload(endless(base, tmp_path, entry(base / "b")))
+    call = client.reload(endless(base, tmp_path, of(base / "b")))
     wait_for(lambda: ask(client, "b") == 11.0)
     assert not call.done()
     publish_plus(tmp_path / "none", 1, 5.0)
@@ -176,7 +180,7 @@ def test_reload_ends_when_its_model_comes(two, base, tmp_path):
 
 def test_stop_ends_a_reload(two, base, tmp_path):
     client, _ = two
-    call = client.reload(endless(base, tmp_path, entry(base / "b")), timeout=60)
+    call = client.reload(endless(base, tmp_path, of(base / "b")), timeout=60)
     wait_for(lambda: ask(client, "b") == 11.0)
     client.server.stop(60.0)
     assert ended(call) == ("UNAVAILABLE", "The server is stopping")
@@ -188,7 +192,7 @@ def test_start_with_a_wrong_file(base, tmp_path):
     for text, told in [
         ("x", "no ModelServerConfig in text form"),
         (listed('config { name: "m" }'), "must be absolute"),
-        (listed(entry(base / "b", label("stable", 7))), "which is not available"),
+        (listed(of(base / "b", label("stable", 7))), "which is not available"),
     ]:
         file.write_text(text)
         with pytest.raises(ServingError, match=told):
@@ -208,7 +212,7 @@ def test_ports_open_when_all_labelled_versions_are_there(base, tmp_path, serve, 
     publish_plus(path, 2, 2.0, [predict_log(predict_request("any", x=ONE))] * 300)
     file = tmp_path / "config"
     labels = ALL + label("stable", 1) + label("canary", 2)
-    file.write_text(listed(entry(path, labels), entry(base / "b")))
+    file.write_text(listed(of(path, labels), of(base / "b")))
     client = serve(model_config_file=str(file), allow_version_labels_for_unavailable_models=allow)
     assert [ask(client, "m", each) for each in ("stable", "canary")] == [2.0, 3.0]
 
@@ -220,7 +224,7 @@ def test_ports_do_not_wait_for_further_attempts(base, tmp_path, serve):
     (path / "1").symlink_to(base / "a" / "1")
     publish_broken(path, 2)
     file = tmp_path / "config"
-    file.write_text(listed(entry(path, ALL + label("stable", 1) + label("canary", 2))))
+    file.write_text(listed(of(path, ALL + label("stable", 1) + label("canary", 2))))
     client = serve(
         model_config_file=str(file),
         max_num_load_retries=5,

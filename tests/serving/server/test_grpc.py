@@ -45,102 +45,57 @@ def long_names() -> Any:
     return request
 
 
-# The request, the code, and what the message must name.
+def many(signature: str = "", spec: dict[str, Any] | None = None, **inputs: Any) -> Any:
+    """A request to the model `many`, of x if nothing else is given."""
+    return with_spec(predict_request("many", signature, **(inputs or {"x": X})), **(spec or {}))
+
+
+def two(*outputs: str) -> Any:
+    return filtered(many("two", a=ROWS, b=ROWS), *outputs)
+
+
+# By code: requests, and what the message must name.
 INVALID = "INVALID_ARGUMENT"
 WRONG = {
-    "no model_spec": (PredictRequest(), INVALID, "model_spec"),
-    "empty name": (with_spec(PredictRequest(), signature_name="x"), INVALID, "name"),
-    "unknown model": (predict_request("m", x=X), "NOT_FOUND", "Servable not found: m "),
-    "unknown version": (
-        with_spec(predict_request("many", x=X), version=7),
-        "NOT_FOUND",
-        "version 7 of many",
-    ),
-    "version zero": (with_spec(predict_request("many", x=X), version=0), "NOT_FOUND", "version 0"),
-    "unknown label": (
-        with_spec(predict_request("many", x=X), version_label="L"),
-        INVALID,
-        "no version label 'L'; it has stable",
-    ),
-    "label of an unknown model": (
-        with_spec(predict_request("m", x=X), version_label="L"),
-        INVALID,
-        "'L'",
-    ),
-    "unknown signature": (predict_request("many", "s", x=X), "FAILED_PRECONDITION", "'s'; this"),
-    "more inputs": (predict_request("many", "two", c=X, b=ROWS, a=ROWS), INVALID, "known: c"),
-    "fewer inputs": (predict_request("many", "two", b=ROWS), INVALID, "missing: a"),
-    "wrong name": (
-        predict_request("many", "two", a=ROWS, zz=ROWS),
-        INVALID,
-        "takes the inputs a, b; missing: b; not known: zz",
-    ),
-    "missing beside a default": (
-        predict_request("many", "defaults", tol=np.array([1.0])),
-        INVALID,
-        "missing: a",
-    ),
-    "unknown beside a default": (
-        predict_request("many", "defaults", a=ROWS, zz=ROWS),
-        INVALID,
-        "known: zz",
-    ),
-    "content of another size": (
-        predict_request("many", x=proto(FLOAT, [1], tensor_content=b"abc")),
-        INVALID,
-        "Input x cannot be read",
-    ),
-    "no dtype": (predict_request("many", x=TensorProto()), INVALID, "Input x must have the type"),
-    "another dtype": (
-        predict_request("many", "checked", x=ROWS.astype(np.float32)),
-        INVALID,
-        "Input x must have the type float64, got float32",
-    ),
-    "values in another field": (
-        predict_request("many", "checked", x=proto(DOUBLE, [1, 3], float_val=[1.0, 2.0, 3.0])),
-        INVALID,
-        "Input x cannot be read",
-    ),
-    "no values": (predict_request("many", x=proto(FLOAT, [2])), INVALID, "shape [2]"),
-    "no strings": (predict_request("many", "example", inputs=proto(TEXT, [2])), INVALID, "string"),
-    "too many values": (
-        predict_request("many", x=proto(FLOAT, [1], float_val=[1.0, 2.0])),
-        INVALID,
-        "shape [1]",
-    ),
-    "negative dimension": (
-        predict_request("many", x=proto(FLOAT, [-1, 4], float_val=[1.0] * 4)),
-        INVALID,
-        "dimensions",
-    ),
-    "huge dimensions": (predict_request("many", x=proto(FLOAT, [2**62, 4])), INVALID, "values"),
-    "unknown output": (
-        filtered(predict_request("many", "two", a=ROWS, b=ROWS), "z"),
-        INVALID,
-        "output_filter must name some of x, y, each once; got z",
-    ),
-    "output twice": (
-        filtered(predict_request("many", "two", a=ROWS, b=ROWS), "y", "y"),
-        INVALID,
-        "got y, y",
-    ),
-    "shape that the graph refuses": (
-        predict_request("many", "checked", x=np.ones([2, 4])),
-        INVALID,
-        "is not compatible with expected shape [?,3]",
-    ),
-    "long message": (
-        long_names(),
-        INVALID,
-        "...",
-    ),
+    INVALID: [
+        (PredictRequest(), "model_spec"),
+        (with_spec(PredictRequest(), signature_name="x"), "name"),
+        (many(spec={"version_label": "L"}), "no version label 'L'; it has stable"),
+        (many(spec={"version_label": "L", "name": "m"}), "'L'"),
+        (many("two", c=X, b=ROWS, a=ROWS), "known: c"),
+        (many("two", b=ROWS), "missing: a"),
+        (many("two", a=ROWS, zz=ROWS), "takes the inputs a, b; missing: b; not known: zz"),
+        # Beside an input with a default value.
+        (many("defaults", tol=np.array([1.0])), "missing: a"),
+        (many("defaults", a=ROWS, zz=ROWS), "known: zz"),
+        (many(x=proto(FLOAT, [1], tensor_content=b"abc")), "Input x cannot be read"),
+        (many(x=TensorProto()), "Input x must have the type"),
+        (many("checked", x=ROWS.astype(np.float32)), "must have the type float64, got float32"),
+        (many("checked", x=proto(DOUBLE, [1, 3], float_val=[1.0] * 3)), "Input x cannot be read"),
+        (many(x=proto(FLOAT, [2])), "shape [2]"),
+        (many("example", inputs=proto(TEXT, [2])), "string"),
+        (many(x=proto(FLOAT, [1], float_val=[1.0, 2.0])), "shape [1]"),
+        (many(x=proto(FLOAT, [-1, 4], float_val=[1.0] * 4)), "dimensions"),
+        (many(x=proto(FLOAT, [2**62, 4])), "values"),
+        (two("z"), "output_filter must name some of x, y, each once; got z"),
+        (two("y", "y"), "got y, y"),
+        (many("checked", x=np.ones([2, 4])), "is not compatible with expected shape [?,3]"),
+        (long_names(), "..."),
+    ],
+    "NOT_FOUND": [
+        (many(spec={"name": "m"}), "Servable not found: m "),
+        (many(spec={"version": 7}), "version 7 of many"),
+        (many(spec={"version": 0}), "version 0"),
+    ],
+    "FAILED_PRECONDITION": [(many("s"), "'s'; this")],
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_requests(client, case):
-    request, code, told = WRONG[case]
-    found, message = refusal(client.predict, request)
+@pytest.mark.parametrize(
+    ("code", "request_", "told"), [(code, *each) for code, all_ in WRONG.items() for each in all_]
+)
+def test_wrong_requests(client, code, request_, told):
+    found, message = refusal(client.predict, request_)
     assert found == code
     assert told in message
     assert len(message.encode()) <= 1024 + len("...")
@@ -155,8 +110,7 @@ def test_what_is_not_implemented(client, method):
 
 
 def test_answer_repeats_name_and_signature_and_says_the_version(client):
-    request = with_spec(predict_request("many", x=X), version_label="stable")
-    response = client.predictions.Predict(request, timeout=20)
+    response = client.predictions.Predict(many(spec={"version_label": "stable"}), timeout=20)
     assert response.model_spec.name == "many"
     assert response.model_spec.signature_name == "serving_default"
     assert response.model_spec.version.value == 1
@@ -166,32 +120,31 @@ def test_answer_repeats_name_and_signature_and_says_the_version(client):
 
 
 def test_output_filter_chooses(client):
-    request = filtered(predict_request("many", "two", a=ROWS, b=ROWS), "y")
-    assert list(client.predict(request)) == ["y"]
+    assert list(client.predict(two("y"))) == ["y"]
 
 
 def test_defaults_are_honoured(client):
-    answer = client.predict(predict_request("many", "defaults", a=ROWS))
+    answer = client.predict(many("defaults", a=ROWS))
     np.testing.assert_array_equal(answer["y"], ROWS + 0.5)
 
 
 def test_shape_is_not_checked_unless_the_graph_does(client):
     """As with TensorFlow Serving."""
     flat = np.arange(8.0).reshape(2, 4)
-    answer = client.predict(predict_request("many", "two", a=flat, b=flat))
+    answer = client.predict(many("two", a=flat, b=flat))
     np.testing.assert_array_equal(answer["x"], 2 * flat)
-    answer = client.predict(predict_request("many", x=np.array(3.0, np.float32)))
+    answer = client.predict(many(x=np.array(3.0, np.float32)))
     assert (answer["y"].shape, answer["y"]) == ((), 3.5)
 
 
 def test_empty_batch(client):
-    answer = client.predict(predict_request("many", x=np.zeros([0], np.float32)))
+    answer = client.predict(many(x=np.zeros([0], np.float32)))
     assert answer["y"].shape == (0,)
 
 
 def test_short_list_repeats_its_last_value(client):
     tensor = proto(FLOAT, [3], float_val=[1.0, 2.0])
-    answer = client.predict(predict_request("many", x=tensor))
+    answer = client.predict(many(x=tensor))
     np.testing.assert_array_equal(answer["y"], [2.5, 3.0, 3.0])
 
 
@@ -204,14 +157,14 @@ def test_every_kind_of_tensor(client):
         "bool": np.array([True, False]),
         "text": np.array([b"a\xff", b""], object),
     }
-    answer = client.predict(predict_request("many", "kinds", **sent))
+    answer = client.predict(many("kinds", **sent))
     for name, array in sent.items():
         np.testing.assert_array_equal(answer[name], array)
     z = np.array([1 + 2j, np.nan - 1j])
-    answer = client.predict(predict_request("many", "complex", z=z))
+    answer = client.predict(many("complex", z=z))
     np.testing.assert_array_equal(answer["z"], z.conj())
     half = np.array([1.5, -np.inf], np.float16)
-    answer = client.predict(predict_request("many", "half", x=half))
+    answer = client.predict(many("half", x=half))
     np.testing.assert_array_equal(answer["y"], half)
 
 
@@ -270,5 +223,4 @@ def test_unix_socket(serve_many, tmp_path):
     client.channel.close()
     with grpc.insecure_channel(f"unix:{path}") as channel:
         predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-        request = predict_request("many", x=X)
-        assert predict(request.SerializeToString(), timeout=20)
+        assert predict(many().SerializeToString(), timeout=20)

@@ -2,22 +2,20 @@
 
 import dataclasses
 import math
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
-import grpc
 import numpy as np
 import pytest
 
 from eigenfit.serving.server import ServerOptions
 from tests.serving.command_line import parse_flags, run_command
 
-from .clients import ENDLESS, Client, slow, wait_for
+from .clients import ENDLESS, entry, listed, slow, wait_for
+from .program import SERVER, Program, free_ports
 
 # Without the check of the options this would wait for a model that never comes.
 NO_MODEL = {"model_base_path": "/no/such/model", "start_timeout_seconds": 0.1}
@@ -134,18 +132,6 @@ def test_without_the_extra():
     assert "Traceback" not in done.stderr
 
 
-class Address(NamedTuple):
-    port: int
-    rest_port: int | None
-
-
-def free_ports():
-    with socket.socket() as first, socket.socket() as second:
-        for probe in (first, second):
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in (first, second)]
-
-
 # The system gives a signal to any thread, but Python's handlers run in the main one, which is not
 # woken from what it waits for. So this one comes in another thread, and a second one at the end.
 PROGRAM = """
@@ -164,58 +150,28 @@ finally:  # an impatient second one, while the process ends
 """
 
 
-class Process:
+def told_to_stop(log, **flags):
     """The program, which is told to stop through its input."""
+    return Program(log, program=("-c", PROGRAM), **flags)
 
-    def __init__(self, log: Any, *flags: str):
-        self.port, self.rest_port = free_ports()
-        self._log = log
-        with log.open("w") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, f"--port={self.port}", *flags],
-                stdin=subprocess.PIPE,
-                stderr=output,
-                text=True,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            )
 
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def client(self) -> Client:
-        client = Client(Address(self.port, None))
-        grpc.channel_ready_future(client.channel).result(timeout=300)
-        return client
-
-    def signal(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-
-    def __enter__(self) -> "Process":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.process.kill()
-        self.process.communicate()
+def stop(program):
+    program.process.stdin.write("\n")
+    program.process.stdin.flush()
 
 
 def test_sigterm_finishes_what_is_under_way_and_ends_what_waits(many_path, tmp_path):
     """A reload that waits for a model without versions would hold up the end of the process."""
     (tmp_path / "none").mkdir()
-    flags = [f"--model_base_path={many_path}", "--model_name=many", "--stop_grace_seconds=600"]
-    with Process(tmp_path / "log", *flags) as program:
-        client = program.client()
-        models = "".join(
-            f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}'
-            for name, path in [("many", many_path), ("none", tmp_path / "none")]
-        )
-        reload = client.reload(f"model_config_list {{ {models} }}", timeout=None)
+    flags = {"model_base_path": many_path, "model_name": "many", "stop_grace_seconds": 600}
+    with told_to_stop(tmp_path / "log", **flags) as program:
+        client = program.connected()
+        models = listed(entry("many", many_path), entry("none", tmp_path / "none"))
+        reload = client.reload(models, timeout=None)
         future = client.predictions.Predict.future(slow(200_000), timeout=60)
         time.sleep(0.3)
         was_running = not (future.done() or reload.done())
-        program.signal()
+        stop(program)
         assert list(future.result().outputs["steps"].int64_val) == [200_000]
         assert was_running
         assert reload.exception(timeout=60).code().name == "UNAVAILABLE"
@@ -227,36 +183,33 @@ def test_sigterm_finishes_what_is_under_way_and_ends_what_waits(many_path, tmp_p
 
 
 def test_sigterm_while_the_models_load(tmp_path):
-    with Process(tmp_path / "log", f"--model_base_path={tmp_path}", "--model_name=m") as program:
+    with told_to_stop(tmp_path / "log", model_base_path=tmp_path, model_name="m") as program:
         wait_for(lambda: "No versions of m found" in program.log, 120)
-        program.signal()
+        stop(program)
         assert program.process.wait(timeout=60) == 0
         assert "Traceback" not in program.log
 
 
 def test_kill_9_and_then_sigterm_cut_off_what_never_ends(many_path, tmp_path):
     """Nothing is left of the killed one that would hinder the next start, on the same ports."""
-    port, rest_port = free_ports()
-    program = [sys.executable, "-m", "eigenfit.serving", f"--model_base_path={many_path}"]
-    program += [f"--port={port}", f"--rest_api_port={rest_port}", "--model_name=many"]
-    program += [f"--grpc_socket_path={tmp_path / 'socket'}", "--stop_grace_seconds=0.2"]
-    program += ["--tensorflow_inter_op_parallelism=-1"]  # no run waits for the threads of another
+    ports, socket = free_ports(), tmp_path / "socket"
+    flags = {"model_base_path": many_path, "model_name": "many", "grpc_socket_path": socket}
+    flags["stop_grace_seconds"] = 0.2
+    flags["tensorflow_inter_op_parallelism"] = -1  # no run waits for the threads of another
     for number, code in [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)]:
-        process = subprocess.Popen(program, stderr=subprocess.DEVNULL)
-        client = Client(Address(port, rest_port))
-        grpc.channel_ready_future(client.channel).result(timeout=300)
-        call = client.predictions.Predict.future(slow(ENDLESS))
-        assert client.rows([1.0]) == (200, {"predictions": [2.5]})
-        process.send_signal(number)
-        assert process.wait(timeout=60) == code
-        assert call.exception(timeout=60) is not None
-        client.close()
+        with Program(tmp_path / "log", ports, **flags) as program:
+            client = program.connected()
+            call = client.predictions.Predict.future(slow(ENDLESS))
+            assert client.rows([1.0]) == (200, {"predictions": [2.5]})
+            program.process.send_signal(number)
+            assert program.process.wait(timeout=60) == code
+            assert call.exception(timeout=60) is not None
+            client.close()
 
 
 def test_program_with_a_wrong_config(tmp_path):
     (tmp_path / "config").write_text("improper model config")
-    program = [sys.executable, "-m", "eigenfit.serving"]
-    program += [f"--model_config_file={tmp_path / 'config'}"]
+    program = [sys.executable, *SERVER, f"--model_config_file={tmp_path / 'config'}"]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "no ModelServerConfig in text form" in done.stderr

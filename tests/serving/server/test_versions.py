@@ -19,6 +19,8 @@ from .clients import (
     ENDLESS,
     LOADING,
     Client,
+    entry,
+    listed,
     predict_request,
     refusal,
     slow,
@@ -51,10 +53,8 @@ def test_version_names(serve, many_path, tmp_path):
 def test_policies(serve, many_path, tmp_path, policy, chosen):
     for name in ("1", "3", "7"):
         (tmp_path / name).symlink_to(many_path / "1")
-    (tmp_path / "config").write_text(
-        f'model_config_list {{ config {{ name: "m" base_path: "{tmp_path}" '
-        f'model_platform: "tensorflow" model_version_policy {{ {policy} }} }} }}'
-    )
+    chosen_by = f"model_version_policy {{ {policy} }}"
+    (tmp_path / "config").write_text(listed(entry("m", tmp_path, chosen_by)))
     client = serve(model_config_file=str(tmp_path / "config"))
     assert list(client.states("m").items()) == [(number, AVAILABLE) for number in chosen]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import CONFIG
+from ..conftest import many_config
 from .server_process import ServerProcess
 
 
@@ -18,7 +18,7 @@ def start_fuzzed(many_path, tmp_path_factory) -> Iterator[Callable[..., ServerPr
         def start(**flags: Any) -> ServerProcess:
             directory = tmp_path_factory.mktemp("fuzzed")
             config = directory / "models.txt"
-            config.write_text(CONFIG.format(many=many_path))
+            config.write_text(many_config(many_path))
             process = ServerProcess(config, directory / "log", **flags)
             stack.callback(process.stop)
             return process

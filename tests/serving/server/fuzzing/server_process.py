@@ -1,20 +1,17 @@
-"""The embedded server as a process of its own: what ends or stops it is seen from outside."""
+"""A server process for thousands of wrong requests, and what it may hold."""
 
 import os
 import re
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import grpc
 import numpy as np
 
-from ..clients import Client, predict_request, slow
+from ..clients import predict_request, slow
+from ..program import Program
 
 # What any request may take, a wrong one too. It is far more than they need.
 SECONDS = 20.0
@@ -36,8 +33,8 @@ class Resources(NamedTuple):
     files: int
 
 
-class ServerProcess:
-    """`python -m eigenfit.serving` with the model `many`.
+class ServerProcess(Program):
+    """The program with the model `many`.
 
     Args:
         config: of the models.
@@ -46,42 +43,21 @@ class ServerProcess:
     """
 
     def __init__(self, config: Path, log: Path, **more: Any):
-        with socket.socket() as first, socket.socket() as second:
-            for probe in (first, second):
-                probe.bind(("127.0.0.1", 0))
-            self.port, self.rest_port = (each.getsockname()[1] for each in (first, second))
-        self._log = log
-        flags = {
-            "model_config_file": config,
-            "port": self.port,
-            "rest_api_port": self.rest_port,
-            "grpc_max_threads": _THREADS,
-            "rest_api_num_threads": _THREADS,
-            **more,
-        }
-        command = [f"--{name}={value}" for name, value in flags.items()]
-        with log.open("w") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "eigenfit.serving", *command],
-                stdout=output,
-                stderr=output,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            )
+        threads = {"grpc_max_threads": _THREADS, "rest_api_num_threads": _THREADS}
+        super().__init__(log, model_config_file=config, **threads, **more)
         self.rest_address = ("127.0.0.1", self.rest_port)
-        self.client = Client(self)
         try:
-            grpc.channel_ready_future(self.client.channel).result(timeout=300)
+            self.client = self.connected()
             self._files = self.resources().files
             self.check()
             self._fill_pools()
         except BaseException:
-            self._process.kill()
-            self._process.wait()
+            self.__exit__()
             raise
 
     def check(self) -> None:
         """It runs, and answers right requests rightly."""
-        assert self._process.poll() is None, self._log.read_text()[-5000:]
+        assert self.process.poll() is None, self.log[-5000:]
         x = np.array([1.0, 3.0], np.float32)
         answer = self.client.predict(predict_request("many", x=x), timeout=SECONDS)
         np.testing.assert_array_equal(answer["y"], [2.5, 3.5])
@@ -102,7 +78,7 @@ class ServerProcess:
 
     def resources(self) -> Resources:
         """What it holds now."""
-        directory = Path(f"/proc/{self._process.pid}")
+        directory = Path(f"/proc/{self.process.pid}")
         pages = int((directory / "statm").read_text().split()[1])
         return Resources(
             pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
@@ -136,9 +112,7 @@ class ServerProcess:
 
     def stop(self) -> None:
         self.client.close()
-        self._process.terminate()
-        try:
-            assert self._process.wait(timeout=60) == 0, self._log.read_text()[-5000:]
-        finally:
-            self._process.kill()
-        assert "Unexpected error" not in self._log.read_text()
+        with self:
+            self.process.terminate()
+            assert self.process.wait(timeout=60) == 0, self.log[-5000:]
+        assert "Unexpected error" not in self.log
