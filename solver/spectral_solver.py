@@ -127,7 +127,7 @@ class SpectralSolver(PortableModule):
                 starts that ended in each.
             end_early: whether a search may end before its last start: when twelve starts agree on
                 the best least-squares minimum, and the expected number of minima not yet found is
-                at most one half (Boender & Rinnooy Kan, Math. Program. 37 (1987) 59). False makes
+                at most a quarter (Boender & Rinnooy Kan, Math. Program. 37 (1987) 59). False makes
                 it try all, as far as `max_steps` allows.
             dtype: `tf.float64` or `tf.float32`.
             pool_rows: the number of rows fitted at the same time; chosen from the sizes when None.

@@ -193,6 +193,12 @@ class Affine(Parameterization):
             return super().levels(parameters)
         return self._split.levels(parameters)
 
+    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.spectrum`."""
+        if self._split is None:
+            return super().spectrum(parameters)
+        return self._split.spectrum(parameters)
+
     def finite_matrix(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See `Parameterization.finite_matrix`; rows that are not finite are replaced by A0."""
         safe, finite = finite_parameters(parameters, self.parameter_scales)

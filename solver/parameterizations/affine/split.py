@@ -91,11 +91,19 @@ class Split:
         return self._ascending([stack.levels(safe) for stack in self.stacks])[0], finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The eigenvalues `[B, k n]`, twice differentiable; NaN where a matrix is not finite."""
-        matrix = self._whole.matrix(parameters)
-        size = matrix.shape[-1]
-        levels = eigenvalues(tf.reshape(matrix, [-1, size, size]))
-        return self._whole.for_each(tf.reshape(levels, [-1, len(self._whole.forms), size]))
+        """The eigenvalues `[B, k n]`, twice differentiable; NaN where a matrix is not finite.
+
+        Of the blocks, sorted in each matrix. States of different blocks do not couple, so neither
+        the first nor the second derivatives need the whole matrix.
+        """
+        every = [self._by_matrix(_stack_spectrum(stack, parameters)) for stack in self.stacks]
+        levels = tf.concat(every, axis=1)
+        if not self.is_split:
+            return self._by_row(levels)
+        bad = tf.reduce_any(tf.math.is_nan(levels), axis=1, keepdims=True)
+        _, order = ascending(tf.stop_gradient(levels))
+        nan = tf.constant(np.nan, levels.dtype)
+        return self._by_row(tf.where(bad, nan, in_order(levels, order)))
 
     def matrices(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of all members, `[B, k, n, n]`."""
@@ -109,11 +117,6 @@ class Split:
             return np.stack([form.basis for form in self.forms], axis=1)[None]
 
         return captured(self, "derivatives", dtype, bases)
-
-    @functools.cached_property
-    def _whole(self) -> AffineStack:
-        """The stack of the unsplit matrices."""
-        return AffineStack.of(self.forms) if self.is_split else self.stacks[0]
 
     @functools.cached_property
     def _each(self) -> AffineStack:
@@ -173,6 +176,14 @@ class Split:
         if len(self.forms) == 1:
             return field
         return tf.reshape(field, [-1, field.shape[1] * len(self.forms), *field.shape[2:]])
+
+
+def _stack_spectrum(stack: AffineStack, parameters: tf.Tensor) -> tf.Tensor:
+    """The eigenvalues `[B, k m]` of a stack, twice differentiable."""
+    matrix = stack.matrix(parameters)
+    size = matrix.shape[-1]
+    levels = eigenvalues(tf.reshape(matrix, [-1, size, size]))
+    return stack.for_each(tf.reshape(levels, [-1, len(stack.forms), size]))
 
 
 def _blocks_of(form: Form) -> Sequence[Form]:

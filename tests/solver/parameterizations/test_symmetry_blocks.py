@@ -25,6 +25,7 @@ from eigenfit.solver import (
     heisenberg,
 )
 from eigenfit.solver import SpectralSolver as Solver
+from eigenfit.solver.linalg.eigh import eigenvalues
 from eigenfit.solver.parameterizations.affine.symmetry_blocks import Block, uncoupled_subspaces
 from eigenfit.solver.parameterizations.weighted_levels import Crossing, WeightedLevels
 from tests.problems.given_matrices import random_hermitian
@@ -327,6 +328,60 @@ def test_levels_and_derivatives(kind: str):
         np.testing.assert_allclose(slopes[place], found, atol=1e-8)
     whole = given.level_jacobian(rows, tf.linalg.eigh(given.matrix(rows))[1])
     np.testing.assert_allclose(slopes, whole, atol=1e-9)
+
+
+@each_kind
+def test_spectrum_differentiates_twice(kind: str):
+    """As the slopes say, and as the eigenvalues of the whole matrix do."""
+    given = structure(kind)
+    rng = np.random.default_rng(9)
+    x = tf.constant(rng.normal(size=(2, given.num_parameters)))
+    g = tf.constant(rng.normal(size=(2, given.size)))
+
+    def derivatives(
+        levels: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                total = tf.reduce_sum(g * levels(x))
+            first = inner.gradient(total, x)
+            along = tf.reduce_sum(first, axis=1)
+        return first, outer.gradient(along, x)
+
+    first, second = derivatives(given.spectrum)
+    slopes = given.level_jacobian(x, given.eigensystem(x)[1])
+    np.testing.assert_allclose(first, tf.linalg.matvec(slopes, g, transpose_a=True), atol=1e-11)
+    _, expected = derivatives(lambda y: eigenvalues(given.matrix(y)))
+    np.testing.assert_allclose(second, expected, atol=1e-8 * np.abs(expected).max())
+
+
+@each_kind
+def test_a_spectrum_decomposes_the_blocks(kind: str, monkeypatch: pytest.MonkeyPatch):
+    sizes = []
+    decompose = tf.linalg.eigh
+
+    def noting(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        sizes.append(matrix.shape[-1])
+        return decompose(matrix)
+
+    monkeypatch.setattr(tf.linalg, "eigh", noting)
+    given = structure(kind)
+    given.spectrum(tf.ones([1, given.num_parameters], tf.float64))
+    assert max(sizes) == max(KINDS[kind][1])
+    sizes.clear()
+    Family([given, given]).spectrum(tf.ones([1, given.num_parameters], tf.float64))
+    assert max(sizes) == max(KINDS[kind][1])
+
+
+def test_levels_that_meet_are_in_ascending_order_in_a_spectrum():
+    """Three blocks with equal levels, and a row that is not finite."""
+    given = Affine(None, [np.diag([1.0, 2, 3] * 3), np.diag([1.0, 1, 1, 0, 0, 0, 0, 0, 0])])
+    levels = given.spectrum(tf.constant([[1.0, 0.0], [np.nan, 1.0], [1.0, -1.0]], tf.float64))
+    np.testing.assert_array_equal(levels[0], [1, 1, 1, 2, 2, 2, 3, 3, 3])
+    assert np.isnan(levels[1]).all()
+    np.testing.assert_array_equal(levels[2], [0, 1, 1, 1, 2, 2, 2, 3, 3])
 
 
 @each_kind

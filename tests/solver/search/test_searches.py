@@ -54,18 +54,31 @@ def affine(gap: float, size: int = 6, seed: int = 0) -> Affine:
     return Affine(constant, symmetric(seed, 3, size), parameter_names=NAMES)
 
 
-def data_of(solver: SpectralSolver, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters and exact data; the lowest levels where they are to be matched."""
-    parameters = np.random.default_rng(42).normal(size=(rows, 3))
+def data_of(solver: SpectralSolver, rows: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters and exact data of the first rows, or of these rows of 200.
+
+    The data are the lowest levels where they are to be matched.
+    """
+    parameters = np.random.default_rng(42).normal(size=(200, 3))
+    parameters = parameters[:rows] if isinstance(rows, int) else parameters[rows]
     levels = solver.parameterization.spectrum(tf.constant(parameters))
     return parameters, solver.comparison.observe(levels).numpy()
 
 
-@pytest.mark.parametrize("gap", [0.0, 30.0, 100.0, 300.0])
-def test_lines_beside_a_large_constant(gap: float):
+# Rows of which one start in thirty or less leads to the answer, and many to another minimum.
+@pytest.mark.parametrize(
+    ("gap", "seed", "hard"),
+    [
+        (0.0, 2, []),
+        (30.0, 1, [93, 186, 198]),
+        (100.0, 1, [69, 141, 186]),
+        (300.0, 0, []),
+    ],
+)
+def test_lines_beside_a_large_constant(gap: float, seed: int, hard: list[int]):
     """Exact rows are matched; noisy ones end within twice the loss of a fit from the truth."""
-    solver = SpectralSolver(affine(gap), observation=Transitions(LINES))
-    parameters, exact = data_of(solver, 60)
+    solver = SpectralSolver(affine(gap, seed=seed), observation=Transitions(LINES))
+    parameters, exact = data_of(solver, [*hard, *range(60 - len(hard))])
     noisy = exact[:15] * (1 + 0.003 * np.random.default_rng(7).normal(size=(15, 5)))
     fit = solver.fit(np.concatenate([exact, noisy]))
     assert (fit.status[:60].numpy() == Status.CONVERGED).mean() >= 0.98
@@ -165,8 +178,8 @@ def test_a_search_may_be_told_not_to_end_early():
 
 
 def test_how_many_starts_are_enough():
-    """The expected number of minima, `w (N - 1) / (N - w - 2)`, is then at most w + 1/2."""
+    """The expected number of minima, `w (N - 1) / (N - w - 2)`, is then at most w + 1/4."""
     for found in range(1, 7):
         for starts in range(found + 3, 150):
             expected = found * (starts - 1) / (starts - found - 2)
-            assert bool(are_enough(found, starts)) == (expected <= found + 0.5)
+            assert bool(are_enough(found, starts)) == (expected <= found + 0.25)
