@@ -1,8 +1,14 @@
-"""The base class of parameterizations: the matrix, its eigensystem and their derivatives."""
+"""The base class of parameterizations: the matrix, its eigensystem and their derivatives.
+
+Below it its algebra: fixed and tied parameters (`Mapped`), sums and multiples (`Combination`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import dataclasses
+import functools
+import operator
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +18,9 @@ from ..checks import check_count, is_number
 from ..linalg.eigh import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..rowwise.axes import new_axis
-from ..rowwise.products import matmul_rows
+from ..rowwise.products import matmul_rows, matmul_shared
 from ..seed import SEED
-from .affine.forms import Form
+from .affine.forms import Form, sum_of
 from .affine.symmetry_blocks import Block
 from .level_curvature import Coupler, coupler_of, density_of, level_curvature
 from .memory import Memory
@@ -439,8 +445,6 @@ class Parameterization(PortableModule):
         Returns:
             A parameterization of q parameters.
         """
-        from .mapped import Mapped  # which imports this file
-
         return Mapped(self, map_, offset, names)
 
     def unmapped(self) -> tuple[Parameterization, np.ndarray, np.ndarray]:
@@ -462,8 +466,6 @@ class Parameterization(PortableModule):
                 f"a sum of parameterizations needs different parameter names, but {twice} stand "
                 "in both; pass parameter_names to one of them."
             )
-        from .combination import Combination  # which imports this file
-
         return Combination((1.0, 1.0), (self, other))
 
     def __mul__(self, factor: float) -> Parameterization:
@@ -475,8 +477,6 @@ class Parameterization(PortableModule):
                 "a multiple of a parameterization needs a finite factor other than 0, "
                 f"got {factor!r}."
             )
-        from .combination import Combination  # which imports this file
-
         return Combination((float(factor),), (self,))
 
     __rmul__ = __mul__
@@ -544,3 +544,263 @@ def _check_finite(method: str, what: str, value: Any) -> None:
 def _check_single(what: str, *parts: Parameterization) -> None:
     if any(len(part.level_counts) > 1 for part in parts):
         raise ValueError(f"{what} of a Family is not defined; make it of the members instead.")
+
+
+def _at_x(name: str, by_y: Callable[[Any, Any], Any] | None = None) -> Callable[..., Any]:
+    """A method of the inner parameterization at x; `by_y` turns derivatives by x to those by y."""
+
+    def at_x(self: Any, parameters: tf.Tensor, *others: Any) -> Any:
+        found = getattr(self.inner, name)(self.expand(parameters), *others)
+        return found if by_y is None or found is None else by_y(found, self.map)
+
+    return at_x
+
+
+def _slopes_by_y(slopes: tf.Tensor, map_: np.ndarray) -> tf.Tensor:
+    return matmul_shared(slopes, map_)
+
+
+def _matrices_by_y(matrices: tf.Tensor, map_: np.ndarray) -> tf.Tensor:
+    return tf.einsum("bpij,pq->bqij", matrices, tf.constant(map_, matrices.dtype))
+
+
+def _second_by_y(second: tf.Tensor, map_: np.ndarray) -> tf.Tensor:
+    """`M^T H M`."""
+    constant = tf.constant(map_, second.dtype)
+    return tf.matmul(constant, tf.matmul(second, constant), transpose_a=True)
+
+
+class Mapped(Parameterization):
+    """The parameterization `y -> A(M y + c)`.
+
+    Attributes:
+        inner: the parameterization of x.
+        map: `[p, q]`, M.
+        offset: `[p]`, c.
+    """
+
+    def __init__(
+        self, inner: Parameterization, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
+    ):
+        """See `Parameterization.mapped`."""
+        super().__init__(inner.size, map_.shape[1], names)
+        self.inner = inner
+        self.map = map_
+        self.offset = offset
+
+    @property
+    def level_counts(self) -> tuple[int, ...]:
+        """That of the inner parameterization."""
+        return self.inner.level_counts
+
+    @property
+    def level_signs(self) -> np.ndarray:
+        """That of the inner parameterization."""
+        return self.inner.level_signs
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """That of the inner parameterization."""
+        return self.inner.blocks
+
+    @property
+    def is_one_block(self) -> bool:
+        """That of the inner parameterization."""
+        return self.inner.is_one_block
+
+    @property
+    def whole_is_cheaper(self) -> bool:
+        """That of the inner parameterization."""
+        return self.inner.whole_is_cheaper
+
+    @property
+    def memory(self) -> Memory:
+        """That of the inner parameterization."""
+        return self.inner.memory
+
+    matrix = _at_x("matrix")
+    finite_matrix = _at_x("finite_matrix")
+    eigensystem = _at_x("eigensystem")
+    levels = _at_x("levels")
+    spectrum = _at_x("spectrum")
+    level_jacobian = _at_x("level_jacobian", _slopes_by_y)
+    expectation_slopes = _at_x("expectation_slopes", _slopes_by_y)
+    derivatives = _at_x("derivatives", _matrices_by_y)
+    level_curvature = _at_x("level_curvature", _second_by_y)
+    curvature = _at_x("curvature", _second_by_y)
+
+    def expand(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The parameters x `[B, p]` of the inner parameterization for y `[B, q]`."""
+        dtype = parameters.dtype
+        full = tf.linalg.matvec(tf.constant(self.map, dtype), parameters)
+        return full + tf.constant(self.offset, dtype)
+
+    def as_affine(self) -> Form | None:
+        """See `Parameterization.as_affine`."""
+        form = self.inner.as_affine()
+        return None if form is None else form.mapped(self.map, self.offset)
+
+    def unmapped(self) -> tuple[Parameterization, np.ndarray, np.ndarray]:
+        """See `Parameterization.unmapped`."""
+        inner, map_, offset = self.inner.unmapped()
+        return inner, map_ @ self.map, map_ @ self.offset + offset
+
+    @property
+    def parameter_scales(self) -> np.ndarray:
+        """`[q]`, the bounds `|M|^T s` from the scales s of x."""
+        return np.abs(self.map).T @ self.inner.parameter_scales
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether c is nonzero or A(0) is."""
+        return bool(self.offset.any()) or self.inner.has_constant
+
+    def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+        """The couplings by y; see `Parameterization.coupler`."""
+        inner = self.inner.coupler(self.expand(parameters), vectors)
+
+        def couplings(by_level: tf.Tensor) -> tf.Tensor:
+            found = inner(by_level)
+            _, count, levels, size = found.shape
+            map_ = tf.constant(self.map, found.dtype)[None]
+            flat = tf.reshape(found, [-1, count, levels * size])
+            by_place = matmul_rows(flat, map_, transpose_a=True)
+            by_parameter = tf.linalg.matrix_transpose(by_place)
+            return tf.reshape(by_parameter, [-1, self.num_parameters, levels, size])
+
+        return couplings
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """The least-squares y of the starting points of x: `M^+ (x - c)`."""
+        full = self.inner.starting_points(levels, attempt, attempts)
+        inverse = tf.constant(np.linalg.pinv(self.map), levels.dtype)
+        return tf.linalg.matvec(inverse, full - tf.constant(self.offset, levels.dtype))
+
+
+class Combination(Parameterization):
+    """`sum_i f_i A_i(x_i)` with the parameters of all parts in their order.
+
+    Results of `a + b` (two parts with factors 1) and `f * a` (one part).
+
+    Attributes:
+        factors: the f_i, finite and nonzero.
+        parts: the A_i, of one size, none a family, with different parameter names.
+    """
+
+    def __init__(self, factors: Sequence[float], parts: Sequence[Parameterization]):
+        """Set factors and parts."""
+        names = [name for part in parts for name in part.parameter_names]
+        super().__init__(parts[0].size, len(names), names)
+        self.factors: tuple[float, ...] = tuple(factors)
+        self.parts: tuple[Parameterization, ...] = tuple(parts)
+
+    def _terms(self, parameters: tf.Tensor) -> list[tuple[float, Parameterization, tf.Tensor]]:
+        """Each factor and part with its parameters, `[B, p_i]`."""
+        if len(self.parts) == 1:
+            return [(self.factors[0], self.parts[0], parameters)]
+        counts = [part.num_parameters for part in self.parts]
+        own = tf.split(parameters, counts, axis=1)
+        return list(zip(self.factors, self.parts, own, strict=True))
+
+    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.matrix`."""
+        terms = self._terms(parameters)
+        matrices = same_dtype([_times(f, part.matrix(x)) for f, part, x in terms])
+        return functools.reduce(operator.add, matrices)
+
+    def as_affine(self) -> Form | None:
+        """The sum if all parts are affine and small; see `Parameterization.as_affine`."""
+        forms = []
+        for factor, part in zip(self.factors, self.parts, strict=True):
+            form = part.as_affine()
+            if form is None:
+                return None
+            if factor != 1.0:
+                count = part.num_parameters
+                form = form.mapped(factor * np.eye(count), np.zeros(count))
+                form = dataclasses.replace(form, constant=factor * form.constant)
+            forms.append(form)
+        return forms[0] if len(forms) == 1 else sum_of(forms)
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for combinations of the same kinds with the same factors."""
+        return Combination, self.factors, tuple(part.kind for part in self.parts)
+
+    def together(self, members: Sequence[Combination]) -> Combination:
+        """See `Parameterization.together`."""
+        columns = zip(*(member.parts for member in members), strict=True)
+        return Combination(self.factors, [column[0].together(column) for column in columns])
+
+    @property
+    def memory(self) -> Memory:
+        """The sum over the parts; see `Parameterization.memory`."""
+        return Memory.sum_of(part.memory for part in self.parts)
+
+    @property
+    def parameter_scales(self) -> np.ndarray:
+        """`[p]`, the scales of the parts times `|f_i|`."""
+        pairs = zip(self.factors, self.parts, strict=True)
+        return np.concatenate([abs(factor) * part.parameter_scales for factor, part in pairs])
+
+    @property
+    def level_signs(self) -> np.ndarray:
+        """`[n]`, the signs of a single part, reversed for a negative factor; NaN for a sum."""
+        part, *others = self.parts
+        if others:
+            return super().level_signs
+        signs = part.level_signs
+        return signs if self.factors[0] > 0 else -signs[::-1]
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether any part has a constant."""
+        return any(part.has_constant for part in self.parts)
+
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The derivatives by the parameters of all parts; see `Parameterization.derivatives`."""
+        terms = self._terms(parameters)
+        found = same_dtype([_times(f, part.derivatives(x)) for f, part, x in terms])
+        rows = functools.reduce(tf.maximum, [tf.shape(part)[0] for part in found])
+        return tf.concat([tf.broadcast_to(part, [rows, *part.shape[1:]]) for part in found], axis=1)
+
+    def expectation_slopes(self, parameters: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """The slopes by the parameters of all parts; see `Parameterization.expectation_slopes`."""
+        terms = self._terms(parameters)
+        # The vectors are those of the sum, and may be complex where a part is real.
+        slopes = [_times(f, part.expectation_slopes(x, vectors)) for f, part, x in terms]
+        return tf.concat(slopes, axis=-1)
+
+    def coupler(self, parameters: tf.Tensor, vectors: tf.Tensor) -> Coupler:
+        """The couplings by the parameters of all parts; see `Parameterization.coupler`."""
+        every = [(f, part.coupler(x, vectors)) for f, part, x in self._terms(parameters)]
+        return lambda by_level: tf.concat([_times(f, one(by_level)) for f, one in every], axis=1)
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
+        """Block-diagonal, one block for each part; see `Parameterization.curvature`."""
+        found, first = [], 0
+        for factor, part, x in self._terms(parameters):
+            block = part.curvature(x, density)
+            around = [first, self.num_parameters - first - part.num_parameters]
+            first += part.num_parameters
+            if block is not None:
+                found.append(tf.pad(_times(factor, block), [[0, 0], around, around]))
+        return tf.add_n(found) if found else None
+
+    def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
+        """Split the levels between two parts by 1/2, 1, 0, 3/4 and 1/4 in turn."""
+        shares: list[Any] = [1.0]
+        if len(self.parts) > 1:
+            share = tf.gather(tf.constant([0.5, 1.0, 0.0, 0.75, 0.25], levels.dtype), attempt % 5)
+            shares = [share[:, None], 1.0 - share[:, None]]
+        found = []
+        for share, factor, part in zip(shares, self.factors, self.parts, strict=True):
+            wanted = share * levels / tf.constant(factor, levels.dtype)
+            if factor < 0:
+                wanted = wanted[:, ::-1]
+            found.append(part.starting_points(wanted, attempt, attempts))
+        return tf.concat(found, axis=-1)
+
+
+def _times(factor: float, tensor: tf.Tensor) -> tf.Tensor:
+    return tensor if factor == 1.0 else tf.constant(factor, tensor.dtype) * tensor
