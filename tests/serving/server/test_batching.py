@@ -10,6 +10,7 @@ import pytest
 
 from eigenfit.serving import ServingError
 from eigenfit.serving.server import ServerOptions, start_server
+from eigenfit.serving.server.session import Session
 
 from .clients import ENDLESS, Client, entry, listed, predict_request, refusal, slow, wait_for
 
@@ -264,7 +265,17 @@ def test_full_queue_refuses(serve_many):
 
 
 @pytest.mark.parametrize("seconds", [None, 60])
-def test_a_batch_has_the_time_of_its_most_patient_request_and_no_other_waits(serve_many, seconds):
+def test_a_batch_has_the_time_of_its_most_patient_request_and_no_other_waits(
+    serve_many, seconds, monkeypatch
+):
+    runs: list[int] = []
+    run = Session.run
+
+    def counted(self, feeds, fetches, deadline):
+        runs.extend(len(array) for array in feeds.values())
+        return run(self, feeds, fetches, deadline)
+
+    monkeypatch.setattr(Session, "run", counted)
     # Nobody waits the minute: two rows fill the batch.
     text = "max_batch_size { value: 2 } batch_timeout_micros { value: 60000000 } "
     text += "num_batch_threads { value: 1 }"
@@ -278,6 +289,7 @@ def test_a_batch_has_the_time_of_its_most_patient_request_and_no_other_waits(ser
     assert not patient.done(), "the run was too short to show anything"
     assert status == 504
     assert list(patient.result(60).outputs["steps"].int64_val) == [steps]
+    assert runs == [2, 2]  # the second was not cut off and begun again for the patient one
 
 
 def test_a_request_that_gave_up_leaves_its_place_in_the_queue(serve_many):
