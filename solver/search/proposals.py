@@ -23,6 +23,8 @@ _RANGE = 3.0
 # With partly observed levels, one start in this many is made from the targets, the others at
 # random.
 _SHARE_WITH_FEW = 8
+# The same where level numbers are assigned.
+_SHARE_WITH_ASSIGNMENT = 4
 
 
 def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
@@ -35,12 +37,13 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
 
     Random: the first point drawn, not the best of several, which would be as confined.
 
-    The two alternate where all levels are observed; elsewhere one start in eight is made from the
-    targets. Measured, the share of starts that lead to the answer: for Toeplitz spectra (n = 16)
-    one in nine from the targets, one in fourteen at random; for five lines of a 6 x 6 matrix with a
-    large constant part none from the targets in half of the rows, one in four at random in all
-    rows. (The same lines without a constant part: 97.5 % of 400 rows were solved with random points
-    chosen by their loss and every second start a hop, 99.5 % of 800 are now.)
+    The two alternate where all levels are observed. Where level numbers are assigned one start in
+    four is made from the targets, elsewhere one in eight. Measured, the share of starts that lead
+    to the answer: for Toeplitz spectra (n = 16) one in nine from the targets, one in fourteen at
+    random; for five lines of a 6 x 6 matrix with a large constant part none from the targets in
+    half of the rows, one in four at random in all rows. (The same lines without a constant part:
+    97.5 % of 400 rows were solved with random points chosen by their loss and every second start a
+    hop, 99.5 % of 800 are now.)
 
     Args:
         settings: the problem, with the number of candidates.
@@ -68,7 +71,9 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     if at_random is None:
         return chosen
     at_random = _into_bounds_and_priors(at_random, data, attempt, attempts * candidates)
-    if comparison.covers_all_levels:
+    if comparison.groups:
+        random = attempt % _SHARE_WITH_ASSIGNMENT != 0
+    elif comparison.covers_all_levels:
         # The kinds alternate among the even and among the odd numbers: every second may be a hop.
         random = (attempt + attempt // 2) % 2 == 1
     else:

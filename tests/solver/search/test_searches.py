@@ -55,10 +55,7 @@ def affine(gap: float, size: int = 6, seed: int = 0) -> Affine:
 
 
 def data_of(solver: SpectralSolver, rows: int | list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters and exact data of the first rows, or of these rows of 200.
-
-    The data are the lowest levels where they are to be matched.
-    """
+    """Parameters and exact data of the first rows, or of these rows of 200."""
     parameters = np.random.default_rng(42).normal(size=(200, 3))
     parameters = parameters[:rows] if isinstance(rows, int) else parameters[rows]
     levels = solver.parameterization.spectrum(tf.constant(parameters))
@@ -107,6 +104,15 @@ def test_other_observations_beside_a_constant(
     solver = SpectralSolver(structure, observation=observation)
     _, exact = data_of(solver, 40)
     assert (solver.fit(exact).status.numpy() == Status.CONVERGED).mean() >= 0.97
+
+
+def test_assigned_levels_of_which_few_starts_lead_to_the_answer():
+    """The five lowest levels of six, and the solver is not told that they are the lowest."""
+    solver = SpectralSolver(affine(0.0), observation=Matched(5))
+    rows = [15, 39, 46, 49, 61, 72, 88, 98, 123, 134, 160, 176]
+    parameters = np.random.default_rng(42).normal(size=(200, 3))[rows]
+    lowest = solver.spectrum(parameters)[:, :5]
+    assert np.sum(solver.fit(lowest).status.numpy() == Status.CONVERGED) >= 11
 
 
 def test_the_best_minimum_of_many_is_found_where_another_is_found_more_often():
