@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -64,7 +65,10 @@ def few_of(size: int, used: np.ndarray) -> FewLevels | None:
 
 
 def few_eigenpairs(
-    few: FewLevels, matrix: tf.Tensor, near: tf.Tensor | None = None
+    few: FewLevels,
+    matrix: tf.Tensor,
+    near: tf.Tensor | None = None,
+    by_blocks: tuple[Callable[[tf.Tensor], tf.Tensor], tf.Tensor] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The levels needed and their eigenvectors.
 
@@ -77,23 +81,30 @@ def few_eigenpairs(
         few: which levels.
         matrix: `[B, n, n]`, finite.
         near: `[B, n]`, the spectra of nearby matrices, NaN in rows without one; None for no rows.
+        by_blocks: a function that gives the spectra of some rows, `[R, n]`, from their parameters
+            `[R, p]`, and the parameters of all rows, `[B, p]`. It serves where the matrix has
+            symmetry blocks, which are decomposed in less time. None decomposes the matrix.
 
     Returns:
         `[B, n]`, ascending; in rows with a spectrum in `near` only the levels used are right. And
         `[B, n, c]`, the eigenvectors of those used, in columns.
     """
-    spectrum = lambda rows: tf.math.real(tf.linalg.eigvalsh(rows))  # noqa: E731
+    spectrum, given = by_blocks or (_spectrum, matrix)
     if near is None:
-        values, vectors, found = _iterate(few, matrix, spectrum(matrix))
+        values, vectors, found = _iterate(few, matrix, spectrum(given))
     else:
         unknown = tf.math.is_nan(near[:, 0])
-        known = on_rows(unknown, near, (matrix,), spectrum)
+        known = on_rows(unknown, near, (given,), spectrum)
         values, vectors, found = _iterate(few, matrix, known)
-        again = lambda rows: _iterate(few, rows, spectrum(rows))  # noqa: E731
+        again = lambda rows, theirs: _iterate(few, rows, spectrum(theirs))  # noqa: E731
         current = (values, vectors, found)
-        values, vectors, found = on_rows(~found & ~unknown, current, (matrix,), again)
+        values, vectors, found = on_rows(~found & ~unknown, current, (matrix, given), again)
     decompose = functools.partial(_decompose, few)
     return on_rows(~found, (values, vectors), (matrix,), decompose)
+
+
+def _spectrum(matrix: tf.Tensor) -> tf.Tensor:
+    return tf.math.real(tf.linalg.eigvalsh(matrix))
 
 
 def _decompose(few: FewLevels, matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

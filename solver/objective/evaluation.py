@@ -70,7 +70,9 @@ def evaluate_curved(
         slopes = _slopes(model, parameters, vectors)
     else:
         matrix, finite = structure.finite_matrix(parameters)
-        values, vectors = few_eigenpairs(model.few, matrix, near)
+        levels = lambda x: structure.levels(x)[0]  # noqa: E731
+        by_blocks = None if structure.is_one_block else (levels, parameters)
+        values, vectors = few_eigenpairs(model.few, matrix, near, by_blocks)
         slopes = _spread_out(model, structure.level_jacobian(parameters, vectors))
     assignment = comparison.assign(values, data.targets, data.weights)
     weights = data.weights

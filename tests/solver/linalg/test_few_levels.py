@@ -205,6 +205,38 @@ def test_fits(kind: str):
     np.testing.assert_allclose(fit.eigenvalues, levels, atol=1e-10)
 
 
+def test_where_symmetry_splits_the_matrix_all_levels_come_from_the_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A chain with mirror symmetry: the few levels from the whole matrix, all from its halves."""
+    kinetic, _ = chain()
+    place = np.linspace(0.0, 1.0, N)
+    potentials = np.stack([np.diag(np.cos(np.pi * k * place)) for k in (2, 4, 6)])
+    potentials = (potentials + potentials[:, ::-1, ::-1]) / 2  # to the last bit
+    solver = SpectralSolver(Affine(kinetic, potentials), observation=Levels(lowest=6))
+    assert [block.size for block in solver.parameterization.blocks] == [N // 2, N // 2]
+    assert solver._settings.model.few is not None
+    sizes = set()
+    decompose = tf.linalg.eigvalsh
+
+    def noting(matrix: tf.Tensor) -> tf.Tensor:
+        sizes.add(matrix.shape[-1])
+        return decompose(matrix)
+
+    monkeypatch.setattr(tf.linalg, "eigvalsh", noting)
+    known = np.array([3.0, -2.0, 1.0]) + np.random.default_rng(4).normal(size=(3, 3))
+    levels = np.linalg.eigvalsh(kinetic + np.tensordot(known, potentials, 1))
+    starts = known + 0.02
+    starts[1] = 1e147
+    fit = as_numpy(solver.fit(levels[:, :6], initial=starts))
+    assert sizes == {N // 2}
+    assert fit.status.tolist() == [Status.CONVERGED, Status.NON_FINITE, Status.CONVERGED]
+    np.testing.assert_allclose(fit.parameters[::2], known[::2], atol=1e-6)
+    np.testing.assert_allclose(fit.eigenvalues[::2], levels[::2], atol=1e-10)
+    alone = as_numpy(solver.fit(levels[2:, :6], initial=starts[2:]))
+    assert_same(alone, take(fit, [2]))
+
+
 def test_residual_left_and_standard_errors_are_those_of_scipy():
     solver = solver_of("lowest")
     _, targets, starts = rows_of("lowest", 2)
