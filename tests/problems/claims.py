@@ -16,6 +16,11 @@ from .registry import Problem, Run, fit_of, problems, solver_of, weights_of
 CLAIMS = [(name, method) for name, problem in problems().items() for method in problem.runs]
 
 
+def claims_of(*methods: str) -> list[tuple[str, str]]:
+    """The problems and these methods, by name."""
+    return [claim for claim in CLAIMS if claim[1] in methods]
+
+
 def scale_of(problem: Problem) -> float:
     return float(np.nanmax(np.abs(problem.targets)))
 

@@ -1,14 +1,12 @@
-"""Every problem that Levenberg-Marquardt, the default method, claims."""
+"""Every claim of Levenberg-Marquardt, the default method."""
 
 from __future__ import annotations
 
 import pytest
 
-from .claims import CLAIMS, check_claim
-
-DEFAULT = "LevenbergMarquardt"
+from .claims import check_claim, claims_of
 
 
-@pytest.mark.parametrize("name", [name for name, method in CLAIMS if method == DEFAULT])
-def test_claim(name: str):
-    check_claim(name, DEFAULT)
+@pytest.mark.parametrize(("name", "method"), claims_of("LevenbergMarquardt"))
+def test_claim(name: str, method: str):
+    check_claim(name, method)
