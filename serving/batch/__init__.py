@@ -3,6 +3,7 @@
 Importing this package imports neither Ray nor TensorFlow.
 """
 
-from .entry import BatchReport, fit_dataset
+from .entry import fit_dataset
+from .report import BatchReport
 
 __all__ = ["BatchReport", "fit_dataset"]

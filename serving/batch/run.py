@@ -40,8 +40,8 @@ from ...export import digest
 from ...export.publishing import is_remote
 from ...solver import Status
 from . import worker
-from .entry import BatchReport
 from .model import ExportedModel
+from .report import BatchReport
 from .worker import ROW_ID, Fit, Fragment, NothingToLeaveOut, Spectra
 
 _log = logging.getLogger(__name__)

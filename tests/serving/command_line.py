@@ -8,7 +8,7 @@ import typer
 import typer.testing
 
 from eigenfit.serving.server import ServerOptions, app
-from eigenfit.serving.server.options import add_serve_command
+from eigenfit.serving.server.command import add_serve_command
 
 
 def run_command(flags: Sequence[str]) -> tuple[int, str, ServerOptions | None]:
