@@ -9,9 +9,6 @@ import threading
 import typing
 from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    pass
-
 _T = TypeVar("_T")
 _INT32 = 2**31 - 1
 _PORT = 65535

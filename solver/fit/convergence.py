@@ -116,7 +116,7 @@ def _decide(
     """
     jacobian, residual, column_norms, loss = least_squares
     last, parameters, rms = others
-    survey, spread = last == 0, data.spread
+    survey, weight_ratio = last == 0, data.weight_ratio
     error = new_axis(rounding, 1) * data.weights
     if data.has_priors:
         epsilon = np.finfo(error.dtype.as_numpy_dtype).eps
@@ -140,7 +140,7 @@ def _decide(
     gain, certain = on_rows(
         ~(clear | ends), tuple(bounds), wanted, lambda *found: gain_left(decompose(*found))
     )
-    enough = (survey & (spread > UNEVEN)) | (certain <= aim)
+    enough = (survey & (weight_ratio > UNEVEN)) | (certain <= aim)
     # A row that stalled or is out of steps is held to the certification limit, not to the aim.
     ended = (status != RUNNING) & ~survey
     minimum = (flat & enough) | (ended & (certain <= allowed))

@@ -215,7 +215,10 @@ class LBFGS(Method):
         ) -> tf.Tensor:
             return minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
 
-        uneven, wanted = iteration.data.spread < UNEVEN, (point.jacobian, point.residual, units)
+        uneven, wanted = (
+            iteration.data.weight_ratio < UNEVEN,
+            (point.jacobian, point.residual, units),
+        )
         direction = on_rows(uneven, direction, wanted, with_light_data)
         direction, falls = downhill(iteration.data, point, direction, units)
         forget = failed | ~falls

@@ -205,14 +205,20 @@ class LevenbergMarquardt(Method):
         predicted = tf.reduce_sum(step * (new_axis(damping, 1) * step + descent), axis=-1)
         curves_up = state.curves_up & ~accepted
         usual = (step, predicted, damping, least, curves_up)
-        uneven = iteration.data.spread < UNEVEN
+        uneven = iteration.data.weight_ratio < UNEVEN
         slow = self._is_slow(iteration, uneven)
 
         def unusual() -> tuple[tf.Tensor, ...]:
             step, predicted, mu, least = light_steps(iteration, followed, usual[:4])
             found = (step, predicted, least, curves_up)
             if iteration.curvature is not None:
-                wanted = (tf.range(tf.size(slow)), iteration.data.spread, units, descent, damping)
+                wanted = (
+                    tf.range(tf.size(slow)),
+                    iteration.data.weight_ratio,
+                    units,
+                    descent,
+                    damping,
+                )
                 wanted = (*wanted, point.loss, point.column_norms)
                 found = on_rows(slow, found, wanted, functools.partial(_newton, iteration))
             step, predicted, least, curves = found
@@ -243,10 +249,10 @@ class LevenbergMarquardt(Method):
 
 
 def _newton(
-    iteration: Iteration, rows: tf.Tensor, spread: tf.Tensor, *others: tf.Tensor
+    iteration: Iteration, rows: tf.Tensor, weight_ratio: tf.Tensor, *others: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
     """`curved_steps` of these rows, which trusts the Hessian unless weights differ much."""
     assert iteration.curvature is not None
     with tf.name_scope("curved"):
         step, gains, lowest, curves = curved_steps(iteration.curvature.of_rows(rows), *others)
-    return step, gains, lowest, curves & (spread >= UNEVEN_CURVATURE)
+    return step, gains, lowest, curves & (weight_ratio >= UNEVEN_CURVATURE)

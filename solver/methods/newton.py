@@ -96,7 +96,7 @@ class Newton(Method):
             followed = tf.where(accepted, raised, tf.maximum(raised, old.least))
             return light_steps(iteration, tf.where(first, old.damping, followed), usual)
 
-        uneven = iteration.data.spread < UNEVEN
+        uneven = iteration.data.weight_ratio < UNEVEN
         step, predicted, damping, least = tf.cond(tf.reduce_any(uneven), unusual, lambda: usual)
         trial = iteration.moved(step / units)
         by_hessian = predicted_decrease(point, trial - point.parameters)

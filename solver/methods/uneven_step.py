@@ -40,8 +40,8 @@ def light_steps(
     """
     state, point, units, data = iteration.state, iteration.point, iteration.units, iteration.data
     first, accepted, kept = iteration.first, iteration.accepted, state.kept
-    uneven, jacobian = data.spread < UNEVEN, point.jacobian / new_axis(units, 1)
-    wanted = (jacobian, point.residual, data.spread, damping, first, accepted)
+    uneven, jacobian = data.weight_ratio < UNEVEN, point.jacobian / new_axis(units, 1)
+    wanted = (jacobian, point.residual, data.weight_ratio, damping, first, accepted)
     found = on_rows(uneven, usual, wanted, uneven_step)
     failed = uneven & iteration.active & ~accepted & ~first
     back, step = led_back(state.point, iteration.trial, units, kept.growth, failed)
@@ -51,7 +51,7 @@ def light_steps(
 def uneven_step(
     jacobian: tf.Tensor,
     residual: tf.Tensor,
-    spread: tf.Tensor,
+    weight_ratio: tf.Tensor,
     damping: tf.Tensor,
     initial: tf.Tensor,
     accepted: tf.Tensor,
@@ -59,13 +59,13 @@ def uneven_step(
     """The Levenberg-Marquardt step from the singular values of the Jacobian.
 
     A mu that hardly damps the data of large weight would stop all progress in those of small
-    weight. So mu may fall to `16 eps spread^2`, and after a failure its minimum is relative to the
-    effect of the failed step.
+    weight. So mu may fall to `16 eps weight_ratio^2`, and after a failure its minimum is relative
+    to the effect of the failed step.
 
     Args:
         jacobian: `[R, M, p]`, at the accepted point, by scaled parameters.
         residual: `[R, M]`.
-        spread: `[R]`, the ratio of the smallest weight to the largest.
+        weight_ratio: `[R]`, the ratio of the smallest weight to the largest.
         damping: `[R]`, mu from the gain ratio of the previous step.
         initial: `[R]` bool, whether there was no previous step.
         accepted: `[R]` bool, whether the previous step succeeded.
@@ -75,7 +75,7 @@ def uneven_step(
         predicts, `[R]`; mu, `[R]`; and the least mu if the step fails, `[R]`.
     """
     epsilon = np.finfo(damping.dtype.as_numpy_dtype).eps
-    square = spread * spread
+    square = weight_ratio * weight_ratio
     damping = tf.where(initial, damping * square, damping)
     # While the datum of largest weight is fitted, bold steps are cheap: `led_back` corrects them.
     heaviest = tf.argmax(tf.reduce_sum(jacobian * jacobian, axis=-1), axis=-1)

@@ -49,7 +49,7 @@ class Data(NamedTuple):
         observed: `[R]`, the number of observed targets, floating point. This and the next two are
             () before `with_weight_summary`.
         largest_weight: `[R]`.
-        spread: `[R]`, the ratio of the smallest positive weight to the largest; 0 without any.
+        weight_ratio: `[R]`, the smallest positive weight over the largest; 0 without any.
     """
 
     targets: Any
@@ -60,7 +60,7 @@ class Data(NamedTuple):
     prior_weight: Any = ()
     observed: Any = ()
     largest_weight: Any = ()
-    spread: Any = ()
+    weight_ratio: Any = ()
 
     @property
     def bounded(self) -> bool:
@@ -79,7 +79,7 @@ def is_given(part: Any) -> bool:
 
 
 def with_weight_summary(data: Data) -> Data:
-    """Fill in `observed`, `largest_weight` and `spread`, which every step uses."""
+    """Fill in `observed`, `largest_weight` and `weight_ratio`, which every step uses."""
     weights = data.weights
     seen = weights > 0
     largest = tf.reduce_max(weights, axis=-1)
@@ -87,7 +87,7 @@ def with_weight_summary(data: Data) -> Data:
     return data._replace(
         observed=tf.reduce_sum(tf.cast(seen, weights.dtype), axis=-1),
         largest_weight=largest,
-        spread=tf.math.divide_no_nan(smallest, largest),
+        weight_ratio=tf.math.divide_no_nan(smallest, largest),
     )
 
 

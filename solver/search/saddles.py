@@ -125,7 +125,7 @@ def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
         hessian, bending = curvature.hessian_in_parts()
         saddle, direction = lowest_curvature(hessian, effect)
         saddle, direction = on_rows(
-            data.spread < UNEVEN_CURVATURE,
+            data.weight_ratio < UNEVEN_CURVATURE,
             (saddle, direction),
             (jacobian, bending, effect),
             lowest_light_curvature,
