@@ -1,7 +1,7 @@
 # Every target makes its own .venv when there is none, or when the packages asked for have changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench mutate clean
 
 # A python3.11 that starts (a version manager's shim may be there and refuse), else python3.
 PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
@@ -42,6 +42,9 @@ format: $(INSTALLED)  ## put the code in format and mend what can be mended by i
 
 bench: $(PEERS_INSTALLED)  ## run every measurement; ARGS="speed --quick" chooses
 	$(BIN)/python -m benchmarks $(ARGS)
+
+mutate: $(PEERS_INSTALLED)  ## do the tests notice changes of the code? ARGS="solver/fit --most 10"
+	$(BIN)/python -m benchmarks.mutation $(ARGS)
 
 clean:  ## remove .venv, caches, and what builds and the demo wrote
 	rm -rf $(VENV) build dist *.egg-info demo_output bench_output .hypothesis .pytest_cache .ruff_cache
