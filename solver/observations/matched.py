@@ -93,13 +93,6 @@ class Matched(Observation):
             groups=tuple(groups),
         )
 
-    def guess_levels(
-        self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
-    ) -> tf.Tensor:
-        """The observed values spread evenly over the levels."""
-        first = tf.zeros_like(targets[:, :1], tf.int32)
-        return self.guesses(comparison, counts, targets, first, 1)
-
     def guesses(
         self,
         comparison: Comparison,
