@@ -130,7 +130,7 @@ def test_ten_thousand_rows(kind, model, solver, rng):
 
 def test_an_event_loop_goes_on_while_a_fit_is_under_way(kind, model, solver, rng):
     """`asyncio.to_thread`, as the docs have it."""
-    model.delay, ticks = 0.2, []
+    model.delay, ticks = 0.5, []
     targets = np.asarray(solver.spectrum(rng.normal(size=(40, 3)))).reshape(8, 5, 3)
 
     async def tick():
@@ -153,7 +153,8 @@ def test_an_event_loop_goes_on_while_a_fit_is_under_way(kind, model, solver, rng
             *answers, unknown = asyncio.run(ask(client))
     finally:
         model.delay = 0.0
-    assert len(ticks) > 5
+    # A loop that waits for the calls ticks once or twice; a free one up to fifty times.
+    assert len(ticks) > 4
     for rows, answer in zip(targets, answers, strict=True):
         assert_same(kind, answer, solver.fit(rows))
     assert isinstance(unknown, ServingError)
