@@ -14,6 +14,7 @@ from ..checks import largest_number
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.once_only import twice_only
+from ..rowwise.products import matmul_rows
 
 # Levels closer than this many rounding units (epsilon times the largest level) are degenerate.
 _DEGENERATE_ULPS = 64.0
@@ -105,7 +106,7 @@ def eigenvalues(matrix: tf.Tensor) -> tf.Tensor:
     values = tf.stop_gradient(values)
     # Both branches of `where` must be finite, or the gradient is NaN.
     safe = tf.where(tf.reshape(finite, [-1, 1, 1]), matrix, tf.zeros_like(matrix))
-    coupling = hermitian_transpose(vectors) @ safe @ vectors
+    coupling = matmul_rows(matmul_rows(hermitian_transpose(vectors), safe), vectors)
     first_order = tf.math.real(tf.linalg.diag_part(coupling))
     # The off-diagonal elements of M itself are rounding errors, which small gaps would amplify.
     change = coupling - tf.stop_gradient(coupling)

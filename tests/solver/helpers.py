@@ -76,10 +76,7 @@ def tape_hessian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> n
 
 
 def assert_rows_of_structure_are_independent(structure: Parameterization, x: np.ndarray) -> None:
-    """Levels, first and second derivatives of 37 rows, to the last bit, in one small graph.
-
-    Not the gradient of the spectrum through the graph: no fit uses it, and nothing is promised.
-    """
+    """Levels, first and second derivatives of 37 rows, to the last bit, in one small graph."""
     assert len(x) == 37
     spec = tf.TensorSpec([None, structure.num_parameters], tf.as_dtype(x.dtype))
 
@@ -88,12 +85,14 @@ def assert_rows_of_structure_are_independent(structure: Parameterization, x: np.
         values, vectors, finite = structure.eigensystem(rows)
         slopes = structure.level_jacobian(rows, vectors)
         weights = WeightedLevels(values, tf.reduce_sum(slopes, 2))
+        spectrum = structure.spectrum(rows)
         return {
             "values": values,
             "finite": finite,
             "slopes": slopes,
             "second": structure.level_curvature(rows, vectors, weights),
-            "spectrum": structure.spectrum(rows),
+            "spectrum": spectrum,
+            "gradient": tf.gradients(spectrum, rows)[0],
         }
 
     together = everything(tf.constant(x))

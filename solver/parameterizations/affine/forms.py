@@ -36,7 +36,7 @@ class Form:
     @property
     def basis(self) -> np.ndarray:
         """`[p, n, n]`, the matrices B_j, of the dtype of A0."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define basis.")
 
     @property
     def size(self) -> int:

@@ -68,7 +68,11 @@ def session() -> tuple[tf.compat.v1.Session, list[str], dict[str, np.ndarray], d
     outputs = {
         field: tensor.name for field, tensor in compiled.structured_outputs._asdict().items()
     }
-    return v1.Session(graph=graph), inputs[:given], held, outputs
+    # With several threads, chance decides which operations take over the memory of their inputs.
+    one_thread = v1.ConfigProto(
+        inter_op_parallelism_threads=1, intra_op_parallelism_threads=1, use_per_session_threads=True
+    )
+    return v1.Session(graph=graph, config=one_thread), inputs[:given], held, outputs
 
 
 @functools.cache
@@ -121,9 +125,7 @@ def test_operations_of_a_step():
 
 
 def test_allocations_of_a_step():
-    # An operation takes over the memory of an input that nothing else needs any more. Which come in
-    # time differs from process to process: the same graph takes 120 to 126.
-    assert 0 < of_a_step("allocations") <= 127
+    assert 0 < of_a_step("allocations") <= 124
 
 
 def test_a_step_decomposes_once():
