@@ -22,7 +22,7 @@ def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> di
         flawed: whether some rows are incomplete or invalid.
 
     Returns:
-        By name: parameters, initial, bounds and priors `[rows, p]`, targets and weights
+        By name: parameters, initial, bounds and priors `[rows, p]`, targets, weights and sides
         `[rows, m]`, tolerance and max_steps (int32) `[rows]`.
     """
     generator = np.random.default_rng(_SEED)
@@ -53,6 +53,9 @@ def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> di
         "upper": tf.constant(near + 0.5, dtype),
         "prior_mean": tf.constant(near, dtype),
         "prior_sigma": tf.constant(0.0 * near + 1.0, dtype),
+        "sides": tf.constant(
+            np.where(numbers[:, None] % 2, np.nan, np.zeros(targets.shape)), dtype
+        ),
         "parameters": parameters,
         "targets": tf.constant(targets, dtype),
         "initial": tf.constant(initial, dtype),

@@ -71,8 +71,9 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
           `[rows, m]` (int32).
 
         If the solver has bounds, `fit` has the further inputs lower and upper `[rows, p]`; with
-        priors, prior_mean and prior_sigma `[rows, p]`. NaN stands for the solver's own, which
-        `covariance` always uses. With `solutions` S > 1 the outputs of a fit are `[rows, S, ...]`.
+        priors, prior_mean and prior_sigma `[rows, p]`; with sides, sides `[rows, m]`. NaN stands
+        for the solver's own, which `covariance` always uses. With `solutions` S > 1 the outputs of
+        a fit are `[rows, S, ...]`.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
@@ -86,13 +87,16 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     initial = tf.TensorSpec([None, count], solver.dtype, "initial")
     tolerance = tf.TensorSpec([None], solver.dtype, "tolerance")
     max_steps = tf.TensorSpec([None], tf.int32, "max_steps")
-    known = [name for names in _knowledge(solver).values() for name in names]
-    known = tuple(tf.TensorSpec([None, count], solver.dtype, name) for name in known)
+    names = [name for names in _knowledge(solver).values() for name in names]
+    known = tuple(tf.TensorSpec([None, count], solver.dtype, name) for name in names)
+    sides = tf.TensorSpec([None, solver.num_targets], solver.dtype, "sides")
+    known += (sides,) if solver.one_sided else ()
 
     def paired(parts: tuple[tf.Tensor, ...]) -> dict[str, Any]:
-        """Pair the bound and prior inputs, and name each pair by its argument of `fit`."""
-        pairs = [parts[place : place + 2] for place in range(0, len(parts), 2)]
-        return dict(zip(_knowledge(solver), pairs, strict=True))
+        """Pair the bound and prior inputs, and name all by their argument of `fit`."""
+        pairs = [parts[place : place + 2] for place in range(0, len(names), 2)]
+        found: dict[str, Any] = dict(zip(_knowledge(solver), pairs, strict=True))
+        return found | ({"sides": parts[-1]} if solver.one_sided else {})
 
     def fit_targets(targets: tf.Tensor) -> dict[str, tf.Tensor]:
         return solver.fit(targets)._asdict()
@@ -145,7 +149,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         "loss_and_gradient": Signature((parameters, targets), loss_and_gradient),
         "covariance": Signature((parameters, weights, *about_data), covariance),
     }
-    if solver.comparison.groups:
+    if solver.comparison.assigned:
         signatures["assignment"] = Signature((parameters, targets, weights), assignment)
     return signatures
 

@@ -180,6 +180,30 @@ def _numbers_of_targets(owner: str, argument: str, value: Any, count: int) -> np
     return np.broadcast_to(array.astype(float), count).copy()
 
 
+#: The value is above the target, below it, or the target itself.
+SIDES = {">": 1.0, "<": -1.0, "=": 0.0}
+
+
+def as_sides(owner: str, value: Any) -> Any:
+    """Replace the signs in an array of texts by numbers; numbers and tensors stay as they are.
+
+    Raises:
+        ValueError: for any other text.
+    """
+    if tf.is_tensor(value):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "UO" or not all(isinstance(each, str) for each in array.flat):
+        return value
+    unknown = [each for each in array.flat if each not in SIDES]
+    if unknown:
+        raise ValueError(
+            f'{owner}: sides must be ">" (the value is above the target), "<" (below it) or "=", '
+            f"got {unknown[0]!r}."
+        )
+    return np.vectorize(SIDES.__getitem__, otypes=[float])(array)
+
+
 def largest_number(dtype: tf.DType) -> float:
     """`1e-6 sqrt(max)`: larger numbers and entries are refused, as their squares overflow."""
     return float(np.sqrt(dtype.max) * 1e-6)

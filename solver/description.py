@@ -37,6 +37,7 @@ def describe(settings: Settings) -> dict[str, Any]:
             name: [float(mean), float(sigma)]
             for name, mean, sigma in zip(names, *priors, strict=True)
         },
+        "sides": None if settings.sides is None else settings.sides.tolist(),
         "tolerance": settings.tolerance,
         "max_steps": settings.steps_of_a_search,
         "starts": settings.starts,

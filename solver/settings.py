@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .checks import as_real, check_count, check_mode, check_sigma, check_weights, is_number
+from .checks import (
+    as_real,
+    as_sides,
+    check_count,
+    check_mode,
+    check_sigma,
+    check_weights,
+    is_number,
+)
 from .methods import LevenbergMarquardt, Method
 from .names import by_name, check_complete
 from .objective.bounds_and_priors import Bounds, Priors, check_bounds, check_priors
 from .objective.model import Model
 from .objective.robust_loss import check_loss
-from .observations import Levels, Observation
+from .observations import Levels, Observation, TargetMap
 from .parameterizations import Parameterization
 from .parameterizations.memory import check_memory
 from .parameterizations.symbolic import symbolic
@@ -62,6 +70,7 @@ class Settings:
         weights: `[m]`, the default; None for 1.
         bounds: the default; None for no bounds.
         priors: the default; None for no priors.
+        sides: `[m]`, the default, 1, -1 or 0, see `Data`; None for 0.
         solutions: the number of distinct solutions of a row.
         end_early: whether a search may end when its starts agree.
         pool_rows: the largest number of rows in the pool.
@@ -87,6 +96,7 @@ class Settings:
     weights: np.ndarray | None
     bounds: Bounds | None
     priors: Priors | None
+    sides: np.ndarray | None
     solutions: int
     end_early: bool
     pool_rows: int
@@ -112,6 +122,7 @@ def make_settings(
     sigma: Any,
     bounds: Any,
     priors: Any,
+    sides: Any,
     loss: Any,
     f_scale: Any,
     solutions: int,
@@ -157,6 +168,7 @@ def make_settings(
     candidates = max(1, min(candidates, _NUMBERS_OF_CANDIDATES // matrices))
     check_memory(owner, parameterization, comparison.num_targets, candidates, dtype)
     _check_matrix(owner, parameterization, dtype)
+    _check_values(owner, observation, comparison, dtype)
     method = method.for_model(model)
     own_tolerance = tolerance is not None
     tolerance = _DEFAULT_TOLERANCE[dtype] if tolerance is None else tolerance
@@ -199,6 +211,7 @@ def make_settings(
         weights=_default_weights(owner, weights, sigma, comparison.num_targets),
         bounds=None if bounds is None else check_bounds(owner, bounds, names),
         priors=None if priors is None else check_priors(owner, priors, names),
+        sides=None if sides is None else _check_sides(owner, sides, comparison),
         solutions=check_count(owner, "solutions", solutions),
         end_early=_check_flag(owner, "end_early", end_early),
         pool_rows=check_count(owner, "pool_rows", pool_rows),
@@ -239,6 +252,44 @@ def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DTyp
             f"{size}] in {dtype.name} or the matching complex dtype, got {found.shape} in "
             f"{found.dtype.name}."
         )
+
+
+def _check_values(
+    owner: str, observation: Observation, comparison: TargetMap, dtype: tf.DType
+) -> None:
+    """Check that the targets follow from levels in this dtype, and their shape and dtype."""
+    kind, size, count = type(observation).__name__, comparison.num_levels, comparison.num_targets
+    try:
+        found = symbolic(comparison.observe, tf.TensorSpec([None, size], dtype))
+    except Exception as error:
+        raise ValueError(
+            f"{owner}: the targets of {kind} cannot be computed from {dtype.name} levels "
+            f"[rows, {size}]: {type(error).__name__}: {error}"
+        ) from error
+    if found.dtype != dtype or not found.shape.is_compatible_with([None, count]):
+        raise ValueError(
+            f"{owner}: the targets of {kind} must be [rows, {count}] in {dtype.name}, got "
+            f"{found.shape} in {found.dtype.name}."
+        )
+
+
+def _check_sides(owner: str, sides: Any, comparison: TargetMap) -> np.ndarray:
+    """The default sides `[m]`."""
+    count = comparison.num_targets
+    try:
+        found = np.broadcast_to(np.asarray(as_sides(owner, sides), float), [count]).copy()
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'{owner}: sides must be one of ">", "<", "=", or a list of {count} of them, one for '
+            f"each target, got {sides!r}."
+        ) from error
+    if not np.isin(found, [-1.0, 0.0, 1.0]).all():
+        raise ValueError(f"{owner}: sides must be 1, -1 or 0, got {sides!r}.")
+    if comparison.centred and found.any():
+        raise ValueError(
+            f'{owner}: sides: a limit needs levels with a known zero, not relative_to="mean".'
+        )
+    return found
 
 
 def _default_weights(owner: str, weights: Any, sigma: Any, count: int) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from .description import describe
 from .fit.compiled import Compiled
 from .fit.pieces import as_progress, in_pieces
 from .inputs.arguments import Arguments
+from .inputs.request import Key
 from .methods import Method
 from .observations import Observation
 from .parameterizations import Parameterization
@@ -44,6 +45,7 @@ class SpectralSolver(PortableModule):
         max_steps: the default step limit of a row without a starting point.
         bounded: whether the solver has bounds.
         has_priors: whether the solver has priors.
+        one_sided: whether some targets of the solver may be limits.
         covariance_needs_targets: whether `covariance` needs targets.
 
     Example:
@@ -69,6 +71,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        sides: Any = None,
         loss: str = "linear",
         f_scale: float = 1.0,
         solutions: int = 1,
@@ -84,7 +87,7 @@ class SpectralSolver(PortableModule):
             parameterization: the structured matrix.
             method: `LevenbergMarquardt()` when None.
             observation: which function of the levels is compared: `Levels()` when None, or
-                `Transitions`, or `Matched`.
+                `Transitions`, `Matched`, `Frequencies`, `Observable`, or several by `Joint`.
             initial: `[p]` or `[K, p]`, starting points of rows for which `fit` is given none, such
                 as the parameters of a related compound; or a dict of all parameters by name, each a
                 number or `[K]`. When None the solver proposes starts from the targets.
@@ -116,6 +119,10 @@ class SpectralSolver(PortableModule):
                 A start outside is moved slightly inside.
             priors: (mean, sigma), in the same forms: Gaussian priors on parameters. Each counts as
                 one datum and adds `((mean - x) / sigma)^2` to the loss.
+            sides: ">" or "<" for a target that is a limit, such as a level known to be above it, or
+                a splitting below it, and "=" for a measured value; one for all targets or `[m]`.
+                Or the numbers 1, -1 and 0. A limit has no residual on its allowed side, and is then
+                no datum.
             loss: the loss function of the weighted residuals, as in `scipy.optimize.least_squares`:
                 "linear" (least squares), or the robust "soft_l1", "huber" or "cauchy". Priors are
                 always quadratic.
@@ -152,6 +159,7 @@ class SpectralSolver(PortableModule):
             sigma,
             bounds,
             priors,
+            sides,
             loss,
             f_scale,
             solutions,
@@ -170,8 +178,9 @@ class SpectralSolver(PortableModule):
         self.num_targets = self.comparison.num_targets
         self.bounded = settings.bounds is not None
         self.has_priors = settings.priors is not None
+        self.one_sided = settings.sides is not None
         robust = not settings.model.loss.is_linear
-        self.covariance_needs_targets = robust or bool(self.comparison.groups)
+        self.covariance_needs_targets = robust or self.comparison.assigned
         self.tolerance = settings.tolerance
         self.max_steps = settings.steps_of_a_search
         self._compiled = Compiled(settings)
@@ -187,6 +196,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        sides: Any = None,
         progress: Any = None,
     ) -> FitResult:
         """Fit the parameters of every row to its targets.
@@ -207,6 +217,8 @@ class SpectralSolver(PortableModule):
                 number or `[B]`.
             priors: (mean, sigma), `[B, p]` each, in the same forms. The answer is differentiable
                 with respect to both.
+            sides: which targets are limits, `[B, m]`, or one or `[m]` for all rows, in the forms of
+                the solver; NaN and None mean the solver's.
             progress: True writes the number of finished rows to standard error, about once a
                 second; a function is called with the numbers of finished and of all rows. A fit of
                 many rows runs in pieces of about a second, with the same answer, and Ctrl-C stops
@@ -226,7 +238,7 @@ class SpectralSolver(PortableModule):
         """
         tell = as_progress(progress)
         targets = self._arguments.targets(targets)
-        known, key = self._arguments.knowledge(targets, bounds, priors)
+        known, key = self._arguments.knowledge(targets, bounds, priors, sides)
         rest = self._arguments.complete(
             targets, initial, weights, sigma, tolerance, max_steps, *known
         )
@@ -250,6 +262,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        sides: Any = None,
     ) -> Trace:
         """Fit like `fit`, from the first start only, and keep every step, for plots.
 
@@ -262,6 +275,7 @@ class SpectralSolver(PortableModule):
             sigma: see `fit`.
             bounds: see `fit`.
             priors: see `fit`.
+            sides: see `fit`.
 
         Returns:
             A `Trace`.
@@ -275,7 +289,7 @@ class SpectralSolver(PortableModule):
             (1, 2)
         """
         targets = self._arguments.targets(targets)
-        known, key = self._arguments.knowledge(targets, bounds, priors)
+        known, key = self._arguments.knowledge(targets, bounds, priors, sides)
         rest = self._arguments.complete(
             targets, initial, weights, sigma, tolerance, max_steps, *known
         )
@@ -292,6 +306,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        sides: Any = None,
     ) -> Covariance:
         """The covariance of parameters in the fit linearized at them.
 
@@ -310,6 +325,7 @@ class SpectralSolver(PortableModule):
             sigma: see `fit`.
             bounds: those of the fit; None for those of the solver.
             priors: those of the fit; None for those of the solver.
+            sides: those of the fit; None for those of the solver. Only with targets.
 
         Returns:
             A `Covariance`, NaN in a row that is not finite.
@@ -337,15 +353,22 @@ class SpectralSolver(PortableModule):
             )
         weights = self._arguments.weights(parameters, weights, sigma)
         checks.check_same_rows(parameters=parameters, weights=weights)
-        known, key = self._arguments.knowledge(parameters, bounds, priors)
         if targets is None:
+            known, key = self._arguments.knowledge(parameters, bounds, priors)
             return self._compiled.covariance[key](parameters, weights, *known)
+        known, key = self._arguments.knowledge(parameters, bounds, priors, sides)
         targets = self._arguments.targets(targets)
         checks.check_same_rows(parameters=parameters, targets=targets)
         return self._compiled.covariance_of_data[key](parameters, weights, targets, *known)
 
     def assignment(
-        self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
+        self,
+        parameters: Any,
+        targets: Any,
+        weights: Any = None,
+        *,
+        sigma: Any = None,
+        sides: Any = None,
     ) -> tf.Tensor:
         """The number of the level with which each target is compared.
 
@@ -354,10 +377,11 @@ class SpectralSolver(PortableModule):
             targets: `[B, m]`, see `fit`.
             weights: see `fit`.
             sigma: see `fit`.
+            sides: see `fit`.
 
         Returns:
             `[B, m]`, int32, level numbers from 0, counted through all members (with `Transitions`
-            that of the upper level); -1 where none was observed.
+            that of the upper level); -1 where none was observed, and for functions of levels.
 
         Raises:
             ValueError: for wrong shapes or dtypes.
@@ -371,7 +395,8 @@ class SpectralSolver(PortableModule):
         targets = self._arguments.targets(targets)
         weights = self._arguments.weights(targets, weights, sigma)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        return self._compiled.assignment(parameters, targets, weights)
+        own = [] if sides is None else [self._arguments.sides(targets, sides)]
+        return self._compiled.assignment[bool(own)](parameters, targets, weights, *own)
 
     def spectrum(self, parameters: Any) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
@@ -412,7 +437,13 @@ class SpectralSolver(PortableModule):
         return self._compiled.matrix(self._arguments.unknowns(parameters))
 
     def loss(
-        self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
+        self,
+        parameters: Any,
+        targets: Any,
+        weights: Any = None,
+        *,
+        sigma: Any = None,
+        sides: Any = None,
     ) -> tf.Tensor:
         """The loss that `fit` minimizes, `sum_i rho(w_i (t_i - f_i(x)))` and the priors' terms.
 
@@ -425,6 +456,7 @@ class SpectralSolver(PortableModule):
             targets: `[B, m]`, NaN where not observed.
             weights: see `fit`.
             sigma: see `fit`.
+            sides: see `fit`.
 
         Returns:
             `[B]`.
@@ -442,7 +474,8 @@ class SpectralSolver(PortableModule):
         targets = self._arguments.targets(targets)
         weights = self._arguments.weights(targets, weights, sigma)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        return self._compiled.loss(parameters, targets, weights)
+        own = [] if sides is None else [self._arguments.sides(targets, sides)]
+        return self._compiled.loss[bool(own)](parameters, targets, weights, *own)
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data: observation, method, tolerances and so on.
@@ -454,11 +487,12 @@ class SpectralSolver(PortableModule):
         return describe(self._settings)
 
     def _context(
-        self, targets: tf.Tensor, weights: tf.Tensor, known: list[tf.Tensor], key: tuple[bool, bool]
+        self, targets: tf.Tensor, weights: tf.Tensor, known: list[tf.Tensor], key: Key
     ) -> Context:
         """What the methods of a `FitResult` need besides its fields."""
         comparison = self._settings.model.comparison
-        moves = bool(comparison.groups) or comparison.ordered is not None
+        sides = known[-1] if key[2] else None
+        moves = comparison.assigned or comparison.ordered is not None
         return Context(
             parameter_names=self.parameterization.parameter_names,
             targets=targets,
@@ -466,6 +500,7 @@ class SpectralSolver(PortableModule):
             counts=self.parameterization.level_counts,
             upper=comparison.upper,
             lower=comparison.lower,
+            sides=self._settings.sides if sides is None else sides,
             assign=self.assignment if moves else None,
             covariance=functools.partial(self._covariance_at, targets, weights, known, key),
         )
@@ -475,7 +510,7 @@ class SpectralSolver(PortableModule):
         targets: tf.Tensor,
         weights: tf.Tensor,
         known: list[tf.Tensor],
-        key: tuple[bool, bool],
+        key: Key,
         parameters: tf.Tensor,
         loss: tf.Tensor,
     ) -> Covariance:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from ..inputs.request import BASIC, BOUNDS, PRIORS, request_shapes
+from ..inputs.request import BASIC, BOUNDS, PRIORS, SIDES, Key, request_shapes
 from ..settings import Settings
 from . import graphs
 from .apart_from_xla import apart_from_xla
@@ -22,18 +23,18 @@ class Compiled:
     look into a plain object such as this one, so a module that holds a solver can be saved.
 
     Attributes:
-        fit: by (own bounds, own priors), whether rows have bounds and priors of their own; the
-            fields of trace and covariance have the same keys.
+        fit: by `Key`, whether rows have bounds, priors and sides of their own; the fields of trace
+            and covariance have the same keys.
         trace: of the first start, step by step.
         fit_given: `fit` where every row has a complete starting point: a graph without a search.
         trace_given: `trace`, likewise.
         spectrum: eigenvalues from parameters.
         matrix: matrices from parameters.
-        loss: the loss at parameters.
+        loss: the loss at parameters; by whether rows have sides of their own.
         covariance: for weights that are 1 / sigma; needs no targets.
         covariance_of_data: scaled by the residual unless `absolute_sigma`; needs targets.
         covariance_of_fit: the same, with the loss of the fit as an argument.
-        assignment: the level number of each target.
+        assignment: the level number of each target; by whether rows have sides of their own.
 
     Args:
         settings: of the solver. A pickled copy is rebuilt from these alone.
@@ -49,14 +50,15 @@ class Compiled:
         self.trace_given = self._by_arguments(graphs.trace, *BASIC, settings=given)
         self.spectrum = self._compile(graphs.spectrum, "parameters")
         self.matrix = self._compile(graphs.matrix, "parameters")
-        self.loss = self._compile(graphs.loss, "parameters", "targets", "weights")
+        at_data = ("parameters", "targets", "weights")
+        self.loss = self._by_sides(graphs.loss, *at_data)
         of_sigmas = ("parameters", "weights")
         self.covariance = self._by_arguments(graphs.covariance, *of_sigmas)
         self.covariance_of_data = self._by_arguments(graphs.covariance, *of_sigmas, "targets")
         self.covariance_of_fit = self._by_arguments(
             graphs.covariance, *of_sigmas, "targets", "loss"
         )
-        self.assignment = self._compile(graphs.assignment, "parameters", "targets", "weights")
+        self.assignment = self._by_sides(graphs.assignment, *at_data)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Graphs cannot be pickled.
@@ -78,11 +80,16 @@ class Compiled:
         bound = apart_from_xla(made)
         return tf.function(bound, input_signature=signature, autograph=False)
 
+    def _by_sides(self, function: Callable, *basic: str) -> dict[bool, Any]:
+        both = {False: basic, True: (*basic, *SIDES)}
+        return {given: self._compile(function, *names) for given, names in both.items()}
+
     def _by_arguments(
         self, function: Callable, *basic: str, settings: Settings | None = None
-    ) -> dict[tuple[bool, bool], Any]:
+    ) -> dict[Key, Any]:
         found = {}
-        for bounds, priors in ((False, False), (True, False), (False, True), (True, True)):
-            names = (*basic, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
-            found[bounds, priors] = self._compile(function, *names, settings=settings, names=names)
+        for key in itertools.product((False, True), repeat=3):
+            known = itertools.compress((BOUNDS, PRIORS, SIDES), key)
+            names = (*basic, *itertools.chain.from_iterable(known))
+            found[key] = self._compile(function, *names, settings=settings, names=names)
         return found

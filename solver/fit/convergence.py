@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ..linalg.graded import UNEVEN, decompose, gain_by_projection, gain_left
 from ..objective.model import Data, count_data, is_given
-from ..objective.scaling import known_effects
+from ..objective.scaling import known_effects, relative_to_largest
 from ..pool.rows import Pool, tolerance_of
 from ..results.status import RUNNING, Cause, Status
 from ..rowwise.axes import new_axis
@@ -52,8 +52,13 @@ def certify(settings: Settings, pool: Pool) -> tuple[tf.Tensor, tf.Tensor]:
     # The rounding error of eigenvalues limits how small a computed gradient can be.
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     relative = 16.0 * epsilon * np.sqrt(settings.parameterization.size)
-    rounding = relative * tf.maximum(pool.scale, point.largest_level)
-    bound = new_axis(task.cosine * tf.sqrt(point.loss) + rounding * task.data.largest_weight, 1)
+    if is_given(point.sensitivity):
+        rounding = relative * point.largest_level
+        largest_weight = tf.reduce_max(point.sensitivity * task.data.weights, axis=-1)
+    else:
+        rounding = relative * tf.maximum(pool.scale, point.largest_level)
+        largest_weight = task.data.largest_weight
+    bound = new_axis(task.cosine * tf.sqrt(point.loss) + rounding * largest_weight, 1)
     if task.data.has_priors:
         # The residual of a prior has the rounding error of its parameter.
         pull_error = 8.0 * epsilon * task.data.prior_weight * tf.abs(point.parameters)
@@ -77,7 +82,7 @@ def certify(settings: Settings, pool: Pool) -> tuple[tf.Tensor, tf.Tensor]:
 
     least_squares = (point.jacobian, point.residual, point.column_norms, point.loss)
     wanted = (task.data, least_squares, rounding, minimum, matched, default, status)
-    others = (task.last, point.parameters, point.rms)
+    others = (task.last, point.parameters, point.rms, point.sensitivity)
     decide = functools.partial(_decide, settings)
     status, cause = on_rows(asked, (status, cause), (*wanted, others), decide)
     empty = point.loss == dtype.max
@@ -108,16 +113,23 @@ def _decide(
         matched: `[R]` bool, whether the rms residual is within the tolerance.
         default: `[R]` bool, whether that is the default tolerance.
         status: `[R]`, int32, of a row that is neither flat nor matched.
-        others: `[R]` int32, `Task.last`; `[R, p]` the parameters; `[R]` the rms
-            residual.
+        others: `[R]` int32, `Task.last`; `[R, p]` the parameters; `[R]` the rms residual; and
+            `Point.sensitivity`.
 
     Returns:
         `[R]` twice, int32.
     """
     jacobian, residual, column_norms, loss = least_squares
-    last, parameters, rms = others
+    last, parameters, rms, sensitivity = others
     survey, weight_ratio = last == 0, data.weight_ratio
     error = new_axis(rounding, 1) * data.weights
+    rms_error = rounding
+    if is_given(sensitivity):  # targets in another unit than the levels: `rms` is relative
+        observed = tf.maximum(data.observed, 1.0)
+        scaled = relative_to_largest(settings.model.comparison, data, error * sensitivity)
+        scaled = tf.math.divide_no_nan(scaled, data.weights)
+        rms_error = tf.sqrt(tf.reduce_sum(scaled * scaled, axis=-1) / observed)
+        error *= sensitivity
     if data.has_priors:
         epsilon = np.finfo(error.dtype.as_numpy_dtype).eps
         pull_error = 8.0 * epsilon * data.prior_weight * tf.abs(parameters)
@@ -128,7 +140,8 @@ def _decide(
         allowed = tf.zeros_like(loss) + _GAIN
     else:
         count = settings.parameterization.num_parameters
-        freedom = tf.maximum(count_data(settings.model, data) - float(count), 1.0)
+        data_count = count_data(settings.model, data, residual)
+        freedom = tf.maximum(data_count - float(count), 1.0)
         allowed = _GAIN * loss / freedom
     aim = tf.minimum(_GAIN_AIM * loss, allowed)
     aim = tf.where(survey, _GAIN_OF_A_SURVEY * loss, aim)
@@ -148,7 +161,7 @@ def _decide(
     met = (gain <= allowed) | ended
     met = (certain <= allowed) & (met if settings.absolute_sigma else tf.ones_like(met))
     # Methods that do not form J^T J stall when the residual is all rounding error of the levels.
-    matched &= ~default | met | (ended & (rms <= _ROUNDING_LEFT * rounding))
+    matched &= ~default | met | (ended & (rms <= _ROUNDING_LEFT * rms_error))
     limited = (gain > allowed) & (minimum | matched)
     if not settings.absolute_sigma:
         limited &= ~matched

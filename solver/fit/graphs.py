@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..inputs.arrangement import arrange, fill_weights
-from ..inputs.request import Request, complete_data, request_shapes
+from ..inputs.request import SIDES, Request, complete_data, request_shapes
 from ..inputs.validation import validate
 from ..linalg.eigh import are_degenerate
 from ..objective.bounds import at_bounds
@@ -38,7 +38,7 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     """Fit from the first start only and keep every step; the arguments are those of `fit`."""
     request = _request(settings, names, arguments)
     limit = tf.where(request.max_steps == 0, settings.steps_from_one_start, request.max_steps)
-    arranged = arrange(settings, request.targets, request.weights)
+    arranged = arrange(settings, request.targets, request.weights, request.sides)
     request = request._replace(targets=arranged.targets, weights=arranged.weights)
     data = complete_data(settings, request)
     batch = validate(settings, data, request.initial, request.tolerance, limit)
@@ -76,7 +76,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
         weights = fill_weights(settings, weights)
         known = model.comparison.observe(values)
     else:
-        known, weights, *_ = arrange(settings, targets, weights)
+        known, weights, *_ = arrange(settings, targets, weights, shaped.get("sides", ()))
         weights = tf.where(tf.math.is_nan(known), zero, weights)
         known = tf.where(tf.equal(weights, 0), zero, known)
     weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
@@ -90,7 +90,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     result = covariance_of(jacobian, held)
     if targets is not None and not settings.absolute_sigma:
         loss = point.loss if loss_of_fit is None else loss_of_fit
-        variance = unit_variance(jacobian, held, loss, count_data(model, data))
+        variance = unit_variance(jacobian, held, loss, count_data(model, data, point.residual))
         result = with_variance(result, variance)
     usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
@@ -105,16 +105,20 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
 
 
 def assignment(
-    settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    settings: Settings,
+    parameters: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    *own: tf.Tensor,
 ) -> tf.Tensor:
     """The level number of each target, `[B, m]` int32; -1 where none was observed."""
-    parameters, targets, weights = _shaped(
-        settings, parameters=parameters, targets=targets, weights=weights
+    parameters, targets, weights, *sides = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights, **_named(own)
     )
     comparison = settings.model.comparison
-    arranged = arrange(settings, targets, weights)
+    arranged = arrange(settings, targets, weights, *sides)
     targets, weights = arranged.targets, arranged.weights
-    if comparison.groups:
+    if comparison.assigned:
         values, _, finite = settings.parameterization.eigensystem(parameters)
     else:  # the assignment is fixed: no eigenvalues are needed
         values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
@@ -141,20 +145,28 @@ def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
 
 
 def loss(
-    settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    settings: Settings,
+    parameters: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    *own: tf.Tensor,
 ) -> tf.Tensor:
     """The loss that a fit minimizes, `[B]`: `sum_i rho(w_i (t_i - f_i(x)))`, plus the priors."""
-    parameters, targets, weights = _shaped(
-        settings, parameters=parameters, targets=targets, weights=weights
+    parameters, targets, weights, *sides = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights, **_named(own)
     )
-    targets, weights, *_ = arrange(settings, targets, weights)
+    targets, weights, *_ = arrange(settings, targets, weights, *sides)
     observed = ~tf.math.is_nan(targets) & tf.constant(settings.model.comparison.measures)
     # Both branches of `where` must be finite, or the gradient is NaN.
     known = tf.where(observed, targets, tf.zeros_like(targets))
     counting = tf.where(observed, weights, tf.zeros_like(weights))
-    data = complete_data(settings, Request(targets=known, weights=counting))
+    data = complete_data(settings, Request(known, weights=counting, **_named(sides)))
     values = settings.parameterization.spectrum(parameters)
     return loss_of_levels(settings.model, data, parameters, values)
+
+
+def _named(sides: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+    return dict(zip(SIDES, sides, strict=False))
 
 
 def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:
@@ -165,7 +177,7 @@ def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:
 
 def _fit(settings: Settings, request: Request) -> FitResult:
     """The fit, with residuals in the caller's order of the targets."""
-    arranged = arrange(settings, request.targets, request.weights)
+    arranged = arrange(settings, request.targets, request.weights, request.sides)
     request = request._replace(targets=arranged.targets, weights=arranged.weights)
     solve = fit_solutions if settings.solutions > 1 else fit_rows
     result = _differentiable(settings, request, solve)

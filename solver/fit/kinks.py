@@ -52,9 +52,9 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
         values, vectors, _ = structure.eigensystem(parameters)
         moved = tf.linalg.matvec(structure.level_jacobian(parameters, vectors), step)
         assignment = comparison.assign(values, data.targets, data.weights)
-        difference = level_difference(settings.model, data, values, assignment)
+        difference, data = level_difference(settings.model, data, values, assignment)
         force = settings.model.loss.count(data.weights * difference).force
-        pull = comparison.pull_back(data.weights * force, assignment)
+        pull = comparison.pull_back(values, data.weights * force, assignment)
         largest = tf.reduce_max(tf.abs(pull), axis=-1, keepdims=True)
         # Levels of different members never meet.
         inside = np.ones(structure.size - 1, bool)

@@ -15,7 +15,7 @@ from ..results.fit_result import FitResult
 from ..rowwise.axes import row_count
 from ..rowwise.elementwise import reciprocal
 from ..settings import Settings
-from .request import BOUNDS, PRIORS
+from .request import BOUNDS, PRIORS, Key
 
 
 class Arguments:
@@ -29,6 +29,7 @@ class Arguments:
         self._dtype = settings.dtype
         self._names = settings.parameterization.parameter_names
         self._count = settings.parameterization.num_parameters
+        self._centred = settings.model.comparison.centred
         self._num_targets = settings.model.comparison.num_targets
         # Number of targets that are ground levels, from which the others are measured.
         self._grounds = int(np.sum(~settings.model.comparison.measures))
@@ -100,13 +101,13 @@ class Arguments:
         return self._columns(argument, named, rows)
 
     def knowledge(
-        self, targets: tf.Tensor, bounds: Any, priors: Any
-    ) -> tuple[list[tf.Tensor], tuple[bool, bool]]:
-        """Bounds and priors of the rows.
+        self, targets: tf.Tensor, bounds: Any, priors: Any, sides: Any = None
+    ) -> tuple[list[tf.Tensor], Key]:
+        """Bounds, priors and sides of the rows.
 
         Returns:
-            `[B, p]` each: lower, upper, prior mean, prior sigma, of those given, NaN for the
-            solver's default; and whether bounds and priors were given.
+            `[B, p]` each: lower, upper, prior mean, prior sigma, and `[B, m]`: sides, of those
+            given, NaN for the solver's default; and which were given.
         """
         tensors = []
         nan = (np.nan, np.nan)  # the solver's default
@@ -134,7 +135,19 @@ class Arguments:
                 part = np.nan if part is None else part
                 label = f"{argument}: {name}"
                 tensors.append(self._for_all_rows(label, part, targets, self._count, "parameters"))
-        return tensors, (bounds is not None, priors is not None)
+        if sides is not None:
+            tensors.append(self.sides(targets, sides))
+        return tensors, (bounds is not None, priors is not None, sides is not None)
+
+    def sides(self, targets: tf.Tensor, value: Any) -> tf.Tensor:
+        """The sides `[B, m]`, from signs or numbers; a single one or `[m]` for all rows."""
+        if self._centred:
+            raise ValueError(
+                'sides: a limit needs levels with a known zero, not relative_to="mean"; leave the '
+                "target out (NaN), or compare with the lowest level."
+            )
+        numbers = checks.as_sides("fit", value)
+        return self._for_all_rows("sides", numbers, targets, self._num_targets, "targets")
 
     def complete(
         self,
@@ -165,7 +178,7 @@ class Arguments:
             weights=weights,
             tolerance=tolerance,
             max_steps=max_steps,
-            **{f"bounds or priors [{place}]": tensor for place, tensor in enumerate(known)},
+            **{f"bounds, priors or sides [{place}]": tensor for place, tensor in enumerate(known)},
         )
         return initial, weights, tolerance, max_steps, *known
 

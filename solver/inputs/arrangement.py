@@ -7,12 +7,13 @@ entry for each target are returned in the caller's order.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from ..observations import Comparison
+from ..objective.model import is_given
+from ..observations import TargetMap
 from ..rowwise.axes import new_axis
 from ..settings import Settings
 
@@ -42,16 +43,19 @@ class Arranged(NamedTuple):
         return _reordered(values, back)
 
 
-def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arranged:
+def arrange(
+    settings: Settings, targets: tf.Tensor, weights: tf.Tensor, sides: Any = ()
+) -> Arranged:
     """Sort the targets of every row, with their weights; differentiable with respect to both.
 
-    A target that is NaN or has weight 0 was not observed, and its column stays empty. The sort is
-    stable.
+    A target that is NaN or has weight 0 was not observed, and its column stays empty. A limit
+    stays in its column. The sort is stable.
 
     Args:
         settings: the observation, and the default weights of the caller's columns.
         targets: `[B, m]`, NaN where not observed.
         weights: `[B, m]`, NaN for the default.
+        sides: `[B, m]`, 0 where the target is no limit, NaN for the default; () for the default.
 
     Returns:
         The `Arranged` targets and weights.
@@ -63,6 +67,10 @@ def arrange(settings: Settings, targets: tf.Tensor, weights: tf.Tensor) -> Arran
         # The ground level is sorted whatever its weight: it is the zero of the scale, no datum.
         there = (weights > 0) | tf.constant(~comparison.measures)
         there &= ~tf.math.is_nan(targets)
+        if is_given(sides) or settings.sides is not None:
+            default = tf.constant(0.0 if settings.sides is None else settings.sides, targets.dtype)
+            known = tf.where(tf.math.is_nan(sides), default, sides) if is_given(sides) else default
+            there &= tf.equal(known, 0)
         # Unconditionally: TensorFlow cannot vectorize a `tf.cond` (`GradientTape.jacobian`), and
         # the operations are few.
         order = _order(*comparison.ordered, targets, there)
@@ -119,7 +127,7 @@ def _order(
     return tf.gather(by_value, rank + tf.constant(first, tf.int32), axis=1, batch_dims=1)
 
 
-def _relative_to_ground(comparison: Comparison, targets: tf.Tensor) -> tf.Tensor:
+def _relative_to_ground(comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:
     """Subtract the target of the ground level, where targets are relative to it and it has one."""
     source = comparison.ground_of_target
     if (source < 0).all():

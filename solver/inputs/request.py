@@ -27,6 +27,7 @@ class Request(NamedTuple):
         upper: `[B, p]`, or ().
         prior_mean: `[B, p]`, or ().
         prior_sigma: `[B, p]`, or ().
+        sides: `[B, m]`, 1, -1 or 0, see `Data`; or ().
     """
 
     targets: Any
@@ -38,6 +39,7 @@ class Request(NamedTuple):
     upper: Any = ()
     prior_mean: Any = ()
     prior_sigma: Any = ()
+    sides: Any = ()
 
 
 #: The arguments that every fit has.
@@ -46,13 +48,17 @@ BASIC = ("targets", "initial", "weights", "tolerance", "max_steps")
 BOUNDS = ("lower", "upper")
 #: Those of a fit whose rows have priors of their own.
 PRIORS = ("prior_mean", "prior_sigma")
+#: Those of a fit whose rows have limits among their targets.
+SIDES = ("sides",)
+#: Whether rows have bounds, priors and sides of their own.
+Key = tuple[bool, bool, bool]
 
 
 def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     """The shape of each argument, by name; also of `parameters` and `loss`."""
     count = settings.parameterization.num_parameters
     levels = settings.model.comparison.num_targets
-    by_level = {"targets": levels, "weights": levels}
+    by_level = {"targets": levels, "weights": levels, "sides": levels}
     by_parameter = ("parameters", "initial", *BOUNDS, *PRIORS)
     widths = {**by_level, **dict.fromkeys(by_parameter, count)}
     shapes: dict[str, list[int | None]] = {"tolerance": [None], "max_steps": [None], "loss": [None]}
@@ -69,6 +75,10 @@ def complete_data(settings: Settings, request: Request) -> Data:
         every = tf.broadcast_to(every, [rows, len(default)])
         return tf.where(tf.math.is_nan(given), every, given) if is_given(given) else every
 
+    if settings.sides is not None or is_given(request.sides):
+        none = np.zeros(settings.model.comparison.num_targets)
+        sides = none if settings.sides is None else settings.sides
+        data = data._replace(sides=filled(request.sides, sides))
     count = settings.parameterization.num_parameters
     if settings.bounds is not None or is_given(request.lower):
         none = (np.full(count, -np.inf), np.full(count, np.inf))

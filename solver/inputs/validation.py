@@ -50,9 +50,12 @@ def validate(
             ([Cause.STEP_LIMIT], new_axis(max_steps < 0, 1)),
             *_faults(targets, weights, observed, initial, tolerance),
             *_faults_of_bounds_and_priors(data),
+            *_faults_of_sides(data),
         ]
     )
     valid = cause == 0
+    if data.one_sided:
+        data = data._replace(sides=tf.where(new_axis(valid, 1), data.sides, 0.0))
     if data.has_priors:
         # Priors of invalid rows must not enter derivatives.
         usable = new_axis(valid, 1)
@@ -138,3 +141,11 @@ def _faults_of_bounds_and_priors(data: Data) -> list[tuple[Sequence[Cause], tf.T
         wrong = (tf.abs(data.prior_mean) >= most) | ~usable
         faults.append(([Cause.PRIOR] * wrong.shape[1], wrong))
     return faults
+
+
+def _faults_of_sides(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+    """Faults of the sides of limits, for `_cause`."""
+    if not data.one_sided:
+        return []
+    wrong = (data.sides != 0) & (tf.abs(data.sides) != 1)
+    return [([Cause.SIDE], tf.reduce_any(wrong, axis=1, keepdims=True))]

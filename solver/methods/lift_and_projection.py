@@ -75,12 +75,18 @@ class LiftAndProjection(Method):
             A copy of the method that holds the Gram matrix of the model.
 
         Raises:
-            ValueError: if the matrix is not affine in its parameters, or the loss is robust.
+            ValueError: if the matrix is not affine in its parameters, the loss is robust, or the
+                targets are a function of several levels.
         """
         if not model.loss.is_linear:
             raise ValueError(
                 f'{_OWNER}: loss must be "linear", for the projection is a least-squares problem, '
                 f"got {model.loss.kind!r}; take LevenbergMarquardt() for a robust loss."
+            )
+        if not isinstance(model.comparison, Comparison):
+            raise ValueError(
+                f"{_OWNER}: the observation must compare levels or differences of levels, for the "
+                "projection is onto matrices with given levels; take LevenbergMarquardt()."
             )
         prepared = copy.copy(self)
         prepared._model = _Prepared(

@@ -14,9 +14,9 @@ from ..rowwise.elementwise import over_root
 from ..rowwise.products import sum_over_second
 from .bounds import held_by_bounds
 from .hessian import Curvature
-from .model import Data, Model, prior_pull
+from .model import Data, Model, prior_pull, without_met_limits
 from .point import Point
-from .scaling import has_effect, rounding_of_loss
+from .scaling import has_effect, relative_to_largest, rounding_of_loss
 
 
 def evaluate(
@@ -75,9 +75,9 @@ def evaluate_curved(
         values, vectors = few_eigenpairs(model.few, matrix, near, by_blocks)
         slopes = _spread_out(model, structure.level_jacobian(parameters, vectors))
     assignment = comparison.assign(values, data.targets, data.weights)
+    difference, data = level_difference(model, data, values, assignment)
     weights = data.weights
-    difference = level_difference(model, data, values, assignment)
-    observed_slopes = comparison.centre(comparison.observe(slopes, assignment), weights)
+    observed_slopes = slopes_of_targets(model, data, values, slopes, assignment)
     counted = model.loss.count(weights * difference)
     residual, jacobian = counted.force, new_axis(weights, 2) * observed_slopes
     if not model.loss.is_linear:
@@ -85,9 +85,17 @@ def evaluate_curved(
         root = tf.sqrt(tf.maximum(counted.stiffness, tf.constant(epsilon, weights.dtype)))
         residual, jacobian = over_root(residual, root), jacobian * root[:, :, None]
     loss = tf.reduce_sum(counted.loss, axis=-1)
-    rms = tf.sqrt(tf.reduce_sum(difference * difference, axis=-1) / tf.maximum(data.observed, 1.0))
     largest_level = tf.reduce_max(tf.abs(values), axis=-1)
-    noise = rounding_of_loss(largest_level, values.shape[1], counted.force, weights)
+    sensitivity: Any = ()
+    errors, in_levels, relative = weights, observed_slopes, difference
+    if not comparison.in_level_units:
+        observed = data.targets - difference
+        sensitivity = comparison.sensitivity(values, observed, data.targets)
+        errors = weights * sensitivity
+        in_levels = tf.math.divide_no_nan(observed_slopes, new_axis(sensitivity, 2))
+        relative = relative_to_largest(comparison, data, difference)
+    rms = tf.sqrt(tf.reduce_sum(relative * relative, axis=-1) / tf.maximum(data.observed, 1.0))
+    noise = rounding_of_loss(largest_level, values.shape[1], counted.force, errors)
     if data.has_priors:
         pull = prior_pull(data, parameters)
         residual = tf.concat([residual, pull], axis=-1)
@@ -96,7 +104,7 @@ def evaluate_curved(
     column_norms = tf.sqrt(sum_over_second(jacobian * jacobian))
     # A sum is finite only if every term is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
-    seen = tf.where(new_axis(weights, 2) > 0, tf.abs(observed_slopes), 0.0)
+    seen = tf.where(new_axis(weights, 2) > 0, tf.abs(in_levels), 0.0)
     moves = has_effect(model, parameters, tf.reduce_max(seen, axis=1))
     if data.has_priors:
         moves |= data.prior_weight > 0
@@ -120,9 +128,19 @@ def evaluate_curved(
         rms=rms,
         largest_level=largest_level,
         noise=noise + 8.0 * epsilon * residual.shape[1] * loss,
+        sensitivity=sensitivity,
     )
     curvature = Curvature(
-        model, data, parameters, values, vectors, assignment, difference, observed_slopes, free
+        model,
+        data,
+        parameters,
+        values,
+        vectors,
+        assignment,
+        difference,
+        slopes if comparison.bends else (),
+        observed_slopes,
+        free,
     )
     return point, curvature
 
@@ -135,12 +153,13 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
         parameters: `[R, p]`, within the bounds.
         data: the data of these rows.
     """
-    structure, comparison, weights = model.parameterization, model.comparison, data.weights
+    structure, comparison = model.parameterization, model.comparison
     values, vectors, _ = structure.eigensystem(parameters)
-    assignment = comparison.assign(values, data.targets, weights)
-    difference = level_difference(model, data, values, assignment)
-    slopes = comparison.observe(_slopes(model, parameters, vectors), assignment)
-    slopes = comparison.centre(slopes, weights)
+    assignment = comparison.assign(values, data.targets, data.weights)
+    difference, data = level_difference(model, data, values, assignment)
+    weights = data.weights
+    by_level = _slopes(model, parameters, vectors)
+    slopes = slopes_of_targets(model, data, values, by_level, assignment)
     free: Any = ()
     if data.bounded:
         force = weights * model.loss.count(weights * difference).force
@@ -148,7 +167,10 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
         if data.has_priors:
             descent += data.prior_weight * prior_pull(data, parameters)
         free = ~held_by_bounds(parameters, descent, data)
-    return Curvature(model, data, parameters, values, vectors, assignment, difference, slopes, free)
+    by_level = by_level if comparison.bends else ()
+    return Curvature(
+        model, data, parameters, values, vectors, assignment, difference, by_level, slopes, free
+    )
 
 
 def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
@@ -179,7 +201,7 @@ def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
 def loss_of_levels(model: Model, data: Data, parameters: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """The loss `sum_i rho(w_i (t_i - f_i(x)))` with the priors, `[R]`, from the levels `[R, n]`."""
     assignment = model.comparison.assign(tf.stop_gradient(values), data.targets, data.weights)
-    difference = level_difference(model, data, values, assignment)
+    difference, data = level_difference(model, data, values, assignment)
     loss = tf.reduce_sum(model.loss.count(data.weights * difference).loss, axis=-1)
     if data.has_priors:
         pull = prior_pull(data, parameters)
@@ -189,11 +211,34 @@ def loss_of_levels(model: Model, data: Data, parameters: tf.Tensor, values: tf.T
 
 def level_difference(
     model: Model, data: Data, values: tf.Tensor, assignment: tf.Tensor
-) -> tf.Tensor:
-    """`[R, m]`, the unweighted residual `t - f(x)`; 0 where no level was observed."""
+) -> tuple[tf.Tensor, Data]:
+    """The unweighted residual `t - f(x)`, `[R, m]`, 0 where not observed; and the data that count.
+
+    A limit that is met has no residual; its weight is 0 in the returned data.
+    """
     comparison, weights = model.comparison, data.weights
     observed = comparison.centre(comparison.observe(values, assignment), weights)
     # Centre each separately: the rounding error of targets with a large offset, which may dominate
     # the residual, is then the same at every point.
     difference = comparison.centre(data.targets, weights) - observed
-    return tf.where(weights > 0, difference, 0.0)
+    data = without_met_limits(data, difference)
+    return tf.where(data.weights > 0, difference, 0.0), data
+
+
+def slopes_of_targets(
+    model: Model, data: Data, values: tf.Tensor, slopes: tf.Tensor, assignment: tf.Tensor
+) -> tf.Tensor:
+    """The derivatives of the targets' values, centred, `[R, m, p]`.
+
+    Args:
+        model: matrices, observation and loss.
+        data: of `R` rows.
+        values: `[R, n]`, the levels.
+        slopes: `[R, n, p]`, their derivatives.
+        assignment: the level of each target.
+    """
+    comparison = model.comparison
+    found = comparison.observe_slopes(values, slopes, assignment)
+    if comparison.bends:  # a function may have no derivative where nothing was observed
+        found = tf.where(new_axis(data.weights, 2) > 0, found, 0.0)
+    return comparison.centre(found, data.weights)

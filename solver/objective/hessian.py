@@ -40,8 +40,10 @@ class Curvature:
         values: `[R, n]`, the eigenvalues.
         vectors: the eigenvectors, in the form of the parameterization.
         assignment: `[R, m]`, or `[1, m]`, the level of each target.
-        difference: `[R, m]`, targets minus observed levels, centred, 0 where not observed.
-        slopes: `[R, m, p]`, the derivatives of the observed levels, centred.
+        difference: `[R, m]`, targets minus observed values, centred, 0 where not observed.
+        by_level: `[R, n, p]`, the derivatives of the levels; () where the targets are linear in
+            them.
+        slopes: `[R, m, p]`, the derivatives of the observed values, centred.
         free: `[R, p]` or `[R, 1]` bool; the Hessian has zero rows and columns for parameters that
             are not free. () if all are free.
     """
@@ -53,6 +55,7 @@ class Curvature:
     vectors: Any
     assignment: tf.Tensor
     difference: tf.Tensor
+    by_level: Any
     slopes: tf.Tensor
     free: Any = ()
 
@@ -110,11 +113,17 @@ class Curvature:
     def _level_curvature_term(
         self, force: tf.Tensor, stiffness: tf.Tensor, limits: bool = True
     ) -> tf.Tensor:
-        """`sum_k g_k d2 lambda_k / dx2`, `[R, p, p]`."""
-        by_level = self.model.comparison.pull_back(force, self.assignment)
+        """`sum_k g_k d2 f_k / dx2` of the observed values f, `[R, p, p]`."""
+        comparison = self.model.comparison
+        by_level = comparison.pull_back(self.values, force, self.assignment)
         crossing = _crossing(self.model, self.data, self.assignment, stiffness) if limits else ()
         levels = WeightedLevels(self.values, by_level, crossing)
-        return self.model.parameterization.level_curvature(self.parameters, self.vectors, levels)
+        structure = self.model.parameterization
+        found = structure.level_curvature(self.parameters, self.vectors, levels)
+        if not comparison.bends:
+            return found
+        bending = comparison.bending(self.values, self.by_level, force)
+        return found if bending is None else found + bending
 
     def _with_fixed_zeroed(self, hessian: tf.Tensor) -> tf.Tensor:
         """Set the rows and columns of parameters that are not free to 0."""
@@ -132,7 +141,8 @@ def _crossing(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Ten
     largest = tf.reduce_max(tf.abs(data.targets), axis=-1, keepdims=True)
     nothing = tf.zeros([row_count(stiffness), comparison.num_levels], dtype)
     nan = tf.constant(np.nan, dtype)
-    if len(set(comparison.upper.tolist())) < comparison.num_targets:
+    single = comparison.upper[comparison.upper >= 0]
+    if len(set(single.tolist())) < len(single):
         target, stiff = nothing + nan, nothing  # no level has a target of its own
     else:
         place = tf.one_hot(assignment, comparison.num_levels, dtype=dtype)

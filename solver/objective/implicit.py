@@ -23,14 +23,14 @@ import numpy as np
 import tensorflow as tf
 
 from ..linalg.linear import solve_symmetric
-from ..observations.comparison import offset_shares
 from ..results.fit_result import FitResult
 from ..results.status import Status
 from ..rowwise.axes import new_axis
 from ..rowwise.once_only import unprovided
 from ..rowwise.tables import select_rows
+from .evaluation import slopes_of_targets
 from .hessian import Curvature
-from .model import Data, Model
+from .model import Data, Model, without_met_limits
 from .scaling import known_effects
 
 
@@ -74,8 +74,9 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     # Unusable rows have parameters 0, where a structure's derivatives may not be finite.
     slopes = keep_rows(usable, structure.level_jacobian(parameters, vectors))
     assignment = comparison.assign(values, data.targets, data.weights)
+    data = without_met_limits(data, result.residuals)
     weights = data.weights
-    jacobian = comparison.centre(comparison.observe(slopes, assignment), weights)
+    jacobian = slopes_of_targets(model, data, values, slopes, assignment)
     observed = (weights > 0) & new_axis(usable, 1)
     difference = tf.where(observed, result.residuals, tf.zeros_like(weights))
     counted = model.loss.count(weights * difference)
@@ -83,15 +84,15 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     by_parameter = tf.linalg.matrix_transpose(jacobian)
 
     curvature = Curvature(
-        model, data, parameters, values, vectors, assignment, difference, jacobian
+        model, data, parameters, values, vectors, assignment, difference, slopes, jacobian
     )
     hessian = keep_rows(usable, curvature.hessian(limits=False))
     force = weights * counted.force
     # The total gradient by x.
     by_residual = tf.where(observed, upstream.residuals, tf.zeros_like(weights))
-    total = tf.reduce_sum(by_residual, axis=-1, keepdims=True)
+    total = comparison.offset_sums(by_residual)
     if comparison.centred:  # every residual moves with the common offset
-        by_residual -= offset_shares(weights) * total
+        by_residual -= comparison.offset_shares(weights) * total
     by_residual += 2.0 * new_axis(upstream.loss, 1) * force
     by_x = (
         upstream.parameters
@@ -117,7 +118,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
     twisted = (counted.force + stiffness * weights * difference) * along
     by_weights = twisted + 2.0 * new_axis(upstream.loss, 1) * counted.force * difference
     if comparison.centred:
-        squares = tf.reduce_sum(weights * weights, axis=-1, keepdims=True)
+        squares = comparison.offset_sums(weights * weights)
         by_weights -= 2.0 * counted.force * total / tf.where(squares > 0, squares, 1.0)
     gradients = Data(targets=by_targets, weights=by_weights)
     if data.has_priors:

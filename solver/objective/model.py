@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from ..linalg.subspace_iteration import FewLevels, few_of
-from ..observations import Comparison
+from ..observations import TargetMap
 from ..parameterizations import Parameterization
 from ..rowwise.axes import new_axis
 from .robust_loss import RobustLoss
@@ -25,7 +25,7 @@ class Model:
     """
 
     parameterization: Parameterization
-    comparison: Comparison
+    comparison: TargetMap
     loss: RobustLoss
 
     @property
@@ -50,6 +50,8 @@ class Data(NamedTuple):
             () before `with_weight_summary`.
         largest_weight: `[R]`.
         weight_ratio: `[R]`, the smallest positive weight over the largest; 0 without any.
+        sides: `[R, m]`, 1 if the value is above the target, -1 if it is below, 0 if the target is
+            its value; () if all targets are values.
     """
 
     targets: Any
@@ -61,6 +63,7 @@ class Data(NamedTuple):
     observed: Any = ()
     largest_weight: Any = ()
     weight_ratio: Any = ()
+    sides: Any = ()
 
     @property
     def bounded(self) -> bool:
@@ -71,6 +74,11 @@ class Data(NamedTuple):
     def has_priors(self) -> bool:
         """Whether there are priors."""
         return is_given(self.prior_mean)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether some targets may be limits."""
+        return is_given(self.sides)
 
 
 def is_given(part: Any) -> bool:
@@ -96,11 +104,39 @@ def prior_pull(data: Data, parameters: tf.Tensor) -> tf.Tensor:
     return data.prior_weight * (data.prior_mean - parameters)
 
 
-def count_data(model: Model, data: Data) -> tf.Tensor:
-    """The number of data of each row, `[R]`: levels and priors, minus 1 for a fitted offset."""
+def limits_met(data: Data, difference: tf.Tensor) -> tf.Tensor:
+    """Which targets are limits that are met, `[R, m]` bool.
+
+    Args:
+        data: of `R` rows, with `sides`.
+        difference: `[R, m]`, targets minus values, weighted or not; 0 for limits known to be met.
+    """
+    return (data.sides != 0) & (data.sides * difference <= 0)
+
+
+def without_met_limits(data: Data, difference: tf.Tensor) -> Data:
+    """Set the weights of limits that are met to 0: these are no data; see `limits_met`."""
+    if not data.one_sided:
+        return data
+    met = limits_met(data, difference)
+    return data._replace(weights=tf.where(met, tf.zeros_like(data.weights), data.weights))
+
+
+def count_data(model: Model, data: Data, residual: tf.Tensor | None = None) -> tf.Tensor:
+    """The number of data of each row, `[R]`: targets and priors, minus 1 for each fitted offset.
+
+    Args:
+        model: matrices, observation and loss.
+        data: of `R` rows.
+        residual: `[R, M]`, of a `Point`, which shows the limits that are met: these are no data.
+            None counts all limits.
+    """
     count = data.observed
+    if data.one_sided and residual is not None:
+        met = limits_met(data, residual[:, : data.targets.shape[1]]) & (data.weights > 0)
+        count -= tf.reduce_sum(tf.cast(met, count.dtype), axis=-1)
     if model.comparison.centred:
-        count -= 1.0
+        count -= model.comparison.count_offsets(data.weights)
     if data.has_priors:
         count += tf.reduce_sum(tf.cast(data.prior_weight > 0, count.dtype), axis=-1)
     return count

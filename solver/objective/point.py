@@ -23,9 +23,13 @@ class Point(NamedTuple):
         descent: `[R, p]`, `J^T residual`: minus half the gradient of the loss.
         column_norms: `[R, p]`, the norms of the Jacobian's columns.
         loss: `[R]`; `dtype.max` where the matrix is not finite.
-        rms: `[R]`, root mean square of the unweighted residual over the observed levels.
+        rms: `[R]`, root mean square of the unweighted residual over the observed levels. Where
+            targets are not in the unit of the levels, it is relative to the largest target of the
+            same observation.
         noise: `[R]`, estimated rounding error of the loss.
         largest_level: `[R]`, the largest magnitude of the eigenvalues.
+        sensitivity: `[R, m]`, see `TargetMap.sensitivity`; () if targets are in the unit of the
+            levels.
         hessian: `[R, p, p]`, half the Hessian of the loss; () if not computed.
     """
 
@@ -39,4 +43,5 @@ class Point(NamedTuple):
     rms: tf.Tensor
     noise: tf.Tensor
     largest_level: tf.Tensor
+    sensitivity: Any = ()
     hessian: Any = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..observations import TargetMap
 from ..rowwise.axes import new_axis
 from .model import Data, Model
 
@@ -24,6 +25,8 @@ def spectral_scale(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor:
         levels: `[R, n]`, at the first start.
     """
     comparison = model.comparison
+    if not comparison.in_level_units:
+        return tf.ones_like(levels[:, 0])  # `Point.rms` is relative already
     assignment = comparison.assign(levels, data.targets, data.weights)
     observed = comparison.observe(levels, assignment)
     if comparison.centred:  # centring makes unobserved entries nonzero
@@ -37,6 +40,24 @@ def spectral_scale(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor:
     return tf.where(wanted > 0, tf.minimum(scale, _MOST_ABOVE_TARGETS * wanted), scale)
 
 
+def relative_to_largest(comparison: TargetMap, data: Data, difference: tf.Tensor) -> tf.Tensor:
+    """Residuals relative to the largest observed target in the same unit.
+
+    Args:
+        comparison: maps levels to the values of the targets.
+        data: of `R` rows.
+        difference: `[R, m]`, residuals.
+
+    Returns:
+        `[R, m]`; the residual itself where all targets of the unit are 0.
+    """
+    groups = tf.constant(comparison.scale_groups, tf.int32)
+    sizes = tf.where(data.weights > 0, tf.abs(data.targets), 0.0)
+    largest = tf.transpose(tf.math.segment_max(tf.transpose(sizes), groups))
+    units = tf.gather(tf.where(largest > 0, largest, tf.ones_like(largest)), groups, axis=1)
+    return difference / units
+
+
 def known_effects(model: Model, data: Data) -> tf.Tensor:
     """A-priori bound on the norms of the Jacobian's columns, `[R, p]`; 0 if unknown.
 
@@ -47,7 +68,7 @@ def known_effects(model: Model, data: Data) -> tf.Tensor:
     structure = model.parameterization
     share = min(1.0, model.comparison.num_targets / structure.size)
     scales = np.sqrt(share) * structure.parameter_scales
-    if not _compares_all(model):
+    if not _compares_all(model) or not model.comparison.in_level_units:
         scales = np.zeros_like(scales)
     largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
     return tf.constant(scales, largest.dtype) * largest

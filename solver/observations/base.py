@@ -8,20 +8,21 @@ from typing import Any
 import tensorflow as tf
 
 from ..portable import PortableModule
-from .comparison import Comparison
+from .target_map import TargetMap
 
 
 class Observation(PortableModule):
     """The function of the eigenvalues that is compared with the targets."""
 
-    def of(self, counts: Sequence[int]) -> Comparison:
-        """The comparison for a spectrum of known size.
+    def of(self, counts: Sequence[int]) -> TargetMap:
+        """The map from a spectrum of known size to the values of the targets.
 
         Args:
             counts: the number of levels of each member of a family; one number for one matrix.
 
         Returns:
-            The `Comparison`, with levels numbered across all members.
+            The map, with levels numbered across all members; a `Comparison` where each target is a
+            level or a difference of two.
 
         Raises:
             ValueError: if the observation needs more levels or members.
@@ -29,14 +30,14 @@ class Observation(PortableModule):
         raise NotImplementedError(f"{type(self).__name__} must define of(counts).")
 
     def guess_levels(
-        self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
+        self, comparison: TargetMap, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
         """Complete the observed targets to a full spectrum, for starting points.
 
         Args:
-            comparison: the `Comparison` of these counts.
+            comparison: the map of these counts.
             counts: the number of levels of each member.
-            targets: `[B, m]`, NaN where not observed, with at least one observed.
+            targets: `[B, m]`, from `as_levels`, NaN where not observed.
 
         Returns:
             `[B, n]`.
@@ -45,7 +46,7 @@ class Observation(PortableModule):
 
     def guesses(
         self,
-        comparison: Comparison,
+        comparison: TargetMap,
         counts: Sequence[int],
         targets: tf.Tensor,
         number: tf.Tensor,
@@ -54,9 +55,9 @@ class Observation(PortableModule):
         """A full spectrum for each of several candidate starting points of a row.
 
         Args:
-            comparison: the `Comparison` of these counts.
+            comparison: the map of these counts.
             counts: the number of levels of each member.
-            targets: `[B, m]`, NaN where not observed.
+            targets: `[B, m]`, from `as_levels`, NaN where not observed.
             number: `[B, c]`, int32, the numbers of the c candidates.
             attempts: how many different numbers there are.
 
@@ -66,6 +67,19 @@ class Observation(PortableModule):
         del attempts
         levels = self.guess_levels(comparison, counts, targets)
         return tf.repeat(levels, number.shape[1], axis=0)
+
+    def as_levels(self, comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:
+        """The targets in the unit of the levels, for starting points.
+
+        Args:
+            comparison: the map of these targets.
+            targets: `[B, m]`, NaN where not observed.
+
+        Returns:
+            `[B, m]`, levels or differences of levels; NaN for targets that are neither.
+        """
+        del comparison
+        return targets
 
     def describe(self) -> dict[str, Any]:
         """Its arguments as plain data."""

@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from .assignment import assign_in_order
+from .target_map import TargetMap
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(TargetMap):
     """An observation of a spectrum of known size: target k is level `upper` minus level `lower`.
 
     Attributes:
@@ -35,15 +36,15 @@ class Comparison:
     ordered: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
-    def num_targets(self) -> int:
-        """`m`, the number of targets."""
-        return len(self.upper)
-
-    @property
     def used(self) -> np.ndarray:
         """The numbers of the levels that any target may be compared with, ascending."""
         candidates = [candidates for _, candidates in self.groups]
         return np.unique(np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates]))
+
+    @property
+    def assigned(self) -> bool:
+        """Whether targets are assigned to levels at every evaluation."""
+        return bool(self.groups)
 
     @property
     def covers_all_levels(self) -> bool:
@@ -59,16 +60,10 @@ class Comparison:
         return np.array([grounds.get(level, -1) for level in self.lower])
 
     def assign(self, levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """The number of the level that each target is compared with.
+        """The number of the level of each target; see `TargetMap.assign`.
 
-        Args:
-            levels: `[B, n]`.
-            targets: `[B, m]`, any finite number where the weight is 0.
-            weights: `[B, m]`, 0 where not observed.
-
-        Returns:
-            `[B, m]`, int32; `[1, m]` if it is the same for all rows. Targets in `groups` get the
-            order-preserving assignment with the least sum of squared weighted residuals.
+        Targets in `groups` get the order-preserving assignment with the least sum of squared
+        weighted residuals.
         """
         if not self.groups:
             return tf.constant(self.upper[None], tf.int32)
@@ -100,15 +95,18 @@ class Comparison:
         return tf.gather(tf.concat(assigned, axis=1), tf.constant(back, tf.int32), axis=1)
 
     def observe(self, levels: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
-        """The computed values `C lambda` of the targets; linear, so it also maps derivatives.
+        """The differences `C lambda`; see `TargetMap.observe`."""
+        return self._differences(levels, assignment)
 
-        Args:
-            levels: `[B, n]` or `[B, n, p]`, one entry for each level along axis 1.
-            assignment: `[B, m]`, from `assign`; None if the levels are known.
+    def observe_slopes(
+        self, levels: tf.Tensor, slopes: tf.Tensor, assignment: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The same differences of the derivatives; see `TargetMap.observe_slopes`."""
+        del levels
+        return self._differences(slopes, assignment)
 
-        Returns:
-            `[B, m]` or `[B, m, p]`.
-        """
+    def _differences(self, levels: tf.Tensor, assignment: tf.Tensor | None) -> tf.Tensor:
+        """`[B, m]` or `[B, m, k]` from `[B, n]` or `[B, n, k]`."""
         if assignment is None or not self.groups:
             observed = self._pick(levels, self.upper)
         else:
@@ -123,28 +121,23 @@ class Comparison:
         origins = np.where(self.lower < 0, self.num_levels, self.lower)
         return observed - tf.gather(with_zero, tf.constant(origins, tf.int32), axis=1)
 
-    def pull_back(self, weights: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
-        """The transpose of `observe`, `C^T g`.
-
-        Args:
-            weights: `[B, m]`, g, one number for each target.
-            assignment: `[B, m]`, from `assign`; None if the levels are known.
-
-        Returns:
-            `[B, n]`.
-        """
+    def pull_back(
+        self, levels: tf.Tensor, force: tf.Tensor, assignment: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """The transpose `C^T g`; see `TargetMap.pull_back`."""
+        del levels
         relative = np.flatnonzero(self.lower >= 0)
         if assignment is None or not self.groups:
             if not len(relative) and np.array_equal(self.upper, np.arange(self.num_levels)):
-                return weights
-            taken = -tf.gather(weights, tf.constant(relative, tf.int32), axis=1)
+                return force
+            taken = -tf.gather(force, tf.constant(relative, tf.int32), axis=1)
             numbers = np.concatenate([self.upper, self.lower[relative]])
-            return self._added_up(tf.concat([weights, taken], axis=1), numbers)
-        chosen = tf.one_hot(assignment, self.num_levels, dtype=weights.dtype)
-        by_level = tf.linalg.matvec(chosen, weights, transpose_a=True)
+            return self._added_up(tf.concat([force, taken], axis=1), numbers)
+        chosen = tf.one_hot(assignment, self.num_levels, dtype=force.dtype)
+        by_level = tf.linalg.matvec(chosen, force, transpose_a=True)
         if not len(relative):
             return by_level
-        taken = tf.gather(weights, tf.constant(relative, tf.int32), axis=1)
+        taken = tf.gather(force, tf.constant(relative, tf.int32), axis=1)
         return by_level - self._added_up(taken, self.lower[relative])
 
     def _added_up(self, parts: tf.Tensor, numbers: np.ndarray) -> tf.Tensor:
@@ -153,26 +146,23 @@ class Comparison:
         numbers_of = tf.constant(numbers, tf.int32)
         return tf.transpose(tf.math.unsorted_segment_sum(by_part, numbers_of, self.num_levels))
 
-    def centre(self, values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Subtract the weighted mean, if targets are known up to a common offset.
+    def offset_sums(self, values: tf.Tensor) -> tf.Tensor:
+        """The sum over all targets, `[..., 1]`; see `TargetMap.offset_sums`."""
+        return tf.reduce_sum(values, axis=-1, keepdims=True)
 
-        The mean `sum w^2 v / sum w^2` is the least-squares estimate of the offset.
+    def offset_shares(self, weights: tf.Tensor) -> tf.Tensor:
+        """The coefficients of the common offset; see `TargetMap.offset_shares`."""
+        # Relative to the largest weight, so that squares of small weights do not underflow.
+        largest = tf.reduce_max(weights, axis=-1, keepdims=True)
+        relative = weights / tf.where(largest > 0, largest, tf.ones_like(largest))
+        squares = relative * relative
+        total = tf.reduce_sum(squares, axis=-1, keepdims=True)
+        return squares / tf.where(total > 0, total, tf.ones_like(total))
 
-        Args:
-            values: `[B, m]` or `[B, m, p]`.
-            weights: `[B, m]`, 0 where not observed.
-
-        Returns:
-            The values minus their mean along axis 1; unchanged if `centred` is false.
-        """
-        if not self.centred:
-            return values
-        shares = offset_shares(weights)
-        if values.shape.rank == 2:
-            return values - tf.reduce_sum(shares * values, axis=-1, keepdims=True)
-        by_parameter = tf.linalg.matrix_transpose(values)
-        means = tf.reduce_sum(shares[:, None, :] * by_parameter, axis=-1)
-        return values - means[:, None, :]
+    def count_offsets(self, weights: tf.Tensor) -> tf.Tensor | float:
+        """One, if there is an offset; see `TargetMap.count_offsets`."""
+        del weights
+        return 1.0 if self.centred else 0.0
 
     def _pick(self, levels: tf.Tensor, numbers: np.ndarray) -> tf.Tensor:
         if np.array_equal(numbers, np.arange(self.num_levels)):
@@ -183,13 +173,3 @@ class Comparison:
 def _as_rows(parts: tf.Tensor, width: int) -> tf.Tensor:
     """`[B g, width]` from `[B, g width]`."""
     return tf.reshape(parts, [-1, width])
-
-
-def offset_shares(weights: tf.Tensor) -> tf.Tensor:
-    """The coefficients of the common offset, `w^2 / sum w^2`, `[B, m]`."""
-    # Relative to the largest weight, so that squares of small weights do not underflow.
-    largest = tf.reduce_max(weights, axis=-1, keepdims=True)
-    relative = weights / tf.where(largest > 0, largest, tf.ones_like(largest))
-    squares = relative * relative
-    total = tf.reduce_sum(squares, axis=-1, keepdims=True)
-    return squares / tf.where(total > 0, total, tf.ones_like(total))

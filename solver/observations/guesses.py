@@ -67,3 +67,31 @@ def fill_gaps(targets: tf.Tensor) -> tf.Tensor:
     width = tf.cast(tf.maximum(right - left, 1), targets.dtype)
     share = tf.cast(place - left, targets.dtype) / width
     return tf.where(seen, targets, low + share * (high - low))
+
+
+def evenly_spaced(counts: Sequence[int], number: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Levels spread evenly about 0, for targets that say nothing about single levels.
+
+    Args:
+        counts: the number of levels of each member.
+        number: `[B, c]`, int32, the numbers of the candidates of a row.
+        dtype: of the levels.
+
+    Returns:
+        `[B * c, n]`, from -s to s in each member, with another s for each number in turn.
+    """
+    ladder = np.concatenate([np.linspace(-1.0, 1.0, count) for count in counts])
+    return new_axis(unknown_scale(tf.reshape(number, [-1]), dtype), 1) * tf.constant(ladder, dtype)
+
+
+def unknown_scale(number: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """A scale of the levels for each start, where the targets say nothing: 1, .1, 10, .01, 100.
+
+    Args:
+        number: `[B]`, int32, the numbers of the starts.
+        dtype: of the levels.
+
+    Returns:
+        `[B]`.
+    """
+    return tf.gather(tf.constant([1.0, 0.1, 10.0, 0.01, 100.0], dtype), number % 5)

@@ -12,6 +12,7 @@ from ..checks import check_count
 from .base import Observation
 from .comparison import Comparison
 from .guesses import fill_gaps, in_each_member
+from .target_map import TargetMap
 
 
 class Levels(Observation):
@@ -105,7 +106,7 @@ class Levels(Observation):
             "indices": None if self._indices is None else list(self._indices),
         }
 
-    def of(self, counts: Sequence[int]) -> Comparison:
+    def of(self, counts: Sequence[int]) -> TargetMap:
         """The comparison for members with these numbers of levels; see `Observation.of`."""
         upper, lower, member = [], [], []
         first = 0
@@ -127,7 +128,7 @@ class Levels(Observation):
         )
 
     def guess_levels(
-        self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
+        self, comparison: TargetMap, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
         """Fill gaps by linear interpolation; see `Observation.guess_levels`.
 

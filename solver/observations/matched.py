@@ -12,6 +12,7 @@ from ..checks import check_count
 from ..seed import SEED
 from .base import Observation
 from .comparison import Comparison
+from .target_map import TargetMap
 
 
 class Matched(Observation):
@@ -61,7 +62,7 @@ class Matched(Observation):
         """Its arguments as plain data."""
         return {"count": list(self.counts), "relative_to": self.relative_to}
 
-    def of(self, counts: Sequence[int]) -> Comparison:
+    def of(self, counts: Sequence[int]) -> TargetMap:
         """The comparison for members with these numbers of levels; see `Observation.of`."""
         if len(counts) != len(self.counts):
             raise ValueError(
@@ -95,7 +96,7 @@ class Matched(Observation):
 
     def guesses(
         self,
-        comparison: Comparison,
+        comparison: TargetMap,
         counts: Sequence[int],
         targets: tf.Tensor,
         number: tf.Tensor,
@@ -107,6 +108,7 @@ class Matched(Observation):
         random, the same for every row. The levels in between are interpolated linearly. A value
         that was not observed is replaced by the mean of the others.
         """
+        assert isinstance(comparison, Comparison)
         observed = ~tf.math.is_nan(targets)
         known = tf.where(observed, targets, tf.zeros_like(targets))
         seen = tf.reduce_sum(tf.cast(observed, targets.dtype), axis=-1, keepdims=True)

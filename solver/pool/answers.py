@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ..objective.bounds import at_bounds
 from ..objective.covariance import standard_errors
-from ..objective.model import count_data
+from ..objective.model import count_data, limits_met
 from ..results.fit_result import FitResult
 from ..results.status import Status
 from ..rowwise.axes import new_axis, row_count
@@ -59,11 +59,13 @@ def _answer(settings: Settings, ended: Ended) -> FitResult:
     assignment = comparison.assign(point.eigenvalues, data.targets, data.weights)
     difference = data.targets - comparison.observe(point.eigenvalues, assignment)
     difference = comparison.centre(difference, data.weights)
+    if data.one_sided:  # a limit that is met has no residual
+        difference = tf.where(~limits_met(data, difference), difference, 0.0)
     errors = standard_errors(
         point.jacobian,
         at_bounds(point.parameters, data),
         point.loss,
-        count_data(settings.model, data),
+        count_data(settings.model, data, point.residual),
         settings.absolute_sigma,
     )
     failure = cause_of_failure(settings, data, point, status)

@@ -42,7 +42,7 @@ def stop_runaways(settings: Settings, pool: Pool, status: tf.Tensor) -> tf.Tenso
     observed = tf.abs(model.comparison.observe(point.eigenvalues, assignment))
     structure, dtype = settings.parameterization, point.loss.dtype
     epsilon = float(np.finfo(dtype.as_numpy_dtype).eps)
-    free = count_data(model, data) <= structure.num_parameters
+    free = count_data(model, data, point.residual) <= structure.num_parameters
     if data.bounded:
         free &= ~tf.reduce_all(tf.math.is_finite(data.upper - data.lower), axis=-1)
     nearly = tf.maximum(tolerance_of(settings, pool.task), np.sqrt(epsilon))
@@ -91,14 +91,15 @@ def wrong_signs(model: Model, data: Data, levels: tf.Tensor) -> tf.Tensor | None
     """
     comparison = model.comparison
     signs = np.nan_to_num(model.parameterization.level_signs)
-    if comparison.centred or (comparison.lower >= 0).any() or not signs[comparison.used].any():
+    levels_only = (comparison.upper >= 0).all() and (comparison.lower < 0).all()
+    if comparison.centred or not levels_only or not signs[comparison.used].any():
         return None
     assignment = comparison.assign(levels, data.targets, data.weights)
     possible = tf.zeros_like(levels) + tf.constant(signs, levels.dtype)
     side = comparison.observe(possible, assignment)
     # The product of target and side itself may underflow.
     on_the_side = tf.sign(data.targets) * side > 0
-    return (data.weights > 0) & (side != 0) & ~on_the_side
+    return (data.weights > 0) & (side != 0) & ~on_the_side & _is_value(data)
 
 
 def negative_distances(model: Model, data: Data) -> tf.Tensor | None:
@@ -119,4 +120,9 @@ def negative_distances(model: Model, data: Data) -> tf.Tensor | None:
     distance = (comparison.lower >= 0) & (upper > lower) & (member[upper] == member[lower])
     if comparison.centred or not distance.any():
         return None
-    return (data.weights > 0) & (data.targets < 0) & tf.constant(distance)
+    return (data.weights > 0) & (data.targets < 0) & tf.constant(distance) & _is_value(data)
+
+
+def _is_value(data: Data) -> tf.Tensor | bool:
+    """Which targets are values and not limits, `[R, m]` bool, or True for all."""
+    return tf.equal(data.sides, 0) if data.one_sided else True

@@ -184,6 +184,7 @@ def point_specs(settings: Settings, data: Data) -> Point:
         rms=spec(),
         noise=spec(),
         largest_level=spec(),
+        sensitivity=() if settings.model.comparison.in_level_units else spec(data.targets.shape[1]),
         hessian=spec(count, count) if settings.method.needs_hessian else (),
     )
 

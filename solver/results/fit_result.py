@@ -22,8 +22,10 @@ class Context(NamedTuple):
         counts: how many levels each member has.
         upper: `[m]`, the level number of each target.
         lower: `[m]`, the number of the level subtracted from it, or -1.
-        assign: computes the level numbers from parameters, targets and weights; None where they are
-            fixed.
+        sides: `[m]` or `[B, m]`, 1 or -1 for a limit, 0 for a value, NaN for the default; None
+            without limits.
+        assign: computes the level numbers from parameters, targets and weights, and sides where
+            there are limits; None where they are fixed.
         covariance: computes the covariance from parameters `[B * S, p]` and losses `[B * S]` of
             this fit, S solutions for each row.
     """
@@ -34,7 +36,8 @@ class Context(NamedTuple):
     counts: tuple[int, ...]
     upper: np.ndarray
     lower: np.ndarray
-    assign: Callable[[Any, Any, Any], Any] | None
+    sides: Any
+    assign: Callable[..., Any] | None
     covariance: Callable[[Any, Any], Covariance]
 
 
@@ -184,13 +187,24 @@ class FitResult(_Fields):
         if context is None:
             return summarize(numbers)
         targets = np.asarray(context.targets)[row]
+        sides = context.sides
+        if sides is not None and np.ndim(sides) == 2:
+            sides = np.asarray(sides)[row]
         parameters = np.atleast_2d(numbers["parameters"])  # one line for each solution
         levels = np.tile(context.upper, (len(parameters), 1))
         if context.assign is not None:
             weights = np.asarray(context.weights)[row]
             same = np.ones((len(parameters), 1))
-            levels = np.asarray(context.assign(parameters, same * targets, same * weights))
+            own = {} if sides is None else {"sides": same * sides}
+            levels = context.assign(parameters, same * targets, same * weights, **own)
+            levels = np.asarray(levels)
         labels = [level_labels(context.counts, line, context.lower) for line in levels]
+        if sides is not None:
+            signs = {1.0: "> ", -1.0: "< "}
+            marks = [signs.get(float(side), "") for side in sides]
+            labels = [
+                [mark + one for mark, one in zip(marks, line, strict=True)] for line in labels
+            ]
         return summarize(numbers, context.parameter_names, targets, labels)
 
 

@@ -96,7 +96,8 @@ def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray)
 
     Args:
         counts: the number of levels of each member.
-        levels: `[m]`, the level number of each target, counted through all members.
+        levels: `[m]`, the level number of each target, counted through all members; -1 for a
+            function of levels, whose label is `#` with the number of the target.
         origins: `[m]`, the number of the level subtracted from it, -1 for none.
 
     Example:
@@ -112,8 +113,10 @@ def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray)
         return f"{member}:{number - (ends[member] - counts[member])}"
 
     return [
-        label(int(level)) + (f" - {label(int(origin))}" if origin >= 0 else "")
-        for level, origin in zip(levels, origins, strict=True)
+        f"#{place}"
+        if level < 0
+        else label(int(level)) + (f" - {label(int(origin))}" if origin >= 0 else "")
+        for place, (level, origin) in enumerate(zip(levels, origins, strict=True))
     ]
 
 

@@ -27,7 +27,7 @@ def is_hop(settings: Settings, attempt: tf.Tensor) -> tf.Tensor:
     comparison = settings.model.comparison
     # With assigned level numbers hops are worth less than random starts. Of 200 rows with the five
     # lowest levels of six, 186 were matched with hops, 199 without.
-    if comparison.groups:
+    if comparison.assigned:
         return tf.zeros_like(attempt, tf.bool)
     first = max(_STARTS_ANYWHERE, len(settings.initial))
     # Where only some levels are observed, the best end is less often next to the right minimum.
@@ -50,16 +50,26 @@ def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Te
         `[R, p]`; parameters without effect stay as they are.
     """
     known = settings.parameterization.parameter_scales
+    if not settings.model.comparison.in_level_units:
+        known = np.zeros_like(known)
     table = np.random.default_rng(SEED).normal(size=(settings.starts, len(known)))
     dtype = best.loss.dtype
     moves = tf.constant(_LENGTH / np.sqrt(len(known)) * table, dtype)
     largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
     effect = tf.maximum(best.column_norms, tf.constant(known, dtype) * largest)
-    unit = tf.math.divide_no_nan(largest * distance_from_mean(data), effect)
+    unit = tf.math.divide_no_nan(weighted_spread(settings, data), effect)
     return best.parameters + tf.gather(moves, attempt) * unit
 
 
-def distance_from_mean(data: Data) -> tf.Tensor:
+def weighted_spread(settings: Settings, data: Data) -> tf.Tensor:
+    """`max(w) |t - mean(t)|`, `[R, 1]`; `|w t|` where targets have different units."""
+    if settings.model.comparison.in_level_units:
+        largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
+        return largest * _distance_from_mean(data)
+    return tf.norm(data.weights * data.targets, axis=-1, keepdims=True)
+
+
+def _distance_from_mean(data: Data) -> tf.Tensor:
     """`|t - mean(t)|` over the observed targets, `[R, 1]`, in the unit of the levels."""
     observed = tf.cast(data.weights > 0, data.targets.dtype)
     count = tf.reduce_sum(observed, axis=-1, keepdims=True)

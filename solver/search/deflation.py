@@ -23,7 +23,7 @@ from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root, reciprocal
 from ..rowwise.loops import loop
 from ..settings import Settings
-from .basin_hopping import distance_from_mean
+from .basin_hopping import weighted_spread
 
 # The unit of length relative to the spread of the levels, in turn from run to run. On the spin
 # levels of Mn12, from one start, 0.01 finds all four minima in five runs, 0.1 three in eight runs.
@@ -61,10 +61,9 @@ def deflated_walk(
     first = evaluate(settings.model, start, data)
     units = tf.maximum(known_effects(settings.model, data), first.column_norms)
     units = tf.where(units > 0, units, tf.ones_like(units))
-    size = distance_from_mean(data)[:, 0]
-    targets = tf.where(data.weights > 0, data.targets, tf.zeros_like(data.targets))
-    size = tf.where(size > 0, size, tf.norm(targets, axis=-1))  # if all targets are equal
-    size *= tf.reduce_max(data.weights, axis=-1)
+    size = weighted_spread(settings, data)[:, 0]
+    equal = tf.norm(data.weights * data.targets, axis=-1)  # if all targets are equal
+    size = tf.where(size > 0, size, equal)
     share = tf.gather(tf.constant(_SHARES, start.dtype), run % len(_SHARES))
     length = tf.where(size > 0, share * size, tf.ones_like(size))
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 from ..objective.bounds import into_bounds
 from ..objective.evaluation import evaluate_loss
 from ..objective.model import Data
-from ..observations import Comparison
-from ..observations.guesses import in_each_member
+from ..observations import TargetMap
+from ..observations.guesses import in_each_member, unknown_scale
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.tables import gather_rows
@@ -71,7 +71,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     if at_random is None:
         return chosen
     at_random = _into_bounds_and_priors(at_random, data, attempt, attempts * candidates)
-    if comparison.groups:
+    if comparison.assigned:
         random = attempt % _SHARE_WITH_ASSIGNMENT != 0
     elif comparison.covers_all_levels:
         # The kinds alternate among the even and among the odd numbers: every second may be a hop.
@@ -107,13 +107,15 @@ def _from_levels(
         attempts: the number of different candidates.
     """
     structure, comparison = settings.parameterization, settings.model.comparison
-    targets = tf.where(data.weights > 0, data.targets, tf.constant(np.nan, data.targets.dtype))
-    if origin is not None and not comparison.groups:
+    targets = _as_levels(settings, data)
+    if not comparison.in_level_units or comparison.assigned:
+        origin = None
+    if origin is not None:
         targets -= comparison.observe(origin)
     levels = settings.observation.guesses(
         comparison, structure.level_counts, targets, number, attempts
     )
-    if origin is not None and not comparison.groups:
+    if origin is not None:
         ascending = lambda member: tf.sort(member, axis=1)  # noqa: E731
         levels = in_each_member(ascending, levels + origin, structure.level_counts)
     return structure.starting_points(levels, tf.reshape(number, [-1]), attempts)
@@ -129,10 +131,14 @@ def _at_random(
     the parameters is unknown.
     """
     structure, comparison = settings.parameterization, settings.model.comparison
-    spread = _spread(comparison, data, data.targets)
+    levels = _as_levels(settings, data)
+    spread = _spread(comparison, levels)
+    if not comparison.in_level_units:
+        unknown = tf.reduce_all(tf.math.is_nan(levels), axis=-1)
+        spread = tf.where(unknown, unknown_scale(number, spread.dtype), spread)
     choices = [spread]
-    if origin is not None and not comparison.groups:
-        beyond = _spread(comparison, data, data.targets - comparison.observe(origin))
+    if origin is not None and comparison.in_level_units and not comparison.assigned:
+        beyond = _spread(comparison, levels - comparison.observe(origin))
         beyond = tf.where(beyond > 1e-3 * spread, beyond, spread)
         choices = [spread, tf.sqrt(beyond) * tf.sqrt(spread), beyond]
     count = structure.num_parameters
@@ -147,11 +153,18 @@ def _at_random(
     return structure.random_points(sizes, tf.gather(tf.constant(normal, dtype), place))
 
 
-def _spread(comparison: Comparison, data: Data, values: tf.Tensor) -> tf.Tensor:
-    """Root mean square of the observed values `[R, m]`, for levels about their mean: `[R]`."""
-    observed = tf.cast(data.weights > 0, values.dtype)
+def _as_levels(settings: Settings, data: Data) -> tf.Tensor:
+    """The observed targets in the unit of the levels, `[R, m]`; NaN where there are none."""
+    targets = tf.where(data.weights > 0, data.targets, tf.constant(np.nan, data.targets.dtype))
+    return settings.observation.as_levels(settings.model.comparison, targets)
+
+
+def _spread(comparison: TargetMap, levels: tf.Tensor) -> tf.Tensor:
+    """Root mean square of targets `[R, m]`, NaN for none, for levels about their mean: `[R]`."""
+    seen = ~tf.math.is_nan(levels)
+    observed = tf.cast(seen, levels.dtype)
     count = tf.maximum(tf.reduce_sum(observed, axis=-1, keepdims=True), 1.0)
-    change = observed * values
+    change = tf.where(seen, levels, 0.0)
     if (comparison.lower < 0).all():
         about_mean = observed * (change - tf.reduce_sum(change, axis=-1, keepdims=True) / count)
         several = tf.reduce_any(about_mean != 0, axis=-1, keepdims=True)

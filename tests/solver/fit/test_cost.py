@@ -51,7 +51,7 @@ def session() -> tuple[tf.compat.v1.Session, list[str], dict[str, np.ndarray], d
     Returns:
         The session, the inputs, what the graph captures by input, and the outputs by field.
     """
-    compiled = solver()._compiled.fit[False, False].get_concrete_function()
+    compiled = solver()._compiled.fit[False, False, False].get_concrete_function()
     definition = compiled.graph.as_graph_def()
     functions = (function.node_def for function in definition.library.function)
     for node in itertools.chain(definition.node, *functions):

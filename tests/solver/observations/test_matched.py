@@ -128,7 +128,7 @@ def test_each_member_of_a_family_has_its_own_candidates(relative_to: Any, rng):
     picked = np.take_along_axis(levels, expected, axis=1) - zero
     np.testing.assert_allclose(observed[seen], picked[seen], atol=1e-14)
     g = rng.normal(size=(9, 5)) * seen
-    back = comparison.pull_back(tf.constant(g), found).numpy()
+    back = comparison.pull_back(tensors[0], tf.constant(g), found).numpy()
     np.testing.assert_allclose((back * levels).sum(1), (g * observed).sum(1), atol=1e-12)
     slopes = rng.normal(size=(9, 11, 2))
     for column in range(2):

@@ -32,7 +32,7 @@ def test_observed_levels_and_their_transpose(choice, numbers, relative_to, rng):
             observation.observe(tf.constant(slopes[..., column])),
         )
     weights = rng.normal(size=(4, len(numbers)))
-    back = observation.pull_back(tf.constant(weights)).numpy()
+    back = observation.pull_back(tf.constant(levels), tf.constant(weights)).numpy()
     np.testing.assert_allclose((back * levels).sum(1), (weights * expected).sum(1))
 
 

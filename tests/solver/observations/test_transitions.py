@@ -56,7 +56,7 @@ def test_lines_and_their_transpose(rng):
         comparison.observe(tf.constant(slopes)), slopes[:, UPPER] - slopes[:, LOWER]
     )
     weights = rng.normal(size=(3, 5))
-    back = comparison.pull_back(tf.constant(weights)).numpy()
+    back = comparison.pull_back(tf.constant(levels), tf.constant(weights)).numpy()
     np.testing.assert_allclose((back * levels).sum(1), (weights * found).sum(1))
 
 

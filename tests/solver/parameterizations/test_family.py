@@ -439,7 +439,7 @@ def test_rows_are_independent(name: str):
 def nodes(family: Family, observation: Any = None) -> int:
     """Of the graph of a fit, with the functions that it calls."""
     solver = SpectralSolver(family, observation=observation)
-    graph = solver._compiled.fit[False, False].get_concrete_function().graph.as_graph_def()
+    graph = solver._compiled.fit[False, False, False].get_concrete_function().graph.as_graph_def()
     return len(graph.node) + sum(len(inner.node_def) for inner in graph.library.function)
 
 

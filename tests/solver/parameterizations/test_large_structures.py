@@ -150,7 +150,9 @@ def largest_constant(traced) -> int:
 def test_no_tensor_of_a_structure_is_larger_than_some_matrices(structure, method):
     """Neither [p, n, n] nor [n, p, p]: these would have 16 to 67 million numbers."""
     traced = (
-        SpectralSolver(structure, method)._compiled.fit_given[False, False].get_concrete_function()
+        SpectralSolver(structure, method)
+        ._compiled.fit_given[False, False, False]
+        .get_concrete_function()
     )
     every = operations(traced.graph)
     assert len(every) > 1000
@@ -168,9 +170,9 @@ def test_dense_matrices_are_held_once():
     basis = symmetric(3, 200, 200)
     solver = SpectralSolver(Affine(np.diag(np.arange(200.0)), basis))
     graphs = [
-        solver._compiled.fit[False, False].get_concrete_function(),
+        solver._compiled.fit[False, False, False].get_concrete_function(),
         solver._compiled.spectrum.get_concrete_function(),
-        solver._compiled.loss.get_concrete_function(),
+        solver._compiled.loss[False].get_concrete_function(),
     ]
     held = {id(tensor): tensor for traced in graphs for tensor in traced.captured_inputs}
     assert [tensor.shape.as_list() for tensor in held.values()].count([200, 200, 3]) == 1

@@ -1,0 +1,146 @@
+"""Targets that are a differentiable function of the levels, with derivatives by TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from ..rowwise.products import matmul_rows
+from ..seed import SEED
+from .target_map import TargetMap
+
+# Random directions from which the sensitivity to rounding errors of the levels is estimated.
+_DIRECTIONS = 4
+_ZERO = tf.UnconnectedGradients.ZERO
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FunctionMap(TargetMap):
+    """`f(lambda)`, a function of the levels of all members.
+
+    By the chain rule `df/dx = f' dlambda/dx`, with the Hellmann-Feynman derivatives of the levels,
+    and `d2f/dx2 = f' d2lambda/dx2 + f''[dlambda/dx, dlambda/dx]`. The products with f' and f'' are
+    those of automatic differentiation, so f is never differentiated by one level at a time.
+
+    Attributes:
+        num_levels: `n`, the number of levels of all members.
+        function: maps levels `[R, n]` to values `[R, m]`; every row by itself.
+        num_values: `m`.
+        used: the numbers of the levels that the function depends on, ascending.
+        ordered: see `TargetMap`.
+        in_level_units: whether the values are differences or means of levels.
+    """
+
+    num_levels: int
+    function: Callable[[tf.Tensor], tf.Tensor]
+    num_values: int
+    used: np.ndarray  # type: ignore[assignment]
+    ordered: tuple[np.ndarray, np.ndarray] | None = None
+    in_level_units: bool = False  # type: ignore[assignment]
+    centred: bool = False
+
+    @property
+    def upper(self) -> np.ndarray:  # type: ignore[override]
+        """`[m]`, -1: no target is a single level."""
+        return np.full(self.num_values, -1)
+
+    @property
+    def lower(self) -> np.ndarray:  # type: ignore[override]
+        """`[m]`, -1: no target is measured from a level."""
+        return np.full(self.num_values, -1)
+
+    @property
+    def measures(self) -> np.ndarray:  # type: ignore[override]
+        """`[m]`, True: every target is a datum."""
+        return np.ones(self.num_values, bool)
+
+    @property
+    def bends(self) -> bool:
+        """True: the function may be any."""
+        return True
+
+    def assign(self, levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """`[1, m]`, -1; see `TargetMap.assign`."""
+        del levels, targets, weights
+        return tf.constant(self.upper[None], tf.int32)
+
+    def observe(self, levels: tf.Tensor, assignment: tf.Tensor | None = None) -> tf.Tensor:
+        """`f(lambda)`; see `TargetMap.observe`."""
+        del assignment
+        return self.function(levels)
+
+    def observe_slopes(
+        self, levels: tf.Tensor, slopes: tf.Tensor, assignment: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """`f' dlambda/dx`; see `TargetMap.observe_slopes`.
+
+        The gradient of `u f` is linear in u; its derivative by u in the direction of the slopes is
+        `f' dlambda/dx` (double backward, see `Parameterization.derivatives`).
+        """
+        del assignment
+        count = slopes.shape[2]
+        repeated = _repeat(levels, count)
+        directions = _as_rows(slopes)
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(repeated)
+                values = self.function(repeated)
+            seed = tf.zeros_like(values)
+            outer.watch(seed)
+            slope = inner.gradient(
+                values, repeated, output_gradients=seed, unconnected_gradients=_ZERO
+            )
+            along = tf.reduce_sum(slope * directions, axis=-1)
+        found = outer.gradient(along, seed, unconnected_gradients=_ZERO)
+        return tf.linalg.matrix_transpose(tf.reshape(found, [-1, count, self.num_values]))
+
+    def pull_back(
+        self, levels: tf.Tensor, force: tf.Tensor, assignment: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """`f'^T g`; see `TargetMap.pull_back`."""
+        del assignment
+        return self._pull_back(levels, force)
+
+    def bending(self, levels: tf.Tensor, slopes: tf.Tensor, force: tf.Tensor) -> tf.Tensor | None:
+        """`sum_k g_k f_k''[dlambda/dx, dlambda/dx]`; see `TargetMap.bending`."""
+        count = slopes.shape[2]
+        repeated = _repeat(levels, count)
+        with tf.GradientTape() as tape:
+            tape.watch(repeated)
+            pulled = self._pull_back(repeated, _repeat(force, count))
+            along = tf.reduce_sum(pulled * _as_rows(slopes), axis=-1)
+        second = tape.gradient(along, repeated, unconnected_gradients=_ZERO)
+        by_parameter = tf.reshape(second, [-1, count, self.num_levels])
+        found = matmul_rows(by_parameter, slopes)
+        return 0.5 * (found + tf.linalg.matrix_transpose(found))
+
+    def sensitivity(self, levels: tf.Tensor, values: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        """The root mean square of `f' d` over random d, and `|f|` and `|t|` over the levels."""
+        table = np.random.default_rng(SEED).normal(size=(self.num_levels, _DIRECTIONS))
+        random = tf.zeros_like(levels)[:, :, None] + tf.constant(table, levels.dtype)
+        changes = self.observe_slopes(levels, random)
+        moved = tf.sqrt(tf.reduce_mean(changes * changes, axis=-1))
+        if self.in_level_units:
+            return moved
+        largest = tf.reduce_max(tf.abs(levels), axis=-1, keepdims=True)
+        own = tf.maximum(tf.abs(values), tf.abs(targets))
+        return moved + tf.math.divide_no_nan(own, largest)
+
+    def _pull_back(self, levels: tf.Tensor, force: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(levels)
+            values = self.function(levels)
+        return tape.gradient(values, levels, output_gradients=force, unconnected_gradients=_ZERO)
+
+
+def _repeat(rows: tf.Tensor, count: int) -> tf.Tensor:
+    """`[R * count, k]` from `[R, k]`: each row `count` times."""
+    return tf.reshape(tf.tile(rows[:, None], [1, count, 1]), [-1, rows.shape[1]])
+
+
+def _as_rows(slopes: tf.Tensor) -> tf.Tensor:
+    """`[R * k, n]` from `[R, n, k]`."""
+    return tf.reshape(tf.linalg.matrix_transpose(slopes), [-1, slopes.shape[1]])
