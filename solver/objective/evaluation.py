@@ -90,7 +90,8 @@ def evaluate_curved(
     errors, in_levels, relative = weights, observed_slopes, difference
     if not comparison.in_level_units:
         observed = data.targets - difference
-        sensitivity = comparison.sensitivity(values, observed, data.targets)
+        known = (values, slopes, observed, observed_slopes, data.targets)
+        sensitivity = comparison.sensitivity(*known)
         errors = weights * sensitivity
         in_levels = tf.math.divide_no_nan(observed_slopes, new_axis(sensitivity, 2))
         relative = relative_to_largest(comparison, data, difference)

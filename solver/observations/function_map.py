@@ -9,11 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..rowwise.products import matmul_rows
-from ..seed import SEED
 from .target_map import TargetMap
 
-# Random directions from which the sensitivity to rounding errors of the levels is estimated.
-_DIRECTIONS = 4
 _ZERO = tf.UnconnectedGradients.ZERO
 
 
@@ -117,17 +114,26 @@ class FunctionMap(TargetMap):
         found = matmul_rows(by_parameter, slopes)
         return 0.5 * (found + tf.linalg.matrix_transpose(found))
 
-    def sensitivity(self, levels: tf.Tensor, values: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """The root mean square of `f' d` over random d, and `|f|` and `|t|` over the levels."""
-        table = np.random.default_rng(SEED).normal(size=(self.num_levels, _DIRECTIONS))
-        random = tf.zeros_like(levels)[:, :, None] + tf.constant(table, levels.dtype)
-        changes = self.observe_slopes(levels, random)
-        moved = tf.sqrt(tf.reduce_mean(changes * changes, axis=-1))
-        if self.in_level_units:
-            return moved
+    def sensitivity(
+        self,
+        levels: tf.Tensor,
+        slopes: tf.Tensor,
+        values: tf.Tensor,
+        value_slopes: tf.Tensor,
+        targets: tf.Tensor,
+    ) -> tf.Tensor:
+        """The largest `|df/dx| / max |dlambda/dx|` of a parameter, and `max(|f|, |t|) / |lambda|`.
+
+        The first is a lower bound of `sum_k |df / dlambda_k|`, near it unless all parameters move
+        the levels in directions that the function does not see. The second is the function's own
+        rounding error.
+        """
+        moved = tf.reduce_max(tf.abs(slopes), axis=1, keepdims=True)
+        ratio = tf.math.divide_no_nan(tf.abs(value_slopes), moved)
+        found = tf.reduce_max(ratio, axis=2)
         largest = tf.reduce_max(tf.abs(levels), axis=-1, keepdims=True)
         own = tf.maximum(tf.abs(values), tf.abs(targets))
-        return moved + tf.math.divide_no_nan(own, largest)
+        return found + tf.math.divide_no_nan(own, largest)
 
     def _pull_back(self, levels: tf.Tensor, force: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:

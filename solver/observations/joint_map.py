@@ -146,10 +146,18 @@ class JointMap(TargetMap):
         bent = [each for each in bent if each is not None]
         return tf.add_n(bent) if bent else None
 
-    def sensitivity(self, levels: tf.Tensor, values: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    def sensitivity(
+        self,
+        levels: tf.Tensor,
+        slopes: tf.Tensor,
+        values: tf.Tensor,
+        value_slopes: tf.Tensor,
+        targets: tf.Tensor,
+    ) -> tf.Tensor:
         """See `TargetMap.sensitivity`."""
-        parts = zip(self.parts, self.split(values), self.split(targets), strict=True)
-        return tf.concat([part.sensitivity(levels, *own) for part, *own in parts], axis=1)
+        cut = [self.split(each) for each in (values, value_slopes, targets)]
+        parts = zip(self.parts, *cut, strict=True)
+        return tf.concat([part.sensitivity(levels, slopes, *own) for part, *own in parts], axis=1)
 
     def offset_sums(self, values: tf.Tensor) -> tf.Tensor:
         """See `TargetMap.offset_sums`."""

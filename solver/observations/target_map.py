@@ -132,18 +132,27 @@ class TargetMap(abc.ABC):
         del levels, slopes, force
         return None
 
-    def sensitivity(self, levels: tf.Tensor, values: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    def sensitivity(
+        self,
+        levels: tf.Tensor,
+        slopes: tf.Tensor,
+        values: tf.Tensor,
+        value_slopes: tf.Tensor,
+        targets: tf.Tensor,
+    ) -> tf.Tensor:
         """How much larger the rounding error of each value is than that of the levels.
 
         Args:
             levels: `[B, n]`.
+            slopes: `[B, n, p]`, the derivatives of the levels.
             values: `[B, m]`, from `observe`.
+            value_slopes: `[B, m, p]`, from `observe_slopes`.
             targets: `[B, m]`.
 
         Returns:
             `[B, m]`; 1 for levels. In the unit of the target over that of the levels.
         """
-        del levels, targets
+        del levels, slopes, value_slopes, targets
         return tf.ones_like(values)
 
     def offset_sums(self, values: tf.Tensor) -> tf.Tensor:
