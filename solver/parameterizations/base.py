@@ -357,6 +357,11 @@ class Parameterization(PortableModule):
         """Whether A(0) is known to be nonzero, so that starts depend on its levels."""
         return False
 
+    def levels_of_constant(self, dtype: tf.DType) -> tf.Tensor:
+        """The levels `[1, n]` of the constant part A(0); 0 where they are not finite."""
+        levels, finite = self.levels(tf.zeros([1, self.num_parameters], dtype))
+        return tf.where(finite[:, None], levels, tf.zeros_like(levels))
+
     def with_fixed(self, values: Mapping[str, float]) -> Parameterization:
         """Fix some parameters at given values.
 
@@ -426,6 +431,52 @@ class Parameterization(PortableModule):
         for name, (other, factor) in ties.items():
             map_[names.index(name), keep.index(other)] = factor
         return self.mapped(map_, np.zeros(len(names)), keep)
+
+    def with_parameters(
+        self,
+        names: Sequence[str],
+        function: Callable[..., Any],
+        *,
+        typical: float | Sequence[float] | np.ndarray = 1.0,
+    ) -> Parameterization:
+        """The same matrix as a function of other parameters y, with `x = g(y)`.
+
+        For ties by any expression, logarithms, other units, ratios with bounds. The answer of a
+        fit, its names, bounds, priors and standard errors are those of y. Derivatives of g come by
+        automatic differentiation.
+
+        Args:
+            names: of the new parameters.
+            function: g, of TensorFlow operations. Either its arguments are new names, of which it
+                gets one tensor `[B]` each (all of them with `**`); or it has one argument of
+                another name and gets all of y as `[B, q]`. It returns a dict with a tensor `[B]`,
+                or a number, for each parameter of this structure that it computes; or x as
+                `[B, p]`. A parameter that is not in the dict stays as it is: at its place in
+                `names` if it is there, else behind them.
+            typical: the expected order of magnitude of y, a number or one for each of `names`. Used
+                for default starting points only, where these cannot be computed from those of x.
+
+        Returns:
+            A parameterization of the new parameters.
+
+        Raises:
+            ValueError: for names that are not different strings, a function that raises, returns
+                another shape, or has no gradient, and for a new parameter that is not used.
+
+        Example:
+            >>> s = Spin(1)
+            >>> zero_field = Affine(
+            ...     None, [s.z @ s.z - 2 / 3 * np.eye(3), s.x @ s.x - s.y @ s.y], ["D", "E"]
+            ... )
+            >>> axial = zero_field.with_parameters(["D", "rho"], lambda D, rho: {"E": rho * D})
+            >>> axial.parameter_names
+            ('D', 'rho')
+            >>> axial.spectrum(tf.constant([[3.0, 0.2]], tf.float64)).numpy().round(9).tolist()
+            [[-2.0, 0.4, 1.6]]
+        """
+        from .reparameterized import Reparameterized  # it is derived from this class
+
+        return Reparameterized(self, names, function, typical)
 
     def _only(self, keep: Sequence[str]) -> np.ndarray:
         """`[p, q]`, the columns of the identity for the kept parameters."""
@@ -570,23 +621,21 @@ def _second_by_y(second: tf.Tensor, map_: np.ndarray) -> tf.Tensor:
     return tf.matmul(constant, tf.matmul(second, constant), transpose_a=True)
 
 
-class Mapped(Parameterization):
-    """The parameterization `y -> A(M y + c)`.
+class Wrapped(Parameterization):
+    """The parameterization `y -> A(x(y))` of other parameters; a subclass defines `expand`.
 
     Attributes:
         inner: the parameterization of x.
-        map: `[p, q]`, M.
-        offset: `[p]`, c.
     """
 
-    def __init__(
-        self, inner: Parameterization, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
-    ):
-        """See `Parameterization.mapped`."""
-        super().__init__(inner.size, map_.shape[1], names)
+    def __init__(self, inner: Parameterization, names: Sequence[str]):
+        """Set the inner parameterization and the names of y."""
+        super().__init__(inner.size, len(names), names)
         self.inner = inner
-        self.map = map_
-        self.offset = offset
+
+    def expand(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The parameters x `[B, p]` of the inner parameterization for y `[B, q]`."""
+        raise NotImplementedError(f"{type(self).__name__} must define expand(parameters).")
 
     @property
     def level_counts(self) -> tuple[int, ...]:
@@ -623,6 +672,24 @@ class Mapped(Parameterization):
     eigensystem = _at_x("eigensystem")
     levels = _at_x("levels")
     spectrum = _at_x("spectrum")
+
+
+class Mapped(Wrapped):
+    """The parameterization `y -> A(M y + c)`.
+
+    Attributes:
+        map: `[p, q]`, M.
+        offset: `[p]`, c.
+    """
+
+    def __init__(
+        self, inner: Parameterization, map_: np.ndarray, offset: np.ndarray, names: Sequence[str]
+    ):
+        """See `Parameterization.mapped`."""
+        super().__init__(inner, names)
+        self.map = map_
+        self.offset = offset
+
     level_jacobian = _at_x("level_jacobian", _slopes_by_y)
     expectation_slopes = _at_x("expectation_slopes", _slopes_by_y)
     derivatives = _at_x("derivatives", _matrices_by_y)

@@ -86,9 +86,7 @@ def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:
     structure = settings.parameterization
     if not structure.has_constant:
         return None
-    nothing = tf.zeros([1, structure.num_parameters], data.targets.dtype)
-    levels, finite = structure.levels(nothing)
-    return tf.where(finite[:, None], levels, tf.zeros_like(levels))
+    return structure.levels_of_constant(data.targets.dtype)
 
 
 def _from_levels(
