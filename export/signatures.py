@@ -67,18 +67,21 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
           `[rows, p]`, rank (int32) and condition_number `[rows]`. With `Matched` or a robust loss
           also targets, on which the effective weights then depend; see
           `SpectralSolver.covariance`.
+        - `predict`: parameters, targets and weights of a fit to values `[rows, m]`, what would be
+          measured for every target, observed or not, and their standard_errors `[rows, m]`, inf
+          where the data do not determine a value; see `SpectralSolver.predict`.
         - `assignment`, with `Matched` only: parameters, targets and weights to assignment
           `[rows, m]` (int32).
 
         If the solver has bounds, `fit` has the further inputs lower and upper `[rows, p]`; with
         priors, prior_mean and prior_sigma `[rows, p]`; with sides, sides `[rows, m]`. NaN stands
-        for the solver's own, which `covariance` always uses. With `solutions` S > 1 the outputs of
-        a fit are `[rows, S, ...]`.
+        for the solver's own, which `covariance` and `predict` always use. With `solutions` S > 1
+        the outputs of a fit are `[rows, S, ...]`.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
-        >>> list(signatures_of(SpectralSolver(Toeplitz(2))))
-        ['serving_default', 'fit', 'spectrum', 'matrix', 'loss_and_gradient', 'covariance']
+        >>> list(signatures_of(SpectralSolver(Toeplitz(2))))[2:]
+        ['spectrum', 'matrix', 'loss_and_gradient', 'covariance', 'predict']
     """
     count = solver.parameterization.num_parameters
     targets = tf.TensorSpec([None, solver.num_targets], solver.dtype, "targets")
@@ -135,6 +138,11 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     ) -> dict[str, tf.Tensor]:
         return solver.covariance(parameters, weights, *others)._asdict()
 
+    def predict(
+        parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return solver.predict(parameters, targets, weights)._asdict()
+
     def assignment(
         parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -148,6 +156,7 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         "matrix": Signature((parameters,), matrix),
         "loss_and_gradient": Signature((parameters, targets), loss_and_gradient),
         "covariance": Signature((parameters, weights, *about_data), covariance),
+        "predict": Signature((parameters, targets, weights), predict),
     }
     if solver.comparison.assigned:
         signatures["assignment"] = Signature((parameters, targets, weights), assignment)

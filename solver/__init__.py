@@ -40,6 +40,7 @@ from .parameterizations import (
     Tridiagonal,
 )
 from .results.covariance import Covariance
+from .results.derived import Derived, Prediction
 from .results.fit_result import FitResult, Trace
 from .results.status import Cause, Status
 from .spectral_solver import SpectralSolver
@@ -56,6 +57,7 @@ __all__ = [
     "Cause",
     "Comparison",
     "Covariance",
+    "Derived",
     "Family",
     "FitResult",
     "Frequencies",
@@ -77,6 +79,7 @@ __all__ = [
     "Observation",
     "Parameterization",
     "Persymmetric",
+    "Prediction",
     "Proposal",
     "SpectralSolver",
     "Spin",

@@ -6,9 +6,12 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from .checks import is_number, show
+from .rowwise.axes import new_axis
+from .rowwise.elementwise import in_row_packets
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -124,3 +127,86 @@ def as_result(owner: str, what: str, value: Any, rows: tf.Tensor) -> tf.Tensor:
             f"{show(value.shape)} for {what} with parameters of shape {show(rows.shape)}."
         )
     return value
+
+
+def value_and_slopes(
+    owner: str, table: Callable[[tf.Tensor], tf.Tensor], count: int, rows: tf.Tensor
+) -> tf.Tensor:
+    """The values of k functions of parameters and their derivatives, by reverse accumulation.
+
+    Args:
+        owner: the method named in error messages.
+        table: from `[B, p]` to `[B, k]`, row by row.
+        count: k.
+        rows: `[B, p]`.
+
+    Returns:
+        `[B, k, 1 + p]`, the values first.
+
+    Raises:
+        ValueError: if the functions have no derivatives.
+    """
+    # The rows once for each function, whose gradient is one row of the Jacobian.
+    repeated = tf.tile(rows, [count, 1])
+    unit = tf.constant(np.eye(count)[:, None], rows.dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(repeated)
+        every = tf.reshape(table(repeated), [count, -1, count])
+        total = tf.reduce_sum(every * unit)
+    slopes = tape.gradient(total, repeated)
+    if slopes is None:
+        raise ValueError(
+            f"{owner}: function has no derivative by the parameters; use TensorFlow operations "
+            "that have one (tf.sqrt, not np.sqrt; tf.round and tf.argmax have none)."
+        )
+    slopes = tf.transpose(tf.reshape(slopes, [count, -1, rows.shape[1]]), [1, 0, 2])
+    return tf.concat([new_axis(every[0], 2), slopes], axis=2)
+
+
+def values_and_slopes(
+    owner: str, function: Callable[..., Any], names: Sequence[str], rows: tf.Tensor
+) -> tuple[tuple[str, ...], tf.Tensor, tf.Tensor]:
+    """The results of a user's function of parameters, and their derivatives.
+
+    Args:
+        owner: the method named in error messages.
+        function: see `names_asked_for`; it returns a dict of `[B]` by name, `[B]`, or `[B, k]`.
+        names: of the parameters.
+        rows: `[B, p]`.
+
+    Returns:
+        The names of the results, `f0, f1, ...` if the function has none; the values `[B, k]`; and
+        their derivatives, `[B, k, p]`.
+
+    Raises:
+        ValueError: for another result, or one without derivatives.
+    """
+    asked = names_asked_for(owner, function, names)
+    found: list[str] = []
+
+    def table(points: tf.Tensor) -> tf.Tensor:
+        value = call(function, asked, names, points)
+        if isinstance(value, Mapping):
+            columns = columns_by_name(owner, value, points)
+            found[:] = columns
+            if not columns:
+                raise ValueError(f"{owner}: function must return a value, got an empty dict.")
+            return tf.stack(list(columns.values()), axis=1)
+        result = as_result(owner, "its result", value, points)
+        result = new_axis(result, 1) if result.shape.rank == 1 else result
+        if result.shape.rank != 2 or result.shape[1] is None:
+            raise ValueError(
+                f"{owner}: function must return a dict by name, or tensors of shape [rows] or "
+                f"[rows, k], got shape {show(result.shape)}."
+            )
+        found[:] = [f"f{place}" for place in range(result.shape[1])]
+        return result
+
+    count = table(rows).shape[1]
+    results = tuple(found)
+
+    def both(points: tf.Tensor) -> tf.Tensor:
+        return value_and_slopes(owner, table, count, points)
+
+    whole = in_row_packets(both, rows)
+    return results, whole[:, :, 0], whole[:, :, 1:]

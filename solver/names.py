@@ -40,3 +40,20 @@ def check_complete(
         raise ValueError(
             f"{owner}: {argument}: {missing[0]!r} is missing; give all of {', '.join(names)}."
         )
+
+
+def check_results(owner: str, names: Any, found: Sequence[str]) -> tuple[str, ...]:
+    """The names of the results of a function: the given ones, or `found` for None.
+
+    Raises:
+        ValueError: for names that are not different strings, or not as many as there are results.
+    """
+    if names is None:
+        return tuple(found)
+    given = (names,) if isinstance(names, str) else tuple(names)
+    if len(set(given)) != len(found) or not all(isinstance(name, str) for name in given):
+        raise ValueError(
+            f"{owner}: names must be {len(found)} different names, one for each value that "
+            f"function returns, got {names!r}."
+        )
+    return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,10 +15,14 @@ from .fit.pieces import as_progress, in_pieces
 from .inputs.arguments import Arguments
 from .inputs.request import Key
 from .methods import Method
+from .named_function import values_and_slopes
+from .names import check_results
+from .objective.propagation import Spread, covariance_of, propagate
 from .observations import Observation
 from .parameterizations import Parameterization
 from .portable import PortableModule
 from .results.covariance import Covariance
+from .results.derived import Derived, Prediction
 from .results.fit_result import Context, FitResult, Trace
 from .settings import make_settings
 
@@ -361,6 +366,48 @@ class SpectralSolver(PortableModule):
         checks.check_same_rows(parameters=parameters, targets=targets)
         return self._compiled.covariance_of_data[key](parameters, weights, targets, *known)
 
+    def predict(
+        self,
+        parameters: Any,
+        targets: Any,
+        weights: Any = None,
+        *,
+        sigma: Any = None,
+        bounds: Any = None,
+        priors: Any = None,
+    ) -> Prediction:
+        """What would be measured in a fit to the targets that ended at these parameters.
+
+        For the result of a fit use `fit.predict()`, which also predicts other observations. This
+        method is for parameters from elsewhere, such as a server.
+
+        Args:
+            parameters: `[B, p]`, or by name.
+            targets: `[B, m]`, NaN where not observed; see `fit`.
+            weights: see `fit`.
+            sigma: see `fit`.
+            bounds: those of the fit; None for those of the solver.
+            priors: those of the fit; None for those of the solver.
+
+        Returns:
+            A `Prediction` of all targets, observed or not; NaN in a row that is not finite.
+
+        Raises:
+            ValueError: for wrong shapes or dtypes.
+
+        Example:
+            >>> line = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones([3, 3])])
+            >>> found = SpectralSolver(line).predict([[0.4166]], [[0.31, 3.42, np.nan]])
+            >>> found.values.numpy().round(2).tolist()
+            [[0.34, 3.4, 6.51]]
+        """
+        parameters = self._arguments.unknowns(parameters)
+        targets = self._arguments.targets(targets)
+        weights = self._arguments.weights(targets, weights, sigma)
+        known, key = self._arguments.knowledge(targets, bounds, priors)
+        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
+        return self._compiled.predict[key](parameters, weights, targets, *known)
+
     def assignment(
         self,
         parameters: Any,
@@ -492,6 +539,8 @@ class SpectralSolver(PortableModule):
         """What the methods of a `FitResult` need besides its fields."""
         comparison = self._settings.model.comparison
         sides = known[-1] if key[2] else None
+        data = (targets, weights, *known)
+        spread = functools.partial(self._at_ends, self._compiled.spread_of_fit[key], data)
         moves = comparison.assigned or comparison.ordered is not None
         return Context(
             parameter_names=self.parameterization.parameter_names,
@@ -502,20 +551,79 @@ class SpectralSolver(PortableModule):
             lower=comparison.lower,
             sides=self._settings.sides if sides is None else sides,
             assign=self.assignment if moves else None,
-            covariance=functools.partial(self._covariance_at, targets, weights, known, key),
+            covariance=functools.partial(
+                self._at_ends, self._compiled.covariance_of_fit[key], data
+            ),
+            derived=functools.partial(self._derived_at, spread),
+            predict=functools.partial(self._predicted_at, spread, data, key),
         )
 
-    def _covariance_at(
+    def _at_ends(
         self,
-        targets: tf.Tensor,
-        weights: tf.Tensor,
-        known: list[tf.Tensor],
+        compute: Callable[..., Any],
+        data: Sequence[tf.Tensor],
+        parameters: tf.Tensor,
+        loss: tf.Tensor,
+    ) -> Any:
+        """Compute something at the ends `[B * S, p]` of a fit, with their losses `[B * S]`.
+
+        Args:
+            compute: takes parameters, weights, targets, losses, and what is known of the rows.
+            data: of the B rows: targets, weights, and bounds, priors and sides if given.
+            parameters: of the ends.
+            loss: of the ends.
+        """
+        targets, weights, *known = (
+            tf.repeat(part, self._settings.solutions, axis=0) for part in data
+        )
+        return compute(parameters, weights, targets, loss, *known)
+
+    def _derived_at(
+        self,
+        spread: Callable[[tf.Tensor, tf.Tensor], Spread],
+        parameters: tf.Tensor,
+        loss: tf.Tensor,
+        function: Callable[..., Any],
+        names: Sequence[str] | None,
+    ) -> Derived:
+        """Functions of the parameters at the ends of a fit; see `FitResult.derived`."""
+        found, values, slopes = values_and_slopes(
+            "derived", function, self.parameterization.parameter_names, parameters
+        )
+        found = check_results("derived", names, found)
+        errors, half = propagate(spread(parameters, loss), slopes)
+        lost = tf.reduce_any(tf.math.is_nan(parameters), axis=1, keepdims=True)
+        values = tf.where(lost, tf.constant(float("nan"), values.dtype), values)
+        result = Derived(values, errors, covariance_of(errors, half))
+        result.names = found
+        return result
+
+    def _predicted_at(
+        self,
+        spread: Callable[[tf.Tensor, tf.Tensor], Spread],
+        data: Sequence[tf.Tensor],
         key: Key,
         parameters: tf.Tensor,
         loss: tf.Tensor,
-    ) -> Covariance:
-        """The covariance at the ends `[B * S, p]` of a fit, with their losses `[B * S]`."""
-        data = [
-            tf.repeat(part, self._settings.solutions, axis=0) for part in (targets, weights, *known)
-        ]
-        return self._compiled.covariance_of_fit[key](parameters, data[1], data[0], loss, *data[2:])
+        observation: Any,
+    ) -> Prediction:
+        """Predictions at the ends of a fit; see `FitResult.predict`."""
+        if observation is None:
+            return self._at_ends(self._compiled.predict_of_fit[key], data, parameters, loss)
+        if not isinstance(observation, Observation):
+            raise ValueError(
+                "predict: observation must be an Observation such as Levels(), or None for that "
+                f"of the solver, got {observation!r}."
+            )
+        comparison = observation.of(self.parameterization.level_counts)
+        if comparison.assigned or comparison.centred:
+            kind = type(observation).__name__
+            what = "Matched" if comparison.assigned else f'{kind}(relative_to="mean")'
+            raise ValueError(
+                f"predict: the values of {what} depend on targets, of which there are none; "
+                "predict Levels(), or leave observation out for that of the solver."
+            )
+        levels, slopes = self._compiled.levels_and_slopes(parameters)
+        slopes = comparison.observe_slopes(levels, slopes)
+        errors, _ = propagate(spread(parameters, loss), slopes)
+        return Prediction(comparison.observe(levels), errors)

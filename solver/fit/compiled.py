@@ -23,8 +23,8 @@ class Compiled:
     look into a plain object such as this one, so a module that holds a solver can be saved.
 
     Attributes:
-        fit: by `Key`, whether rows have bounds, priors and sides of their own; the fields of trace
-            and covariance have the same keys.
+        fit: by `Key`, whether rows have bounds, priors and sides of their own; the fields of trace,
+            covariance, spread and predict have the same keys.
         trace: of the first start, step by step.
         fit_given: `fit` where every row has a complete starting point: a graph without a search.
         trace_given: `trace`, likewise.
@@ -34,6 +34,10 @@ class Compiled:
         covariance: for weights that are 1 / sigma; needs no targets.
         covariance_of_data: scaled by the residual unless `absolute_sigma`; needs targets.
         covariance_of_fit: the same, with the loss of the fit as an argument.
+        spread_of_fit: the covariance in factors, from the arguments of `covariance_of_fit`.
+        predict: all targets of the model, from the arguments of `covariance_of_data`.
+        predict_of_fit: the same, from the arguments of `covariance_of_fit`.
+        levels_and_slopes: all levels and their derivatives, from parameters.
         assignment: the level number of each target; by whether rows have sides of their own.
 
     Args:
@@ -55,9 +59,12 @@ class Compiled:
         of_sigmas = ("parameters", "weights")
         self.covariance = self._by_arguments(graphs.covariance, *of_sigmas)
         self.covariance_of_data = self._by_arguments(graphs.covariance, *of_sigmas, "targets")
-        self.covariance_of_fit = self._by_arguments(
-            graphs.covariance, *of_sigmas, "targets", "loss"
-        )
+        of_fit = (*of_sigmas, "targets", "loss")
+        self.covariance_of_fit = self._by_arguments(graphs.covariance, *of_fit)
+        self.spread_of_fit = self._by_arguments(graphs.spread, *of_fit)
+        self.predict = self._by_arguments(graphs.predict, *of_sigmas, "targets")
+        self.predict_of_fit = self._by_arguments(graphs.predict, *of_fit)
+        self.levels_and_slopes = self._compile(graphs.levels_and_slopes, "parameters")
         self.assignment = self._by_sides(graphs.assignment, *at_data)
 
     def __reduce__(self) -> tuple[Any, ...]:

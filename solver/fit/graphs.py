@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from ..inputs.arrangement import arrange, fill_weights
+from ..inputs.arrangement import Arranged, arrange, fill_weights
 from ..inputs.request import SIDES, Request, complete_data, request_shapes
 from ..inputs.validation import validate
 from ..linalg.eigh import are_degenerate
 from ..objective.bounds import at_bounds
 from ..objective.covariance import covariance as covariance_of
 from ..objective.covariance import unit_variance, with_variance
-from ..objective.evaluation import evaluate, loss_of_levels
+from ..objective.evaluation import evaluate_curved, loss_of_levels
+from ..objective.hessian import Curvature
 from ..objective.implicit import is_certified, keep_rows
 from ..objective.model import count_data, with_weight_summary
+from ..objective.propagation import Spread, propagate, spread_of
+from ..objective.scaling import above_rounding
 from ..pool.rows import Batch
 from ..results.covariance import Covariance
+from ..results.derived import Prediction
 from ..results.fit_result import FitResult, Trace
 from ..rowwise.axes import new_axis, row_count
 from ..rowwise.once_only import once_only, without_derivative
@@ -51,6 +56,62 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     return way._replace(parameters=parameters, eigenvalues=eigenvalues, loss=loss)
 
 
+class _Linear(NamedTuple):
+    """The fit linearized at parameters `[B, p]`.
+
+    Attributes:
+        curved: values, slopes and assignment at the parameters.
+        values: `[B, n]`, all eigenvalues.
+        jacobian: `[B, M, p]`, weighted.
+        held: `[B, p]` bool, parameters at a bound; None without bounds.
+        variance: `[B]`, of unit weight; None if the weights are 1 / sigma.
+        usable: `[B]` bool, whether everything is finite.
+        arranged: the targets; None without them.
+    """
+
+    curved: Curvature
+    values: tf.Tensor
+    jacobian: tf.Tensor
+    held: tf.Tensor | None
+    variance: tf.Tensor | None
+    usable: tf.Tensor
+    arranged: Arranged | None
+
+
+def _linearize(settings: Settings, names: Sequence[str], arguments: Sequence[tf.Tensor]) -> _Linear:
+    """Linearize the fit; the arguments are those of `covariance`."""
+    named = dict(zip(names, arguments, strict=True))
+    shaped = dict(zip(names, _shaped(settings, **named), strict=True))
+    parameters, weights = shaped.pop("parameters"), shaped.pop("weights")
+    targets, loss_of_fit = (shaped.pop(name, None) for name in ("targets", "loss"))
+    model, zero, arranged = settings.model, tf.zeros_like(weights), None
+    values, _, finite = model.parameterization.eigensystem(parameters)
+    if targets is None:
+        weights = fill_weights(settings, weights)
+        known = model.comparison.observe(values)
+    else:
+        arranged = arrange(settings, targets, weights, shaped.get("sides", ()))
+        known, weights = arranged.targets, arranged.weights
+        weights = tf.where(tf.math.is_nan(known), zero, weights)
+        known = tf.where(tf.equal(weights, 0), zero, known)
+    weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
+    data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
+    data = with_weight_summary(data)
+    point, curved = evaluate_curved(model, parameters, data)
+    held = at_bounds(parameters, data)
+    # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
+    (fixed,) = without_derivative([point.jacobian], [parameters])
+    jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)
+    variance = None
+    if targets is not None and not settings.absolute_sigma:
+        loss = point.loss if loss_of_fit is None else loss_of_fit
+        variance = unit_variance(jacobian, held, loss, count_data(model, data, point.residual))
+    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
+    usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
+    usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
+    return _Linear(curved, values, jacobian, held, variance, usable, arranged)
+
+
 def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Covariance:
     """The covariance `s^2 (J^T W J)^-1` at parameters `[B, p]`, with bounds and priors if any.
 
@@ -61,47 +122,106 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     Args:
         settings: the problem.
         *arguments: the tensors.
-        names: of these: parameters, weights `[B, m]`, and any of targets, loss, bounds, priors.
+        names: of these: parameters, weights `[B, m]`, and any of targets, loss, bounds, priors,
+            sides.
 
     Returns:
         A `Covariance`, NaN in a row that is not finite.
     """
-    named = dict(zip(names, arguments, strict=True))
-    shaped = dict(zip(names, _shaped(settings, **named), strict=True))
-    parameters, weights = shaped.pop("parameters"), shaped.pop("weights")
-    targets, loss_of_fit = (shaped.pop(name, None) for name in ("targets", "loss"))
-    model, zero = settings.model, tf.zeros_like(weights)
-    values, _, finite = model.parameterization.eigensystem(parameters)
-    if targets is None:
-        weights = fill_weights(settings, weights)
-        known = model.comparison.observe(values)
-    else:
-        known, weights, *_ = arrange(settings, targets, weights, shaped.get("sides", ()))
-        weights = tf.where(tf.math.is_nan(known), zero, weights)
-        known = tf.where(tf.equal(weights, 0), zero, known)
-    weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
-    data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
-    data = with_weight_summary(data)
-    point = evaluate(model, parameters, data)
-    held = at_bounds(parameters, data)
-    # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
-    (fixed,) = without_derivative([point.jacobian], [parameters])
-    jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)
-    result = covariance_of(jacobian, held)
-    if targets is not None and not settings.absolute_sigma:
-        loss = point.loss if loss_of_fit is None else loss_of_fit
-        variance = unit_variance(jacobian, held, loss, count_data(model, data, point.residual))
-        result = with_variance(result, variance)
-    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
-    usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
-    usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
+    linear = _linearize(settings, names, arguments)
+    result = covariance_of(linear.jacobian, linear.held)
+    if linear.variance is not None:
+        result = with_variance(result, linear.variance)
     nan = tf.constant(float("nan"), settings.dtype)
 
     def cleaned(field: tf.Tensor) -> tf.Tensor:
         bad = tf.fill(tf.shape(field), nan) if field.dtype.is_floating else tf.zeros_like(field)
-        return select_rows(usable, field, bad)
+        return select_rows(linear.usable, field, bad)
 
     return Covariance(*(cleaned(field) for field in result))
+
+
+def spread(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Spread:
+    """The `Spread` of parameters `[B, p]`; the arguments are those of `covariance`."""
+    found = _spread(_linearize(settings, names, arguments))
+    # Derivatives of errors are not provided.
+    real = found._replace(free=found.scale)
+    real = Spread(*without_derivative(real, _real(arguments)))
+    return real._replace(free=found.free)
+
+
+def _spread(linear: _Linear) -> Spread:
+    """The `Spread` of the linearized fit."""
+    one = tf.ones_like(linear.values[:, 0])
+    scale = one if linear.variance is None else tf.sqrt(linear.variance)
+    scale = tf.where(linear.usable, scale, tf.constant(np.nan, scale.dtype))
+    zero = tf.zeros_like(linear.jacobian)
+    jacobian = select_rows(linear.usable, linear.jacobian, zero)
+    return spread_of(jacobian, linear.held, scale)
+
+
+def predict(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Prediction:
+    """All targets of the fitted model, in the caller's columns, with standard errors.
+
+    Args:
+        settings: the problem.
+        *arguments: the tensors.
+        names: of these: parameters, weights, targets, and any of loss, bounds, priors, sides.
+
+    Returns:
+        The `Prediction`, NaN in a row that is not finite.
+    """
+    linear = _linearize(settings, names, arguments)
+    curved, comparison = linear.curved, settings.model.comparison
+    weights, uncertain = curved.data.weights, _spread(linear)
+    nan = tf.constant(np.nan, weights.dtype)
+    values = comparison.observe(linear.values, curved.assignment)
+    if comparison.bends:
+        by_level = above_rounding(settings.parameterization, curved.by_level)
+        slopes = comparison.observe_slopes(linear.values, by_level, curved.assignment)
+        slopes = comparison.centre(slopes, weights)
+    else:
+        slopes = above_rounding(settings.parameterization, curved.slopes)
+    errors, _ = propagate(uncertain, slopes)
+    if comparison.centred:
+        # The common offset is the weighted mean of targets minus levels. Its error is independent
+        # of that of the centred levels.
+        shares = comparison.offset_shares(weights)
+        values += comparison.offset_sums(shares * (curved.data.targets - values))
+        squares = comparison.offset_sums(weights * weights)
+        there = comparison.offset_sums(tf.ones_like(weights)) > 0
+        unknown = tf.where(there & (squares <= 0), tf.constant(np.inf, weights.dtype), 0.0)
+        variance = tf.math.divide_no_nan(new_axis(uncertain.scale**2, 1), squares) + unknown
+        errors = tf.sqrt(errors * errors + variance)
+    if comparison.assigned:  # nothing says which level an empty column is
+        seen = (weights > 0) | ~tf.constant(comparison.assigned_targets)
+        values, errors = tf.where(seen, values, nan), tf.where(seen, errors, nan)
+    arranged = linear.arranged
+    if arranged is not None and arranged.zero is not None:
+        values += arranged.zero
+    values = tf.where(new_axis(linear.usable, 1), values, nan)
+    if arranged is not None:
+        values, errors = arranged.in_callers_order(values), arranged.in_callers_order(errors)
+    # Derivatives of the values are those of `spectrum`.
+    return Prediction(*without_derivative((values, errors), _real(arguments)))
+
+
+def levels_and_slopes(settings: Settings, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """All levels `[B, n]` and their derivatives `[B, n, p]`; NaN in a row that is not finite."""
+    (parameters,) = _shaped(settings, parameters=parameters)
+    structure = settings.parameterization
+    values, vectors, finite = structure.eigensystem(parameters)
+    slopes = above_rounding(structure, structure.level_jacobian(parameters, vectors))
+    nan = tf.constant(np.nan, values.dtype)
+    values = tf.where(new_axis(finite, 1), values, nan)
+    slopes = tf.where(tf.reshape(finite, [-1, 1, 1]), slopes, nan)
+    one, other = without_derivative((values, slopes), [parameters])
+    return one, other
+
+
+def _real(arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """The arguments as tensors `[B, k]`."""
+    return [new_axis(one, 1) if one.shape.rank == 1 else one for one in arguments]
 
 
 def assignment(

@@ -27,11 +27,14 @@ class Arranged(NamedTuple):
         weights: `[B, m]`, without NaN.
         back: `[B, m]`, int32, the present column of each of the caller's columns; None if targets
             are not sorted.
+        zero: `[B, m]` or `[B, 1]`, what was subtracted from the targets: that of the ground level,
+            0 without one; None if the observation is not relative to it.
     """
 
     targets: tf.Tensor
     weights: tf.Tensor
     back: tf.Tensor | None
+    zero: tf.Tensor | None
 
     def in_callers_order(self, values: tf.Tensor) -> tf.Tensor:
         """Reorder values `[B, m]` or `[B, S, m]`, one for each target, to the caller's columns."""
@@ -76,7 +79,8 @@ def arrange(
         order = _order(*comparison.ordered, targets, there)
         targets, weights = _reordered(targets, order), _reordered(weights, order)
         back = tf.argsort(order, axis=-1)
-    return Arranged(_relative_to_ground(comparison, targets), weights, back)
+    zero = _ground(comparison, targets)
+    return Arranged(targets if zero is None else targets - zero, weights, back, zero)
 
 
 def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
@@ -127,15 +131,15 @@ def _order(
     return tf.gather(by_value, rank + tf.constant(first, tf.int32), axis=1, batch_dims=1)
 
 
-def _relative_to_ground(comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:
-    """Subtract the target of the ground level, where targets are relative to it and it has one."""
+def _ground(comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor | None:
+    """The target of the ground level of each target, where it has one; see `Arranged.zero`."""
     source = comparison.ground_of_target
     if (source < 0).all():
-        return targets
+        return None
     if (source == source[0]).all():
         ground = targets[:, source[0] : source[0] + 1]
     else:
         zero = tf.pad(targets, [[0, 0], [0, 1]])
         places = np.where(source < 0, comparison.num_targets, source)
         ground = tf.gather(zero, tf.constant(places, tf.int32), axis=1)
-    return targets - tf.where(tf.math.is_nan(ground), tf.zeros_like(ground), ground)
+    return tf.where(tf.math.is_nan(ground), tf.zeros_like(ground), ground)

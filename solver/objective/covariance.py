@@ -19,13 +19,24 @@ from ..rowwise.elementwise import reciprocal
 from ..rowwise.products import matmul_rows, sum_over_second
 
 
-class _Decomposed(NamedTuple):
-    units: tf.Tensor  # [R, p], the column norms; 1 for a zero column
-    inverse: tf.Tensor  # [R, p], the inverse singular values; 0 below the rank tolerance
-    right: tf.Tensor  # [R, p, p], the right singular vectors in columns
-    singular: tf.Tensor  # [R, p]
-    known: tf.Tensor  # [R, p] bool, singular values above the rank tolerance
-    hidden: tf.Tensor  # [R, p] bool, parameters that the data do not determine
+class Decomposed(NamedTuple):
+    """The singular value decomposition of the weighted Jacobian, columns scaled to length 1.
+
+    Attributes:
+        units: `[R, p]`, the column norms; 1 for a zero column.
+        inverse: `[R, p]`, the inverse singular values; 0 below the rank tolerance.
+        right: `[R, p, p]`, the right singular vectors in columns.
+        singular: `[R, p]`, the singular values.
+        known: `[R, p]` bool, singular values above the rank tolerance.
+        hidden: `[R, p]` bool, parameters that the data do not determine.
+    """
+
+    units: tf.Tensor
+    inverse: tf.Tensor
+    right: tf.Tensor
+    singular: tf.Tensor
+    known: tf.Tensor
+    hidden: tf.Tensor
 
 
 def standard_errors(
@@ -91,7 +102,7 @@ def covariance(jacobian: tf.Tensor, held: tf.Tensor | None) -> Covariance:
     Returns:
         The `Covariance`.
     """
-    found = _decompose(jacobian, held)
+    found = decompose(jacobian, held)
     dtype = jacobian.dtype
     nan, infinity = tf.constant(np.nan, dtype), tf.constant(np.inf, dtype)
     half = found.right * new_axis(found.inverse, 1)
@@ -170,13 +181,22 @@ def _from_normal_matrix(jacobian: tf.Tensor, held: tf.Tensor | None) -> tuple[tf
 
 def _from_singular_values(jacobian: tf.Tensor, held: tf.Tensor | None) -> tf.Tensor:
     """Standard errors for absolute weights, `[R, p]`; inf for undetermined parameters."""
-    found = _decompose(jacobian, held)
+    found = decompose(jacobian, held)
     variance = tf.linalg.matvec(found.right * found.right, found.inverse * found.inverse)
     infinity = tf.constant(np.inf, jacobian.dtype)
     return tf.where(found.hidden, infinity, tf.sqrt(variance) / found.units)
 
 
-def _decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> _Decomposed:
+def decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> Decomposed:
+    """Decompose the weighted Jacobian.
+
+    Args:
+        jacobian: `[R, M, p]`, weighted.
+        held: `[R, p]` bool, parameters at a bound, whose columns count as 0; None for none.
+
+    Returns:
+        The `Decomposed`.
+    """
     dtype = jacobian.dtype
     epsilon = np.finfo(dtype.as_numpy_dtype).eps
     if held is not None:
@@ -193,4 +213,4 @@ def _decompose(jacobian: tf.Tensor, held: tf.Tensor | None) -> _Decomposed:
     inverse = tf.where(known, reciprocal(tf.where(known, singular, tf.ones_like(singular))), 0.0)
     # A component above rounding in the null space means that the parameter is undetermined.
     share = tf.linalg.matvec(right * right, tf.cast(~known, dtype))
-    return _Decomposed(units, inverse, right, singular, known, share > np.sqrt(epsilon))
+    return Decomposed(units, inverse, right, singular, known, share > np.sqrt(epsilon))

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..observations import TargetMap
+from ..parameterizations import Parameterization
 from ..rowwise.axes import new_axis
 from .model import Data, Model
 
@@ -100,6 +101,22 @@ def has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.Te
             lambda: tf.zeros_like(largest) + noise,
         )
     return largest > noise
+
+
+def above_rounding(structure: Parameterization, slopes: tf.Tensor) -> tf.Tensor:
+    """Derivatives of levels, with 0 for those that are below their rounding error.
+
+    Args:
+        structure: of the matrix.
+        slopes: `[R, k, p]`.
+
+    Returns:
+        `[R, k, p]`; the same where the effect of a parameter on the matrix is not known.
+    """
+    epsilon = np.finfo(slopes.dtype.as_numpy_dtype).eps
+    noise = 8.0 * epsilon * structure.size * structure.parameter_scales
+    seen = tf.abs(slopes) > tf.constant(noise, slopes.dtype)
+    return tf.where(seen | tf.math.is_nan(slopes), slopes, tf.zeros_like(slopes))
 
 
 def _on_compared_states(model: Model, parameters: tf.Tensor) -> tf.Tensor:

@@ -36,15 +36,15 @@ class Comparison(TargetMap):
     ordered: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
-    def used(self) -> np.ndarray:
+    def used(self) -> np.ndarray:  # type: ignore[override]
         """The numbers of the levels that any target may be compared with, ascending."""
         candidates = [candidates for _, candidates in self.groups]
         return np.unique(np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates]))
 
     @property
-    def assigned(self) -> bool:
-        """Whether targets are assigned to levels at every evaluation."""
-        return bool(self.groups)
+    def assigned_targets(self) -> np.ndarray:
+        """`[m]` bool, all of them or none; see `TargetMap`."""
+        return np.full(self.num_targets, bool(self.groups))
 
     @property
     def covers_all_levels(self) -> bool:

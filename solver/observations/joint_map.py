@@ -62,7 +62,7 @@ class JointMap(TargetMap):
         return np.concatenate(members), np.concatenate(firsts)
 
     @property
-    def used(self) -> np.ndarray:
+    def used(self) -> np.ndarray:  # type: ignore[override]
         """The numbers of the levels that any part depends on."""
         return np.unique(np.concatenate([part.used for part in self.parts]))
 
@@ -86,9 +86,9 @@ class JointMap(TargetMap):
         return np.concatenate(groups)
 
     @property
-    def assigned(self) -> bool:
-        """Whether a part assigns its targets."""
-        return any(part.assigned for part in self.parts)
+    def assigned_targets(self) -> np.ndarray:
+        """`[m]` bool, see `TargetMap`."""
+        return np.concatenate([part.assigned_targets for part in self.parts])
 
     @property
     def covers_all_levels(self) -> bool:

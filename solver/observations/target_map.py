@@ -52,9 +52,14 @@ class TargetMap(abc.ABC):
         return np.zeros(self.num_targets, int)
 
     @property
+    def assigned_targets(self) -> np.ndarray:
+        """`[m]` bool, which targets are assigned to levels at every evaluation."""
+        return np.zeros(self.num_targets, bool)
+
+    @property
     def assigned(self) -> bool:
-        """Whether some targets are assigned to levels at every evaluation."""
-        return False
+        """Whether some targets are assigned to levels."""
+        return bool(self.assigned_targets.any())
 
     @property
     def covers_all_levels(self) -> bool:

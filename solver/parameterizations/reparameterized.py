@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import show
-from ..named_function import as_result, call, columns_by_name, names_asked_for
+from ..named_function import as_result, call, columns_by_name, names_asked_for, value_and_slopes
 from ..names import check_known
 from ..rowwise.axes import new_axis, row_count
 from ..rowwise.elementwise import in_row_packets
@@ -111,18 +111,7 @@ class Reparameterized(Wrapped):
 
     def _value_and_slopes(self, rows: tf.Tensor) -> tf.Tensor:
         """`[B, p, 1 + q]`, g and its derivatives."""
-        count = self.inner.num_parameters
-        # The rows once for each x_j, whose gradient is row j of G.
-        repeated = tf.tile(rows, [count, 1])
-        unit = tf.constant(np.eye(count)[:, None], rows.dtype)
-        with tf.GradientTape() as tape:
-            tape.watch(repeated)
-            every = tf.reshape(self._of_rows(repeated), [count, -1, count])
-            total = tf.reduce_sum(every * unit)
-        found = tape.gradient(total, repeated, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        by_x = tf.reshape(found, [count, -1, self.num_parameters])
-        slopes = tf.transpose(by_x, [1, 0, 2])
-        return tf.concat([new_axis(every[0], 2), slopes], axis=2)
+        return value_and_slopes(_OWNER, self._of_rows, self.inner.num_parameters, rows)
 
     def _bending(self, parameters: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """`sum_j v_j d2g_j/dy2`, `[B, q, q]`, with the weights v `[B, p]`."""

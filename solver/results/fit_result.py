@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from .covariance import Covariance
+from .derived import Derived, Prediction
 from .summary import level_labels, summarize
 
 
@@ -28,6 +29,10 @@ class Context(NamedTuple):
             there are limits; None where they are fixed.
         covariance: computes the covariance from parameters `[B * S, p]` and losses `[B * S]` of
             this fit, S solutions for each row.
+        derived: computes values, standard errors and covariances from the same, a function of the
+            parameters and names for its results.
+        predict: computes predicted values and standard errors from the same and an observation,
+            None for that of the solver.
     """
 
     parameter_names: tuple[str, ...]
@@ -39,6 +44,8 @@ class Context(NamedTuple):
     sides: Any
     assign: Callable[..., Any] | None
     covariance: Callable[[Any, Any], Covariance]
+    derived: Callable[[Any, Any, Callable[..., Any], Sequence[str] | None], Derived]
+    predict: Callable[[Any, Any, Any], Prediction]
 
 
 class _Fields(NamedTuple):
@@ -108,12 +115,100 @@ class FitResult(_Fields):
         context = self._required_context(
             "covariance", "call solver.covariance(parameters, weights)"
         )
+        return Covariance(*self._by_solution(context.covariance(*self._ends())))
+
+    def derived(self, function: Callable[..., Any], names: Sequence[str] | None = None) -> Derived:
+        """Functions of the fitted parameters with their standard errors, for every row.
+
+        The errors follow from the covariance of the parameters by first-order propagation,
+        `F C F^T` with the derivatives F of the function (the delta method). A combination of
+        parameters that the data determine has a finite error, even if the single parameters have
+        none.
+
+        Args:
+            function: of TensorFlow operations. Either its arguments are names of parameters, of
+                which it gets one tensor `[B]` each (all of them with `**`); or it has one argument
+                of another name and gets the parameters as `[B, p]`. It returns a dict of tensors
+                `[B]` by name, one tensor `[B]`, or k functions as `[B, k]`.
+            names: k names for the results of a function that returns no dict; `f0, f1, ...` when
+                None.
+
+        Returns:
+            A `Derived`, `[B, k]` or, for several solutions, `[B, S, k]`. The values are
+            differentiable by the data of the fit; derivatives of the errors are NaN.
+
+        Raises:
+            ValueError: for a function of other arguments, results of another shape or without
+                derivatives, and for a result of another graph or of a server.
+
+        Example:
+            >>> line = Affine(
+            ...     np.diag([0.0, 3.0, 6.0]),
+            ...     [np.ones([3, 3]), np.eye(3)],
+            ...     parameter_names=["v", "c"],
+            ... )
+            >>> fit = SpectralSolver(line).fit([[0.31, 3.42, 6.52]], initial=[[0.3, 0.0]])
+            >>> found = fit.derived(lambda v, c: {"mean": v + c, "ratio": c / v})
+            >>> found.names, found.values.numpy().round(4).tolist()
+            (('mean', 'ratio'), [[0.4167, -0.0775]])
+            >>> found.standard_errors.numpy().round(4).tolist()
+            [[0.0164, 0.0981]]
+        """
+        context = self._required_context("derived", "call it where the fit was made")
+        found = context.derived(*self._ends(), function, names)
+        result = Derived(*self._by_solution(found))
+        result.names = found.names
+        return result
+
+    def predict(self, observation: Any = None) -> Prediction:
+        """What would be measured if the fitted model is right, with standard errors.
+
+        Also for what was not observed. The errors are those of the fitted parameters, with their
+        correlations; the error of another measurement is not included.
+
+        Args:
+            observation: which values; any `Observation` of the same structure, such as `Levels()`
+                where lines were fitted. None for all targets of the solver in their columns: where
+                a target was observed, the value is that target minus its residual.
+
+        Returns:
+            A `Prediction`, `[B, m]` or, for several solutions, `[B, S, m]`. With `Matched` it is
+            NaN where nothing was observed, as nothing says which level that is. Its derivatives are
+            not provided (NaN); those of levels are in `SpectralSolver.spectrum`.
+
+        Raises:
+            ValueError: for another observation whose values depend on targets (`Matched`, or
+                `relative_to="mean"`), and for a result of another graph or of a server.
+
+        Example:
+            >>> line = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones([3, 3])])
+            >>> fit = SpectralSolver(line).fit([[0.31, 3.42, np.nan]], initial=[[0.3]])
+            >>> found = fit.predict()
+            >>> found.values.numpy().round(3).tolist()
+            [[0.338, 3.4, 6.507]]
+            >>> found.standard_errors.numpy().round(3).tolist()
+            [[0.02, 0.028, 0.045]]
+            >>> fit.predict(Transitions([(2, 0)])).values.numpy().round(3).tolist()
+            [[6.17]]
+        """
+        context = self._required_context(
+            "predict", "call solver.predict(parameters, targets, weights), or its signature predict"
+        )
+        return Prediction(*self._by_solution(context.predict(*self._ends(), observation)))
+
+    def _ends(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The parameters `[B * S, p]` and the losses `[B * S]` of all solutions."""
         if self.loss.shape.rank == 1:
-            return context.covariance(self.parameters, self.loss)
-        several = self.loss.shape[1]
+            return self.parameters, self.loss
         flat = tf.reshape(self.parameters, [-1, self.parameters.shape[2]])
-        found = context.covariance(flat, tf.reshape(self.loss, [-1]))
-        return Covariance(*(tf.reshape(part, [-1, several, *part.shape[1:]]) for part in found))
+        return flat, tf.reshape(self.loss, [-1])
+
+    def _by_solution(self, fields: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+        """Fields `[B * S, ...]` as `[B, S, ...]`, or unchanged with one solution."""
+        if self.loss.shape.rank == 1:
+            return fields
+        several = self.loss.shape[1]
+        return [tf.reshape(part, [-1, several, *part.shape[1:]]) for part in fields]
 
     def by_name(
         self, field: Literal["parameters", "standard_errors"] = "parameters"

@@ -97,6 +97,7 @@ def assert_same(got: dict[str, np.ndarray], live: Any) -> None:
     [
         ("known", "fit", [*FIT, "lower", "upper", "prior_mean", "prior_sigma"]),
         ("known", "covariance", ["parameters", "weights", "targets"]),
+        ("known", "predict", ["parameters", "targets", "weights"]),
         ("matched", "fit", FIT),
         ("matched", "covariance", ["parameters", "weights", "targets"]),
         ("matched", "assignment", ["parameters", "targets", "weights"]),
@@ -221,6 +222,11 @@ def test_covariance_of_the_exported_solver(exported: Any):
     assert np.isfinite(got["covariance"][3]).all()
     # A level less is known less.
     assert (got["standard_errors"][3] > got["standard_errors"][1]).all()
+    predicted = known.call("predict", parameters=parameters, weights=weights, targets=targets)
+    assert_same(predicted, known.solver.predict(parameters, targets, weights))
+    np.testing.assert_allclose(predicted["values"], known.solver.spectrum(parameters), rtol=1e-12)
+    assert (predicted["standard_errors"][3] > predicted["standard_errors"][1]).all()
+    assert (predicted["standard_errors"][0] < predicted["standard_errors"][1]).all()
 
 
 def test_loss_and_gradient_count_priors_and_the_loss(exported: Any):
@@ -306,6 +312,11 @@ def test_matched_levels(exported: Any):
     live = matched.solver.covariance(got["parameters"], weights, targets)
     assert_same(got_covariance, live)
     np.testing.assert_allclose(got_covariance["standard_errors"], got["standard_errors"], rtol=1e-6)
+    predicted = matched.call("predict", **about)
+    np.testing.assert_allclose(
+        predicted["values"], np.where(observed, targets - got["residuals"], NAN), atol=1e-12
+    )
+    assert_same(predicted, matched.solver.predict(got["parameters"], targets, np.ones((3, 3))))
     zero = matched.call(
         "assignment", parameters=np.zeros((0, 2)), targets=targets[:0], weights=weights[:0]
     )

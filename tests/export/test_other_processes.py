@@ -12,6 +12,7 @@ import tensorflow as tf
 
 CALLS = [("serving_default", rows) for rows in (0, 1, 7, 4096)]
 CALLS += [("fit", 7), ("spectrum", 7), ("matrix", 7), ("loss_and_gradient", 7), ("covariance", 7)]
+CALLS += [("predict", 7)]
 INPUTS = {
     "serving_default": ["targets"],
     "fit": ["targets", "initial", "weights", "tolerance", "max_steps"],
@@ -19,6 +20,7 @@ INPUTS = {
     "matrix": ["parameters"],
     "loss_and_gradient": ["parameters", "targets"],
     "covariance": ["parameters", "weights"],
+    "predict": ["parameters", "targets", "weights"],
 }
 
 

@@ -16,6 +16,7 @@ INPUTS = {
     "matrix": ["parameters"],
     "loss_and_gradient": ["parameters", "targets"],
     "covariance": ["parameters", "weights"],
+    "predict": ["parameters", "targets", "weights"],
 }
 
 
@@ -54,6 +55,7 @@ def expected_outputs(solver, matrix_dtype):
             "rank": ([None], tf.int32),
             "condition_number": ([None], real),
         },
+        "predict": dict.fromkeys(("values", "standard_errors"), ([None, solver.num_targets], real)),
     }
 
 
@@ -77,8 +79,8 @@ def live_answer(solver, name, inputs):
         return {"eigenvalues": solver.spectrum(**inputs)}
     if name == "matrix":
         return {"matrix": solver.matrix(**inputs)}
-    if name == "covariance":
-        return solver.covariance(**inputs)._asdict()
+    if name in ("covariance", "predict"):
+        return getattr(solver, name)(**inputs)._asdict()
     parameters = tf.constant(inputs["parameters"])
     with tf.GradientTape() as tape:
         tape.watch(parameters)
