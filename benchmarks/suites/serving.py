@@ -147,6 +147,7 @@ def largest_requests(solver: SpectralSolver, client: GrpcClient) -> None:
         "matrix": point,
         "loss_and_gradient": {**point, "targets": targets},
         "covariance": {**point, "weights": fit["weights"]},
+        "predict": {**point, "targets": targets, "weights": fit["weights"]},
     }
     offered = set(client.metadata().signatures)
     if set(calls) != offered:

@@ -255,7 +255,7 @@ def test_report_of_a_validated_model(model):
         # On a busy machine 1024 rows of a fit may seem to take too long to be measured.
         assert signature["latency_ms"]["1024"] is None or signature["latency_ms"]["1024"] > 0
     assert written["signatures"]["spectrum"]["latency_ms"]["1024"] > 0
-    assert written["warmup_requests_replayed"] == 6 * len(warmup.WARMUP_ROWS)
+    assert written["warmup_requests_replayed"] == 7 * len(warmup.WARMUP_ROWS)
     assert report_of(model("hermitian").version_dir)["signatures"]["fit"]["latency_ms"] is None
 
 
