@@ -540,7 +540,7 @@ class SpectralSolver(PortableModule):
         comparison = self._settings.model.comparison
         sides = known[-1] if key[2] else None
         data = (targets, weights, *known)
-        spread = functools.partial(self._at_ends, self._compiled.spread_of_fit[key], data)
+        spread = functools.partial(self._at_ends, "spread_of_fit", key, data)
         moves = comparison.assigned or comparison.ordered is not None
         return Context(
             parameter_names=self.parameterization.parameter_names,
@@ -551,16 +551,15 @@ class SpectralSolver(PortableModule):
             lower=comparison.lower,
             sides=self._settings.sides if sides is None else sides,
             assign=self.assignment if moves else None,
-            covariance=functools.partial(
-                self._at_ends, self._compiled.covariance_of_fit[key], data
-            ),
+            covariance=functools.partial(self._at_ends, "covariance_of_fit", key, data),
             derived=functools.partial(self._derived_at, spread),
-            predict=functools.partial(self._predicted_at, spread, data, key),
+            predict=functools.partial(self._predicted_at, spread, key, data),
         )
 
     def _at_ends(
         self,
-        compute: Callable[..., Any],
+        what: str,
+        key: Key,
         data: Sequence[tf.Tensor],
         parameters: tf.Tensor,
         loss: tf.Tensor,
@@ -568,7 +567,8 @@ class SpectralSolver(PortableModule):
         """Compute something at the ends `[B * S, p]` of a fit, with their losses `[B * S]`.
 
         Args:
-            compute: takes parameters, weights, targets, losses, and what is known of the rows.
+            what: a field of `Compiled`. (Its functions cannot be pickled, and a result can.)
+            key: whether the rows have bounds, priors and sides of their own.
             data: of the B rows: targets, weights, and bounds, priors and sides if given.
             parameters: of the ends.
             loss: of the ends.
@@ -576,6 +576,7 @@ class SpectralSolver(PortableModule):
         targets, weights, *known = (
             tf.repeat(part, self._settings.solutions, axis=0) for part in data
         )
+        compute = getattr(self._compiled, what)[key]
         return compute(parameters, weights, targets, loss, *known)
 
     def _derived_at(
@@ -601,15 +602,15 @@ class SpectralSolver(PortableModule):
     def _predicted_at(
         self,
         spread: Callable[[tf.Tensor, tf.Tensor], Spread],
-        data: Sequence[tf.Tensor],
         key: Key,
+        data: Sequence[tf.Tensor],
         parameters: tf.Tensor,
         loss: tf.Tensor,
         observation: Any,
     ) -> Prediction:
         """Predictions at the ends of a fit; see `FitResult.predict`."""
         if observation is None:
-            return self._at_ends(self._compiled.predict_of_fit[key], data, parameters, loss)
+            return self._at_ends("predict_of_fit", key, data, parameters, loss)
         if not isinstance(observation, Observation):
             raise ValueError(
                 "predict: observation must be an Observation such as Levels(), or None for that "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,12 @@ def test_wrong_functions(function: Any, names: Any, message: str):
 def test_wrong_observations(observation: Any, message: str):
     with pytest.raises(ValueError, match=message):
         fit_of(True).predict(observation)
+
+
+def test_a_pickled_result_knows_its_data():
+    """In this process: elsewhere graphs are built anew."""
+    copied = pickle.loads(pickle.dumps(fit_of(True)))
+    assert_same(as_numpy(copied.derived(combined)), as_numpy(fit_of(True).derived(combined)))
 
 
 def test_results_without_data_say_so():

@@ -262,7 +262,7 @@ def test_standard_errors_are_those_of_curve_fit():
         absolute = sigma is not None
         structure = solver().parameterization
         free = SpectralSolver(structure, absolute_sigma=True, sigma=sigma) if absolute else solver()
-        fit = free.fit([levels], initial=[start])
+        fit = free.fit([levels], initial=dict(zip(("D", "rho", "g"), start, strict=True)))
         best, expected = curve_fit(
             lambda _, D, rho, g: spin_levels(D, rho, g),
             np.arange(12),
