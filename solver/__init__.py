@@ -28,6 +28,7 @@ from .parameterizations import (
     Symmetric,
     Toeplitz,
     Tridiagonal,
+    split_by,
 )
 from .results.covariance import Covariance
 from .results.fit_result import FitResult, Trace
@@ -74,4 +75,5 @@ __all__ = [
     "Tridiagonal",
     "embed",
     "heisenberg",
+    "split_by",
 ]
