@@ -99,9 +99,10 @@ class LevelCounts(tuple[int, ...]):
             raise ValueError(f"there is no member {member}; {self._shown()} (counted from 0)")
         return int(member)
 
-    def first(self, member: int) -> int:
-        """The number of the lowest level of a member, counted through all members."""
-        return self._first[member]
+    @functools.cached_property
+    def firsts(self) -> list[int]:
+        """The number of the lowest level of each member, counted through all members."""
+        return [0, *np.cumsum(self, dtype=int).tolist()][: len(self)]
 
     def label(self, number: int) -> str:
         """How a level is shown, given its number counted through all members.
@@ -109,8 +110,8 @@ class LevelCounts(tuple[int, ...]):
         Its name; for a level without one its number, after that of the member: `M=1/2:2`. The name
         of the member stands before the name of a level that other members have too.
         """
-        member = int(np.searchsorted(self._first, number, side="right")) - 1
-        inside = number - self._first[member]
+        member = int(np.searchsorted(self.firsts, number, side="right")) - 1
+        inside = number - self.firsts[member]
         names = self.levels[member]
         if len(self) == 1:
             return str(inside) if names is None else names[inside]
@@ -157,10 +158,6 @@ class LevelCounts(tuple[int, ...]):
 
     def _member(self, place: int) -> str:
         return str(place) if self.members is None else self.members[place]
-
-    @functools.cached_property
-    def _first(self) -> list[int]:
-        return [0, *np.cumsum(self, dtype=int).tolist()][: len(self)]
 
     @functools.cached_property
     def _numbers_of_members(self) -> dict[str, int]:

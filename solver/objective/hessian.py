@@ -132,7 +132,8 @@ def _crossing(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Ten
     largest = tf.reduce_max(tf.abs(data.targets), axis=-1, keepdims=True)
     nothing = tf.zeros([row_count(stiffness), comparison.num_levels], dtype)
     nan = tf.constant(np.nan, dtype)
-    if len(set(comparison.upper.tolist())) < comparison.num_targets:
+    shared = comparison.multiplets is not None
+    if shared or len(set(comparison.upper.tolist())) < comparison.num_targets:
         target, stiff = nothing + nan, nothing  # no level has a target of its own
     else:
         place = tf.one_hot(assignment, comparison.num_levels, dtype=dtype)

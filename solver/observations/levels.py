@@ -42,6 +42,7 @@ class Levels(Observation):
         lowest: int | None = None,
         highest: int | None = None,
         indices: Sequence[Any] | None = None,
+        multiplicity: int | Sequence[Any] | None = None,
         name: str | None = None,
     ) -> None:
         """Select the levels and the zero of the scale.
@@ -60,6 +61,13 @@ class Levels(Observation):
                 each member. Or the levels one by one, as names or (member, number), in the order
                 member after member, ascending in each: the targets come in this order. At most one
                 of `lowest`, `highest` and `indices`.
+            multiplicity: for levels that are known to coincide, such as Kramers pairs: how many
+                states each level holds, an integer for all (2 for pairs), or a list of integers in
+                ascending order of the levels, whose sum is the size of the matrix; for a family
+                also a list of such lists, one for each member. Each multiplet then has one target,
+                which is compared with the mean of its states and counts as one datum. `lowest` and
+                `highest` count multiplets. `indices` count states, as everywhere: give the lowest
+                state of each multiplet.
             name: name of the module.
 
         Raises:
@@ -80,7 +88,10 @@ class Levels(Observation):
                 check_count("Levels", argument, value)
         if indices is not None:
             indices = _check_indices(indices)
+        if multiplicity is not None:
+            multiplicity = _check_multiplicity(multiplicity)
         self.relative_to = relative_to
+        self.multiplicity = multiplicity
         self._lowest, self._highest, self._indices = lowest, highest, indices
 
     def chosen(self, size: int) -> np.ndarray:
@@ -98,23 +109,54 @@ class Levels(Observation):
         Raises:
             ValueError: if a member has too few levels, or there is no level of a given name.
         """
+        each = self._multiplets(counts)
         if self._indices is not None and not all(isinstance(one, int) for one in self._indices):
-            return _by_member(LevelCounts.of(counts), self._indices)
-        every = []
-        for size in counts:
-            if self._indices is not None:
-                numbers = np.array(self._indices)
-            elif self._highest is not None:
-                numbers = np.arange(size - self._highest, size)
-            else:
-                numbers = np.arange(size if self._lowest is None else self._lowest)
-            if numbers[0] < 0 or numbers[-1] >= size:
+            every = _by_member(LevelCounts.of(counts), self._indices)
+        else:
+            every = [
+                self._chosen_of(size, np.unique(owners))
+                for size, owners in zip(counts, each, strict=True)
+            ]
+        for numbers, owners in zip(every, each, strict=True):
+            for number in numbers[owners[numbers] != numbers]:
                 raise ValueError(
-                    f"Levels: the matrix has {size} levels, but levels {numbers[0]} to "
-                    f"{numbers[-1]} are to be compared (from 0)."
+                    f"Levels: indices count states, and level {number} is not the lowest of its "
+                    f"multiplet, which begins at {owners[number]}; the multiplets begin at "
+                    f"{', '.join(map(str, np.unique(owners)))}."
                 )
-            every.append(numbers)
         return every
+
+    def _chosen_of(self, size: int, lowest: np.ndarray) -> np.ndarray:
+        """The chosen levels of a matrix, given the lowest state of each multiplet, ascending."""
+        count, what = len(lowest), "levels" if len(lowest) == size else "multiplets"
+        if self._indices is not None:
+            numbers, count, what = np.array(self._indices), size, "levels"
+        elif self._highest is not None:
+            numbers = np.arange(count - self._highest, count)
+        else:
+            numbers = np.arange(count if self._lowest is None else self._lowest)
+        if numbers[0] < 0 or numbers[-1] >= count:
+            raise ValueError(
+                f"Levels: the matrix has {count} {what}, but {what} {numbers[0]} to {numbers[-1]} "
+                "are to be compared (from 0)."
+            )
+        return numbers if self._indices is not None else lowest[numbers]
+
+    def _multiplets(self, counts: Sequence[int]) -> list[np.ndarray]:
+        """For each member the lowest state of the multiplet of each state; itself if alone.
+
+        Raises:
+            ValueError: if the multiplicities do not add up to the number of states.
+        """
+        given: Any = 1 if self.multiplicity is None else self.multiplicity
+        if isinstance(given, int) or isinstance(given[0], int):
+            given = [given] * len(counts)
+        if len(given) != len(counts):
+            raise ValueError(
+                f"Levels: multiplicity holds {len(given)} lists, but the family has {len(counts)} "
+                "members; give one for each."
+            )
+        return [_owners(one, size) for one, size in zip(given, counts, strict=True)]
 
     def describe(self) -> dict[str, Any]:
         """Its arguments as plain data."""
@@ -123,6 +165,7 @@ class Levels(Observation):
             "lowest": self._lowest,
             "highest": self._highest,
             "indices": None if self._indices is None else list(map(_plain, self._indices)),
+            "multiplicity": _as_lists(self.multiplicity),
         }
 
     def of(self, counts: Sequence[int]) -> Comparison:
@@ -137,6 +180,8 @@ class Levels(Observation):
             first += size
         upper, lower, member = (np.concatenate(parts) for parts in (upper, lower, member))
         _, member = np.unique(member, return_inverse=True)  # only the members with targets
+        starts = LevelCounts.of(counts).firsts
+        owners = [start + own for start, own in zip(starts, self._multiplets(counts), strict=True)]
         return Comparison(
             num_levels=first,
             upper=upper,
@@ -144,6 +189,7 @@ class Levels(Observation):
             measures=upper != lower,
             centred=self.relative_to == "mean",
             ordered=(member, np.searchsorted(member, member)),
+            multiplets=None if self.multiplicity is None else np.concatenate(owners),
         )
 
     def guess_levels(
@@ -157,6 +203,8 @@ class Levels(Observation):
         padded = tf.pad(targets, [[0, 0], [0, 1]], constant_values=nan)
         source = np.full(comparison.num_levels, comparison.num_targets)
         source[comparison.upper] = np.arange(comparison.num_targets)
+        if comparison.multiplets is not None:
+            source = source[comparison.multiplets]
         levels = tf.gather(padded, tf.constant(source, tf.int32), axis=1)
         fill = _fill_relative if self.relative_to == "lowest" else fill_gaps
         whole = in_each_member(fill, levels, counts)
@@ -169,6 +217,42 @@ def _fill_relative(levels: tf.Tensor) -> tf.Tensor:
     """Complete levels `[B, n]` measured from the lowest, which is 0, and subtract the mean."""
     filled = fill_gaps(tf.pad(levels[:, 1:], [[0, 0], [1, 0]]))
     return filled - tf.reduce_mean(filled, axis=-1, keepdims=True)
+
+
+def _as_lists(multiplicity: Any) -> Any:
+    """The multiplicity as plain data."""
+    if multiplicity is None or isinstance(multiplicity, int):
+        return multiplicity
+    return [_as_lists(one) for one in multiplicity]
+
+
+def _owners(multiplicity: int | Sequence[int], size: int) -> np.ndarray:
+    """The lowest state of the multiplet of each state, `[n]`."""
+    sizes = np.asarray(multiplicity)
+    if not sizes.ndim:
+        sizes = np.full(max(size // int(sizes), 1), int(sizes))
+    if sizes.sum() != size:
+        raise ValueError(
+            f"Levels: multiplicity must add up to the {size} states of the matrix, got "
+            f"{_as_lists(multiplicity)}, which is {sizes.sum()}; count the states of "
+            "every level."
+        )
+    return np.repeat(np.cumsum(sizes) - sizes, sizes)
+
+
+def _check_multiplicity(value: Any) -> int | tuple[Any, ...]:
+    """An integer, integers, or several lists of integers."""
+    if not isinstance(value, (str, list, tuple, np.ndarray)):
+        return check_count("Levels", "multiplicity", value)
+    nested = [isinstance(one, (list, tuple, np.ndarray)) for one in value]
+    if not isinstance(value, str) and nested and all(nested):
+        return tuple(map(_check_multiplicity, value))
+    if isinstance(value, str) or not nested or any(nested):
+        raise ValueError(
+            "Levels: multiplicity must be an integer, a list of integers, one for each level, or a "
+            f"list of such lists, one for each member of a family, got {value!r}."
+        )
+    return tuple(check_count("Levels", "multiplicity", one) for one in value)
 
 
 def _check_indices(indices: Sequence[Any]) -> tuple[Any, ...]:

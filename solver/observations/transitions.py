@@ -137,4 +137,4 @@ def _numbers(counts: LevelCounts, place: int, pair: tuple[Any, Any]) -> list[int
     except ValueError as error:
         raise ValueError(f"Transitions: pairs[{place}]: {error}.") from None
     _check_order(place, pair, upper, lower)
-    return [counts.first(member) + number for member, number in (upper, lower)]
+    return [counts.firsts[member] + number for member, number in (upper, lower)]
