@@ -18,6 +18,7 @@ from .parameterizations import Parameterization
 from .portable import PortableModule
 from .results.covariance import Covariance
 from .results.fit_result import Context, FitResult, Trace
+from .results.summary import level_labels
 from .settings import make_settings
 
 
@@ -40,6 +41,7 @@ class SpectralSolver(PortableModule):
         method: the least-squares method.
         dtype: of all real numbers.
         num_targets: m, the number of columns of `targets`.
+        target_names: what each target is, as in summaries; None where it is found in the fit.
         tolerance: the default of `fit`.
         max_steps: the default step limit of a row without a starting point.
         bounded: whether the solver has bounds.
@@ -443,6 +445,20 @@ class SpectralSolver(PortableModule):
         weights = self._arguments.weights(targets, weights, sigma)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         return self._compiled.loss(parameters, targets, weights)
+
+    @property
+    def target_names(self) -> tuple[str, ...] | None:
+        """What each target is, such as `M=3:1 - M=2:0`; None where the fit assigns the levels.
+
+        Example:
+            >>> SpectralSolver(Toeplitz(2), observation=Transitions([(1, 0)])).target_names
+            ('1 - 0',)
+        """
+        comparison = self.comparison
+        if comparison.groups:
+            return None
+        counts = self.parameterization.level_counts
+        return tuple(level_labels(counts, comparison.upper, comparison.lower))
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data: observation, method, tolerances and so on.
