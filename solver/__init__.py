@@ -1,5 +1,6 @@
 """The mathematics of eigenfit: parameterizations, methods and the compiled fit."""
 
+from .level_counts import LevelCounts
 from .methods import (
     LBFGS,
     Adam,
@@ -53,6 +54,7 @@ __all__ = [
     "GraphLaplacian",
     "Hermitian",
     "Iteration",
+    "LevelCounts",
     "Levels",
     "LevenbergMarquardt",
     "LiftAndProjection",

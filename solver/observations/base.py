@@ -18,7 +18,8 @@ class Observation(PortableModule):
         """The comparison for a spectrum of known size.
 
         Args:
-            counts: the number of levels of each member of a family; one number for one matrix.
+            counts: the number of levels of each member of a family; one number for one matrix. The
+                solver passes a `LevelCounts`, which also finds levels by name.
 
         Returns:
             The `Comparison`, with levels numbered across all members.
