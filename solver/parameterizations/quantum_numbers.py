@@ -53,16 +53,21 @@ class Conserved:
     matrix: np.ndarray
 
     @functools.cached_property
-    def is_hermitian(self) -> bool:
-        """Whether the operator is Hermitian."""
-        difference = np.abs(self.matrix - self.matrix.conj().T).max()
-        return bool(difference <= _SAME * np.abs(self.matrix).max())
+    def asymmetry(self) -> float:
+        """The largest entry of `Q - Q^H`, relative to that of Q; 0 for Q = 0."""
+        difference = float(np.abs(self.matrix - self.matrix.conj().T).max())
+        return difference / (float(np.abs(self.matrix).max()) or 1.0)
 
     @functools.cached_property
-    def is_unitary(self) -> bool:
-        """Whether the operator is unitary."""
+    def stretch(self) -> float:
+        """The largest entry of `Q Q^H - 1`."""
         product = self.matrix @ self.matrix.conj().T
-        return bool(np.abs(product - np.eye(len(product))).max() <= _SAME)
+        return float(np.abs(product - np.eye(len(product))).max())
+
+    @property
+    def is_hermitian(self) -> bool:
+        """Whether the operator is Hermitian."""
+        return self.asymmetry <= _SAME
 
     @functools.cached_property
     def parts(self) -> tuple[np.ndarray, ...]:
@@ -231,10 +236,14 @@ def as_operator(owner: str, name: str, given: Any, size: int) -> Conserved:
             f"of the numbers 0 to {size - 1}, got shape {array.shape} of dtype {array.dtype}.{hint}"
         )
     operator = Conserved(name, array.astype(complex if array.dtype.kind == "c" else float))
-    if not np.isfinite(array).all() or not (operator.is_hermitian or operator.is_unitary):
+    if not np.isfinite(array).all():
+        raise ValueError(f"{owner}: the operator {name!r} must be finite, got NaN or infinity.")
+    if not operator.is_hermitian and operator.stretch > _SAME:
         raise ValueError(
-            f"{owner}: the operator {name!r} must be finite, and symmetric, Hermitian or unitary; "
-            "pass an observable such as Jz, a permutation, or the matrix of a symmetry operation."
+            f"{owner}: the operator {name!r} must be symmetric, Hermitian or unitary, but Q - Q^H "
+            f"is up to {operator.asymmetry:.1e} of Q, and Q Q^H - 1 up to {operator.stretch:.1e}; "
+            "pass an observable such as Jz, a permutation, or the matrix of a symmetry operation, "
+            "in double precision."
         )
     return operator
 

@@ -432,8 +432,11 @@ BAD = embed(SPINS[0].z, 0, SPINS)
             "a permutation of the numbers 0 to 15",
         ),
         (lambda: split_by(ring(), {"M": "z"}), "must be a matrix"),
-        (lambda: split_by(ring(), {"M": np.triu(SQUARE)}), "must be finite, and symmetric, Herm"),
-        (lambda: split_by(ring(), {"M": SQUARE * np.nan}), "must be finite"),
+        (
+            lambda: split_by(ring(), {"M": np.triu(SQUARE)}),
+            "must be symmetric, Hermitian or unitary, but Q - Q",
+        ),
+        (lambda: split_by(ring(), {"M": SQUARE * np.nan}), "must be finite, got NaN"),
         (lambda: split_by(ring(), {"M": TOTAL[2]}, keep=anything(2)), "keep must be a function"),
         (
             lambda: split_by(ring(), {"M": TOTAL[2]}, keep=lambda m: m > 0),
