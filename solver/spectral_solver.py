@@ -18,7 +18,6 @@ from .parameterizations import Parameterization
 from .portable import PortableModule
 from .results.covariance import Covariance
 from .results.fit_result import Context, FitResult, Trace
-from .results.summary import level_labels
 from .settings import make_settings
 
 
@@ -108,7 +107,8 @@ class SpectralSolver(PortableModule):
             absolute_sigma: True if weights are 1 / sigma in the unit of the levels, False if only
                 their ratios have a meaning; as in `scipy.optimize.curve_fit`.
             weights: default for `fit`: 1 / sigma of each target, a number or `[m]` in the order of
-                the columns; 0 leaves a target out, NaN and None mean 1. It is the default of all
+                the columns, or a dict by the names in `target_names`; 0 leaves a target out, NaN,
+                None and a missing name mean 1. It is the default of all
                 methods that take targets, exported ones too.
             sigma: the same as weights = 1 / sigma.
             bounds: a tuple (lower, upper), each a number or `[p]` as in
@@ -195,12 +195,13 @@ class SpectralSolver(PortableModule):
 
         Args:
             targets: `[B, m]`, the observed values, NaN where not observed. `Levels` may come in any
-                order; see the observation.
+                order; see the observation. Or a dict or data frame by the names in `target_names`,
+                each a number or `[B]`; missing names are NaN.
             initial: `[B, p]`, starting points; NaN and None leave the choice to the solver. A row
                 with a complete starting point is fitted from there only. Or a dict by parameter
                 name, each a number or `[B]`; missing names are NaN.
             weights: `[B, m]`, 1 / sigma of each target, or a number or `[m]` for all rows; 0 leaves
-                a target out, NaN and None mean the default of the solver.
+                a target out, NaN and None mean the default of the solver. Or by name, as targets.
             tolerance: one number or `[B]`, see `SpectralSolver`; NaN and None mean the default.
             max_steps: one integer or `[B]`; 0 and None mean the default.
             sigma: instead of weights: 1 / weights, positive, in the same forms.
@@ -454,11 +455,7 @@ class SpectralSolver(PortableModule):
             >>> SpectralSolver(Toeplitz(2), observation=Transitions([(1, 0)])).target_names
             ('1 - 0',)
         """
-        comparison = self.comparison
-        if comparison.groups:
-            return None
-        counts = self.parameterization.level_counts
-        return tuple(level_labels(counts, comparison.upper, comparison.lower))
+        return self._settings.model.target_names
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data: observation, method, tolerances and so on.

@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from scipy.optimize import least_squares
@@ -14,6 +15,7 @@ from eigenfit.solver import (
     Affine,
     Family,
     Levels,
+    Matched,
     Nonlinear,
     SpectralSolver,
     Spin,
@@ -323,6 +325,56 @@ def test_lines_between_blocks_where_the_rank_of_a_state_changes_with_the_field()
     assert lines[-1].strip().startswith("150 mT, M=3/2:0 - 150 mT, M=1/2:1  ")
     seen = ~np.isnan(targets[2].reshape(5, 5)[:, :2])  # two lines of each field end there
     assert sum(line.count("M=-3/2:0") for line in lines) == seen.sum()
+
+
+def test_targets_and_weights_by_name_are_those_in_order():
+    solver, line = centre(), centre_lines(CENTRE)
+    names = list(solver.target_names or [])
+    assert names[5] == "90 mT, M=-1/2:0 - 90 mT, M=-3/2:0"
+    targets = np.tile(line, (2, 1)) + 0.05 * np.random.default_rng(3).normal(size=(2, 25))
+    chosen = [7, 0, 19, 12, 3, 24, 5]
+    part = np.full_like(targets, np.nan)
+    part[:, chosen] = targets[:, chosen]
+    weights = np.ones((2, 25))
+    weights[:, 12], weights[:, 3] = 0.5, [2.0, 0.0]
+    start = np.tile(CENTRE, (2, 1))
+    expected = as_numpy(solver.fit(part, start, weights))
+    by_name = {names[place]: targets[:, place] for place in chosen}
+    by_weight = {names[12]: 0.5, names[3]: np.array([2.0, 0.0])}
+    assert_same(as_numpy(solver.fit(by_name, start, by_weight)), expected)
+    inverse = {names[12]: 2.0, names[3]: np.array([0.5, 1e300])}
+    found = as_numpy(solver.fit(by_name, start, sigma=inverse))
+    np.testing.assert_allclose(found.parameters, expected.parameters, rtol=1e-7)
+    table = pd.DataFrame(by_name)
+    assert_same(as_numpy(solver.fit(table, start, by_weight)), expected)
+    one = solver.fit(table.iloc[0], start[:1])  # a series is one row
+    np.testing.assert_array_equal(one.parameters, solver.fit(part[:1], start[:1]).parameters)
+    own = SpectralSolver(
+        solver.parameterization, observation=solver.observation, sigma={names[3]: 0.25, names[4]: 2}
+    )
+    assert own.describe()["weights"] == [1.0, 1.0, 1.0, 4.0, 0.5] + [1.0] * 20
+    for wrong, message in (
+        ({"M=7": 1.0}, "fit: targets: there is no target 'M=7'; the targets are 20 mT, M=-1/2:0 -"),
+        ({names[0]: [1.0, 2.0], names[1]: [1.0]}, "must have the same number of rows"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            solver.fit(wrong)
+    with pytest.raises(ValueError, match="weights: there is no target 'x'"):
+        solver.fit(line[None], weights={"x": 1.0})
+
+
+def test_targets_without_names_of_their_own_are_not_given_by_name():
+    assigned = SpectralSolver(Toeplitz(3), observation=Matched(2))
+    assert assigned.target_names is None
+    with pytest.raises(ValueError, match="by name, for the targets are assigned in the fit"):
+        assigned.fit({"0": 1.0})
+    twice = SpectralSolver(Toeplitz(3), observation=Transitions([(1, 0), (1, 0)]))
+    with pytest.raises(ValueError, match=r"for the targets have equal names \(1 - 0\); pass an"):
+        twice.fit({"1 - 0": 1.0})
+    numbers = SpectralSolver(Toeplitz(2))
+    table = pd.DataFrame([[1.0, 3.0]], columns=["1", "0"])  # in the order of the columns
+    np.testing.assert_array_equal(numbers._arguments.targets(table), [[1.0, 3.0]])
+    np.testing.assert_array_equal(numbers._arguments.targets({"1": 3.0, "0": 1}), [[1.0, 3.0]])
 
 
 @functools.cache
