@@ -58,25 +58,24 @@ class LevelCounts(tuple[int, ...]):
                 with names in place of either.
 
         Raises:
-            ValueError: if there is no such level, or more than one of this name.
+            ValueError: if there is no such level, or more than one of this name, or for another
+                form of a level.
         """
         if isinstance(level, str):
             return self._named(level)
-        if is_number_alone(level):
-            if len(self) > 1:
-                raise ValueError(
-                    f"in a family of {len(self)} members each level must be (member, number), got "
-                    f"{level!r}"
-                )
-            level = (0, level)
-        member, number = level
+        if is_number_alone(level) and len(self) > 1:
+            raise ValueError(
+                f"in a family of {len(self)} members each level must be (member, number), got "
+                f"{level!r}"
+            )
+        member, number = map(_as_number, _pair(level))
         if not isinstance(member, str) and member >= len(self):
             raise ValueError(self._lacks(number, member))
         place = self.find_member(member)
         if not isinstance(number, str):
             if number >= self[place]:
                 raise ValueError(self._lacks(number, self._member(place)))
-            return place, int(number)
+            return place, number
         names = self.levels[place]
         if names is None or number not in names:
             known = "has no names of levels" if names is None else f"has {_listed(names)}"
@@ -95,7 +94,7 @@ class LevelCounts(tuple[int, ...]):
             if member in self._numbers_of_members:
                 return self._numbers_of_members[member]
             raise ValueError(f"there is no member {member!r}; {self._shown()}")
-        if member >= len(self):
+        if not 0 <= member < len(self):
             raise ValueError(f"there is no member {member}; {self._shown()} (counted from 0)")
         return int(member)
 
@@ -183,8 +182,16 @@ def as_level(level: Any) -> str | tuple[int | str, int | str]:
     """
     if isinstance(level, str):
         return level
-    member, number = (0, level) if is_number_alone(level) else level
+    member, number = _pair(level)
     return _as_number(member), _as_number(number)
+
+
+def _pair(level: Any) -> tuple[Any, Any]:
+    """(member, number) of a level that is not given by its name."""
+    if is_number_alone(level):
+        return 0, level
+    member, number = level
+    return member, number
 
 
 def is_number_alone(level: Any) -> bool:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from eigenfit.solver import (
     Affine,
     Family,
+    LevelCounts,
     Levels,
     Matched,
     Nonlinear,
@@ -43,6 +44,20 @@ def test_the_counts_are_a_tuple_that_knows_the_names():
         assert twin.label(2) == "1_11"
         assert twin.members == counts.members
     assert tf.split(tf.zeros([2, 6]), counts, axis=1)[1].shape == (2, 3)
+
+
+def test_levels_and_members_are_found_by_name_and_number():
+    counts = family().level_counts
+    assert counts.find("1_11") == counts.find(("J=1", 1)) == counts.find((1, np.int64(1))) == (1, 1)
+    assert counts.firsts == [0, 1, 4]
+    assert counts.find_member("odd") == counts.find_member(2) == 2
+    assert LevelCounts([3]).find(2) == (0, 2)
+    assert LevelCounts.of([3]).label(2) == "2"
+    for wrong in ((0, -1), (1, 1.5), (-1, 0), (1, True)):
+        with pytest.raises(ValueError, match="not a number from 0"):
+            counts.find(wrong)
+    with pytest.raises(ValueError, match="there is no member -1"):
+        counts.find_member(-1)
 
 
 def test_a_line_by_names_is_the_line_by_numbers():
