@@ -60,7 +60,8 @@ def split_by(
             as `[n]` integers (state k becomes state `permutation[k]`); or unitary `[n, n]`, whose
             eigenvalues `exp(2 pi i q)` have the quantum numbers q, above -1/2 and up to 1/2. A
             permutation that is its own inverse is a parity with quantum numbers 1 and -1. In the
-            unit of the operator; multiples of simple fractions are written as fractions.
+            unit of the operator; simple fractions are written as such. For a family with members
+            of several sizes, a function of the size n that returns the operator.
         keep: for multiplets: a function of the quantum numbers of a block, in the order of the
             operators, that tells whether the block is kept. Each dropped block must have the same
             levels as a kept one of the same member, as M and -M of a Kramers pair have. So the
@@ -100,21 +101,15 @@ def split_by(
             f"{owner}: keep must be a function of the quantum numbers, such as lambda M: M > 0, "
             f"got {keep!r}."
         )
-    size = members[0][1].size
-    for prefix, form in members:
-        if form.size != size:
-            raise ValueError(
-                f"{owner}: operators act on matrices of one size, but the first member is "
-                f"{size} x {size} and member {prefix} is {form.size} x {form.size}; split each "
-                "size for itself."
-            )
-    conserved = [as_operator(owner, key, given, size) for key, given in operators.items()]
-    _check_mutual(owner, conserved)
-    for prefix, form in members:
-        _check_conserved(owner, conserved, form, parameter_names, prefix)
-    spaces = common_eigenspaces(conserved)
+    _check_sizes(owner, members, operators)
     kept: list[_Block] = []
+    by_size: dict[int, tuple[list[Conserved], list[Subspace]]] = {}
     for prefix, form in members:
+        if form.size not in by_size:
+            conserved = _operators(owner, operators, form.size)
+            by_size[form.size] = conserved, common_eigenspaces(conserved)
+        conserved, spaces = by_size[form.size]
+        _check_conserved(owner, conserved, form, parameter_names, prefix)
         blocks = [_block(conserved, space, form, prefix) for space in spaces]
         kept += blocks if keep is None else _kept(owner, blocks, keep, _random_points(form))
     _check_acting(owner, kept, parameter_names)
@@ -154,15 +149,40 @@ def _are_texts(operators: Mapping[Any, Any]) -> bool:
     return all(isinstance(key, str) and key for key in operators)
 
 
-def _check_mutual(owner: str, operators: Sequence[Conserved]) -> None:
-    """Raise a ValueError if two operators do not commute."""
-    for one, other in itertools.combinations(operators, 2):
+def _is_function(given: Any) -> bool:
+    """Whether an operator is a function of the size; operators of QuTiP can be called too."""
+    return callable(given) and not any(hasattr(given, one) for one in ("full", "__array__"))
+
+
+def _check_sizes(
+    owner: str, members: Sequence[tuple[str | None, Form]], operators: Mapping[str, Any]
+) -> None:
+    """Raise a ValueError for members of several sizes and an operator of one size."""
+    size = members[0][1].size
+    fixed = [key for key, given in operators.items() if not _is_function(given)]
+    for prefix, form in members:
+        if fixed and form.size != size:
+            raise ValueError(
+                f"{owner}: the operator {fixed[0]!r} acts on matrices of one size, but the first "
+                f"member is {size} x {size} and member {prefix} is {form.size} x {form.size}; pass "
+                "a function of the size n that returns the operator."
+            )
+
+
+def _operators(owner: str, operators: Mapping[str, Any], size: int) -> list[Conserved]:
+    """The operators for matrices of one size; a ValueError if two of them do not commute."""
+    found = [
+        as_operator(owner, key, given(size) if _is_function(given) else given, size)
+        for key, given in operators.items()
+    ]
+    for one, other in itertools.combinations(found, 2):
         norm, is_rounding = one.commutator(other.matrix)
         if not is_rounding:
             raise ValueError(
                 f"{owner}: the operators {one.name!r} and {other.name!r} have no common quantum "
                 f"numbers: they do not commute (norm of the commutator {norm:.3g}); leave one out."
             )
+    return found
 
 
 def _check_conserved(

@@ -159,6 +159,43 @@ def test_a_family_is_split_member_by_member_and_the_graph_does_not_grow():
     np.testing.assert_allclose(spectrum(again, X), spectrum(two, [*X, 2.0])[:1])
 
 
+def test_members_of_several_sizes_take_a_function_of_the_size():
+    """The blocks of an asymmetric rotor: K even or odd, and sums or differences of K and -K."""
+
+    def rotor(j: int) -> Affine:
+        spin = Spin(j)
+        x, y, z = (np.real(part @ part) for part in (spin.x, spin.y, spin.z))
+        return Affine(None, [z, x, y], ["A", "B", "C"])
+
+    def even(n: int) -> np.ndarray:
+        return np.diag((-1.0) ** (np.arange(n) - n // 2))
+
+    def mirror(n: int) -> np.ndarray:
+        return np.arange(n)[::-1]
+
+    family = Family([rotor(1), rotor(2)], names=["J=1", "J=2"])
+    found = split_by(family, {"E": even, "P": mirror})
+    assert found.names == (
+        *("J=1, E=-1, P=-1", "J=1, E=-1, P=1", "J=1, E=1, P=1"),
+        *("J=2, E=-1, P=-1", "J=2, E=-1, P=1", "J=2, E=1, P=-1", "J=2, E=1, P=1"),
+    )
+    # Levels of J = 1 and 2 of an asymmetric rotor (Townes and Schawlow, Appendix III).
+    a, b, c = 9.1, 5.0, 3.9
+    root = 2 * np.sqrt((b - c) ** 2 + (a - c) * (a - b))
+    one = [a + b, a + c, b + c]
+    two = [
+        4 * a + b + c,
+        a + 4 * b + c,
+        a + b + 4 * c,
+        *(2 * (a + b + c) + root * np.array([-1, 1])),
+    ]
+    levels = spectrum(found, [a, b, c])
+    np.testing.assert_allclose(np.sort(levels[:3]), np.sort(one))
+    np.testing.assert_allclose(np.sort(levels[3:]), np.sort(two))
+    assert found.level_counts == (1, 1, 1, 1, 1, 1, 2)
+    np.testing.assert_allclose(levels[6:], np.sort(two[3:]))
+
+
 def test_numbers_are_written_as_people_do():
     texts, values = written(np.array([-1.5, -1e-17, 1 / 3, 0.1, 0.75, 2.0, 2.2360679775]), 64)
     assert texts == ("-3/2", "0", "1/3", "0.1", "3/4", "2", "2.24")
@@ -473,7 +510,7 @@ BAD = embed(SPINS[0].z, 0, SPINS)
         ),
         (
             lambda: split_by(Family([Toeplitz(2), Toeplitz(3)]), {"P": [1, 0]}),
-            "the first member is 2 x 2 and member 1 is 3 x 3; split each",
+            "'P' acts on matrices of one size, but .* member 1 is 3 x 3; pass a function",
         ),
         (lambda: split_by(ring(), {}), "operators must be a dict such as"),
         (lambda: split_by(ring(), anything(TOTAL[2])), "operators must be a dict"),
