@@ -21,7 +21,7 @@ from .affine.symmetry_blocks import connected
 # Eigenvalues of an operator closer than this, relative to the largest, are one quantum number.
 _SAME = 1e-8
 # Couplings between eigenspaces up to this, relative to the matrix, count as rounding errors.
-_ROUNDING = 1e-10
+_ROUNDING = 1e-12
 # Quantum numbers are written as fractions with at most this denominator, or that of a rotation.
 _LARGEST_DENOMINATOR = 64
 # Digits of a quantum number that is no such fraction.

@@ -493,7 +493,7 @@ BAD = embed(SPINS[0].z, 0, SPINS)
             "operators 'a' and 'b' have no common quantum numbers",
         ),
         (
-            lambda: split_by(ring(), {"M": TOTAL[2] + 1e-6 * BAD}),
+            lambda: split_by(ring(), {"M": TOTAL[2] + 1e-11 * BAD}),
             "is not conserved",
         ),
         (lambda: split_by(anything(RING), {"M": TOTAL[2]}), "structure must be a Parameterization"),
