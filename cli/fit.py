@@ -31,7 +31,8 @@ def fit(
         typer.Argument(
             help="Observed levels, one spectrum a line: CSV in UTF-8 (an empty field or nan is a "
             "level that was not observed, so for a model of one level an empty line is a spectrum; "
-            "no header) or a two-dimensional .npy.",
+            "where the model names its levels, the first line may hold their names, in any order, "
+            "and else there is no header) or a two-dimensional .npy.",
             exists=True,
             dir_okay=False,
         ),
@@ -40,11 +41,18 @@ def fit(
         Path | None,
         typer.Option(help="Write the CSV here; standard output when left out.", dir_okay=False),
     ] = None,
+    residuals: Annotated[
+        bool,
+        typer.Option(
+            "--residuals", help="Add a column, observed minus fitted, for each level or line."
+        ),
+    ] = False,
 ) -> None:
     """Fit every spectrum of a file with an exported model; prints a line of CSV for each.
 
     The columns are status, cause (0 for none), steps, loss, the parameters by name and their
-    standard errors (se_ and the name). A model with several solutions gives a line for each.
+    standard errors (se_ and the name), and with --residuals those of the levels (residual and the
+    name). A model with several solutions gives a line for each.
 
     The exit status is 0 if every spectrum has an answer; 1 if some have none (INVALID_INPUT or
     NON_FINITE; standard error says why); 2 if an argument, the model or the file is wrong, and then
@@ -59,7 +67,8 @@ def fit(
         model = read_model(model_dir)
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
-    targets = read_targets(targets_file, model.width)
+    levels = target_names(model_dir, model.width)
+    targets = read_targets(targets_file, model.width, levels)
     if not len(targets):
         raise typer.BadParameter(
             f"{targets_file} holds no spectrum; write {model.width} levels a line."
@@ -76,7 +85,9 @@ def fit(
             show if sys.stderr.isatty() and len(targets) > _SMALLEST_PIECE else None,
         )
         answer = {name: value.numpy() for name, value in outputs.items()}
-        csv.writer(file).writerows(as_table(answer, model.parameter_names))
+        shown = levels or [str(number) for number in range(model.width)]
+        columns = shown if residuals else None
+        csv.writer(file).writerows(as_table(answer, model.parameter_names, columns))
         # Flush here: after a closed pipe (`| head -1`) Typer then ends without a traceback.
         file.flush()
     missing = without_answer(answer)
@@ -84,6 +95,17 @@ def fit(
         print(f"eigenfit: {line}", file=sys.stderr)
     if missing:
         raise typer.Exit(1)
+
+
+def target_names(model_dir: Path, count: int) -> list[str] | None:
+    """The names of the targets in the description of a model; None if it has none."""
+    from ..export import load_solver_info
+
+    try:
+        names = load_solver_info(model_dir).get("target_names")
+    except FileNotFoundError:
+        return None
+    return names if isinstance(names, list) and len(names) == count else None
 
 
 def load_fit(model_dir: Path) -> Any:
@@ -121,7 +143,9 @@ def open_output(path: Path | None) -> contextlib.AbstractContextManager[TextIO]:
         ) from None
 
 
-def as_table(answer: dict[str, np.ndarray], names: Sequence[str]) -> list[list[str]]:
+def as_table(
+    answer: dict[str, np.ndarray], names: Sequence[str], levels: Sequence[str] | None = None
+) -> list[list[str]]:
     """The answer as a table: a header, then a line for each row.
 
     With several solutions there is a line for each, which begins with the numbers of the spectrum
@@ -130,6 +154,8 @@ def as_table(answer: dict[str, np.ndarray], names: Sequence[str]) -> list[list[s
     Args:
         answer: the outputs of a model, by name, `[rows, ...]` or `[rows, S, ...]`.
         names: of the `p` parameters.
+        levels: names of the `m` targets, for columns with their residuals; None for no such
+            columns.
 
     Returns:
         The fields of each line, as text.
@@ -140,12 +166,14 @@ def as_table(answer: dict[str, np.ndarray], names: Sequence[str]) -> list[list[s
     header = [*(["spectrum", "solution"] if several else []), "status", "cause"]
     header += ["steps", "loss"]
     header += [*names, *(f"se_{name}" for name in names)]
+    header += [f"residual {name}" for name in levels or ()]
     lines = [header]
     for place in np.ndindex(answer["status"].shape):
         numbers = [
             answer["loss"][place],
             *answer["parameters"][place],
             *answer["standard_errors"][place],
+            *([] if levels is None else answer["residuals"][place]),
         ]
         line = [str(number + 1) for number in place] if several else []
         line.append(Status(answer["status"][place]).name)

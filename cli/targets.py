@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import typer
 
 
-def read_targets(path: Path, levels: int) -> np.ndarray:
+def read_targets(path: Path, levels: int, names: Sequence[str] | None = None) -> np.ndarray:
     """Read the targets in a file.
 
     Args:
         path: a NumPy file if its name ends in `.npy`, else CSV.
         levels: number of levels of a spectrum.
+        names: of the levels, if they have any. A CSV file may then begin with a line of names, in
+            any order; a level whose name is left out was not observed.
 
     Returns:
         Real numbers `[rows, levels]`; NaN where a level was not observed.
@@ -23,7 +26,16 @@ def read_targets(path: Path, levels: int) -> np.ndarray:
     Raises:
         typer.BadParameter: if the file holds anything else.
     """
-    return _read_npy(path, levels) if path.suffix == ".npy" else _read_csv(path, levels)
+    if path.suffix == ".npy":
+        return _read_npy(path, levels)
+    lines = _csv_lines(path)
+    places = _places_of(path, lines, names or ())
+    if places is None:
+        return _read_csv(path, lines, levels)
+    targets = _read_csv(path, lines[1:], len(places))
+    full = np.full((len(targets), levels), np.nan)
+    full[:, places] = targets
+    return full
 
 
 def _read_npy(path: Path, levels: int) -> np.ndarray:
@@ -45,8 +57,47 @@ def _read_npy(path: Path, levels: int) -> np.ndarray:
     return np.array(targets)  # a copy: the answers may overwrite the file
 
 
-def _read_csv(path: Path, levels: int) -> np.ndarray:
-    lines = _csv_lines(path)
+def _places_of(
+    path: Path, lines: list[tuple[int, list[str]]], names: Sequence[str]
+) -> list[int] | None:
+    """The columns of the targets that the first line names; None if it holds numbers.
+
+    A line of names is told from numbers by its first field. Names that are numbers themselves, as
+    those of unnamed levels are, cannot be told apart and are not accepted.
+    """
+    first = [field.strip() for field in lines[0][1]] if lines else []
+    if not first or not first[0] or _is_number(first[0]) or any(map(_is_number, names)):
+        return None
+    if not names or len(set(names)) < len(names):
+        return None
+    for field in first:
+        if field not in names:
+            raise typer.BadParameter(
+                f"{path}, line 1: there is no level {field!r}, and it is not a number; the levels "
+                f"of the model are {'; '.join(names)}. Write a name with a comma in it in quotes."
+            )
+        if first.count(field) > 1:
+            raise typer.BadParameter(f"{path}, line 1: the level {field!r} stands there twice.")
+    return [names.index(field) for field in first]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        _number(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(text: str) -> float:
+    """The number that the text is; a ValueError for anything else."""
+    # Python also takes 1_0 for 10, and the digits of other scripts.
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(text)
+
+
+def _read_csv(path: Path, lines: list[tuple[int, list[str]]], levels: int) -> np.ndarray:
     if levels == 1:
         # An empty line is an empty field. The newline at the end of the file starts no new line.
         lines = [(number, line or [""]) for number, line in lines]
@@ -98,10 +149,7 @@ def _level(path: Path, number: int, field: str) -> float:
     if not text:
         return float("nan")
     try:
-        # Python also takes 1_0 for 10, and the digits of other scripts.
-        if "_" in text or not text.isascii():
-            raise ValueError
-        return float(text)
+        return _number(text)
     except ValueError:
         raise typer.BadParameter(
             f"{path}, line {number}: {field!r} is not a number; leave the field empty, or write "

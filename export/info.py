@@ -45,7 +45,8 @@ def describe(
         solver: the exported one.
         units: by parameter name, and "levels"; see `export_saved_model`.
     """
-    structure = solver.parameterization
+    structure, targets = solver.parameterization, solver.target_names
+    members = structure.level_counts.members
     units = dict(units or {})
     return {
         "format": _FORMAT,
@@ -60,6 +61,9 @@ def describe(
         "level_unit": units.get("levels"),
         "num_levels": structure.size,
         "level_counts": list(structure.level_counts),
+        "member_names": None if members is None else list(members),
+        "level_names": None if structure.level_names is None else list(structure.level_names),
+        "target_names": None if targets is None else list(targets),
         "num_targets": solver.num_targets,
         "dtype": solver.dtype.name,
         **solver.describe(),
@@ -80,9 +84,10 @@ def load_solver_info(version_dir: str | os.PathLike[str]) -> dict[str, Any]:
         version_dir: the path that `export_saved_model` returned.
 
     Returns:
-        Names and units of the parameters, the observation, the method, tolerances, the inputs of
-        every signature, versions, and the digests of the graph alone (`graph_sha256`) and of graph,
-        variables and assets (`model_sha256`).
+        Names and units of the parameters, the names of members, levels and targets (`member_names`,
+        `level_names`, `target_names`; None where there are none), the observation, the method,
+        tolerances, the inputs of every signature, versions, and the digests of the graph alone
+        (`graph_sha256`) and of graph, variables and assets (`model_sha256`).
 
     Raises:
         FileNotFoundError: if there is no description; eigenfit did not export the model.

@@ -1,5 +1,6 @@
 """The mathematics of eigenfit: parameterizations, methods and the compiled fit."""
 
+from .level_counts import LevelCounts
 from .methods import (
     LBFGS,
     Adam,
@@ -38,6 +39,7 @@ from .parameterizations import (
     Symmetric,
     Toeplitz,
     Tridiagonal,
+    split_by,
 )
 from .results.covariance import Covariance
 from .results.derived import Derived, Prediction
@@ -67,6 +69,7 @@ __all__ = [
     "Hermitian",
     "Iteration",
     "Joint",
+    "LevelCounts",
     "Levels",
     "LevenbergMarquardt",
     "LiftAndProjection",
@@ -91,4 +94,5 @@ __all__ = [
     "Tridiagonal",
     "embed",
     "heisenberg",
+    "split_by",
 ]

@@ -20,14 +20,58 @@ def by_name(value: Any, names: Sequence[str]) -> Mapping[str, Any] | None:
     return None
 
 
-def check_known(owner: str, argument: str, given: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Raise a ValueError for an unknown parameter name."""
-    unknown = [name for name in given if name not in names]
+def check_known(
+    owner: str,
+    argument: str,
+    given: Mapping[str, Any],
+    names: Sequence[str],
+    what: str = "parameter",
+) -> None:
+    """Raise a ValueError for an unknown name of a parameter, or of what else has these names."""
+    known = set(names)
+    unknown = [name for name in given if name not in known]
     if unknown:
         raise ValueError(
-            f"{owner}: {argument}: there is no parameter {unknown[0]!r}; the parameters are "
+            f"{owner}: {argument}: there is no {what} {unknown[0]!r}; the {what}s are "
             f"{', '.join(names)}."
         )
+
+
+def by_target(
+    owner: str, argument: str, value: Any, names: Sequence[str] | None
+) -> Mapping[str, Any] | None:
+    """The value as a mapping from names of targets, if it is by name; else None.
+
+    Args:
+        owner: the class or method named in error messages.
+        argument: the argument named in error messages.
+        value: of targets, weights or sigma: a dict, data frame or series, or anything else.
+        names: of the targets; None if they have none. The columns of a data frame are not taken
+            for names where these are mere numbers.
+
+    Raises:
+        ValueError: for an unknown name, or where names do not tell the targets apart.
+    """
+    named = by_name(value, names or ())
+    if named is None:
+        return None
+    is_dict = isinstance(value, Mapping)
+    if names is None or len(set(names)) < len(names):
+        if not is_dict:
+            return None
+        why = "are assigned in the fit" if names is None else f"have equal names ({_twice(names)})"
+        raise ValueError(
+            f"{owner}: {argument} cannot be given by name, for the targets {why}; pass an array "
+            "with a column for each."
+        )
+    if not is_dict and all(name.isdigit() for name in names):
+        return None
+    check_known(owner, argument, named, names, "target")
+    return named
+
+
+def _twice(names: Sequence[str]) -> str:
+    return next(name for place, name in enumerate(names) if name in names[:place])
 
 
 def check_complete(

@@ -19,7 +19,7 @@ from .checks import (
     is_number,
 )
 from .methods import LevenbergMarquardt, Method
-from .names import by_name, check_complete
+from .names import by_name, by_target, check_complete
 from .objective.bounds_and_priors import Bounds, Priors, check_bounds, check_priors
 from .objective.model import Model
 from .objective.robust_loss import check_loss
@@ -208,7 +208,7 @@ def make_settings(
         gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
         survey_tolerance=_SURVEY_TOLERANCE,
         absolute_sigma=_check_flag(owner, "absolute_sigma", absolute_sigma),
-        weights=_default_weights(owner, weights, sigma, comparison.num_targets),
+        weights=_default_weights(owner, weights, sigma, model),
         bounds=None if bounds is None else check_bounds(owner, bounds, names),
         priors=None if priors is None else check_priors(owner, priors, names),
         sides=None if sides is None else _check_sides(owner, sides, comparison),
@@ -292,14 +292,18 @@ def _check_sides(owner: str, sides: Any, comparison: TargetMap) -> np.ndarray:
     return found
 
 
-def _default_weights(owner: str, weights: Any, sigma: Any, count: int) -> np.ndarray | None:
+def _default_weights(owner: str, weights: Any, sigma: Any, model: Model) -> np.ndarray | None:
     """The default weights `[m]`; None for 1."""
     if weights is not None and sigma is not None:
         raise ValueError(f"{owner}: sigma and weights = 1 / sigma say the same; give one of them.")
-    if sigma is not None:
-        weights = 1.0 / check_sigma(owner, sigma, count)
-    elif weights is None:
+    argument, given = ("weights", weights) if sigma is None else ("sigma", sigma)
+    if given is None:
         return None
+    count, names = model.comparison.num_targets, model.target_names
+    named = by_target(owner, argument, given, names)
+    if named is not None:
+        given = [named.get(name) for name in names or ()]
+    weights = given if sigma is None else 1.0 / check_sigma(owner, given, count)
     found = check_weights(owner, weights, count)
     return np.where(np.isnan(found), 1.0, found)
 

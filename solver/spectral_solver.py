@@ -46,6 +46,7 @@ class SpectralSolver(PortableModule):
         method: the least-squares method.
         dtype: of all real numbers.
         num_targets: m, the number of columns of `targets`.
+        target_names: what each target is, as in summaries; None where it is found in the fit.
         tolerance: the default of `fit`.
         max_steps: the default step limit of a row without a starting point.
         bounded: whether the solver has bounds.
@@ -114,7 +115,8 @@ class SpectralSolver(PortableModule):
             absolute_sigma: True if weights are 1 / sigma in the unit of the levels, False if only
                 their ratios have a meaning; as in `scipy.optimize.curve_fit`.
             weights: default for `fit`: 1 / sigma of each target, a number or `[m]` in the order of
-                the columns; 0 leaves a target out, NaN and None mean 1. It is the default of all
+                the columns, or a dict by the names in `target_names`; 0 leaves a target out, NaN,
+                None and a missing name mean 1. It is the default of all
                 methods that take targets, exported ones too.
             sigma: the same as weights = 1 / sigma.
             bounds: a tuple (lower, upper), each a number or `[p]` as in
@@ -208,12 +210,13 @@ class SpectralSolver(PortableModule):
 
         Args:
             targets: `[B, m]`, the observed values, NaN where not observed. `Levels` may come in any
-                order; see the observation.
+                order; see the observation. Or a dict or data frame by the names in `target_names`,
+                each a number or `[B]`; missing names are NaN.
             initial: `[B, p]`, starting points; NaN and None leave the choice to the solver. A row
                 with a complete starting point is fitted from there only. Or a dict by parameter
                 name, each a number or `[B]`; missing names are NaN.
             weights: `[B, m]`, 1 / sigma of each target, or a number or `[m]` for all rows; 0 leaves
-                a target out, NaN and None mean the default of the solver.
+                a target out, NaN and None mean the default of the solver. Or by name, as targets.
             tolerance: one number or `[B]`, see `SpectralSolver`; NaN and None mean the default.
             max_steps: one integer or `[B]`; 0 and None mean the default.
             sigma: instead of weights: 1 / weights, positive, in the same forms.
@@ -523,6 +526,16 @@ class SpectralSolver(PortableModule):
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         own = [] if sides is None else [self._arguments.sides(targets, sides)]
         return self._compiled.loss[bool(own)](parameters, targets, weights, *own)
+
+    @property
+    def target_names(self) -> tuple[str, ...] | None:
+        """What each target is, such as `M=3:1 - M=2:0`; None where the fit assigns the levels.
+
+        Example:
+            >>> SpectralSolver(Toeplitz(2), observation=Transitions([(1, 0)])).target_names
+            ('1 - 0',)
+        """
+        return self._settings.model.target_names
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data: observation, method, tolerances and so on.

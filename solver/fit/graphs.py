@@ -21,6 +21,7 @@ from ..objective.implicit import is_certified, keep_rows
 from ..objective.model import count_data, with_weight_summary
 from ..objective.propagation import Spread, propagate, spread_of
 from ..objective.scaling import above_rounding
+from ..observations.guesses import in_each_member
 from ..pool.rows import Batch
 from ..results.covariance import Covariance
 from ..results.derived import Prediction
@@ -291,8 +292,15 @@ def _named(sides: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
 
 def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:
     """Whether any member has a degenerate level, `[B]` bool."""
-    members = tf.split(values, settings.parameterization.level_counts, axis=1)
-    return tf.reduce_any(tf.stack([are_degenerate(member) for member in members]), axis=0)
+    counts = settings.parameterization.level_counts
+    if len(counts) == 1:
+        return are_degenerate(values)
+
+    def marked(member: tf.Tensor) -> tf.Tensor:
+        return tf.where(new_axis(are_degenerate(member), 1), tf.ones_like(member), 0.0)
+
+    # Members of one size at a time, so that the graph does not grow with their number.
+    return tf.reduce_any(in_each_member(marked, values, counts) > 0, axis=1)
 
 
 def _fit(settings: Settings, request: Request) -> FitResult:

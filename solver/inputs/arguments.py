@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .. import checks
-from ..names import by_name, check_complete, check_known
+from ..names import by_name, by_target, check_complete, check_known
 from ..objective.bounds_and_priors import check_bounds, check_priors
 from ..results.fit_result import FitResult
 from ..rowwise.axes import row_count
@@ -31,12 +31,16 @@ class Arguments:
         self._count = settings.parameterization.num_parameters
         self._centred = settings.model.comparison.centred
         self._num_targets = settings.model.comparison.num_targets
+        self._target_names = settings.model.target_names
         # Number of targets that are ground levels, from which the others are measured.
         self._grounds = int(np.sum(~settings.model.comparison.measures))
 
     def targets(self, value: Any) -> tf.Tensor:
         """A tensor `[B, m]` of targets."""
         checks.check_mode("targets")
+        named = by_target("fit", "targets", value, self._target_names)
+        if named is not None:
+            return self._columns("targets", named, None, self._target_names)
         tensor = checks.as_real("targets", value, self._dtype)
         missing = self._grounds and tensor.shape.rank == 2
         if missing and tensor.shape[1] == self._num_targets - self._grounds:
@@ -62,12 +66,10 @@ class Arguments:
         if sigma is None:
             if weights is None:
                 return _filled(like, np.nan, self._dtype, self._num_targets)
-            return self._for_all_rows("weights", weights, like, self._num_targets, "levels")
+            return self._of_targets("weights", weights, like)
         if weights is not None:
             raise ValueError("sigma and weights = 1 / sigma say the same; give one of them.")
-        if not tf.is_tensor(sigma) and np.ndim(sigma) < 2:
-            checks.check_sigma("fit", sigma, self._num_targets)
-        sigma = self._for_all_rows("sigma", sigma, like, self._num_targets, "levels")
+        sigma = self._of_targets("sigma", sigma, like)
         # A sigma that is not positive becomes the weight -1, which makes its row invalid.
         positive = sigma > 0
         weights = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
@@ -182,6 +184,15 @@ class Arguments:
         )
         return initial, weights, tolerance, max_steps, *known
 
+    def _of_targets(self, argument: str, value: Any, like: tf.Tensor) -> tf.Tensor:
+        """Weights or sigma `[B, m]`, also by the names of the targets; NaN for a missing name."""
+        named = by_target("fit", argument, value, self._target_names)
+        if named is not None:
+            return self._columns(argument, named, like, self._target_names)
+        if argument == "sigma" and not tf.is_tensor(value) and np.ndim(value) < 2:
+            checks.check_sigma("fit", value, self._num_targets)
+        return self._for_all_rows(argument, value, like, self._num_targets, "levels")
+
     def _levels(self, argument: str, value: Any) -> tf.Tensor:
         """A tensor `[B, m]`."""
         return checks.as_rows(argument, value, self._num_targets, "levels", self._dtype)
@@ -200,8 +211,17 @@ class Arguments:
             )
         return tf.broadcast_to(tensor, [row_count(like), width])
 
-    def _columns(self, label: str, named: Mapping[str, Any], rows: tf.Tensor | None) -> tf.Tensor:
-        """`[B, p]` from one number or `[B]` for each name; NaN where it is missing."""
+    def _columns(
+        self,
+        label: str,
+        named: Mapping[str, Any],
+        rows: tf.Tensor | None,
+        names: Sequence[str] | None = None,
+    ) -> tf.Tensor:
+        """`[B, p]` from one number or `[B]` for each name; NaN where it is missing.
+
+        The names are those of the parameters unless others are given.
+        """
         columns = {
             name: checks.as_column(f"{label}: {name}", value, self._dtype)
             for name, value in named.items()
@@ -216,7 +236,7 @@ class Arguments:
         else:
             size = tf.shape(longest[0]) if longest else tf.constant([1])
         nan = tf.constant(np.nan, self._dtype)
-        in_order = [columns.get(name, nan) for name in self._names]
+        in_order = [columns.get(name, nan) for name in names or self._names]
         return tf.stack(
             [
                 tf.broadcast_to(column, size) if column.shape.rank == 0 else column

@@ -221,6 +221,9 @@ def target_overlaps(comparison: Comparison) -> np.ndarray:
     made = rows[upper]
     relative = comparison.lower >= 0
     made[relative] -= rows[comparison.lower[relative]]
+    if comparison.multiplets is not None:  # the mean of g levels has the overlap 1 / g with itself
+        sizes = np.bincount(comparison.multiplets, minlength=len(rows))
+        made = made / np.sqrt(np.maximum(sizes, 1))
     return np.abs(made @ made.T)
 
 

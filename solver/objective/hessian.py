@@ -142,7 +142,7 @@ def _crossing(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Ten
     nothing = tf.zeros([row_count(stiffness), comparison.num_levels], dtype)
     nan = tf.constant(np.nan, dtype)
     single = comparison.upper[comparison.upper >= 0]
-    if len(set(single.tolist())) < len(single):
+    if comparison.has_multiplets or len(set(single.tolist())) < len(single):
         target, stiff = nothing + nan, nothing  # no level has a target of its own
     else:
         place = tf.one_hot(assignment, comparison.num_levels, dtype=dtype)

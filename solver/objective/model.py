@@ -10,6 +10,7 @@ import tensorflow as tf
 from ..linalg.subspace_iteration import FewLevels, few_of
 from ..observations import TargetMap
 from ..parameterizations import Parameterization
+from ..results.summary import level_labels
 from ..rowwise.axes import new_axis
 from .robust_loss import RobustLoss
 
@@ -27,6 +28,14 @@ class Model:
     parameterization: Parameterization
     comparison: TargetMap
     loss: RobustLoss
+
+    @property
+    def target_names(self) -> tuple[str, ...] | None:
+        """What each target is, such as `M=3:1 - M=2:0`; None where the fit assigns the levels."""
+        comparison, counts = self.comparison, self.parameterization.level_counts
+        if comparison.assigned:
+            return None
+        return tuple(level_labels(counts, comparison.upper, comparison.lower))
 
     @property
     def few(self) -> FewLevels | None:

@@ -18,7 +18,8 @@ class Observation(PortableModule):
         """The map from a spectrum of known size to the values of the targets.
 
         Args:
-            counts: the number of levels of each member of a family; one number for one matrix.
+            counts: the number of levels of each member of a family; one number for one matrix. The
+                solver passes a `LevelCounts`, which also finds levels by name.
 
         Returns:
             The map, with levels numbered across all members; a `Comparison` where each target is a

@@ -25,6 +25,9 @@ class Comparison(TargetMap):
             of target numbers and candidate level numbers. Empty if the levels are known.
         ordered: for targets that are ascending levels, `[m]` each: the member of each target,
             ascending, and the number of the first target of that member. None for other targets.
+        multiplets: `[n]`, the number of the lowest level of the multiplet that each level belongs
+            to. A target is then compared with the mean of the multiplet of its level, and so is a
+            subtracted level. None if every level stands alone.
     """
 
     num_levels: int
@@ -34,12 +37,16 @@ class Comparison(TargetMap):
     centred: bool = False
     groups: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     ordered: tuple[np.ndarray, np.ndarray] | None = None
+    multiplets: np.ndarray | None = None
 
     @property
     def used(self) -> np.ndarray:  # type: ignore[override]
         """The numbers of the levels that any target may be compared with, ascending."""
         candidates = [candidates for _, candidates in self.groups]
-        return np.unique(np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates]))
+        numbers = np.concatenate([self.upper, self.lower[self.lower >= 0], *candidates])
+        if self.multiplets is not None:
+            return np.flatnonzero(np.isin(self.multiplets, numbers))
+        return np.unique(numbers)
 
     @property
     def assigned_targets(self) -> np.ndarray:
@@ -47,11 +54,17 @@ class Comparison(TargetMap):
         return np.full(self.num_targets, bool(self.groups))
 
     @property
+    def has_multiplets(self) -> bool:
+        """Whether targets are compared with the mean of a multiplet."""
+        return self.multiplets is not None
+
+    @property
     def covers_all_levels(self) -> bool:
         """Whether every level is compared or subtracted, or levels are assigned."""
         grounds = np.unique(self.lower[self.lower >= 0])
         known = np.count_nonzero(self.measures) + len(grounds)
-        return bool(self.groups) or bool(self.ordered and known >= self.num_levels)
+        alone = self.num_levels if self.multiplets is None else len(np.unique(self.multiplets))
+        return bool(self.groups) or bool(self.ordered and known >= alone)
 
     @property
     def ground_of_target(self) -> np.ndarray:
@@ -107,6 +120,7 @@ class Comparison(TargetMap):
 
     def _differences(self, levels: tf.Tensor, assignment: tf.Tensor | None) -> tf.Tensor:
         """`[B, m]` or `[B, m, k]` from `[B, n]` or `[B, n, k]`."""
+        levels = self._averaged(levels)
         if assignment is None or not self.groups:
             observed = self._pick(levels, self.upper)
         else:
@@ -126,6 +140,10 @@ class Comparison(TargetMap):
     ) -> tf.Tensor:
         """The transpose `C^T g`; see `TargetMap.pull_back`."""
         del levels
+        return self._averaged(self._pulled_back(force, assignment))
+
+    def _pulled_back(self, force: tf.Tensor, assignment: tf.Tensor | None) -> tf.Tensor:
+        """`pull_back` to the lowest level of each multiplet, `[B, n]`."""
         relative = np.flatnonzero(self.lower >= 0)
         if assignment is None or not self.groups:
             if not len(relative) and np.array_equal(self.upper, np.arange(self.num_levels)):
@@ -139,6 +157,19 @@ class Comparison(TargetMap):
             return by_level
         taken = tf.gather(force, tf.constant(relative, tf.int32), axis=1)
         return by_level - self._added_up(taken, self.lower[relative])
+
+    def _averaged(self, levels: tf.Tensor) -> tf.Tensor:
+        """Replace each level by the mean of its multiplet, a symmetric map; `[B, n, ...]`."""
+        if self.multiplets is None:
+            return levels
+        owners = tf.constant(self.multiplets, tf.int32)
+        share = 1.0 / np.bincount(self.multiplets, minlength=self.num_levels)[self.multiplets]
+        swapped = [1, 0, *range(2, levels.shape.rank)]
+        by_level = tf.transpose(levels, swapped)
+        shares = np.reshape(share, [-1, *([1] * (levels.shape.rank - 1))])
+        parts = by_level * tf.constant(shares, levels.dtype)
+        means = tf.math.unsorted_segment_sum(parts, owners, self.num_levels)
+        return tf.transpose(tf.gather(means, owners), swapped)
 
     def _added_up(self, parts: tf.Tensor, numbers: np.ndarray) -> tf.Tensor:
         """`[B, n]`: sum the parts `[B, k]` by their level numbers `[k]`."""

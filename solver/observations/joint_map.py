@@ -91,6 +91,11 @@ class JointMap(TargetMap):
         return np.concatenate([part.assigned_targets for part in self.parts])
 
     @property
+    def has_multiplets(self) -> bool:
+        """Whether a part has some."""
+        return any(part.has_multiplets for part in self.parts)
+
+    @property
     def covers_all_levels(self) -> bool:
         """Whether one part does."""
         return any(part.covers_all_levels for part in self.parts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
+from ..level_counts import LevelCounts
 from ..seed import SEED
 from .base import Observation
 from .comparison import Comparison
@@ -34,7 +35,7 @@ class Matched(Observation):
 
     def __init__(
         self,
-        count: int | Sequence[int],
+        count: int | Sequence[int] | Mapping[str, int],
         *,
         relative_to: Literal["lowest"] | None = None,
         name: str | None = None,
@@ -43,7 +44,8 @@ class Matched(Observation):
 
         Args:
             count: the number of targets of a row, with NaN for missing values; for a `Family` one
-                number for each member, and targets in the order of the members.
+                number for each member, and targets in the order of the members; or a dict by the
+                names of the members, in their order, without those that have no targets.
             relative_to: None: values are eigenvalues. "lowest": values are measured from the lowest
                 level of their member, which is not a candidate: leave its 0 out, and subtract it
                 from absolute energies first.
@@ -60,19 +62,24 @@ class Matched(Observation):
 
     def describe(self) -> dict[str, Any]:
         """Its arguments as plain data."""
-        return {"count": list(self.counts), "relative_to": self.relative_to}
+        count = self.counts
+        plain = dict(count) if isinstance(count, Mapping) else list(count)
+        return {"count": plain, "relative_to": self.relative_to}
 
     def of(self, counts: Sequence[int]) -> TargetMap:
         """The comparison for members with these numbers of levels; see `Observation.of`."""
-        if len(counts) != len(self.counts):
+        each = self.counts
+        if isinstance(each, Mapping):
+            each = _by_member(LevelCounts.of(counts), each)
+        if len(counts) != len(each):
             raise ValueError(
-                f"Matched: count holds {len(self.counts)} numbers, but the family has "
+                f"Matched: count holds {len(each)} numbers, but the family has "
                 f"{len(counts)} members; give one number for each."
             )
         relative = self.relative_to == "lowest"
         upper, lower, groups = [], [], []
         first = place = 0
-        for values, size in zip(self.counts, counts, strict=True):
+        for values, size in zip(each, counts, strict=True):
             candidates = np.arange(first + relative, first + size)
             if values > len(candidates):
                 raise ValueError(
@@ -168,7 +175,33 @@ def _spreads(
     return table
 
 
-def _check_counts(count: Any) -> tuple[int, ...]:
+def _by_member(counts: LevelCounts, given: Mapping[str, int]) -> list[int]:
+    """The number of values of each member, from those given by name."""
+    try:
+        places = [counts.find_member(member) for member in given]
+    except ValueError as error:
+        raise ValueError(f"Matched: count: {error}.") from None
+    if places != sorted(places):
+        order = [list(given)[place] for place in np.argsort(places)]
+        raise ValueError(
+            "Matched: count must name the members in their order, for it is the order of the "
+            f"targets; write them as {', '.join(order)}."
+        )
+    found = [0] * len(counts)
+    for place, count in zip(places, given.values(), strict=True):
+        found[place] = count
+    return found
+
+
+def _check_counts(count: Any) -> tuple[int, ...] | dict[str, int]:
+    if isinstance(count, Mapping):
+        if not count or not all(isinstance(member, str) for member in count):
+            raise ValueError(
+                f"Matched: count must be numbers of targets by the name of the member, got "
+                f"{count!r}."
+            )
+        numbers = (check_count("Matched", f"count[{one!r}]", count[one]) for one in count)
+        return dict(zip(count, numbers, strict=True))
     if np.ndim(count) == 0:
         return (check_count("Matched", "count", count),)
     counts = list(count)

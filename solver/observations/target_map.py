@@ -62,6 +62,11 @@ class TargetMap(abc.ABC):
         return bool(self.assigned_targets.any())
 
     @property
+    def has_multiplets(self) -> bool:
+        """Whether some targets are compared with the mean of several levels."""
+        return False
+
+    @property
     def covers_all_levels(self) -> bool:
         """Whether every level is compared or subtracted, or levels are assigned."""
         return False

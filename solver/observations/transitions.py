@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..level_counts import LevelCounts, as_level, is_number_alone
 from ..linalg.linear import solve_symmetric
 from ..rowwise.axes import new_axis
 from .base import Observation
@@ -58,7 +59,8 @@ class Transitions(Observation):
 
     In one matrix a level is given by its number, from 0 for the lowest. In a `Family` it is a pair
     (member, number), and the two levels may belong to different members, as for rotational lines of
-    a molecule with one matrix for each J.
+    a molecule with one matrix for each J. Where members or levels have names, these may stand in
+    place of the numbers: `("M=3", 1)`; a level with a name of its own is given by this name alone.
 
     Example:
         >>> lines = Transitions([(1, 0), (2, 1)])
@@ -67,19 +69,24 @@ class Transitions(Observation):
         >>> between = Transitions([((1, 0), (0, 0))])
         >>> between.of([1, 3]).observe(tf.constant([[1.0, 3.0, 7.0, 9.0]])).numpy().tolist()
         [[2.0]]
+        >>> blocks = Family([Toeplitz(1), Toeplitz(3)], names=["odd", "even"])
+        >>> named = Transitions([(("even", 0), ("odd", 0))]).of(blocks.level_counts)
+        >>> named.observe(tf.constant([[1.0, 3.0, 7.0, 9.0]])).numpy().tolist()
+        [[2.0]]
     """
 
     def __init__(self, pairs: Sequence[Any], name: str | None = None) -> None:
         """Set the lines.
 
         Args:
-            pairs: one (upper, lower) for each target; each a level number, or (member, number),
-                which a family of several members requires. Or a `Blend` of several lines.
+            pairs: one (upper, lower) for each target; each a level number, (member, number), which
+                a family of several members requires, or the name of a level. A member may be given
+                by its name, and so may a level in it. Or a `Blend` of several lines.
             name: name of the module.
 
         Raises:
             ValueError: for another form, a line from a level to itself, or a pair whose first level
-                is the lower one of the same matrix.
+                is the lower one of the same matrix. For names, when the solver is made.
         """
         super().__init__(name=name)
         if (
@@ -94,7 +101,7 @@ class Transitions(Observation):
         entries = [each if isinstance(each, Blend) else Blend([(each, 1.0)]) for each in pairs]
         lines = [(place, pair) for place, each in enumerate(entries) for pair in each.pairs]
         self.pairs = tuple(_check_pair(*line) for line in lines)
-        self._bare = [pair for _, pair in lines if any(np.ndim(level) == 0 for level in pair)]
+        self._bare = [pair for _, pair in lines if any(map(is_number_alone, pair))]
         # `[m, c]`: the share of each line in each target.
         self._shares = np.zeros((len(entries), len(lines)))
         columns = iter(range(len(lines)))
@@ -103,11 +110,12 @@ class Transitions(Observation):
                 self._shares[place, next(columns)] = share
 
     def describe(self) -> dict[str, Any]:
-        """Its arguments as plain data: for each line (member, number) of both levels.
+        """Its arguments as plain data: both levels of each line, as (member, number) or a name.
 
         Of a blend all lines are listed, with their weights and the numbers of their targets.
         """
-        pairs = [[list(level) for level in pair] for pair in self.pairs]
+        plain = lambda level: level if isinstance(level, str) else list(level)  # noqa: E731
+        pairs = [[plain(level) for level in pair] for pair in self.pairs]
         if not self._blended:
             return {"pairs": pairs}
         targets, lines = np.nonzero(self._shares)
@@ -147,8 +155,10 @@ class Transitions(Observation):
                 f"Transitions: in a family of {len(counts)} members each level of pairs must be "
                 f"(member, number), got {self._bare[0]!r}."
             )
-        upper = np.array([_number(counts, pair[0]) for pair in self.pairs])
-        lower = np.array([_number(counts, pair[1]) for pair in self.pairs])
+        named = LevelCounts.of(counts)
+        places = self._shares.argmax(axis=0)  # the target of each line
+        numbers = [_numbers(named, *line) for line in zip(places, self.pairs, strict=True)]
+        upper, lower = np.array(numbers).T
         return Comparison(num_levels=sum(counts), upper=upper, lower=lower, measures=upper != lower)
 
     def guess_levels(
@@ -168,40 +178,46 @@ class Transitions(Observation):
         return in_each_member(lambda member: tf.sort(member, axis=1), levels, counts)
 
 
-def _check_pair(place: int, pair: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+def _check_pair(place: int, pair: Any) -> tuple[Any, Any]:
     try:
-        upper, lower = (_check_level(level) for level in pair)
+        if isinstance(pair, str):
+            raise ValueError("one name, not two")
+        upper, lower = (as_level(level) for level in pair)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"Transitions: pairs[{place}] must be (upper, lower), each a level number from 0 or "
-            f"(member, number), got {pair!r}."
+            f"Transitions: pairs[{place}] must be (upper, lower), each a level number from 0, "
+            f"(member, number) or the name of a level, got {pair!r}."
         ) from error
-    if upper == lower:
-        raise ValueError(f"Transitions: pairs[{place}] joins a level with itself: {pair!r}.")
-    if upper[0] == lower[0] and upper[1] < lower[1]:
-        numbers = [int(one) if np.ndim(one) == 0 else tuple(map(int, one)) for one in pair]
-        raise ValueError(
-            f"Transitions: pairs[{place}] must be (upper, lower), got {tuple(numbers)}, whose "
-            f"first level is below the second in the same matrix; write {tuple(numbers[::-1])}."
-        )
+    _check_order(place, pair, upper, lower)
     return upper, lower
 
 
-def _check_level(level: Any) -> tuple[int, int]:
-    member, number = (0, level) if np.ndim(level) == 0 else level
-    for value in (member, number):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-            raise ValueError(f"not a number from 0: {value!r}")
-    return int(member), int(number)
-
-
-def _number(counts: Sequence[int], level: tuple[int, int]) -> int:
-    """The number of a level among the levels of all members."""
-    member, number = level
-    if member >= len(counts) or number >= counts[member]:
-        sizes = ", ".join(str(count) for count in counts)
+def _check_order(place: int, pair: Any, upper: Any, lower: Any) -> None:
+    """Raise a ValueError for a level with itself, or if the first is known to be the lower one."""
+    if upper == lower:
+        raise ValueError(f"Transitions: pairs[{place}] joins a level with itself: {pair!r}.")
+    if any(isinstance(level, str) or isinstance(level[1], str) for level in (upper, lower)):
+        return  # the names are looked up when the structure is known
+    if upper[0] == lower[0] and upper[1] < lower[1]:
+        first, second = (_plain(level) for level in pair)
         raise ValueError(
-            f"Transitions: there is no level {number} in member {member}; the members have "
-            f"{sizes} levels (both counted from 0)."
+            f"Transitions: pairs[{place}] must be (upper, lower), got {(first, second)}, whose "
+            f"first level is below the second in the same matrix; write {(second, first)}."
         )
-    return sum(counts[:member]) + number
+
+
+def _plain(level: Any) -> Any:
+    """The level without the types of NumPy, for messages."""
+    if isinstance(level, str):
+        return str(level)
+    return int(level) if np.ndim(level) == 0 else tuple(map(_plain, level))
+
+
+def _numbers(counts: LevelCounts, place: int, pair: tuple[Any, Any]) -> list[int]:
+    """The numbers of both levels of a line among the levels of all members."""
+    try:
+        upper, lower = (counts.find(level) for level in pair)
+    except ValueError as error:
+        raise ValueError(f"Transitions: pairs[{place}]: {error}.") from None
+    _check_order(place, pair, upper, lower)
+    return [counts.firsts[member] + number for member, number in (upper, lower)]

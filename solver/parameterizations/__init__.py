@@ -17,6 +17,7 @@ from .patterns import (
     Toeplitz,
     Tridiagonal,
 )
+from .split_by import split_by
 
 __all__ = [
     "Additive",
@@ -34,4 +35,5 @@ __all__ = [
     "Symmetric",
     "Toeplitz",
     "Tridiagonal",
+    "split_by",
 ]

@@ -51,6 +51,7 @@ class Affine(Parameterization):
         basis: np.ndarray | Sequence,
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
+        level_names: Sequence[str] | None = None,
     ):
         """Set the matrices.
 
@@ -61,10 +62,12 @@ class Affine(Parameterization):
                 anything with `toarray()`, `full()` or `__array__`.
             parameter_names: one name for each parameter; `x0, x1, ...` when None.
             name: name of the module.
+            level_names: one name for each level, in ascending order, such as the J_KaKc of a rotor;
+                None for no names. See `Parameterization.level_names`.
 
         Raises:
-            ValueError: for inconsistent shapes, or matrices that are not finite, not symmetric or
-                Hermitian, or a zero B_j.
+            ValueError: for inconsistent shapes, names that are not n different ones, or matrices
+                that are not finite, not symmetric or Hermitian, or a zero B_j.
         """
         owner = type(self).__name__
         basis = as_matrices(owner, "basis", basis, rank=3)
@@ -90,6 +93,8 @@ class Affine(Parameterization):
             parameter_names,
             name,
         )
+        if level_names is not None:
+            self.level_names = level_names
 
     def _take_form(
         self, form: Form, parameter_names: Sequence[str] | None, name: str | None
@@ -120,7 +125,9 @@ class Affine(Parameterization):
                     f"with_tied: the ties leave {name!r} without any effect on the matrix; check "
                     "the factors, or fix it."
                 )
-        return affine_of(form, names)
+        made = affine_of(form, names)
+        made._level_names = self.level_names
+        return made
 
     @property
     def kind(self) -> Hashable:

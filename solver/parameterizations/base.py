@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count, is_number
+from ..level_counts import LevelCounts, check_names_of
 from ..linalg.eigh import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..rowwise.axes import new_axis
@@ -50,12 +51,15 @@ class Parameterization(PortableModule):
         [[[3.0, 4.0], [4.0, -3.0]]]
     """
 
+    _level_names: tuple[str | None, ...] | None = None
+
     def __init__(
         self,
         size: int,
         num_parameters: int,
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
+        level_names: Sequence[str] | None = None,
     ):
         """Set the sizes and names.
 
@@ -64,14 +68,35 @@ class Parameterization(PortableModule):
             num_parameters: number of real parameters, at least 1.
             parameter_names: one name each; `x0, x1, ...` when None.
             name: name of the module.
+            level_names: one name for each level, see `level_names`; None for no names.
 
         Raises:
-            ValueError: for a size or number below 1, or names that are not p different ones.
+            ValueError: for a size or number below 1, or names that are not p (or n) different ones.
         """
         super().__init__(name=name)
         self.size = check_count(type(self).__name__, "size", size)
         self.num_parameters = check_count(type(self).__name__, "num_parameters", num_parameters)
         self.parameter_names = check_names(type(self).__name__, parameter_names, num_parameters)
+        if level_names is not None:
+            self.level_names = level_names
+
+    @property
+    def level_names(self) -> tuple[str | None, ...] | None:
+        """The names of the n levels in ascending order, such as `1_01` of a rotor; None for none.
+
+        `Transitions` and `Levels` take them in place of numbers, and summaries show them. They may
+        be assigned: `structure.level_names = ["1_01", "1_11", "1_10"]`.
+        """
+        return self._level_names
+
+    @level_names.setter
+    def level_names(self, names: Sequence[str] | None) -> None:
+        self._level_names = self._checked_level_names(names)
+
+    def _checked_level_names(self, names: Any) -> tuple[str, ...] | None:
+        if names is None:
+            return None
+        return check_names_of(type(self).__name__, "level_names", names, self.size, "level")
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """The matrices of a batch of parameters.
@@ -117,9 +142,12 @@ class Parameterization(PortableModule):
         return Memory(constants=0, slopes=self.size**2 * self.num_parameters)
 
     @property
-    def level_counts(self) -> tuple[int, ...]:
-        """The number of levels of each member: one number, except for a `Family`."""
-        return (self.size,)
+    def level_counts(self) -> LevelCounts:
+        """The number of levels of each member: one number, except for a `Family`.
+
+        A `LevelCounts`, which also has the names of members and levels.
+        """
+        return LevelCounts([self.size], levels=[self._checked_level_names(self.level_names)])
 
     @property
     def level_signs(self) -> np.ndarray:
@@ -631,6 +659,7 @@ class Wrapped(Parameterization):
     def __init__(self, inner: Parameterization, names: Sequence[str]):
         """Set the inner parameterization and the names of y."""
         super().__init__(inner.size, len(names), names)
+        self._level_names = inner.level_names
         self.inner = inner
 
     def expand(self, parameters: tf.Tensor) -> tf.Tensor:
@@ -638,9 +667,10 @@ class Wrapped(Parameterization):
         raise NotImplementedError(f"{type(self).__name__} must define expand(parameters).")
 
     @property
-    def level_counts(self) -> tuple[int, ...]:
+    def level_counts(self) -> LevelCounts:
         """That of the inner parameterization."""
-        return self.inner.level_counts
+        counts = self.inner.level_counts
+        return counts if len(counts) > 1 else super().level_counts
 
     @property
     def level_signs(self) -> np.ndarray:

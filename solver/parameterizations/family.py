@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..level_counts import LevelCounts, check_names_of
 from .affine.forms import DenseForm
 from .affine.symmetry_blocks import Block
 from .affine_matrix import affine_of, as_matrices
@@ -20,6 +21,12 @@ class Family(Blocks):
     A name in several members is one shared parameter. The order of the parameters is that in which
     the names appear, member by member, unless `parameter_names` sets it: a parameter that the first
     member lacks comes later. Dicts by name do not depend on the order.
+
+    Members may have names, which `Transitions`, `Levels` and `Matched` take in place of their
+    numbers, and which summaries show.
+
+    Attributes:
+        names: one name for each member; None if they have none.
 
     Example:
         >>> spin_up = Affine([[0.5]], [[[1.0]]], parameter_names=["shift"])
@@ -37,6 +44,7 @@ class Family(Blocks):
         name: str | None = None,
         *,
         parameter_names: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
     ):
         """Set the members.
 
@@ -46,11 +54,15 @@ class Family(Blocks):
             name: name of the module.
             parameter_names: all parameter names in the wanted order; when None, in order of
                 appearance.
+            names: one name for each member, such as `["B=0.5", "B=1"]`; None for no names.
 
         Raises:
             ValueError: for members of another type, none with parameters, or other names.
         """
         super().__init__(members, name, parameter_names)
+        if names is not None:
+            names = check_names_of(type(self).__name__, "names", names, len(members), "member")
+        self.names: tuple[str, ...] | None = names
 
     @classmethod
     def affine(
@@ -59,6 +71,8 @@ class Family(Blocks):
         bases: Sequence | np.ndarray,
         parameter_names: Sequence[str] | None = None,
         name: str | None = None,
+        *,
+        names: Sequence[str] | None = None,
     ) -> Family:
         """A family of `A0_k + sum_j x_j B_kj`; a parameter may act in some members only.
 
@@ -67,12 +81,14 @@ class Family(Blocks):
             bases: `[p, n_k, n_k]` for each member.
             parameter_names: one name for each parameter; `x0, x1, ...` when None.
             name: name of the module.
+            names: one name for each member; None for no names.
 
         Returns:
             The family.
 
         Raises:
-            ValueError: for inconsistent shapes, or a parameter without effect in any member.
+            ValueError: for inconsistent shapes, other names, or a parameter without effect in any
+                member.
 
         Example:
             >>> Family.affine(None, [np.ones([1, 1, 1]), [np.eye(2)]]).level_counts
@@ -101,7 +117,7 @@ class Family(Blocks):
                 f"Family: constants must have one matrix or None for each of the {len(checked)} "
                 f"members in bases, got {len(constants)}."
             )
-        names = check_names(cls.__name__, parameter_names, count)
+        parameter_names = check_names(cls.__name__, parameter_names, count)
         members = []
         for constant, basis in zip(constants, checked, strict=True):
             start = np.zeros(basis.shape[1:]) if constant is None else constant
@@ -113,13 +129,29 @@ class Family(Blocks):
                 )
             if np.iscomplexobj(start) or np.iscomplexobj(basis):
                 start, basis = start.astype(complex), basis.astype(complex)
-            members.append(affine_of(DenseForm(start, basis), names))
-        return cls(members, name)
+            members.append(affine_of(DenseForm(start, basis), parameter_names))
+        return cls(members, name, names=names)
 
     @property
-    def level_counts(self) -> tuple[int, ...]:
-        """The number of levels of each member."""
-        return tuple(member.size for member in self.members)
+    def level_names(self) -> tuple[str | None, ...] | None:
+        """The names of the levels, as each member gives them; None where it gives none."""
+        pairs = zip(self.level_counts.levels, self.members, strict=True)
+        every = [name for names, member in pairs for name in names or (None,) * member.size]
+        return None if all(name is None for name in every) else tuple(every)
+
+    @level_names.setter
+    def level_names(self, names: Sequence[str] | None) -> None:
+        raise ValueError(
+            f"{type(self).__name__}: level_names belong to the members; set those of each member, "
+            f"got {names!r}."
+        )
+
+    @property
+    def level_counts(self) -> LevelCounts:
+        """The number of levels of each member, with the names of members and levels."""
+        sizes = [member.size for member in self.members]
+        levels = [member.level_counts.levels[0] for member in self.members]
+        return LevelCounts(sizes, self.names, levels)
 
     @property
     def blocks(self) -> tuple[Block, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..level_counts import LevelCounts
 from .status import Cause, Status
 
 
@@ -94,8 +95,10 @@ def summarize(
 def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray) -> list[str]:
     """Labels of the targets: `3`, `3 - 0` for a difference, `1:3 - 0:0` with member numbers.
 
+    Names take the place of numbers where there are any; see `LevelCounts.label`.
+
     Args:
-        counts: the number of levels of each member.
+        counts: the number of levels of each member, a `LevelCounts` if there are names.
         levels: `[m]`, the level number of each target, counted through all members; -1 for a
             function of levels, whose label is `#` with the number of the target.
         origins: `[m]`, the number of the level subtracted from it, -1 for none.
@@ -103,15 +106,10 @@ def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray)
     Example:
         >>> level_labels([1, 3], np.array([0, 3]), np.array([-1, 0]))
         ['0:0', '1:2 - 0:0']
+        >>> level_labels(LevelCounts([1, 3], ["S=1", "S=0"]), np.array([3]), np.array([0]))
+        ['S=0:2 - S=1:0']
     """
-    ends = np.cumsum(counts)
-
-    def label(number: int) -> str:
-        if len(counts) == 1:
-            return str(number)
-        member = int(np.searchsorted(ends, number, side="right"))
-        return f"{member}:{number - (ends[member] - counts[member])}"
-
+    label = LevelCounts.of(counts).label
     return [
         f"#{place}"
         if level < 0

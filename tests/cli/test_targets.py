@@ -9,9 +9,9 @@ from eigenfit.cli.targets import read_targets
 NAN = np.nan
 
 
-def read(path, content, levels):
+def read(path, content, levels, names=None):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_targets(path, levels)
+    return read_targets(path, levels, names)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,48 @@ def test_an_npy_that_is_shorter_than_it_says_is_one_clear_error(tmp_path, rows):
     path.write_bytes(path.read_bytes().replace(b"(2, 3), }" + b" " * 20, b"(%d, 3), }" % rows))
     with pytest.raises(typer.BadParameter, match=r"not a whole NumPy file .*numpy\.save"):
         read_targets(path, 3)
+
+
+NAMES = ["M=3:1 - M=2:0", "B=1, M=3:0", "1_01"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,2,3\n4,5,6\n", [[1, 2, 3], [4, 5, 6]]),
+        (',"B=1, M=3:0",3\n', None),
+        ('1_01,"B=1, M=3:0",M=3:1 - M=2:0\n1,2,3\n4,,6\n', [[3, 2, 1], [6, NAN, 4]]),
+        ("1_01 , M=3:1 - M=2:0\n1,2\n", [[2, NAN, 1]]),
+        ('"B=1, M=3:0"\n1\n\n3\n', [[NAN, 1, NAN], [NAN, NAN, NAN], [NAN, 3, NAN]]),
+        ("1_01,M=3:1 - M=2:0\n", np.empty((0, 3))),
+        ("\ufeff1_01\n7\n", [[NAN, NAN, 7]]),
+    ],
+)
+def test_a_first_line_of_names_puts_the_columns_in_order(tmp_path, text, expected):
+    if expected is None:  # a line that begins with an empty field is a spectrum
+        with pytest.raises(typer.BadParameter, match="'B=1, M=3:0' is not a number"):
+            read(tmp_path / "x.csv", text, 3, NAMES)
+        return
+    np.testing.assert_array_equal(read(tmp_path / "x.csv", text, 3, NAMES), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "message"),
+    [
+        ("1_01,M=5\n1,2\n", NAMES, "line 1: there is no level 'M=5', and it is not a number; the"),
+        ("1_01,1_01\n1,2\n", NAMES, "line 1: the level '1_01' stands there twice"),
+        ("1_01\n1,2\n", NAMES, "line 2: expected 1 levels between commas, got 2"),
+        ("1_01\nx\n", NAMES, "line 2: 'x' is not a number"),
+        ("B=1, M=3:0\n1,2\n", NAMES, "'B=1'.*Write a name with a comma in it in quotes"),
+        ("a,b\n1,2\n", ["0", "1"], "line 1: 'a' is not a number"),
+        ("a,a\n1,2\n", ["a", "a"], "line 1: 'a' is not a number"),
+    ],
+)
+def test_a_wrong_line_of_names_is_one_clear_error(tmp_path, text, names, message):
+    with pytest.raises(typer.BadParameter, match=message):
+        read(tmp_path / "x.csv", text, len(names), names)
+
+
+def test_levels_that_are_named_by_numbers_are_never_names(tmp_path):
+    targets = read(tmp_path / "x.csv", "1,0\n3,4\n", 2, ["0", "1"])
+    np.testing.assert_array_equal(targets, [[1, 0], [3, 4]])

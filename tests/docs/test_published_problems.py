@@ -76,6 +76,27 @@ def test_jacobi_matrix_from_two_spectra():
     )
 
 
+def test_levels_of_a_nitrogen_vacancy_centre_by_quantum_number(tmp_path: Path):
+    """Of the whole matrix, sorted by the expectation value of M; and the figure of the guide."""
+    centre = example("nitrogen_vacancy")
+    fields = np.array([20.0, 102.0, 102.8, 150.0])
+    basis, moment = centre.operators()
+    found = centre.levels(fields)
+    assert list(found) == ["M=-3/2", "M=-1/2", "M=1/2", "M=3/2"]
+    for row, field in enumerate(fields):
+        scaled = np.array([1.0, field, 1.0, 1.0]) * [*centre.CONSTANTS.values()]
+        values, vectors = np.linalg.eigh(np.tensordot(scaled, basis, 1))
+        m = np.einsum("ik,ij,jk->k", vectors, moment, vectors)
+        for m_of_block, levels in zip((-1.5, -0.5, 0.5, 1.5), found.values(), strict=True):
+            whole = values[np.abs(m - m_of_block) < 1e-6]
+            np.testing.assert_allclose(levels[row], whole, atol=1e-9)
+    centre.draw(tmp_path / "levels.svg")
+    text = (tmp_path / "levels.svg").read_text()
+    committed = (EXAMPLES.parent / "images" / "nitrogen_vacancy.svg").read_text()
+    for label in ("M=-3/2", "M=-1/2", "M=1/2", "field in mT"):
+        assert text.count(f">{label}<") == committed.count(f">{label}<") == 1
+
+
 def test_masses_of_the_beaded_string(capsys: pytest.CaptureFixture[str]):
     """P5: 30.783 and 17.804 g, as the script prints them."""
     runpy.run_path(str(EXAMPLES / "beaded_string.py"), run_name="__main__")

@@ -97,7 +97,7 @@ def _split_by_mirror(
 ) -> list[np.ndarray]:
     """The subspaces of connected states, in halves where mirror symmetry splits them."""
     subspaces, size = [], len(coupled)
-    for states in sorted(_connected(coupled), key=len):
+    for states in sorted(connected(coupled), key=len):
         split = len(states) >= _SMALLEST and is_symmetric(states)
         subspaces += _halves(size, states) if split else [_columns(size, states)]
     return sorted(subspaces, key=lambda columns: columns.shape[1])
@@ -207,7 +207,7 @@ def _slices(size: int) -> list[slice]:
     return [slice(first, first + _ROWS_AT_ONCE) for first in range(0, size, _ROWS_AT_ONCE)]
 
 
-def _connected(coupled: np.ndarray) -> list[np.ndarray]:
+def connected(coupled: np.ndarray) -> list[np.ndarray]:
     """The connected components of a graph `[n, n]`, each the ascending numbers of its nodes."""
     unseen = np.ones(len(coupled), bool)
     components = []

@@ -26,6 +26,7 @@ from eigenfit.solver import (
     Toeplitz,
     Transitions,
 )
+from eigenfit.solver.fit.graphs import _any_degenerate
 from eigenfit.solver.parameterizations.affine import forms, stack
 from eigenfit.solver.parameterizations.weighted_levels import WeightedLevels
 from tests.problems.given_matrices import random_hermitian
@@ -456,6 +457,27 @@ def nodes(family: Family, observation: Any = None) -> int:
 def test_the_graph_does_not_grow_with_the_members(members: Any, observation: Any):
     few, many = (nodes(Family(members(k)), observation(k)) for k in (2, 200))
     assert many <= 1.2 * few
+
+
+def test_the_graph_of_the_covariance_does_not_grow_with_the_members():
+    found = []
+    for count in (2, 60):
+        family = Family(in_fields(np.random.default_rng(1).normal(size=(count, 3))))
+        covariance = SpectralSolver(family)._compiled.covariance[False, False]
+        graph = covariance.get_concrete_function().graph.as_graph_def()
+        found.append(len(graph.node) + sum(len(one.node_def) for one in graph.library.function))
+    assert found[1] <= 1.05 * found[0]
+
+
+def test_one_degenerate_member_of_a_family_is_noticed():
+    family = Family.affine(None, [[np.diag([1.0, 2.0])], [np.eye(2)], [np.ones((1, 1))]])
+    alone = Family.affine(None, [[np.diag([1.0, 2.0])], [np.diag([1.0, 3.0])], [np.ones((1, 1))]])
+    found = []
+    for structure in (family, alone):
+        solver = SpectralSolver(structure)
+        values = structure.spectrum(tf.constant([[1.0], [2.0]], tf.float64))
+        found.append(_any_degenerate(solver._settings, values).numpy().tolist())
+    assert found == [[True, True], [False, False]]
 
 
 KINDS: dict[str, Any] = {
