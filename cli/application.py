@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..serving.server.command import add_serve_command
+from ..serving.server.options import add_serve_command
 from .fit import fit
 from .fit_dataset import fit_dataset
 

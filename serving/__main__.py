@@ -2,7 +2,7 @@
 
 import sys
 
-from .server.command import add_serve_command
+from .server.options import add_serve_command
 
 
 def main() -> None:

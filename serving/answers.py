@@ -16,32 +16,19 @@ class FitResult(NamedTuple):
 
     `eigenfit.solver.FitResult`, which describes the fields, with NumPy arrays. With `solutions`
     S > 1 the shapes are `[B, S, ...]`.
-
-    Attributes:
-        parameters: `[B, p]`.
-        eigenvalues: `[B, n]`.
-        residuals: `[B, m]`.
-        loss: `[B]`.
-        gradient_norm: `[B]`.
-        standard_errors: `[B, p]`.
-        steps: `[B]`, int32.
-        status: `[B]`, int32, see `eigenfit.solver.Status`.
-        cause: `[B]`, int32, see `eigenfit.solver.Cause`.
-        starts: `[B]`, int32.
-        agreeing: `[B]`, int32.
     """
 
-    parameters: np.ndarray
-    eigenvalues: np.ndarray
-    residuals: np.ndarray
-    loss: np.ndarray
-    gradient_norm: np.ndarray
-    standard_errors: np.ndarray
-    steps: np.ndarray
-    status: np.ndarray
-    cause: np.ndarray
-    starts: np.ndarray
-    agreeing: np.ndarray
+    parameters: np.ndarray  # [B, p]
+    eigenvalues: np.ndarray  # [B, n]
+    residuals: np.ndarray  # [B, m]
+    loss: np.ndarray  # [B]
+    gradient_norm: np.ndarray  # [B]
+    standard_errors: np.ndarray  # [B, p]
+    steps: np.ndarray  # [B], int32
+    status: np.ndarray  # [B], int32, see `eigenfit.solver.Status`
+    cause: np.ndarray  # [B], int32, see `eigenfit.solver.Cause`
+    starts: np.ndarray  # [B], int32
+    agreeing: np.ndarray  # [B], int32
 
     def summary(self, row: int = 0) -> str:
         """One row as text, as `eigenfit.solver.FitResult.summary`; imports TensorFlow.
@@ -62,18 +49,10 @@ class FitResult(NamedTuple):
 
 
 class Covariance(NamedTuple):
-    """Covariance and standard errors: `eigenfit.solver.Covariance`, with NumPy arrays.
+    """Covariance and standard errors: `eigenfit.solver.Covariance`, with NumPy arrays."""
 
-    Attributes:
-        covariance: `[B, p, p]`.
-        standard_errors: `[B, p]`.
-        correlation: `[B, p, p]`.
-        rank: `[B]`, int32.
-        condition_number: `[B]`.
-    """
-
-    covariance: np.ndarray
-    standard_errors: np.ndarray
-    correlation: np.ndarray
-    rank: np.ndarray
-    condition_number: np.ndarray
+    covariance: np.ndarray  # [B, p, p]
+    standard_errors: np.ndarray  # [B, p]
+    correlation: np.ndarray  # [B, p, p]
+    rank: np.ndarray  # [B], int32
+    condition_number: np.ndarray  # [B]

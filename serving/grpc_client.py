@@ -8,10 +8,9 @@ from typing import Any, TypeVar, Unpack
 
 import grpc
 
-from .client import Client, Prediction, Request, Settings, is_text, is_whole
-from .errors import is_busy
+from .client import Client, Prediction, Request, Settings, is_whole
+from .errors import ServingError, is_busy
 from .metadata import ModelMetadata, VersionStatus, read_metadata, read_status
-from .retries import Deadline
 
 _T = TypeVar("_T")
 
@@ -38,9 +37,8 @@ class GrpcClient(Client):
             until the timeout, unless this is 0. No other error is retried.
         backoff: seconds before the first retry. It doubles with each retry, up to 5 s; a random
             factor from 0.5 to 1 is applied.
-        max_batch_rows: row limit of one request; larger batches are divided, in order. 1000 is the
-            default limit of a server with batching. If a server reports a lower limit, the client
-            uses that from then on; with None it divides only then.
+        max_batch_rows: row limit of one request; larger batches are divided, in order; None for no
+            limit. 1000 is the default limit of a server with batching (`max_batch_size`).
         max_concurrency: number of requests of a divided batch that are sent at a time.
         root_certificates: PEM file of the trusted certificate authorities, instead of the system's.
         client_key: PEM file of a private key, for servers that authenticate clients.
@@ -67,10 +65,10 @@ class GrpcClient(Client):
         channel_options: Sequence[tuple[str, Any]] = (),
         **settings: Unpack[Settings],
     ):
-        if not is_text(target) or target.startswith(("http://", "https://")):
-            hint = " An URL belongs to RestClient." if is_text(target) else ""
+        if not isinstance(target, str) or not target or target.startswith(("http:", "https:")):
             raise ValueError(
-                f'target must be an address such as "localhost:8500", got {target!r}.{hint}'
+                f'target must be an address such as "localhost:8500", got {target!r}; a URL is '
+                "for RestClient."
             )
         if max_message_bytes is not None and not is_whole(max_message_bytes, 1):
             raise ValueError(
@@ -82,7 +80,18 @@ class GrpcClient(Client):
         from . import messages
 
         self._messages = messages
-        options = [*_options(max_message_bytes), *channel_options]
+        most = -1 if max_message_bytes is None else max_message_bytes
+        options = [
+            # The default limit of gRPC, 4 MB for answers, is a few thousand rows.
+            ("grpc.max_receive_message_length", most),
+            ("grpc.max_send_message_length", most),
+            # By default, a channel that found no server fails immediately for a second and more, so
+            # that all retries would fail too. (min_reconnect_backoff_ms stays unchanged: it is also
+            # the time limit for establishing a connection.)
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 2000),
+            *channel_options,
+        ]
         if tls or any(path is not None for path in self._certificates):
             pem = (None if path is None else Path(path).read_bytes() for path in self._certificates)
             credentials = grpc.ssl_channel_credentials(*pem)
@@ -98,12 +107,12 @@ class GrpcClient(Client):
         self._closed = True
         self._channel.close()
 
-    def _send_prediction(self, request: Request, deadline: Deadline) -> Prediction:
+    def _send_prediction(self, request: Request, deadline: float) -> Prediction:
         message = self._messages.predict_request(self._model, request.signature, request.inputs)
         read = self._messages.read_prediction
         return Prediction(*self._call(self._predict, message, read, deadline, request.signature))
 
-    def _send_metadata(self, deadline: Deadline) -> ModelMetadata:
+    def _send_metadata(self, deadline: float) -> ModelMetadata:
         def read(message: Any) -> ModelMetadata:
             return read_metadata(self._messages.as_json(message), with_defaults=True)
 
@@ -111,7 +120,7 @@ class GrpcClient(Client):
         message = self._messages.about(request, self._model)
         return self._call(self._get_metadata, message, read, deadline)
 
-    def _send_status(self, deadline: Deadline) -> tuple[VersionStatus, ...]:
+    def _send_status(self, deadline: float) -> tuple[VersionStatus, ...]:
         # Without the label, which servers ignore here.
         known = {"name": self._model_name, "version": self._version}
         message = self._messages.about(self._messages.StatusRequest(), known)
@@ -124,7 +133,7 @@ class GrpcClient(Client):
         method: Any,
         message: Any,
         read: Callable[[Any], _T],
-        deadline: Deadline,
+        deadline: float,
         signature: str | None = None,
     ) -> _T:
         timeout = self._left(deadline, signature)
@@ -138,20 +147,6 @@ class GrpcClient(Client):
             raise self._error(code, reason, signature, retryable) from failed
         try:
             return read(answer)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ServingError) as error:
             text = f"the answer cannot be read: {error}"
             raise self._error(grpc.StatusCode.INTERNAL, text, signature) from error
-
-
-def _options(max_message_bytes: int | None) -> list[tuple[str, Any]]:
-    most = -1 if max_message_bytes is None else max_message_bytes
-    return [
-        # The default limit of gRPC, 4 MB for answers, is a few thousand rows.
-        ("grpc.max_receive_message_length", most),
-        ("grpc.max_send_message_length", most),
-        # By default, a channel that found no server fails immediately for a second and more, so
-        # that all retries would fail too. (min_reconnect_backoff_ms stays unchanged: it is also the
-        # time limit for establishing a connection.)
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2000),
-    ]

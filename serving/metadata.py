@@ -14,12 +14,8 @@ from .errors import ServingError
 # TensorFlow's names of NumPy dtypes, without importing TensorFlow.
 _SAME = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 _SAME += ["bool", "complex64", "complex128"]
-_DTYPES = {f"DT_{name.upper()}": np.dtype(name) for name in _SAME} | {
-    "DT_HALF": np.dtype("float16"),
-    "DT_FLOAT": np.dtype("float32"),
-    "DT_DOUBLE": np.dtype("float64"),
-    "DT_STRING": np.dtype("object"),
-}
+_DTYPES = {f"DT_{name.upper()}": np.dtype(name) for name in _SAME}
+_DTYPES |= {"DT_FLOAT": np.dtype("float32"), "DT_DOUBLE": np.dtype("float64")}
 
 
 class TensorInfo(NamedTuple):
@@ -27,7 +23,7 @@ class TensorInfo(NamedTuple):
 
     Attributes:
         shape: with None for an unknown dimension; None alone if the rank is unknown.
-        dtype: object (bytes) for strings; None for a type that NumPy lacks.
+        dtype: None for what is no number, and for half precision.
     """
 
     shape: tuple[int | None, ...] | None
@@ -167,24 +163,17 @@ def find_signature(
     """
     signature = metadata.signatures.get(name)
     if signature is None:
-        reason = f"{'it' if inputs else 'the model'} has no signature {name!r}"
+        reason = f"there is no signature {name!r}"
     else:
-        lacking = [
-            f"the {what} {missing}"
-            for what, wanted, there in (
-                ("inputs", inputs, signature.inputs),
-                ("outputs", outputs, signature.outputs),
-            )
-            if (missing := [each for each in wanted if each not in there])
-        ]
-        if lacking:
-            reason = f"its signature {name!r} lacks {' and '.join(lacking)}"
-        elif not inputs or signature.by_rows:
+        lacking = [each for each in inputs if each not in signature.inputs]
+        lacking += [each for each in outputs if each not in signature.outputs]
+        if not lacking and (not inputs or signature.by_rows):
             return signature
-        else:
-            reason = f"not everything in its signature {name!r} is [rows, ...]"
+        reason = f"the signature {name!r} lacks {lacking}"
+        if not lacking:
+            reason = f"not everything in the signature {name!r} is [rows, ...]"
     if inputs:
-        reason = f"This is not a model of eigenfit, or one of another version of it: {reason}"
+        reason = f"this is not a model of eigenfit, or one of another version of it: {reason}"
     message = f"{reason}. The server offers {metadata}"
     raise ServingError(grpc.StatusCode.FAILED_PRECONDITION, message, name, where)
 

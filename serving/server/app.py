@@ -16,16 +16,16 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import tensorflow as tf
 
-from ..errors import ServingError
+from ..errors import ServingError, invalid
+from ..messages import ModelServerConfig
 from .batching import Batcher, Direct, Runner
-from .configs import ModelSettings, batching_of, models_of, parse_text, read_text
-from .errors import invalid
+from .configs import batching_of, models_of, parse_text, read_text
 from .options import ServerOptions
+from .predict import load
 
 try:
     from .grpc_api import GrpcApi
@@ -41,7 +41,6 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from None
 
-from .loading import make_loader
 from .versions import Models
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -90,20 +89,15 @@ class RunningServer:
     def __enter__(self) -> RunningServer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
 def start_server(options: ServerOptions) -> RunningServer:
     """Load the models and answer requests, in threads of this process.
 
-    The ports open when each model has an available version and loading each of its other versions
-    was tried. The server waits for a model without version directories, at most
+    The ports open when each model has an available version and loading its other versions has
+    ended. The server waits for a model without version directories, at most
     `start_timeout_seconds`.
 
     Args:
@@ -205,21 +199,25 @@ class _Server:
 
     async def start(self) -> None:
         """Load the models, then open the ports; raises ServingError if that fails."""
-        options, file = self.options, self.options.model_config_file
+        options, file, text = self.options, self.options.model_config_file, ""
         if file:
             text = read_text(file)
-            settings = models_of(parse_text("ModelServerConfig", text))
+            configs = models_of(text)
         elif options.model_base_path:
-            text, path = "", str(Path(options.model_base_path).absolute())
-            settings = {options.model_name: ModelSettings(options.model_name, path, {})}
+            path, name = str(Path(options.model_base_path).absolute()), options.model_name
+            configs = {
+                name: ModelServerConfig().model_config_list.config.add(name=name, base_path=path)
+            }
         else:
             raise invalid("There is nothing to serve: give model_base_path or model_config_file")
-        models = self._models = Models(make_loader(options, self._runner()), options)
+        runner = self._runner()
+        models = self._models = Models(lambda directory: load(directory, options, runner))
+        await models.configure(configs)
         self._every(options.file_system_poll_wait_seconds, models.poll)
-        await models.configure(settings, options.start_timeout_seconds)
+        await models.wait(options.start_timeout_seconds)
         if file:
-            wait = options.model_config_file_poll_wait_seconds
-            self._every(wait, _file_reader(models, file, text, wait))
+            read = _file_reader(models, file, text)
+            self._every(options.model_config_file_poll_wait_seconds, read)
         metrics = Metrics()
         grpc_api = GrpcApi(models, metrics, options)
         await grpc_api.start()
@@ -235,8 +233,6 @@ class _Server:
 
     async def stop(self, grace: float) -> None:
         """Accept no more requests, give those under way `grace` seconds, free the models."""
-        if self._models is not None:
-            self._models.stop_waiting()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*(each.stop(grace) for each in self._interfaces))
@@ -246,26 +242,20 @@ class _Server:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _runner(self) -> Runner:
-        options = self.options
-        count = options.grpc_max_threads or _THREADS
-        if options.rest_api_port is not None:
-            count += options.rest_api_num_threads or _THREADS
-        direct = Direct(self._pool(count, "run"))
-        file = options.batching_parameters_file
-        if not options.enable_batching:
-            if file:
-                raise invalid("batching_parameters_file needs enable_batching")
-            return direct
-        text = read_text(file) if file else ""
-        parameters = batching_of(parse_text("BatchingParameters", text))
-        return Batcher(parameters, self._pool(parameters.num_batch_threads, "batch"), direct)
+        direct, file = Direct(self._pool(_THREADS, "run")), self.options.batching_parameters_file
+        if self.options.enable_batching:
+            parameters = batching_of(read_text(file) if file else "")
+            return Batcher(parameters, self._pool(parameters.num_batch_threads, "batch"), direct)
+        if file:
+            raise invalid("batching_parameters_file needs enable_batching")
+        return direct
 
     def _pool(self, count: int, name: str) -> ThreadPoolExecutor:
         self._threads.append(ThreadPoolExecutor(count, thread_name_prefix=name))
         return self._threads[-1]
 
     def _every(self, seconds: float, function: Callable[[], Awaitable[None]]) -> None:
-        """Call a function periodically; its errors are logged. Never if `seconds` is 0 or less."""
+        """Call a function periodically, never if `seconds` is 0; its errors are logged."""
 
         async def work() -> None:
             while True:
@@ -289,25 +279,14 @@ def _metrics_path(options: ServerOptions) -> str | None:
     return (prometheus.path or _METRICS_PATH) if prometheus.enable else None
 
 
-def _file_reader(
-    models: Models, path: str, applied: str, patience: float
-) -> Callable[[], Awaitable[None]]:
-    """A function that applies a configuration file if its text is not the one `applied` last.
-
-    The function waits `patience` seconds for new models, which may never come if a path in the file
-    is wrong. It is then called again, to read a corrected file and to move the labels.
-    """
+def _file_reader(models: Models, path: str, applied: str) -> Callable[[], Awaitable[None]]:
+    """A function that applies a configuration file if its text is not the one `applied` last."""
 
     async def read() -> None:
         nonlocal applied
         text = read_text(path)
-        if text == applied:
-            return
-        try:
-            await models.configure(models_of(parse_text("ModelServerConfig", text)), patience)
-        except ServingError as error:
-            if error.code.name != "ABORTED":  # superseded by a later configuration
-                raise
-        applied = text
+        if text != applied:
+            await models.configure(models_of(text))
+            applied = text
 
     return read

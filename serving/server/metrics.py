@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import prometheus_client
 from grpc import StatusCode
 
-from .errors import as_serving_error
+from ..errors import as_serving_error
 
 _PREFIX = ":tensorflow:serving:"
 # Bucket bounds in microseconds, 10 * 1.8**k, as in TensorFlow Serving.

@@ -1,19 +1,24 @@
-"""Predict requests: check the inputs against the signature, run the graph, choose the outputs."""
+"""Load a version; answer predict requests: check inputs, run the graph, choose the outputs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
 
-from . import tensors
+from ..errors import as_serving_error, fault, invalid
+from ..messages import PredictionLog, read_tensor
 from .batching import Runner
-from .errors import fault, invalid
-from .session import Session
+from .options import ServerOptions
+from .session import Session, in_thread
 
 DEFAULT_SIGNATURE = "serving_default"
+_WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 
 
 class Predictor:
@@ -99,7 +104,7 @@ class Predictor:
             info = signature.inputs[name]
             array = inputs[name] if name in inputs else signature.defaults[name]
             if not isinstance(array, np.ndarray):
-                array = tensors.read(name, array, info.dtype)
+                array = read_tensor(f"Input {name}", array, info.dtype)
             if self._most_rows and array.ndim and len(array) > self._most_rows:
                 raise invalid(
                     f"Input {name} has {len(array)} rows; this server takes {self._most_rows} "
@@ -107,6 +112,50 @@ class Predictor:
                 )
             feeds[info.name] = array
         return feeds
+
+
+async def load(directory: str, options: ServerOptions, runner: Runner) -> Predictor:
+    """Load a version directory and replay its warm-up requests.
+
+    Raises:
+        ServingError: if loading or a request fails.
+    """
+    session = await in_thread(
+        Session,
+        directory,
+        options.tensorflow_intra_op_parallelism,
+        options.tensorflow_inter_op_parallelism,
+    )
+    predictor = Predictor(session, runner, options.max_batch_rows)
+    try:
+        path = Path(directory) / _WARMUP
+        if options.enable_model_warmup and path.exists():
+            for request in await in_thread(_warmup_requests, path):
+                name = request.model_spec.signature_name
+                await predictor.predict(name, request.inputs, request.output_filter)
+    except BaseException:
+        await in_thread(session.close)
+        raise
+    return predictor
+
+
+def _warmup_requests(path: Path) -> list[Any]:
+    """Read the PredictRequests of a warm-up file."""
+    try:
+        with tf.init_scope():
+            records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+        logs = [PredictionLog.FromString(record) for record in records]
+    except (tf.errors.OpError, DecodeError) as error:
+        reason = as_serving_error(error).message if isinstance(error, tf.errors.OpError) else error
+        raise fault("DATA_LOSS", f"{path} holds no PredictionLogs: {reason}") from None
+    for log in logs:
+        if (kind := log.WhichOneof("log_type")) != "predict_log":
+            raise fault(
+                "UNIMPLEMENTED",
+                f"A warm-up record of {path} is {kind or 'empty'}; this server replays predict_log "
+                "only. --enable_model_warmup=false replays none",
+            )
+    return [log.predict_log.request for log in logs]
 
 
 def _join(names: Any) -> str:

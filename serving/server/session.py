@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ctypes
+import functools
 import gc
 import pathlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -18,9 +21,10 @@ import tensorflow as tf
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.saved_model import loader_impl
 
-from .errors import as_serving_error, fault, late
+from ..errors import as_serving_error, fault, late
 
 _native: Any = pywrap_tf_session
+_T = TypeVar("_T")
 
 
 class Session:
@@ -100,9 +104,9 @@ class Session:
                 # 0 would mean "no limit".
                 limit = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(left * 1000)))
                 options = _native.TF_NewBufferFromString(limit.SerializeToString())
-            return _native.TF_SessionRun_wrapper(
-                self._session._session, options, fed, fetched, [], None
-            )
+            session = self._session._session
+            arrays = _native.TF_SessionRun_wrapper(session, options, fed, fetched, [], None)
+            return [np.asarray(array) for array in arrays]
         except Exception as error:
             raise as_serving_error(error) from None
         finally:
@@ -138,3 +142,20 @@ class Session:
                 message = f"The graph of this model has no tensor {name}"
                 raise fault("NOT_FOUND", message) from None
         return self._tensors[name]
+
+
+async def in_thread(function: Callable[..., _T], *arguments: object) -> _T:
+    """Call a function in a daemon thread, which does not delay the end of the process."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def work() -> None:
+        try:
+            finish: Callable[[], None] = functools.partial(done.set_result, function(*arguments))
+        except BaseException as error:
+            finish = functools.partial(done.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(lambda: done.done() or finish())
+
+    threading.Thread(target=work, name=function.__name__, daemon=True).start()
+    return await done

@@ -8,7 +8,7 @@ import typer
 import typer.testing
 
 from eigenfit.serving.server import ServerOptions, app
-from eigenfit.serving.server.command import add_serve_command
+from eigenfit.serving.server.options import add_serve_command
 
 
 def run_command(flags: Sequence[str]) -> tuple[int, str, ServerOptions | None]:
@@ -27,3 +27,17 @@ def parse_flags(flags: Sequence[str]) -> ServerOptions:
     assert code == 0, output
     assert options is not None
     return options
+
+
+# Flags of tensorflow_model_server in serving/deploy that the embedded server does not have.
+NOT_HERE = (
+    "--allow_version_labels_for_unavailable_models",
+    "--grpc_channel_arguments",
+    "--grpc_max_threads",
+    "--rest_api_num_threads",
+)
+
+
+def deployed_options(flags: Sequence[str]) -> ServerOptions:
+    """The options of a file of serving/deploy, as far as the embedded server has them."""
+    return parse_flags([flag for flag in flags if flag.partition("=")[0] not in NOT_HERE])

@@ -53,7 +53,7 @@ METHODS = {
 }
 
 
-def start_fake_grpc(model, credentials=None, port=0, address="127.0.0.1:{}", most=None):
+def start_fake_grpc(model, credentials=None, port=0, most=None):
     """Starts; returns (server, port). More than `most` requests at a time are refused."""
     model.write_tensor = model.write_tensor or write_tensor
 
@@ -80,7 +80,7 @@ def start_fake_grpc(model, credentials=None, port=0, address="127.0.0.1:{}", mos
     limits = [("grpc.max_receive_message_length", -1)]  # as TensorFlow Serving
     pool = concurrent.futures.ThreadPoolExecutor(8)
     server = grpc.server(pool, [Handler()], options=limits, maximum_concurrent_rpcs=most)
-    address = address.format(port)
+    address = f"127.0.0.1:{port}"
     if credentials is None:
         port = server.add_insecure_port(address)
     else:

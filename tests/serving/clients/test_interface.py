@@ -212,3 +212,15 @@ def test_results_are_those_of_the_solver():
     assert fit.summary().startswith("CONVERGED: the spectrum is matched")
     with pytest.raises(ValueError, match="row must be below 1"):
         fit.summary(1)
+
+
+def test_a_server_that_loses_the_numbers(kind):
+    """TensorFlow Serving does over REST with --enable_serialization_as_tensor_content."""
+    model = pretended()
+    model.compute = lambda *asked: {n: np.zeros_like(a) for n, a in pretend(*asked).items()}
+    with (
+        client_of(kind, model) as client,
+        pytest.raises(ServingError, match="the server loses the numbers") as caught,
+    ):
+        client.fit([[1.0, 2.0, 3.5]])
+    assert caught.value.code is grpc.StatusCode.INTERNAL

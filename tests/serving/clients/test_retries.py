@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eigenfit.serving import ServingError
-from eigenfit.serving.retries import pause_before
+from eigenfit.serving.client import pause_before
 
 from .fake_model import Fault, pretended
 from .harness import client_of, connect, serve
@@ -34,7 +34,7 @@ def test_retries_are_counted(kind):
     model = pretended()
     model.faults = [UNAVAILABLE] * 9
     with client_of(kind, model, retries=2) as client:
-        with pytest.raises(ServingError, match=r"the queue is full \(tried 3 times\)") as caught:
+        with pytest.raises(ServingError, match=r"the queue is full \(attempts: 3\)") as caught:
             client.fit(TARGETS)
         assert len(model.requests) == 3
         assert caught.value.code is grpc.StatusCode.UNAVAILABLE
@@ -117,7 +117,7 @@ def test_a_place_in_line_is_no_retry():
         assert client.fit(TARGETS).status.tolist() == [1]
         assert len(model.requests) == 10
         model.faults = [busy] * 3 + [UNAVAILABLE] * 3
-        with pytest.raises(ServingError, match=r"full \(tried 6 times\)"):
+        with pytest.raises(ServingError, match=r"full \(attempts: 6\)"):
             client.fit(TARGETS)
 
 
@@ -201,7 +201,7 @@ def test_a_channel_tries_again_soon():
 def test_nobody_there(kind):
     with (
         connect(kind, free_port(), retries=1) as client,
-        pytest.raises(ServingError, match="tried 2 times") as caught,
+        pytest.raises(ServingError, match="attempts: 2") as caught,
     ):
         client.status()
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE

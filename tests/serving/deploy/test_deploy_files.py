@@ -22,7 +22,7 @@ import yaml
 
 from eigenfit.serving import GrpcClient, ServingError
 from eigenfit.serving.server.configs import batching_of, models_of, parse_text
-from tests.serving.command_line import parse_flags
+from tests.serving.command_line import deployed_options, parse_flags
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "serving" / "deploy"
@@ -65,11 +65,7 @@ def kserve_model() -> Any:
 
 
 def model_names() -> set[str]:
-    return set(models_of(parse_text("ModelServerConfig", read("models.config"))))
-
-
-def batching(text: str) -> Any:
-    return batching_of(parse_text("BatchingParameters", text))
+    return set(models_of(read("models.config")))
 
 
 FLAGS = {
@@ -103,24 +99,24 @@ def test_files_are_packaged():
 
 
 def test_models():
-    models = models_of(parse_text("ModelServerConfig", read("models.config")))
+    models = models_of(read("models.config"))
     (model,) = models.values()
     assert model.base_path == f"/models/{model.name}"
-    assert model.latest == 1
+    assert model.model_version_policy.latest.num_versions == 1
 
 
 def test_models_with_labels():
-    models = models_of(parse_text("ModelServerConfig", read("models-two-versions.config.example")))
+    models = models_of(read("models-two-versions.config.example"))
     (model,) = models.values()
-    assert set(model.labels.values()) <= set(model.specific)
+    assert set(model.version_labels.values()) <= set(model.model_version_policy.specific.versions)
     assert model.name in model_names()
     # Where the file can be put in the place of models.config, the server would not start without.
     for start in ("compose", "kubernetes"):
-        assert parse_flags(FLAGS[start]()).allow_version_labels_for_unavailable_models
+        assert "--allow_version_labels_for_unavailable_models=true" in FLAGS[start]()
 
 
 def test_batching():
-    parameters = batching(read("batching.config"))
+    parameters = batching_of(read("batching.config"))
     # The default of the clients: smaller, and they would have to ask twice.
     assert parameters.max_batch_size == 1000
     assert parameters.max_batch_size % parameters.max_execution_batch_size == 0
@@ -247,7 +243,7 @@ def test_commented_metric_of_the_autoscaler_is_one():
 def test_probes_name_a_served_model_and_open_ports():
     (name,) = model_names()
     ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
-    options = parse_flags(container()["args"])
+    options = deployed_options(container()["args"])
     assert ports == {"grpc": options.port, "rest": options.rest_api_port}
     assert container()["readinessProbe"]["httpGet"]["path"] == f"/v1/models/{name}/metadata"
     assert container()["startupProbe"]["httpGet"]["path"] == f"/v1/models/{name}"
@@ -258,7 +254,7 @@ def test_probes_name_a_served_model_and_open_ports():
 
 
 def test_pods_have_time_for_the_requests_under_way():
-    options = parse_flags(container()["args"])
+    options = deployed_options(container()["args"])
     command = container()["lifecycle"]["preStop"]["exec"]["command"]
     seconds = int(command[-1]) + options.rest_api_timeout_in_ms / 1000
     assert pod()["spec"]["terminationGracePeriodSeconds"] >= seconds
@@ -266,7 +262,7 @@ def test_pods_have_time_for_the_requests_under_way():
 
 @every_start
 def test_flags_exist_and_their_files_are_mounted(flags):
-    options = parse_flags(flags())  # exits for an unknown flag
+    options = deployed_options(flags())  # exits for an unknown flag
     assert options.enable_batching
     for file in filter(
         None,
@@ -287,8 +283,8 @@ def test_threads_are_the_cores(flags):
         "kubernetes": int(container()["resources"]["limits"]["cpu"]),
         "kserve": int(kserve_model()["resources"]["limits"]["cpu"]),
     }
-    options = parse_flags(flags())
-    parameters = batching(read("batching.config"))
+    options = deployed_options(flags())
+    parameters = batching_of(read("batching.config"))
     assert set(cores.values()) == {
         options.tensorflow_intra_op_parallelism,
         options.tensorflow_inter_op_parallelism,
@@ -299,11 +295,12 @@ def test_threads_are_the_cores(flags):
 @every_start
 def test_threads_for_requests_that_wait(flags):
     """More than TensorFlow Serving has by itself for four cores, which many clients use up."""
-    options = parse_flags(flags())
-    assert options.grpc_max_threads >= 4 * 4 * 4
-    assert options.rest_api_num_threads >= 4 * 4 * 4
-    parameters = batching(read("batching.config"))
-    assert options.grpc_max_threads > parameters.max_enqueued_batches + parameters.num_batch_threads
+    given = dict(flag.split("=", 1) for flag in flags())
+    threads = int(given["--grpc_max_threads"])
+    assert threads >= 4 * 4 * 4
+    assert int(given["--rest_api_num_threads"]) >= 4 * 4 * 4
+    parameters = batching_of(read("batching.config"))
+    assert threads > parameters.max_enqueued_batches + parameters.num_batch_threads
 
 
 def test_compose_mounts_what_the_flags_name():
@@ -375,7 +372,7 @@ def test_prometheus_by_hand():
     known = {"job_name", "metrics_path", "fallback_scrape_protocol", "static_configs"}
     assert set(job) == known
     assert job["fallback_scrape_protocol"] == "PrometheusText0.0.4"
-    options = parse_flags(compose_service()["command"])
+    options = deployed_options(compose_service()["command"])
     assert job["static_configs"] == [{"targets": [f"serving:{options.rest_api_port}"]}]
 
 

@@ -22,7 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from eigenfit.serving import GrpcClient
 from eigenfit.serving.server import RunningServer, ServerOptions, start_server
 from eigenfit.solver import SpectralSolver
-from tests.serving.command_line import parse_flags
+from tests.serving.command_line import deployed_options
 from tests.serving.server.models import publish_plus
 from tests.shared_export import shared_export
 
@@ -61,7 +61,7 @@ def deployed(models: Path, config: Path, which: str = "models.config") -> Server
         text = (DEPLOY / (which if name == "models.config" else name)).read_text()
         (config / name).write_text(text.replace('"/models/', f'"{models}/'))
     flags = [flag.replace("=/config/", f"={config}/") for flag in container()["args"]]
-    return dataclasses.replace(parse_flags(flags), port=0, rest_api_port=0)
+    return dataclasses.replace(deployed_options(flags), port=0, rest_api_port=0)
 
 
 def get(server: RunningServer, path: str) -> tuple[int, str]:

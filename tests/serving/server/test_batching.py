@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eigenfit.serving import ServingError
-from eigenfit.serving.server import ServerOptions, start_server
+from eigenfit.serving.server import ServerOptions, app, start_server
 from eigenfit.serving.server.session import Session
 
 from .clients import ENDLESS, Client, entry, listed, predict_request, refusal, slow, wait_for
@@ -18,7 +18,6 @@ EIGHT = "max_batch_size { value: 8 } num_batch_threads { value: 2 } "
 # Long enough for requests sent at the same time to meet.
 MEET = EIGHT + "batch_timeout_micros { value: 300000 } "
 ONE_BY_ONE = "max_batch_size { value: 1 } num_batch_threads { value: 1 } "
-SPLIT = "enable_large_batch_splitting { value: true } "
 EXPIRED = "The time of the request was over while it waited for a batch to run"
 ROWS = np.ones([2, 3])
 
@@ -143,17 +142,14 @@ def test_different_outputs_are_different_queues(meeting):
     assert [len(answer) for answer in answers] == [2, 2, 1, 1]
 
 
-def test_splitting(serve_many):
-    """More rows than a run has are divided."""
-    client = serve_many(MEET + SPLIT + "max_execution_batch_size { value: 6 }")
-    answer = client.predict(sizes(*range(8)))
-    np.testing.assert_array_equal(answer["rows"], [6] * 6 + [2] * 2)
-    np.testing.assert_array_equal(answer["most"], [5] * 6 + [7] * 2)
-    rows = [[number, 0, 0] for number in range(8)]
-    good, refused = together(client, [checked(*rows), BAD["shape"][0]])
-    np.testing.assert_array_equal(good["y"], np.array(rows) + 1)
-    assert refused[0] == "INVALID_ARGUMENT"
-    assert refusal(client.predict, sizes(*range(9)))[0] == "INVALID_ARGUMENT"
+def test_a_request_is_never_divided(serve_many):
+    """One with more rows than a run may join runs by itself; so do those that do not fit."""
+    client = serve_many(MEET + "max_execution_batch_size { value: 4 }")
+    rows = [[*range(7)], [1, 2, 3], [4, 5]]
+    answers = together(client, [sizes(*each) for each in rows])
+    for each, answer in zip(rows, answers, strict=True):
+        np.testing.assert_array_equal(answer["rows"], [len(each)] * len(each))
+        np.testing.assert_array_equal(answer["most"], [max(each)] * len(each))
 
 
 COLUMN = np.ones([2])
@@ -204,16 +200,15 @@ def checked(*rows, dtype: Any = np.float64):
     return predict_request("many", "checked", x=np.array(rows, dtype))
 
 
-def example(text: bytes):
-    return predict_request("many", "example", inputs=np.array([text], object))
+def positive(value: float):
+    return predict_request("many", "positive", x=np.array([value]))
 
 
-# An example with x = 2. Those of "value" can be joined; the graph fails for the sake of one row.
-TWO = b"\n\x0f\n\r\n\x01x\x12\x08\x12\x06\n\x04\x00\x00\x00@"
+# The last is refused for the value of a row; the others cannot be joined with the good ones.
 BAD = {
     "shape": (checked([1, 2, 3, 4]), checked([1, 0, -1]), [[2, 1, 0]], "expected shape [?,3]"),
     "dtype": (checked([1, 2, 3], dtype=np.float32), checked([1, 0, -1]), [[2, 1, 0]], "float32"),
-    "value": (example(b"no example"), example(TWO), [[2.0]], "Could not parse example input"),
+    "value": (positive(-1.0), positive(2.0), [2.0], "must be positive"),
 }
 
 
@@ -311,13 +306,12 @@ def test_the_run_ends_with_the_time_of_its_request(serve_many):
     assert client.predict(slow(3), timeout=60)["steps"] == [3]  # the only batch thread is free
 
 
-def test_the_wait_for_a_thread_counts_without_batching(serve_many, tmp_path):
+def test_the_wait_for_a_thread_counts_without_batching(serve_many, tmp_path, monkeypatch):
     """Eight requests that never end, and two threads: by turns they would take four seconds."""
     (tmp_path / "monitoring").write_text("prometheus_config { enable: true }")
+    monkeypatch.setattr(app, "_THREADS", 2)
     client = serve_many(
         rest_api_port=0,
-        grpc_max_threads=1,
-        rest_api_num_threads=1,
         rest_api_timeout_in_ms=1000,
         monitoring_config_file=str(tmp_path / "monitoring"),
     )
@@ -345,7 +339,7 @@ def test_swap_under_batching(serve, many_path, tmp_path):
     ("text", "told"),
     [
         ("x", "no BatchingParameters in text form"),
-        (EIGHT + SPLIT + "max_execution_batch_size { value: 9 }", "max_execution_batch_size"),
+        (EIGHT + "max_execution_batch_size { value: 9 }", "max_execution_batch_size"),
         ("batch_timeout_micros { value: -1 }", "batch_timeout_micros"),
         ("max_batch_size { value: 0 }", "max_batch_size must be from 1"),
         ("num_batch_threads { value: 0 }", "num_batch_threads must be from 1"),

@@ -171,15 +171,6 @@ def test_tls(many_path, tmp_path, verify):
         plain.close()
 
 
-def test_channel_arguments(serve_many):
-    arguments = "grpc.max_receive_message_length=1000,grpc.primary_user_agent=x"
-    client = serve_many(grpc_channel_arguments=arguments)
-    request = predict_request("many", x=np.ones([500], np.float32))
-    assert refusal(client.predict, request)[0] == "RESOURCE_EXHAUSTED"
-    with pytest.raises(ServingError, match="key=value,key=value; got 'x'"):
-        serve_many(grpc_channel_arguments="x")
-
-
 def test_port_in_use(server, serve_many, tmp_path):
     (tmp_path / "ssl").write_text(PEM)
     for taken in (

@@ -14,7 +14,7 @@ import pytest
 from eigenfit.serving.server import ServerOptions
 from tests.serving.command_line import parse_flags, run_command
 
-from .clients import ENDLESS, entry, listed, slow, wait_for
+from .clients import ENDLESS, slow, wait_for
 from .program import SERVER, Program, free_ports
 
 # Without the check of the options this would wait for a model that never comes.
@@ -24,7 +24,7 @@ NO_MODEL = {"model_base_path": "/no/such/model", "start_timeout_seconds": 0.1}
 def test_flags():
     flags = "--model_base_path=/models/m --port=1 --rest_api_port=0 --enable_batching"
     flags += " --enable_model_warmup=false --file_system_poll_wait_seconds=0.5"
-    flags += " --max_num_load_retries 3"
+    flags += " --max_batch_rows 3"
     assert parse_flags(flags.split()) == ServerOptions(
         model_base_path="/models/m",
         port=1,
@@ -32,7 +32,7 @@ def test_flags():
         enable_batching=True,
         enable_model_warmup=False,
         file_system_poll_wait_seconds=0.5,
-        max_num_load_retries=3,
+        max_batch_rows=3,
     )
     assert parse_flags([]) == ServerOptions()
     given = ServerOptions(rest_api_port=8501, enable_batching=True)
@@ -66,17 +66,13 @@ def test_help_has_every_option():
         ("port", None, "got None"),
         ("rest_api_port", 70000, "from 0 to 65535, got 70000"),
         ("rest_api_timeout_in_ms", 0, "from 1 to 2147483647, got 0"),
-        ("grpc_max_threads", -1, "got -1"),
-        ("grpc_max_threads", True, "got True"),
-        ("rest_api_num_threads", -1, "got -1"),
-        ("max_num_load_retries", -1, "got -1"),
-        ("load_retry_interval_micros", 2**63, "a whole number up to "),
+        ("max_batch_rows", True, "got True"),
         ("tensorflow_intra_op_parallelism", -1, "got -1"),
         ("tensorflow_inter_op_parallelism", 2**31, "got 2147483648"),
         ("max_message_bytes", 0, "from 1 to 2147483647, got 0"),
         ("max_batch_rows", -1, "got -1"),
-        ("model_config_file_poll_wait_seconds", math.nan, "a number up to "),
-        ("file_system_poll_wait_seconds", math.inf, "a number up to "),
+        ("model_config_file_poll_wait_seconds", math.nan, "a number from 0 to inf, got nan"),
+        ("file_system_poll_wait_seconds", -1, "a number from 0 to inf, got -1"),
         ("start_timeout_seconds", -0.5, "from 0 to inf, got -0.5"),
         ("stop_grace_seconds", -1.0, "got -1.0"),
         ("stop_grace_seconds", "1", "got '1'"),
@@ -93,9 +89,7 @@ def test_in_range():
         {"port": 0, "rest_api_port": 65535},
         {"port": np.int64(8500), "stop_grace_seconds": 0},
         {"rest_api_port": None, "start_timeout_seconds": math.inf},
-        # tensorflow_model_server has these too.
-        {"file_system_poll_wait_seconds": -1, "model_config_file_poll_wait_seconds": -1.0},
-        {"load_retry_interval_micros": -1, "tensorflow_inter_op_parallelism": -1},
+        {"file_system_poll_wait_seconds": 0, "tensorflow_inter_op_parallelism": -1},
     ]:
         ServerOptions(**given)
 
@@ -160,21 +154,16 @@ def stop(program):
     program.process.stdin.flush()
 
 
-def test_sigterm_finishes_what_is_under_way_and_ends_what_waits(many_path, tmp_path):
-    """A reload that waits for a model without versions would hold up the end of the process."""
-    (tmp_path / "none").mkdir()
+def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
     flags = {"model_base_path": many_path, "model_name": "many", "stop_grace_seconds": 600}
     with told_to_stop(tmp_path / "log", **flags) as program:
         client = program.connected()
-        models = listed(entry("many", many_path), entry("none", tmp_path / "none"))
-        reload = client.reload(models, timeout=None)
         future = client.predictions.Predict.future(slow(200_000), timeout=60)
         time.sleep(0.3)
-        was_running = not (future.done() or reload.done())
+        was_running = not future.done()
         stop(program)
         assert list(future.result().outputs["steps"].int64_val) == [200_000]
         assert was_running
-        assert reload.exception(timeout=60).code().name == "UNAVAILABLE"
         client.close()
         assert program.process.wait(timeout=60) == 0
         assert "Signal SIGTERM: stopping" in program.log
@@ -192,9 +181,8 @@ def test_sigterm_while_the_models_load(tmp_path):
 
 def test_kill_9_and_then_sigterm_cut_off_what_never_ends(many_path, tmp_path):
     """Nothing is left of the killed one that would hinder the next start, on the same ports."""
-    ports, socket = free_ports(), tmp_path / "socket"
-    flags = {"model_base_path": many_path, "model_name": "many", "grpc_socket_path": socket}
-    flags["stop_grace_seconds"] = 0.2
+    ports = free_ports()
+    flags = {"model_base_path": many_path, "model_name": "many", "stop_grace_seconds": 0.2}
     flags["tensorflow_inter_op_parallelism"] = -1  # no run waits for the threads of another
     for number, code in [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)]:
         with Program(tmp_path / "log", ports, **flags) as program:
