@@ -3,7 +3,6 @@
 Importing this package imports neither Ray nor TensorFlow.
 """
 
-from .entry import fit_dataset
-from .report import BatchReport
+from .entry import BatchReport, fit_dataset
 
 __all__ = ["BatchReport", "fit_dataset"]

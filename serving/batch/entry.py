@@ -1,13 +1,34 @@
-"""`fit_dataset`: checks the arguments and starts the run."""
+"""`fit_dataset` and its report; without Ray and TensorFlow until it is called."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
-
-from .report import BatchReport
+from collections.abc import Mapping
+from pathlib import Path
 
 _NEEDED = ("ray", "pyarrow", "pandas")
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchReport:
+    """The result of `fit_dataset`.
+
+    Attributes:
+        output_dir: the directory of the answers.
+        rows: number of spectra, all with an answer in `output_dir`.
+        fitted_rows: number of spectra that this run fitted.
+        statuses: number of spectra by status, over all rows; with several solutions the status of
+            the best.
+        seconds: duration of this run, without the start of the cluster.
+    """
+
+    output_dir: Path
+    rows: int
+    fitted_rows: int
+    statuses: Mapping[int, int]
+    seconds: float
 
 
 def fit_dataset(
@@ -20,7 +41,6 @@ def fit_dataset(
     fragment_rows: int = 65536,
     workers: int | None = None,
     threads: int = 1,
-    resume: bool = True,
     address: str | None = None,
 ) -> BatchReport:
     """Fit every spectrum of a dataset and write the answers as Parquet.
@@ -49,8 +69,6 @@ def fit_dataset(
             A Parquet source is never cut inside a row group.
         workers: number of worker processes; as many as the CPUs allow when None.
         threads: CPUs of each worker, and threads of its TensorFlow.
-        resume: continue with the results in `output_dir`. When False, existing results are an
-            error.
         address: of a running Ray cluster; "auto" for the one of this machine. When None, the
             cluster that this process is connected to; if there is none, one is started and stopped
             afterwards.
@@ -61,7 +79,7 @@ def fit_dataset(
     Raises:
         ModuleNotFoundError: if the extra `ray` is not installed.
         FileNotFoundError: if there is no model or no source.
-        FileExistsError: if there are results and `resume` is False.
+        FileExistsError: if `output_dir` holds Parquet files from something else.
         ValueError: before anything is fitted, for an invalid argument, a missing column, a width or
             dtype that the model does not take, or if the results in `output_dir` are for another
             model or source.
@@ -78,11 +96,8 @@ def fit_dataset(
         except ModuleNotFoundError as missing:
             if missing.name != name:
                 raise
-            raise ModuleNotFoundError(
-                f"fit_dataset needs the extra `ray`, {name} is missing: "
-                "pip install 'eigenfit[ray]'",
-                name=name,
-            ) from missing
+            message = f"the extra `ray`, {name} is missing: pip install 'eigenfit[ray]'"
+            raise ModuleNotFoundError(f"fit_dataset needs {message}", name=name) from missing
     from . import run  # needs the extra
     from .model import read_model
     from .source import cut, describe_files, find_files
@@ -99,4 +114,4 @@ def fit_dataset(
         "rows": sum(fragment.rows for fragment in fragments),
     }
     settings = run.Settings(model, batch_rows, workers, threads, address)
-    return run.run(answers, plan, fragments, settings, resume)
+    return run.run(answers, plan, fragments, settings)

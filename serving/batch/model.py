@@ -17,28 +17,17 @@ _OUTPUTS = ("status", "cause", "steps", "loss", "parameters", "standard_errors")
 
 
 class ExportedModel(NamedTuple):
-    """An exported model with the signature `serving_default` of a fit.
-
-    Attributes:
-        directory: of the SavedModel.
-        sha256: its digest, see `digest_model`.
-        width: number of levels of a spectrum.
-        dtype: of the levels.
-        parameter_names: from the description; `x0, x1, ...` if there is none.
-    """
+    """An exported model with the signature `serving_default` of a fit."""
 
     directory: Path
-    sha256: str
-    width: int
-    dtype: np.dtype
-    parameter_names: list[str]
+    sha256: str  # see `digest_model`
+    width: int  # levels of a spectrum
+    dtype: np.dtype  # of the levels
+    parameter_names: list[str]  # from the description; x0, x1, ... if there is none
 
 
 def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
-    """Read the files of a model, without loading its graph.
-
-    Args:
-        model_dir: a version directory.
+    """Read the files of a model in a version directory, without loading its graph.
 
     Raises:
         FileNotFoundError: if there is no SavedModel.
@@ -58,8 +47,7 @@ def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
             f"{directory} is not the version directory of an exported model, such as "
             f"models/name/1.{hint}"
         )
-    pattern = pattern_characters(directory)
-    if pattern:
+    if pattern := pattern_characters(directory):
         raise ValueError(
             f"TensorFlow cannot load a model from a path with {pattern}, got {directory}; rename "
             "or copy it."
@@ -76,8 +64,7 @@ def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
         raise ValueError(
             f"{directory} must hold a model that export_saved_model wrote, whose {_SIGNATURE} "
             f"takes targets and returns {', '.join(_OUTPUTS)}; this one takes "
-            f"{', '.join(sorted(inputs)) or 'nothing'} and returns "
-            f"{', '.join(sorted(outputs)) or 'nothing'}."
+            f"{', '.join(sorted(inputs))} and returns {', '.join(sorted(outputs))}."
         )
     sizes = [dimension.size for dimension in inputs["targets"].tensor_shape.dim]
     if len(sizes) != 2 or sizes[0] != -1 or sizes[1] < 1:
@@ -91,16 +78,18 @@ def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
 
 
 def _parameter_names(directory: Path, count: int) -> list[str]:
-    where = f"the description of the model in {directory}"
     try:
         names = load_solver_info(directory)["parameter_names"]
     except FileNotFoundError:
         return [f"x{index}" for index in range(count)]
     except (OSError, ValueError) as error:
-        raise ValueError(f"{where} cannot be used; export it again. {error}") from None
-    if len(names) != count:
+        names, reason = None, str(error)
+    else:
+        reason = (
+            f"It names {len(names)} parameters ({', '.join(names)}), but the model has {count}."
+        )
+    if names is None or len(names) != count:
         raise ValueError(
-            f"{where} names {len(names)} parameters ({', '.join(names)}), but the model has "
-            f"{count}; export it again."
+            f"the description of the model in {directory} cannot be used; export it again. {reason}"
         )
     return names

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-import inspect
 import math
 import numbers
 import sys
 import typing
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    import typer
+from collections.abc import Sequence
+from typing import TypeVar
 
 _T = TypeVar("_T")
 _INT32 = 2**31 - 1
@@ -103,56 +101,44 @@ class ServerOptions:
                 )
 
 
-def add_serve_command(application: typer.Typer) -> None:
-    """Add the embedded server as the command `serve` to a Typer application.
+def parse_options(arguments: Sequence[str]) -> ServerOptions:
+    """The options on a command line; every field of `ServerOptions` is a flag with its name.
 
-    Every field of `ServerOptions` becomes an option with its name. As in `tensorflow_model_server`,
-    a switch may have a value: `--enable_batching=true`.
+    As in `tensorflow_model_server`, a switch may have a value: `--enable_batching=true`. Ends the
+    process with an explanation if a flag is wrong, or after `--help`.
     """
-    import typer
-    import typer.core
-
-    fields = dataclasses.fields(ServerOptions)
-    kinds = typing.get_type_hints(ServerOptions)
-    switches = {f"--{field.name}" for field in fields if kinds[field.name] is bool}
-
-    class Command(typer.core.TyperCommand):
-        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            return super().parse_args(ctx, [_plain_switch(each, switches) for each in args])
-
-    def serve(**values: Any) -> None:
-        """Serve exported models as TensorFlow Serving does, over gRPC and REST."""
-        values["rest_api_port"] = values["rest_api_port"] or None
-        try:
-            from .app import serve as run
-        except ModuleNotFoundError as missing:
-            if "eigenfit[serve]" not in str(missing):
-                raise
-            sys.exit(f"eigenfit: {missing}")
-        try:
-            options = ServerOptions(**values)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
-        raise typer.Exit(run(options))
-
-    parameters = []
-    for field in fields:
-        flag, kind = f"--{field.name}", kinds[field.name]
-        names = f"{flag}/--no-{field.name}" if flag in switches else flag
-        option = typer.Option(field.default, names, help=field.metadata["help"])
-        parameters.append(
-            inspect.Parameter(
-                field.name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind
-            )
-        )
-    serve.__annotations__ = kinds
-    vars(serve)["__signature__"] = inspect.Signature(parameters)
-    application.command(cls=Command)(serve)
+    parser = argparse.ArgumentParser(
+        "eigenfit serve",
+        description="Serve exported models as TensorFlow Serving does, over gRPC and REST.",
+        allow_abbrev=False,
+    )
+    kinds = {"int": int, "int | None": int, "float": float, "bool": _as_bool, "str": str}
+    for field in dataclasses.fields(ServerOptions):
+        switch = {"nargs": "?", "const": True} if field.type == "bool" else {}
+        text = f"{field.metadata['help']} Default: {field.default!r}."
+        kind, name = kinds[str(field.type)], f"--{field.name}"
+        parser.add_argument(name, type=kind, default=field.default, help=text, **switch)
+    values = vars(parser.parse_args(arguments))
+    values["rest_api_port"] = values["rest_api_port"] or None
+    try:
+        return ServerOptions(**values)
+    except ValueError as error:
+        parser.error(str(error))
 
 
-def _plain_switch(argument: str, switches: set[str]) -> str:
-    """`--x` for `--x=true`, `--no-x` for `--x=false`."""
-    flag, _, value = argument.partition("=")
-    if flag not in switches or value.lower() not in ("true", "false", "1", "0"):
-        return argument
-    return flag if value.lower() in ("true", "1") else f"--no-{flag.removeprefix('--')}"
+def _as_bool(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError(text)
+    return text.lower() in ("true", "1")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the embedded server with these flags; returns the exit status."""
+    options = parse_options(arguments)
+    try:
+        from .app import serve
+    except ModuleNotFoundError as missing:
+        if "eigenfit[serve]" not in str(missing):
+            raise
+        sys.exit(f"eigenfit: {missing}")
+    return serve(options)

@@ -57,10 +57,8 @@ def test_another_model_or_source_is_refused(model_dir, source, fitted, tmp_path)
     assert len(fitted) == 1
 
 
-def test_results_are_not_overwritten(model_dir, source, fitted, tmp_path):
-    fit_dataset(model_dir, source, tmp_path / "out", resume=False)
-    with pytest.raises(FileExistsError, match="resume is False"):
-        fit_dataset(model_dir, source, tmp_path / "out", resume=False)
+def test_files_of_something_else_are_not_taken_over(model_dir, source, fitted, tmp_path):
+    fit_dataset(model_dir, source, tmp_path / "out")
     (tmp_path / "out" / "_plan.json").unlink()
     with pytest.raises(FileExistsError, match=r"no _plan\.json"):
         fit_dataset(model_dir, source, tmp_path / "out")
@@ -99,7 +97,7 @@ def test_solutions_are_lists_of_lists_and_the_best_is_counted(tmp_path):
     parameters = np.arange(12.0).reshape(2, 3, 2)
     status = np.array([[1, 2, 2], [2, -2, -2]], np.int32)
     columns = {"parameters": parameters, "status": status}
-    table = pa.table({name: worker.as_column(name, each) for name, each in columns.items()})
+    table = pa.table({name: worker.as_column(each) for name, each in columns.items()})
     pq.write_table(table, tmp_path / "a-0.parquet")
     table = pq.read_table(tmp_path / "a-0.parquet")
     assert table["parameters"].to_pylist() == parameters.tolist()

@@ -22,7 +22,8 @@ import yaml
 
 from eigenfit.serving import GrpcClient, ServingError
 from eigenfit.serving.server.configs import batching_of, models_of, parse_text
-from tests.serving.command_line import deployed_options, parse_flags
+from eigenfit.serving.server.options import parse_options
+from tests.serving.command_line import deployed_options
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "serving" / "deploy"
@@ -400,7 +401,7 @@ def test_command_lines_on_the_page_are_right():
     assert lines
     for line in lines:
         assert line[:3] == ["python", "-m", "eigenfit.serving"]
-        options = parse_flags(line[3:])
+        options = parse_options(line[3:])
         assert (options.port, options.rest_api_port) == (8500, 8501)
 
 

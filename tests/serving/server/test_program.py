@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer.testing
 
+from eigenfit.cli.application import application
 from eigenfit.serving.server import ServerOptions
-from tests.serving.command_line import parse_flags, run_command
+from eigenfit.serving.server.options import parse_options
 
 from .clients import ENDLESS, slow, wait_for
 from .program import SERVER, Program, free_ports
@@ -25,7 +27,7 @@ def test_flags():
     flags = "--model_base_path=/models/m --port=1 --rest_api_port=0 --enable_batching"
     flags += " --enable_model_warmup=false --file_system_poll_wait_seconds=0.5"
     flags += " --max_batch_rows 3"
-    assert parse_flags(flags.split()) == ServerOptions(
+    assert parse_options(flags.split()) == ServerOptions(
         model_base_path="/models/m",
         port=1,
         rest_api_port=None,
@@ -34,25 +36,26 @@ def test_flags():
         file_system_poll_wait_seconds=0.5,
         max_batch_rows=3,
     )
-    assert parse_flags([]) == ServerOptions()
+    assert parse_options([]) == ServerOptions()
     given = ServerOptions(rest_api_port=8501, enable_batching=True)
-    assert parse_flags(["--rest_api_port=8501", "--enable_batching=TRUE"]) == given
+    assert parse_options(["--rest_api_port=8501", "--enable_batching=TRUE"]) == given
 
 
 @pytest.mark.parametrize(
     "flag", ["--unknown=1", "--port=x", "--enable_batching=perhaps", "--por=1", "--port=99999"]
 )
-def test_wrong_flags(flag):
-    code, text, options = run_command([flag])
-    assert (code, options) == (2, None)
-    assert flag.split("=")[0].strip("-") in text
+def test_wrong_flags(flag, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options([flag])
+    assert caught.value.code == 2
+    assert flag.split("=")[0].strip("-") in capsys.readouterr().err
 
 
-def test_help_has_every_option():
-    code, text, _ = run_command(["--help"])
-    assert code == 0
+def test_the_command_has_every_option(capsys):
+    result = typer.testing.CliRunner().invoke(application, ["serve", "--help"])
+    assert result.exit_code == 0
     for field in dataclasses.fields(ServerOptions):
-        assert f"--{field.name} " in text
+        assert f"--{field.name} " in result.stdout
         assert field.metadata["help"].endswith(".")
 
 
