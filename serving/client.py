@@ -13,17 +13,23 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypedDict, TypeVar
 
 import numpy as np
 from grpc import StatusCode
 
-from .answers import Covariance, FitResult
-from .arguments import as_array, covariance_inputs, named_inputs, row_inputs, weights_of
+from .answers import (
+    Covariance,
+    FitResult,
+    ModelMetadata,
+    SignatureInfo,
+    VersionStatus,
+    find_signature,
+)
+from .arguments import Arrays, as_array, covariance_inputs, signature_inputs, weights_of
 from .errors import ServingError, is_busy
-from .metadata import ModelMetadata, SignatureInfo, VersionStatus, find_signature
 
 _BASIC = ("targets", "initial", "weights", "tolerance", "max_steps")
 # The arguments that are PEM files of a TLS connection.
@@ -91,33 +97,18 @@ class Client(abc.ABC):
     the metadata of the model. `GrpcClient` and `RestClient` describe the arguments.
     """
 
-    def __init__(
-        self,
-        address: str,
-        model_name: str,
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = 60.0,
-        retries: int = 4,
-        backoff: float = 0.2,
-        max_batch_rows: int | None = 1000,
-        max_concurrency: int = 4,
-        root_certificates: _Path | None = None,
-        client_key: _Path | None = None,
-        client_certificate: _Path | None = None,
-        headers: Mapping[str, str] | None = None,
-    ):
-        settings = {name: value for name, value in locals().items() if name != "self"}
-        _check_settings(settings)
-        self._certificates = [settings[name] for name in _CERTIFICATES]
-        self._headers = dict(headers or {})
-        self._model_name, self._version, self._label = model_name, version, label
-        self._timeout, self._retries, self._backoff = timeout, retries, backoff
-        self._max_concurrency = max_concurrency
+    def __init__(self, address: str, model_name: str, settings: Settings):
+        if not isinstance(model_name, str) or not model_name:
+            raise ValueError(f"model_name must be a name, got {model_name!r}.")
+        known = _checked(settings)
+        self._certificates = [known[name] for name in _CERTIFICATES]
+        self._headers = dict(known["headers"] or {})
+        self._model_name, self._version, self._label = model_name, known["version"], known["label"]
+        self._timeout, self._retries = known["timeout"], known["retries"]
+        self._backoff, self._most_rows = known["backoff"], known["max_batch_rows"]
+        self._max_concurrency = known["max_concurrency"]
         self._where = f"model {model_name!r} at {address}"
         self._closed = False
-        self._most_rows = max_batch_rows
         # Replaced atomically and never mutated, so threads may share it.
         self._metadata: ModelMetadata | None = None
 
@@ -173,14 +164,9 @@ class Client(abc.ABC):
                     "fit: sigma and weights = 1 / sigma say the same; give one of them."
                 )
             arrays["weights"] = weights_of(arrays.pop("sigma"))
-        name = "serving_default" if set(arrays) == {"targets"} else "fit"
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            needed = ("targets",) if name == "serving_default" else _BASIC
-            offered = find_signature(metadata, name, self._where, needed, FitResult._fields)
-            return Request(name, offered, row_inputs("fit", offered, arrays))
-
-        outputs = self._answer(prepare)
+        alone = set(arrays) == {"targets"}
+        name, needed = ("serving_default", ("targets",)) if alone else ("fit", _BASIC)
+        outputs = self._answer("fit", name, arrays, needed, FitResult._fields)
         if not outputs["status"].all():
             message = (
                 "a row has the status 0, which is none: the server loses the numbers. TensorFlow "
@@ -208,13 +194,8 @@ class Client(abc.ABC):
             [[-1.0, 0.0, 1.0]]
         """
         arrays = {"parameters": as_array("parameters", parameters)}
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            names = (("parameters",), ("eigenvalues",))
-            offered = find_signature(metadata, "spectrum", self._where, *names)
-            return Request("spectrum", offered, row_inputs("spectrum", offered, arrays))
-
-        return self._answer(prepare)["eigenvalues"]
+        names = (("parameters",), ("eigenvalues",))
+        return self._answer("spectrum", "spectrum", arrays, *names)["eigenvalues"]
 
     def covariance(self, parameters: Any, weights: Any = None, targets: Any = None) -> Covariance:
         """The covariance of parameters, from the Jacobian at them.
@@ -239,13 +220,8 @@ class Client(abc.ABC):
         """
         arrays = {"parameters": as_array("parameters", parameters)}
         arrays |= _given({"weights": weights, "targets": targets})
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            names = (("parameters", "weights"), Covariance._fields)
-            offered = find_signature(metadata, "covariance", self._where, *names)
-            return Request("covariance", offered, covariance_inputs(offered, arrays))
-
-        outputs = self._answer(prepare)
+        names = (("parameters", "weights"), Covariance._fields)
+        outputs = self._answer("covariance", "covariance", arrays, *names, covariance_inputs)
         return Covariance(*(outputs[field] for field in Covariance._fields))
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -273,12 +249,7 @@ class Client(abc.ABC):
                 f"got {type(inputs).__name__}."
             )
         arrays = {name: as_array(name, value) for name, value in inputs.items()}
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            offered = find_signature(metadata, signature, self._where)
-            return Request(signature, offered, named_inputs("predict", offered, arrays))
-
-        return self._answer(prepare)
+        return self._answer("predict", signature, arrays)
 
     def metadata(self) -> ModelMetadata:
         """The signatures of the model with the shapes and dtypes of their inputs and outputs.
@@ -374,7 +345,21 @@ class Client(abc.ABC):
         self._metadata = self._with_retries(self._send_metadata, deadline)
         return self._metadata
 
-    def _answer(self, prepare: Callable[[ModelMetadata], Request]) -> dict[str, np.ndarray]:
+    def _answer(
+        self,
+        what: str,
+        signature: str,
+        arrays: Arrays,
+        needed: Sequence[str] = (),
+        returned: Sequence[str] = (),
+        convert: Callable[..., dict[str, np.ndarray]] = signature_inputs,
+    ) -> dict[str, np.ndarray]:
+        """The outputs of a signature; `needed` and `returned` are those of a model of eigenfit."""
+
+        def prepare(metadata: ModelMetadata) -> Request:
+            offered = find_signature(metadata, signature, self._where, needed, returned)
+            return Request(signature, offered, convert(what, offered, arrays, fill=bool(needed)))
+
         deadline, kept = self._begin(), self._metadata
         metadata = self._ask_metadata(deadline) if kept is None else kept
         try:
@@ -467,8 +452,7 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: as_array(name, value) for name, value in arguments.items() if value is not None}
 
 
-def is_whole(value: Any, least: int) -> bool:
-    """Whether it is an integer of at least `least`, and not a bool."""
+def _is_whole(value: Any, least: int) -> bool:
     integral = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     return integral and bool(value >= least)
 
@@ -479,39 +463,40 @@ def _is_positive(value: Any) -> bool:
 
 
 def _is_file(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike)) and Path(value).is_file()
+    return value is None or (isinstance(value, (str, os.PathLike)) and Path(value).is_file())
 
 
-# Whether a setting may be None, the check of its value, and what it must be.
-_RULES: dict[str, tuple[bool, Callable[[Any], bool], str]] = {
-    "model_name": (False, lambda value: isinstance(value, str) and value != "", "a name"),
-    "version": (True, lambda value: is_whole(value, 0), "a whole number from 0"),
-    "label": (True, lambda value: isinstance(value, str) and value != "", "a name"),
-    "timeout": (True, _is_positive, "seconds above 0"),
-    "retries": (False, lambda value: is_whole(value, 0), "a whole number from 0"),
-    "backoff": (False, _is_positive, "seconds above 0"),
-    "max_batch_rows": (True, lambda value: is_whole(value, 1), "a whole number from 1"),
-    "max_concurrency": (False, lambda value: is_whole(value, 1), "a whole number from 1"),
-    **dict.fromkeys(_CERTIFICATES, (True, _is_file, "the path of a PEM file")),
+# The default of each setting, the check of a value, and what it must be.
+_SETTINGS: dict[str, tuple[Any, Callable[[Any], bool], str]] = {
+    "version": (None, lambda v: v is None or _is_whole(v, 0), "a whole number from 0 or None"),
+    "label": (None, lambda v: v is None or (isinstance(v, str) and v != ""), "a name or None"),
+    "timeout": (60.0, lambda v: v is None or _is_positive(v), "seconds above 0 or None"),
+    "retries": (4, lambda v: _is_whole(v, 0), "a whole number from 0"),
+    "backoff": (0.2, _is_positive, "seconds above 0"),
+    "max_batch_rows": (1000, lambda v: v is None or _is_whole(v, 1), "a whole number or None"),
+    "max_concurrency": (4, lambda v: _is_whole(v, 1), "a whole number from 1"),
+    "headers": (None, lambda v: v is None or isinstance(v, Mapping), "a dict of text or None"),
+    **dict.fromkeys(_CERTIFICATES, (None, _is_file, "the path of a PEM file or None")),
 }
 
 
-def _check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first setting that is invalid."""
-    for name, (optional, holds, wanted) in _RULES.items():
-        value = settings[name]
-        if not (holds(value) or (optional and value is None)):
-            or_none = " or None" if optional else ""
-            raise ValueError(f"{name} must be {wanted}{or_none}, got {value!r}.")
-    version, label = settings["version"], settings["label"]
-    if version is not None and label is not None:
+def _checked(settings: Settings) -> dict[str, Any]:
+    """All settings; TypeError for an unknown one, ValueError for the first that is invalid."""
+    if unknown := sorted(settings.keys() - _SETTINGS.keys()):
+        raise TypeError(f"A client has no argument {unknown[0]!r}; it has {', '.join(_SETTINGS)}.")
+    known: dict[str, Any] = {name: default for name, (default, *_) in _SETTINGS.items()}
+    known.update(settings)
+    for name, (_, holds, wanted) in _SETTINGS.items():
+        if not holds(known[name]):
+            raise ValueError(f"{name} must be {wanted}, got {known[name]!r}.")
+    if known["version"] is not None and known["label"] is not None:
         raise ValueError(
-            f"version or label must be None, got version {version!r} and label {label!r}: a label "
-            "names a version already."
+            f"version or label must be None, got version {known['version']!r} and label "
+            f"{known['label']!r}: a label names a version already."
         )
-    key, certificate = settings["client_key"], settings["client_certificate"]
-    if (key is None) != (certificate is None):
-        missing = "client_key" if key is None else "client_certificate"
+    if (known["client_key"] is None) != (known["client_certificate"] is None):
+        missing = "client_key" if known["client_key"] is None else "client_certificate"
         raise ValueError(
             f"{missing} must be given too: a client shows a key and its certificate together."
         )
+    return known

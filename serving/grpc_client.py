@@ -8,9 +8,9 @@ from typing import Any, TypeVar, Unpack
 
 import grpc
 
-from .client import Client, Prediction, Request, Settings, is_whole
+from .answers import ModelMetadata, VersionStatus, read_metadata, read_status
+from .client import Client, Prediction, Request, Settings
 from .errors import ServingError, is_busy
-from .metadata import ModelMetadata, VersionStatus, read_metadata, read_status
 
 _T = TypeVar("_T")
 
@@ -26,8 +26,8 @@ class GrpcClient(Client):
         model_name: the name under which the server offers the model.
         tls: encrypt, and trust the certificate authorities of the system. Implied by each of the
             three files.
-        max_message_bytes: size limit of a message, both ways; None for no limit.
-        channel_options: further gRPC channel options as (name, value).
+        channel_options: gRPC channel options as (name, value). Without them, messages have no size
+            limit.
         version: of the model; None for the one that the server chooses, normally the newest.
         label: the name of a version, for example "stable".
         timeout: seconds for one call of a method with all its requests and retries; None for no
@@ -61,7 +61,6 @@ class GrpcClient(Client):
         model_name: str,
         *,
         tls: bool = False,
-        max_message_bytes: int | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         **settings: Unpack[Settings],
     ):
@@ -70,34 +69,29 @@ class GrpcClient(Client):
                 f'target must be an address such as "localhost:8500", got {target!r}; a URL is '
                 "for RestClient."
             )
-        if max_message_bytes is not None and not is_whole(max_message_bytes, 1):
-            raise ValueError(
-                "max_message_bytes must be a whole number from 1, or None for no limit, "
-                f"got {max_message_bytes!r}."
-            )
-        super().__init__(target, model_name, **settings)
+        super().__init__(target, model_name, settings)
         # Imported here, because it imports TensorFlow, which takes seconds that REST clients save.
         from . import messages
 
         self._messages = messages
-        most = -1 if max_message_bytes is None else max_message_bytes
-        options = [
+        options = {
             # The default limit of gRPC, 4 MB for answers, is a few thousand rows.
-            ("grpc.max_receive_message_length", most),
-            ("grpc.max_send_message_length", most),
+            "grpc.max_receive_message_length": -1,
+            "grpc.max_send_message_length": -1,
             # By default, a channel that found no server fails immediately for a second and more, so
             # that all retries would fail too. (min_reconnect_backoff_ms stays unchanged: it is also
             # the time limit for establishing a connection.)
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 2000),
-            *channel_options,
-        ]
+            "grpc.initial_reconnect_backoff_ms": 100,
+            "grpc.max_reconnect_backoff_ms": 2000,
+            **dict(channel_options),
+        }
+        given = list(options.items())
         if tls or any(path is not None for path in self._certificates):
             pem = (None if path is None else Path(path).read_bytes() for path in self._certificates)
             credentials = grpc.ssl_channel_credentials(*pem)
-            self._channel = grpc.secure_channel(target, credentials, options)
+            self._channel = grpc.secure_channel(target, credentials, given)
         else:
-            self._channel = grpc.insecure_channel(target, options)
+            self._channel = grpc.insecure_channel(target, given)
         self._predict, self._get_metadata, self._get_status = messages.methods(self._channel)
         self._sent_headers = tuple((name.lower(), text) for name, text in self._headers.items())
         self._model = {"name": model_name, "version": self._version, "version_label": self._label}
@@ -113,20 +107,16 @@ class GrpcClient(Client):
         return Prediction(*self._call(self._predict, message, read, deadline, request.signature))
 
     def _send_metadata(self, deadline: float) -> ModelMetadata:
-        def read(message: Any) -> ModelMetadata:
-            return read_metadata(self._messages.as_json(message), with_defaults=True)
-
         request = self._messages.MetadataRequest(metadata_field=["signature_def"])
         message = self._messages.about(request, self._model)
-        return self._call(self._get_metadata, message, read, deadline)
+        answer = self._call(self._get_metadata, message, self._messages.as_json, deadline)
+        return read_metadata(answer)
 
     def _send_status(self, deadline: float) -> tuple[VersionStatus, ...]:
         # Without the label, which servers ignore here.
         known = {"name": self._model_name, "version": self._version}
         message = self._messages.about(self._messages.StatusRequest(), known)
-        return self._call(
-            self._get_status, message, lambda m: read_status(self._messages.as_json(m)), deadline
-        )
+        return read_status(self._call(self._get_status, message, self._messages.as_json, deadline))
 
     def _call(
         self,

@@ -119,9 +119,6 @@ def write_tensor(array: np.ndarray, proto: Any) -> None:
 
     Not `tf.make_tensor_proto`, which writes `tensor_content`: TensorFlow Serving does not send it,
     and many clients do not read it.
-
-    Raises:
-        ServingError: UNIMPLEMENTED for a dtype that has no typed field.
     """
     if array.dtype not in _BY_DTYPE:
         raise fault("UNIMPLEMENTED", f"An output has the type {array.dtype}, which cannot be sent")
@@ -136,11 +133,7 @@ def write_tensor(array: np.ndarray, proto: Any) -> None:
 def read_tensor(what: str, proto: Any, number: int) -> np.ndarray:
     """Read a tensor of a DataType; a short list of values is filled up with its last one.
 
-    Not `tf.make_ndarray`, which fills a tensor without values with zeros.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT, about `what`, if it has another type, or is no tensor;
-            UNIMPLEMENTED for text and half precision.
+    Not `tf.make_ndarray`, which fills a tensor without values with zeros. `what` is for messages.
     """
     wanted = type_name(number)
     if proto.dtype != number:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, Unpack
 from urllib.parse import quote, urlsplit
 
@@ -16,9 +16,9 @@ import requests
 import requests.adapters
 import urllib3
 
+from .answers import ModelMetadata, TensorInfo, VersionStatus, read_metadata, read_status
 from .client import Client, Prediction, Request, Settings
 from .errors import ServingError, code_of
-from .metadata import ModelMetadata, TensorInfo, VersionStatus, read_metadata, read_status
 
 _Code = grpc.StatusCode
 _CHUNK = 1 << 16
@@ -39,19 +39,8 @@ class RestClient(Client):
     Args:
         url: the address and REST port, for example "http://localhost:8501"; https encrypts.
         model_name: the name under which the server offers the model.
-        version: of the model; None for the one that the server chooses, normally the newest.
-        label: the name of a version, for example "stable".
-        timeout: see `GrpcClient`.
-        retries: number of retries if no connection could be made, or after status 503, or 429 with
-            a `Retry-After`. No other error is retried.
-        backoff: see `GrpcClient`.
-        max_batch_rows: see `GrpcClient`.
-        max_concurrency: see `GrpcClient`.
-        root_certificates: PEM file of the trusted certificate authorities, instead of those of
-            `requests`.
-        client_key: PEM file of a private key, for servers that authenticate clients.
-        client_certificate: PEM file of its certificate chain.
-        headers: sent with each request, for example {"Authorization": "Bearer ..."}.
+        **settings: as for `GrpcClient`, without `tls` and `channel_options`. Retries are made if no
+            connection could be made, and after status 503, or 429 with a `Retry-After`.
 
     Raises:
         ValueError: for an invalid argument, which it names.
@@ -65,7 +54,7 @@ class RestClient(Client):
 
     def __init__(self, url: str, model_name: str, **settings: Unpack[Settings]):
         base = _check_url(url)
-        super().__init__(base, model_name, **settings)
+        super().__init__(base, model_name, settings)
         if base.startswith("http://") and any(path is not None for path in self._certificates):
             raise ValueError(
                 f"url must begin with https:// where certificates are given, got {url!r}."
@@ -185,18 +174,18 @@ class RestClient(Client):
         It is retryable only if no connection could be made. A request that was sent may itself be
         why the server closed the connection.
         """
-        causes = list(_causes(error))
-        timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError)
-        # Tested first, because it is a subclass of a timeout error.
-        if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
-            message = f"no connection could be made: {causes[-1]}"
+        inner = error.args[0] if error.args else error
+        cause = getattr(inner, "reason", None) or inner
+        if isinstance(cause, urllib3.exceptions.NewConnectionError):
+            message = f"no connection could be made: {cause}"
             return self._error(_Code.UNAVAILABLE, message, signature, retryable=True)
-        if any(isinstance(cause, timeouts) for cause in causes):
+        if isinstance(error, requests.Timeout) or isinstance(
+            cause, urllib3.exceptions.TimeoutError
+        ):
             message = "the timeout was over before the answer was there"
             return self._error(_Code.DEADLINE_EXCEEDED, message, signature)
-        if isinstance(error, requests.ConnectionError):
-            return self._error(_Code.UNAVAILABLE, f"the connection failed: {error}", signature)
-        return self._error(_Code.UNKNOWN, f"the request failed: {error}", signature)
+        code = _Code.UNAVAILABLE if isinstance(error, requests.ConnectionError) else _Code.UNKNOWN
+        return self._error(code, f"the connection failed: {error}", signature)
 
 
 def _check_url(url: str) -> str:
@@ -211,14 +200,6 @@ def _check_url(url: str) -> str:
             f"{url!r}. The client adds /v1/models/ and the name of the model."
         )
     return base
-
-
-def _causes(error: Any) -> Iterator[BaseException]:
-    """An exception and those it wraps; `requests` and `urllib3` do so in several ways."""
-    while isinstance(error, BaseException):
-        yield error
-        inner = getattr(error, "reason", None)
-        error = inner if inner is not None else (error.args[0] if error.args else None)
 
 
 def _read_outputs(content: Any, offered: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:

@@ -39,8 +39,7 @@ from ray.util.annotations import RayDeprecationWarning
 from ...export import digest
 from ...export.publishing import is_remote
 from ...solver import Status
-from . import worker
-from .entry import BatchReport
+from . import BatchReport, worker
 from .model import ExportedModel
 from .worker import ROW_ID, Fit, Fragment, NothingToLeaveOut, Spectra
 
@@ -74,13 +73,7 @@ class Answers:
 
     @contextlib.contextmanager
     def begun(self, plan: Mapping[str, Any]) -> Iterator[None]:
-        """Lock the directory for a run and check its plan; the lock ends with the process.
-
-        Raises:
-            FileExistsError: if there are Parquet files without a plan.
-            ValueError: if the answers belong to another plan, of another model or source.
-            RuntimeError: if another run holds the lock.
-        """
+        """Lock the directory for a run and check its plan; the lock ends with the process."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "_lock").open("w") as lock:
             try:

@@ -59,7 +59,6 @@ class RunningServer:
     """
 
     def __init__(self, options: ServerOptions):
-        """Start the server; see `start_server`."""
         self._stop: Future[float] = Future()
         started: Future[_Server] = Future()
 
@@ -167,11 +166,7 @@ async def _run(
     stop: asyncio.Future[float],
     started: Callable[[_Server], object] = lambda server: None,
 ) -> None:
-    """Run a server until `stop` has the seconds that requests under way may still take.
-
-    Raises:
-        ServingError: if the server cannot start.
-    """
+    """Run a server until `stop` has the seconds that requests under way may still take."""
     server = _Server(options)
     starting = asyncio.create_task(server.start())
     try:

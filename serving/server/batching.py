@@ -74,11 +74,7 @@ class _Queue:
         self._parameters = parameters
 
     def add(self, request: _Request) -> None:
-        """Put a request into the last batch, or into a new one if it does not fit.
-
-        Raises:
-            ServingError: UNAVAILABLE if `max_enqueued_batches` would be exceeded.
-        """
+        """Put a request into the last batch, or into a new one, or raise UNAVAILABLE."""
         waiting, limits = len(self.batches), self._parameters
         if not waiting or self.batches[-1].rows + request.rows > limits.max_execution_batch_size:
             if waiting >= limits.max_enqueued_batches:
@@ -109,12 +105,9 @@ class _Queue:
 
 
 class Batcher:
-    """Joins the requests to all models in batches, and runs these in one thread pool.
+    """Joins the requests to all models in batches, and runs these in a pool of as many threads.
 
-    Args:
-        parameters: of the batches.
-        threads: a pool of `num_batch_threads` threads.
-        direct: runs requests with zero rows.
+    Requests with zero rows go to `direct`.
     """
 
     def __init__(self, parameters: BatchingParameters, threads: Executor, direct: Direct):
@@ -128,13 +121,7 @@ class Batcher:
     async def run(
         self, session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
     ) -> list[np.ndarray]:
-        """See `Session.run`.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT if the inputs have no common number of rows, or too many;
-                UNAVAILABLE if the queue is full; RESOURCE_EXHAUSTED if the deadline passes before
-                the run, DEADLINE_EXCEEDED if it passes during the run.
-        """
+        """See `Session.run`; RESOURCE_EXHAUSTED if the deadline passes before the run begins."""
         rows, most = _rows_of(feeds), self._parameters.max_batch_size
         if rows == 0:
             return await self._direct.run(session, feeds, fetches, deadline)

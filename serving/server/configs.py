@@ -1,4 +1,7 @@
-"""The configuration files: protocol buffers of TensorFlow Serving in text form."""
+"""The configuration files: protocol buffers of TensorFlow Serving in text form.
+
+The functions raise ServingError for what is wrong in a file.
+"""
 
 from __future__ import annotations
 
@@ -63,29 +66,17 @@ _MESSAGES = {"ModelServerConfig": ModelServerConfig, **_messages()}
 
 
 class BatchingParameters(NamedTuple):
-    """The parameters of request batching.
+    """The parameters of request batching."""
 
-    Attributes:
-        max_batch_size: row limit of a request.
-        batch_timeout_micros: how long a batch waits for more requests when a thread is free.
-        max_enqueued_batches: number of batches of a queue that may wait; then requests are refused.
-        num_batch_threads: number of batches that run at a time.
-        max_execution_batch_size: row limit of a run of several requests.
-    """
-
-    max_batch_size: int = 1000
-    batch_timeout_micros: int = 0
-    max_enqueued_batches: int = 10
-    num_batch_threads: int = os.cpu_count() or 1
-    max_execution_batch_size: int = 0
+    max_batch_size: int = 1000  # row limit of a request
+    batch_timeout_micros: int = 0  # how long a batch waits for more when a thread is free
+    max_enqueued_batches: int = 10  # batches of a queue that may wait; then requests are refused
+    num_batch_threads: int = os.cpu_count() or 1  # batches that run at a time
+    max_execution_batch_size: int = 0  # row limit of a run of several requests
 
 
 def read_text(path: str) -> str:
-    """Read a configuration file.
-
-    Raises:
-        ServingError: NOT_FOUND if it cannot be read, INVALID_ARGUMENT if it is not UTF-8.
-    """
+    """Read a configuration file."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -96,9 +87,6 @@ def read_text(path: str) -> str:
 
 def parse_text(name: str, text: str) -> Any:
     """Parse a message such as `SSLConfig` from its text form.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT if the text is not a valid message of this kind.
 
     Example:
         >>> parse_text("BatchingParameters", "max_batch_size { value: 8 }").max_batch_size.value
@@ -111,11 +99,7 @@ def parse_text(name: str, text: str) -> Any:
 
 
 def models_of(text: str) -> dict[str, Any]:
-    """The ModelConfig messages in the text of a ModelServerConfig, by name.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT for the first invalid entry.
-    """
+    """The ModelConfig messages in the text of a ModelServerConfig, by name."""
     config = parse_text("ModelServerConfig", text)
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("The configuration of the models must be a model_config_list")
@@ -137,11 +121,7 @@ def models_of(text: str) -> dict[str, Any]:
 
 
 def batching_of(text: str) -> BatchingParameters:
-    """The parameters in the text of a BatchingParameters message.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT for a number out of range.
-    """
+    """The parameters in the text of a BatchingParameters message."""
     message = parse_text("BatchingParameters", text)
     given = {
         name: getattr(message, name).value

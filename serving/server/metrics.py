@@ -47,15 +47,10 @@ class Metrics:
     def count(
         self, model: str, entrypoint: str, deadline: float | None
     ) -> Iterator[Callable[[float], None]]:
-        """Count the request that the block answers.
+        """Count the request that the block answers; yields a function for the seconds of its run.
 
-        Args:
-            model: name of an existing model; invented names would fill the memory.
-            entrypoint: `GRPC` or `REST`.
-            deadline: by `time.monotonic()`, to tell a timeout from a cancellation.
-
-        Yields:
-            A function that gets the seconds of the run, waiting included.
+        The model must exist, as invented names would fill the memory. The deadline, a time of
+        `time.monotonic()`, tells a timeout from a cancellation.
         """
         began, runs = time.perf_counter(), []
         status = StatusCode.OK

@@ -22,13 +22,7 @@ _WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 
 
 class Predictor:
-    """A loaded model that answers predict requests.
-
-    Args:
-        session: the model.
-        runner: runs its graph, with or without batching.
-        most_rows: row limit of a tensor of a request; 0 for no limit.
-    """
+    """A loaded model that answers predict requests; a tensor may have `most_rows`, if not 0."""
 
     def __init__(self, session: Session, runner: Runner, most_rows: int = 0):
         self.session = session
@@ -37,11 +31,7 @@ class Predictor:
         self._most_rows = most_rows
 
     def signature(self, name: str) -> Any:
-        """The SignatureDef with this name; `serving_default` if the name is empty.
-
-        Raises:
-            ServingError: FAILED_PRECONDITION if there is no such signature.
-        """
+        """The SignatureDef with this name, by default `serving_default`; or FAILED_PRECONDITION."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             known = ", ".join(self.signatures)
@@ -56,19 +46,10 @@ class Predictor:
         output_filter: Sequence[str] = (),
         deadline: float | None = None,
     ) -> tuple[dict[str, np.ndarray], float]:
-        """Answer a predict request.
+        """The arrays by output name, and the seconds of the run, waiting included.
 
-        Args:
-            signature_name: empty for `serving_default`.
-            inputs: TensorProtos or arrays, by name.
-            output_filter: names of the outputs to compute; all when empty.
-            deadline: by `time.monotonic()`; None for no limit.
-
-        Returns:
-            The arrays by output name, and the seconds of the run, waiting included.
-
-        Raises:
-            ServingError: for an invalid request, and for errors of TensorFlow.
+        The inputs are TensorProtos or arrays by name. An empty `output_filter` asks for all
+        outputs. The deadline is a time of `time.monotonic()`.
         """
         signature = self.signature(signature_name)
         feeds = self._feeds(signature, inputs)
@@ -115,11 +96,7 @@ class Predictor:
 
 
 async def load(directory: str, options: ServerOptions, runner: Runner) -> Predictor:
-    """Load a version directory and replay its warm-up requests.
-
-    Raises:
-        ServingError: if loading or a request fails.
-    """
+    """Load a version directory and replay its warm-up requests; an error of one is an error."""
     session = await in_thread(
         Session,
         directory,

@@ -30,14 +30,6 @@ _T = TypeVar("_T")
 class Session:
     """A loaded SavedModel; runs only its graph, in C++, and no Python code of the model.
 
-    Args:
-        directory: of the version.
-        intra_op_threads: threads within an operation; 0: TensorFlow chooses.
-        inter_op_threads: operations that run at a time; 0: TensorFlow chooses.
-
-    Raises:
-        ServingError: if the model cannot be loaded.
-
     Attributes:
         signatures: its SignatureDefs, by name.
     """
@@ -76,18 +68,9 @@ class Session:
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], deadline: float | None
     ) -> list[np.ndarray]:
-        """Compute tensors in the calling thread. Thread-safe.
+        """Compute tensors, by names such as `StatefulPartitionedCall:0`, in the calling thread.
 
-        Args:
-            feeds: arrays by tensor name such as `serving_default_x:0`.
-            fetches: tensor names.
-            deadline: by `time.monotonic()`, when the run is aborted; None for no limit.
-
-        Returns:
-            One array for each name in `fetches`.
-
-        Raises:
-            ServingError: DEADLINE_EXCEEDED; UNAVAILABLE after `close`; errors of TensorFlow.
+        The run is aborted at the deadline, a time of `time.monotonic()`; UNAVAILABLE after `close`.
         """
         with self._changed:
             if self._closing:

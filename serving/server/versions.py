@@ -78,10 +78,7 @@ class Models:
     """Keeps the wanted versions loaded.
 
     A new version is loaded beside the old one, which is unloaded when the new one is available. If
-    the new one cannot be loaded, the old one stays.
-
-    Args:
-        load: loads and warms up the version in a directory, or raises.
+    the new one cannot be loaded, the old one stays. `load` loads and warms up a version directory.
     """
 
     def __init__(self, load: Callable[[str], Awaitable[Predictor]]):
@@ -98,11 +95,8 @@ class Models:
     ) -> Iterator[tuple[int, Predictor]]:
         """The number of a version and its predictor, which stays loaded within the block.
 
-        Without number and label it is the highest available version.
-
-        Raises:
-            ServingError: NOT_FOUND if it is not loaded; INVALID_ARGUMENT for an unknown label or an
-                empty name.
+        Without number and label it is the highest available version. NOT_FOUND if it is not loaded;
+        INVALID_ARGUMENT for an unknown label or an empty name.
         """
         _check_name(name)
         model = self._models.get(name)
@@ -128,11 +122,7 @@ class Models:
             self._free_if_unused(version)
 
     def statuses(self, name: str, number: int | None = None) -> list[Version]:
-        """The versions of a model, newest first, including failed and unloaded ones.
-
-        Raises:
-            ServingError: NOT_FOUND if there are none; INVALID_ARGUMENT without a name.
-        """
+        """The versions of a model, newest first, with failed and unloaded ones; or NOT_FOUND."""
         _check_name(name)
         known = self._models[name].versions if name in self._models else {}
         found = [known[each] for each in sorted(known, reverse=True) if number in (None, each)]
@@ -159,11 +149,7 @@ class Models:
             await self._poll()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until loading each version of each model has ended.
-
-        Raises:
-            ServingError: UNKNOWN if a model has no available version, DEADLINE_EXCEEDED.
-        """
+        """Wait until loading each version has ended; UNKNOWN if a model then has none."""
         limit = time.monotonic() + seconds
         while waiting := [name for name, each in self._models.items() if not each.is_settled()]:
             if time.monotonic() >= limit:

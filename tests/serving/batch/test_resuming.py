@@ -1,6 +1,7 @@
 """What is taken over from an earlier run and what is refused; no cluster is needed."""
 
 import fcntl
+import json
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tensorflow.core.protobuf import saved_model_pb2
 
+from eigenfit.export.digest import digest_model
 from eigenfit.serving.batch import fit_dataset, run, worker
 
 
@@ -40,11 +41,12 @@ def test_missing_and_damaged_files_are_fitted_again(model_dir, source, fitted, t
 def test_another_model_or_source_is_refused(model_dir, source, fitted, tmp_path):
     fit_dataset(model_dir, source, tmp_path / "out")
     other = tmp_path / "model"
-    # Without the description, which would give it away.
-    shutil.copytree(model_dir, other, ignore=shutil.ignore_patterns("assets.extra"))
-    graph = saved_model_pb2.SavedModel.FromString((other / "saved_model.pb").read_bytes())
-    graph.meta_graphs[0].meta_info_def.tensorflow_version = "changed"
-    (other / "saved_model.pb").write_bytes(graph.SerializeToString())
+    shutil.copytree(model_dir, other)
+    (other / "assets").mkdir(exist_ok=True)
+    (other / "assets" / "more").write_text("of another model")
+    description = other / "assets.extra" / "eigenfit.json"
+    info = json.loads(description.read_text())
+    description.write_text(json.dumps(info | {"model_sha256": digest_model(other)}))
     with pytest.raises(ValueError, match="begun with another model, so they cannot be continued"):
         fit_dataset(other, source, tmp_path / "out")
     fit_dataset(model_dir, source, tmp_path / "out")

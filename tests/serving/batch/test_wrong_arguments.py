@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from eigenfit.cli.application import application
 from eigenfit.serving.batch import fit_dataset, run
+from eigenfit.serving.batch.files import cut
 from eigenfit.serving.batch.model import read_model
-from eigenfit.serving.batch.source import cut
 from eigenfit.serving.batch.worker import read
 
 

@@ -89,6 +89,7 @@ def test_closing_closes_every_connection():
         assert wait_until(lambda: not model.connections, 30.0)
 
 
+SMALL = [("grpc.max_receive_message_length", 10_000)]
 HEADERS = {"Authorization": "Bearer 1"}
 
 
@@ -155,7 +156,7 @@ def test_message_size():
     with client_of("grpc", pretended(), max_batch_rows=None) as client:
         np.testing.assert_array_equal(client.spectrum(targets), 3 * targets)
     with (
-        client_of("grpc", pretended(), max_message_bytes=10_000) as client,
+        client_of("grpc", pretended(), channel_options=SMALL) as client,
         pytest.raises(ServingError) as caught,
     ):
         client.spectrum(targets[:1000])

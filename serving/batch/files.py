@@ -17,12 +17,7 @@ _KINDS = {".npy": "npy", ".parquet": "parquet", ".pq": "parquet"}
 
 
 def find_files(source: str | os.PathLike[str]) -> list[Path]:
-    """The files of a dataset, in the order of their names.
-
-    Raises:
-        FileNotFoundError: if there are none.
-        ValueError: if a file is neither NPY nor Parquet, or a directory holds both.
-    """
+    """The files of a dataset, NPY or Parquet, in the order of their names."""
     root = Path(source).absolute()
     if root.is_dir():
         hidden = (".", "_")
@@ -49,10 +44,7 @@ def find_files(source: str | os.PathLike[str]) -> list[Path]:
 
 
 def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int) -> list[Fragment]:
-    """Check every file and cut its rows into fragments, Parquet files between row groups only.
-
-    ValueError for a wrong width, column or dtype.
-    """
+    """Check every file and cut its rows into fragments, Parquet files between row groups only."""
     fragments: list[Fragment] = []
     row_id, width = 0, model.width
     for path in files:
