@@ -22,15 +22,10 @@ _DTYPES |= {"DT_FLOAT": np.dtype("float32"), "DT_DOUBLE": np.dtype("float64")}
 
 
 class TensorInfo(NamedTuple):
-    """An input or an output of a signature.
+    """An input or an output of a signature."""
 
-    Attributes:
-        shape: with None for an unknown dimension; None alone if the rank is unknown.
-        dtype: None for what is no number, and for half precision.
-    """
-
-    shape: tuple[int | None, ...] | None
-    dtype: np.dtype | None
+    shape: tuple[int | None, ...] | None  # None for an unknown dimension, and for any rank
+    dtype: np.dtype | None  # None for what is no number, and for half precision
 
     def __str__(self) -> str:
         sizes = ["?" if size is None else str(size) for size in self.shape or ()]
@@ -60,11 +55,6 @@ class SignatureInfo(NamedTuple):
 
 class ModelMetadata(NamedTuple):
     """A version of a model and its signatures.
-
-    Attributes:
-        name: of the model.
-        version: number of the version.
-        signatures: by name.
 
     Example:
         >>> levels = TensorInfo((None, 3), np.dtype("float64"))
@@ -101,23 +91,6 @@ class FitResult(NamedTuple):
     starts: np.ndarray  # [B], int32
     agreeing: np.ndarray  # [B], int32
 
-    def summary(self, row: int = 0) -> str:
-        """One row as text, as `eigenfit.solver.FitResult.summary`; imports TensorFlow.
-
-        Args:
-            row: the number of the row.
-
-        Returns:
-            Several lines of text. The parameters are called `x0, x1, ...`, because a server does
-            not know their names.
-
-        Raises:
-            ValueError: if there is no such row.
-        """
-        from ..solver import FitResult as LiveResult
-
-        return LiveResult(*self).summary(row)  # pyright: ignore[reportArgumentType]  # arrays do
-
 
 class Covariance(NamedTuple):
     """Covariance and standard errors: `eigenfit.solver.Covariance`, with NumPy arrays."""
@@ -130,19 +103,12 @@ class Covariance(NamedTuple):
 
 
 class VersionStatus(NamedTuple):
-    """The state of a version of a model.
-
-    Attributes:
-        version: number of the version.
-        state: START, LOADING, AVAILABLE, UNLOADING or END; only AVAILABLE ones answer.
-        error_code: OK, or the name of a `grpc.StatusCode` if loading failed.
-        error_message: the reason.
-    """
+    """The state of a version of a model."""
 
     version: int
-    state: str
-    error_code: str = "OK"
-    error_message: str = ""
+    state: str  # START, LOADING, AVAILABLE, UNLOADING or END; only AVAILABLE ones answer
+    error_code: str = "OK"  # or the name of a `grpc.StatusCode` if loading failed
+    error_message: str = ""  # the reason
 
 
 def read_metadata(content: Any) -> ModelMetadata:

@@ -414,9 +414,6 @@ class Client(abc.ABC):
             raise self._error(StatusCode.INTERNAL, problem, request.signature)
         return answer
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self._where}>"
-
     def __enter__(self) -> Self:
         return self
 
@@ -428,10 +425,6 @@ def pause_before(retry: int, backoff: float) -> float:
     """Seconds to wait before a retry, numbered from 1: u * min(backoff * 2**(retry - 1), 5).
 
     u is uniform in [0.5, 1], so that many clients do not return to a restarted server at once.
-
-    Example:
-        >>> 0.2 <= pause_before(2, 0.2) <= 0.4
-        True
     """
     return random.uniform(0.5, 1.0) * min(backoff * 2.0 ** (retry - 1), _LONGEST_PAUSE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 
@@ -10,26 +11,22 @@ from grpc import StatusCode
 _log = logging.getLogger(__name__)
 _BY_NUMBER = {code.value[0]: code for code in StatusCode}
 
-#: The HTTP status of TensorFlow Serving for each gRPC code; 500 for all others.
-HTTP_STATUS = {
-    StatusCode.OK: 200,
-    StatusCode.INVALID_ARGUMENT: 400,
-    StatusCode.FAILED_PRECONDITION: 400,
-    StatusCode.OUT_OF_RANGE: 400,
-    StatusCode.UNAUTHENTICATED: 401,
-    StatusCode.PERMISSION_DENIED: 403,
-    StatusCode.NOT_FOUND: 404,
-    StatusCode.ABORTED: 409,
-    StatusCode.ALREADY_EXISTS: 409,
-    StatusCode.RESOURCE_EXHAUSTED: 429,
-    StatusCode.CANCELLED: 499,
-    StatusCode.INTERNAL: 500,
-    StatusCode.UNIMPLEMENTED: 501,
-    StatusCode.UNAVAILABLE: 503,
-    StatusCode.DEADLINE_EXCEEDED: 504,
+# The HTTP statuses of TensorFlow Serving, with their gRPC codes; 500 is for all others too.
+_STATUSES = {
+    200: "OK",
+    400: "INVALID_ARGUMENT FAILED_PRECONDITION OUT_OF_RANGE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED ALREADY_EXISTS",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
-# The inverse; of several codes with one status, the first in the table.
-_CODES = {status: code for code, status in reversed(HTTP_STATUS.items())}
+HTTP_STATUS = {StatusCode[name]: s for s, names in _STATUSES.items() for name in names.split()}
 # The messages of gRPC when all threads of a server are busy, in C++ (`tensorflow_model_server`) and
 # in Python.
 _NO_THREAD = re.compile("Server Threadpool Exhausted|Concurrent RPC limit exceeded")
@@ -72,6 +69,18 @@ class ServingError(Exception):
         return f"{self.code.name}{f' ({origin})' if origin else ''}: {self.message}"
 
 
+def need(extra: str, *packages: str) -> None:
+    """Raise a ModuleNotFoundError that names the extra, if one of its packages is missing."""
+    for name in packages:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as missing:
+            if missing.name != name:
+                raise
+            told = f"{name} is missing; it comes with the extra: pip install 'eigenfit[{extra}]'"
+            raise ModuleNotFoundError(told, name=name) from None
+
+
 def fault(code: str, message: str) -> ServingError:
     """An error with the code of this name."""
     return ServingError(StatusCode[code], message)
@@ -105,15 +114,9 @@ def as_serving_error(error: BaseException) -> ServingError:
 
 
 def code_of(status: int) -> StatusCode:
-    """The gRPC code of an HTTP status; of several codes with one status the most frequent.
-
-    Example:
-        >>> code_of(400).name, code_of(413).name, code_of(502).name
-        ('INVALID_ARGUMENT', 'RESOURCE_EXHAUSTED', 'UNKNOWN')
-    """
-    return (
-        StatusCode.RESOURCE_EXHAUSTED if status == 413 else _CODES.get(status, StatusCode.UNKNOWN)
-    )
+    """The gRPC code of an HTTP status; of several codes with one status the most frequent."""
+    names = "RESOURCE_EXHAUSTED" if status == 413 else _STATUSES.get(status, "UNKNOWN")
+    return StatusCode[names.split()[0]]
 
 
 def is_busy(code: StatusCode, message: str) -> bool:

@@ -84,17 +84,19 @@ class GrpcClient(Client):
             "grpc.initial_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": 2000,
             **dict(channel_options),
-        }
-        given = list(options.items())
+        }.items()
         if tls or any(path is not None for path in self._certificates):
             pem = (None if path is None else Path(path).read_bytes() for path in self._certificates)
             credentials = grpc.ssl_channel_credentials(*pem)
-            self._channel = grpc.secure_channel(target, credentials, given)
+            self._channel = grpc.secure_channel(target, credentials, tuple(options))
         else:
-            self._channel = grpc.insecure_channel(target, given)
+            self._channel = grpc.insecure_channel(target, tuple(options))
         self._predict, self._get_metadata, self._get_status = messages.methods(self._channel)
         self._sent_headers = tuple((name.lower(), text) for name, text in self._headers.items())
-        self._model = {"name": model_name, "version": self._version, "version_label": self._label}
+        number = {} if self._version is None else {"version": {"value": self._version}}
+        self._model = {"name": model_name, **number}
+        label = {} if self._label is None else {"version_label": self._label}
+        self._labelled = {**self._model, **label}
 
     def close(self) -> None:
         """Close the connections. Later calls raise ValueError; closing again does nothing."""
@@ -102,20 +104,22 @@ class GrpcClient(Client):
         self._channel.close()
 
     def _send_prediction(self, request: Request, deadline: float) -> Prediction:
-        message = self._messages.predict_request(self._model, request.signature, request.inputs)
+        message = self._messages.PredictRequest(model_spec=self._labelled)
+        message.model_spec.signature_name = request.signature
+        for name, array in request.inputs.items():
+            message.inputs[name].CopyFrom(self._messages.tf.make_tensor_proto(array))
         read = self._messages.read_prediction
         return Prediction(*self._call(self._predict, message, read, deadline, request.signature))
 
     def _send_metadata(self, deadline: float) -> ModelMetadata:
-        request = self._messages.MetadataRequest(metadata_field=["signature_def"])
-        message = self._messages.about(request, self._model)
+        message = self._messages.MetadataRequest(model_spec=self._labelled)
+        message.metadata_field.append("signature_def")
         answer = self._call(self._get_metadata, message, self._messages.as_json, deadline)
         return read_metadata(answer)
 
     def _send_status(self, deadline: float) -> tuple[VersionStatus, ...]:
         # Without the label, which servers ignore here.
-        known = {"name": self._model_name, "version": self._version}
-        message = self._messages.about(self._messages.StatusRequest(), known)
+        message = self._messages.StatusRequest(model_spec=self._model)
         return read_status(self._call(self._get_status, message, self._messages.as_json, deadline))
 
     def _call(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -60,32 +59,6 @@ def methods(channel: grpc.Channel) -> tuple[Any, Any, Any]:
     predictions = _module("apis.prediction_service_pb2_grpc").PredictionServiceStub(channel)
     models = _module("apis.model_service_pb2_grpc").ModelServiceStub(channel)
     return predictions.Predict, predictions.GetModelMetadata, models.GetModelStatus
-
-
-def predict_request(
-    model: Mapping[str, Any], signature: str, inputs: Mapping[str, np.ndarray]
-) -> Any:
-    """A PredictRequest; `model` holds the fields of its ModelSpec."""
-    message = about(PredictRequest(), {**model, "signature_name": signature})
-    for name, array in inputs.items():
-        message.inputs[name].CopyFrom(tf.make_tensor_proto(array))
-    return message
-
-
-def about(message: Any, model: Mapping[str, Any]) -> Any:
-    """Set the fields of the ModelSpec of a request, those that are not None; returns the request.
-
-    Example:
-        >>> about(StatusRequest(), {"name": "m", "version": 7}).model_spec.version.value
-        7
-    """
-    message.model_spec.SetInParent()
-    for name, value in model.items():
-        if name == "version" and value is not None:
-            message.model_spec.version.value = value
-        elif value is not None:
-            setattr(message.model_spec, name, value)
-    return message
 
 
 def read_prediction(message: Any) -> tuple[dict[str, np.ndarray], int]:

@@ -40,7 +40,7 @@ class RestClient(Client):
         url: the address and REST port, for example "http://localhost:8501"; https encrypts.
         model_name: the name under which the server offers the model.
         **settings: as for `GrpcClient`, without `tls` and `channel_options`. Retries are made if no
-            connection could be made, and after status 503, or 429 with a `Retry-After`.
+            connection could be made, and after status 503.
 
     Raises:
         ValueError: for an invalid argument, which it names.
@@ -164,9 +164,7 @@ class RestClient(Client):
         if "Location" in response.headers:
             address = response.headers["Location"]
             message += f" (redirected to {address}; give RestClient that address)"
-        # 429 of TensorFlow Serving is permanent. A proxy that limits the rate adds `Retry-After`.
-        retryable = status == 503 or (status == 429 and "Retry-After" in response.headers)
-        return self._error(code_of(status), message, signature, retryable)
+        return self._error(code_of(status), message, signature, retryable=status == 503)
 
     def _no_answer(self, error: requests.RequestException, signature: str | None) -> ServingError:
         """The error for a request that got no answer.

@@ -6,13 +6,13 @@ Importing this package imports neither Ray nor TensorFlow.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..errors import need
+
 __all__ = ["BatchReport", "fit_dataset"]
-_NEEDED = ("ray", "pyarrow", "pandas")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,14 +94,7 @@ def fit_dataset(
     for name, value in {**counts, "workers": 1 if workers is None else workers}.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"fit_dataset: {name} must be a positive integer, got {value!r}.")
-    for name in _NEEDED:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as missing:
-            if missing.name != name:
-                raise
-            message = f"the extra `ray`, {name} is missing: pip install 'eigenfit[ray]'"
-            raise ModuleNotFoundError(f"fit_dataset needs {message}", name=name) from missing
+    need("ray", "ray", "pyarrow", "pandas")
     from . import run  # needs the extra
     from .files import cut, describe_files, find_files
     from .model import read_model

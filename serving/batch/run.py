@@ -144,11 +144,7 @@ def run(
     fragments: Sequence[Fragment],
     settings: Settings,
 ) -> BatchReport:
-    """Fit the rows that have no answer yet; see `fit_dataset`.
-
-    The plan describes model and source; `plan["rows"]` is the number of rows. RuntimeError if rows
-    have no answer at the end, or were written twice.
-    """
+    """Fit the rows that have no answer yet; the plan describes model and source."""
     began, rows = time.monotonic(), plan["rows"]
     with answers.begun(plan):
         written = answers.written()
@@ -182,11 +178,7 @@ def run(
 
 @contextlib.contextmanager
 def connected(settings: Settings) -> Iterator[int]:
-    """Connect to a cluster, or start a local one and stop it on exit; yields the number of workers.
-
-    ValueError if an address is given though this process is connected already, or if the cluster
-    has too few CPUs.
-    """
+    """Connect to a cluster, or start and stop a local one; yields the number of workers."""
     threads, address, wanted = settings.threads, settings.address, settings.workers
     started = not ray.is_initialized()
     if not started and address is not None:

@@ -36,10 +36,7 @@ class Fragment(NamedTuple):
     first: int = 0  # number of the first row in the file
     rows: int = 0
     row_id: int = 0  # number of the first row in the whole source
-    groups: tuple[int, int] = (
-        0,
-        0,
-    )  # first row group of a Parquet file, and the one after the last
+    groups: tuple[int, int] = (0, 0)  # row groups of Parquet: the first, and the one after them
     written: np.ndarray = np.empty(0, np.int64)  # row_id of rows to skip, ascending
 
 

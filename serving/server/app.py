@@ -24,23 +24,11 @@ from ..errors import ServingError, invalid
 from ..messages import ModelServerConfig
 from .batching import Batcher, Direct, Runner
 from .configs import batching_of, models_of, parse_text, read_text
+from .grpc_api import GrpcApi
+from .metrics import Metrics
 from .options import ServerOptions
 from .predict import load
-
-try:
-    from .grpc_api import GrpcApi
-    from .metrics import Metrics
-    from .rest import RestApi
-except ModuleNotFoundError as missing:
-    package = (missing.name or "").partition(".")[0]
-    if package not in ("aiohttp", "grpc_health", "prometheus_client"):
-        raise
-    raise ModuleNotFoundError(
-        f"eigenfit.serving.server needs the extra `serve`, {package} is missing: "
-        "pip install 'eigenfit[serve]'",
-        name=missing.name,
-    ) from None
-
+from .rest import RestApi
 from .versions import Models
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -214,17 +202,15 @@ class _Server:
             read = _file_reader(models, file, text)
             self._every(options.model_config_file_poll_wait_seconds, read)
         metrics = Metrics()
-        grpc_api = GrpcApi(models, metrics, options)
-        await grpc_api.start()
-        self._interfaces.append(grpc_api)
-        self.port = grpc_api.port
-        _log.info("gRPC listens on %s:%d", options.host, self.port)
+        interfaces: list[GrpcApi | RestApi] = [GrpcApi(models, metrics, options)]
         if options.rest_api_port is not None:
-            rest = RestApi(models, metrics, _metrics_path(options), options)
-            await rest.start()
-            self._interfaces.append(rest)
-            self.rest_port = rest.port
-            _log.info("REST listens on %s:%d", options.host, self.rest_port)
+            interfaces.append(RestApi(models, metrics, _metrics_path(options), options))
+        for each in interfaces:
+            await each.start()
+            self._interfaces.append(each)
+            _log.info("%s listens on %s:%d", type(each).__name__, options.host, each.port)
+        self.port, *rest = (each.port for each in interfaces)
+        self.rest_port = rest[0] if rest else None
 
     async def stop(self, grace: float) -> None:
         """Accept no more requests, give those under way `grace` seconds, free the models."""
@@ -257,10 +243,8 @@ class _Server:
                 await asyncio.sleep(seconds)
                 try:
                     await function()
-                except ServingError as error:
-                    _log.error("%s", error)
-                except Exception:
-                    _log.exception("Trying again in %g s", seconds)
+                except Exception as error:
+                    _log.error("%s", error, exc_info=not isinstance(error, ServingError))
 
         if seconds > 0:
             self._tasks.append(asyncio.create_task(work()))

@@ -86,12 +86,7 @@ def read_text(path: str) -> str:
 
 
 def parse_text(name: str, text: str) -> Any:
-    """Parse a message such as `SSLConfig` from its text form.
-
-    Example:
-        >>> parse_text("BatchingParameters", "max_batch_size { value: 8 }").max_batch_size.value
-        8
-    """
+    """Parse a message such as `SSLConfig` from its text form."""
     try:
         return text_format.Parse(text, _MESSAGES[name]())
     except text_format.ParseError as error:

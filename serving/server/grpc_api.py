@@ -204,14 +204,12 @@ def _shortened(message: str) -> str:
 
 def _credentials(file: str) -> grpc.ServerCredentials:
     config = parse_text("SSLConfig", read_text(file))
-    for name in ("server_key", "server_cert"):
+    for name in ("server_key", "server_cert", "custom_ca")[: 3 if config.client_verify else 2]:
         if not getattr(config, name):
-            raise invalid(f"ssl_config_file {file} has no {name}; TLS needs both, in PEM")
-    if config.client_verify and not config.custom_ca:
-        raise invalid(
-            f"ssl_config_file {file} has client_verify but no custom_ca; give the certificate of "
-            "the authority that signed those of the clients, in PEM"
-        )
+            raise invalid(
+                f"ssl_config_file {file} has no {name}, in PEM; it needs server_key and "
+                "server_cert, and with client_verify custom_ca"
+            )
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,

@@ -136,9 +136,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the embedded server with these flags; returns the exit status."""
     options = parse_options(arguments)
     try:
-        from .app import serve
+        from . import serve
     except ModuleNotFoundError as missing:
-        if "eigenfit[serve]" not in str(missing):
-            raise
         sys.exit(f"eigenfit: {missing}")
     return serve(options)

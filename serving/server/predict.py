@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from ..errors import as_serving_error, fault, invalid
 from ..messages import PredictionLog, read_tensor
 from .batching import Runner
 from .options import ServerOptions
-from .session import Session, in_thread
+from .session import Session
 
 DEFAULT_SIGNATURE = "serving_default"
 _WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
@@ -97,7 +98,7 @@ class Predictor:
 
 async def load(directory: str, options: ServerOptions, runner: Runner) -> Predictor:
     """Load a version directory and replay its warm-up requests; an error of one is an error."""
-    session = await in_thread(
+    session = await asyncio.to_thread(
         Session,
         directory,
         options.tensorflow_intra_op_parallelism,
@@ -107,11 +108,11 @@ async def load(directory: str, options: ServerOptions, runner: Runner) -> Predic
     try:
         path = Path(directory) / _WARMUP
         if options.enable_model_warmup and path.exists():
-            for request in await in_thread(_warmup_requests, path):
+            for request in await asyncio.to_thread(_warmup_requests, path):
                 name = request.model_spec.signature_name
                 await predictor.predict(name, request.inputs, request.output_filter)
     except BaseException:
-        await in_thread(session.close)
+        await asyncio.to_thread(session.close)
         raise
     return predictor
 

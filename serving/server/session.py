@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ctypes
-import functools
 import gc
-import pathlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +20,6 @@ from tensorflow.python.saved_model import loader_impl
 from ..errors import as_serving_error, fault, late
 
 _native: Any = pywrap_tf_session
-_T = TypeVar("_T")
 
 
 class Session:
@@ -35,9 +30,6 @@ class Session:
     """
 
     def __init__(self, directory: str, intra_op_threads: int = 0, inter_op_threads: int = 0):
-        names = ("saved_model.pb", "saved_model.pbtxt")
-        if not any(pathlib.Path(directory, name).exists() for name in names):
-            raise fault("NOT_FOUND", f"There is no saved_model.pb that can be read in {directory}")
         self._graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=intra_op_threads,
@@ -125,20 +117,3 @@ class Session:
                 message = f"The graph of this model has no tensor {name}"
                 raise fault("NOT_FOUND", message) from None
         return self._tensors[name]
-
-
-async def in_thread(function: Callable[..., _T], *arguments: object) -> _T:
-    """Call a function in a daemon thread, which does not delay the end of the process."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_T] = loop.create_future()
-
-    def work() -> None:
-        try:
-            finish: Callable[[], None] = functools.partial(done.set_result, function(*arguments))
-        except BaseException as error:
-            finish = functools.partial(done.set_exception, error)
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(lambda: done.done() or finish())
-
-    threading.Thread(target=work, name=function.__name__, daemon=True).start()
-    return await done

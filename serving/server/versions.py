@@ -17,7 +17,6 @@ from typing import Any
 
 from ..errors import ServingError, as_serving_error, fault, invalid
 from .predict import Predictor
-from .session import in_thread
 
 _log = logging.getLogger(__name__)
 _LARGEST_VERSION = 2**63 - 1
@@ -180,7 +179,7 @@ class Models:
         for name, model in list(self._models.items()):
             path = model.config.base_path
             try:
-                found = await in_thread(_list_versions, path)
+                found = await asyncio.to_thread(_list_versions, path)
             except (OSError, ValueError) as error:
                 # Go on with the other models; tensorflow_model_server would not.
                 _log.error("Base path of %s: %s", name, error)
@@ -240,7 +239,7 @@ class Models:
 
     def _free(self, version: Version) -> None:
         async def free(close: Callable[[], None]) -> None:
-            await in_thread(close)  # which would delay requests
+            await asyncio.to_thread(close)  # which would delay requests
             version.state = State.END
 
         assert version.predictor is not None

@@ -185,4 +185,4 @@ def test_examples_in_docstrings(model):
             result = doctest.testmod(module, globs={**vars(module), "client": client})
             assert result.failed == 0
             attempted += result.attempted
-    assert attempted > 10
+    assert attempted >= 8

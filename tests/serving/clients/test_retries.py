@@ -136,19 +136,6 @@ def test_more_clients_than_the_server_has_threads():
     assert model.most_at_a_time <= 2
 
 
-def test_a_proxy_that_wants_fewer_requests():
-    """RFC 6585: 429 with the header that says when to come again."""
-    answers = [{"Retry-After": "1"}, {}, {}]
-
-    def answer(handler):
-        send(handler, 429, b"Too Many Requests", **answers.pop(0))
-
-    with rest_client_of(answer) as (client, asked):
-        with pytest.raises(ServingError, match="HTTP status 429: Too Many Requests"):
-            client.metadata()
-        assert len(asked) == 2  # the second told nothing
-
-
 def test_a_server_that_starts_late_is_found(kind):
     port, started, done = free_port(), threading.Event(), threading.Event()
 

@@ -128,7 +128,7 @@ JUNK = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
                 (f'server_cert: "{CERTIFICATE}"', "ssl_config_file .* has no server_key"),
                 (f'server_key: "{KEY}"', "ssl_config_file .* has no server_cert"),
                 (PEM + 'custom_ca: "x"', "they must be PEM"),
-                (PEM + "client_verify: true", "has client_verify but no custom_ca"),
+                (PEM + "client_verify: true", "has no custom_ca, in PEM; .*client_verify"),
             ]
         ),
     ],
