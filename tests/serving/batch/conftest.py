@@ -1,7 +1,6 @@
 """One model and one cluster for all tests: starting them is what takes time."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,25 +9,8 @@ import pytest
 import ray
 
 from eigenfit.serving.batch import run, worker
-from eigenfit.solver import SpectralSolver
-from tests.shared_export import shared_export
 
 from .own_cluster import own_cluster
-
-
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> tuple[SpectralSolver, Path]:
-    return shared_export(tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def solver(exported) -> SpectralSolver:
-    return exported[0]
-
-
-@pytest.fixture(scope="session")
-def model_dir(exported) -> Path:
-    return exported[1]
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from eigenfit.serving import RestClient, ServingError
+from eigenfit.serving.messages import write_tensor
 from tests.serving.certificate import CERTIFICATE, KEY
 
-from .fake_grpc import write_tensor
 from .fake_model import pretended, wait_until
 from .harness import client_of, connect, serve
 
@@ -136,11 +136,10 @@ def test_a_tensor_that_says_it_is_larger_than_its_message(given):
     """TensorFlow would fill it up with its last value: 8 TB here."""
     model = pretended()
 
-    def write(array):
-        proto = write_tensor(array)
+    def write(array, proto):
+        write_tensor(array, proto)
         proto.double_val[:] = given
         proto.tensor_shape.dim[0].size = 2**40
-        return proto
 
     model.write_tensor = write
     with (

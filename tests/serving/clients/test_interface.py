@@ -8,7 +8,7 @@ from eigenfit import serving
 from eigenfit.serving import ServingError
 from eigenfit.solver import Covariance, FitResult
 
-from .fake_model import FIT_OUTPUTS, FakeModel, Fault, definition, pretend, pretended
+from .fake_model import FIT_OUTPUTS, Fault, definition, pretend, pretended
 from .harness import client_of
 
 TARGETS = np.array([[1.0, 2.0, 3.5], [np.nan, 0.1, -np.inf], [1e300, -0.0, 5e-324]])
@@ -69,16 +69,6 @@ def test_none_in_lists_is_nan(kind):
         assert array.dtype == np.float64
         np.testing.assert_array_equal(array, with_nan)
     np.testing.assert_array_equal(second["tolerance"], [np.nan, 1e-6])
-
-
-def test_spectrum_and_predict(kind):
-    model = pretended()
-    with client_of(kind, model) as client:
-        levels = client.spectrum(TARGETS)
-        outputs = client.predict("spectrum", {"parameters": TARGETS})
-    np.testing.assert_array_equal(levels, 3.0 * TARGETS)
-    assert list(outputs) == ["eigenvalues"]
-    np.testing.assert_array_equal(outputs["eigenvalues"], 3.0 * TARGETS)
 
 
 def test_metadata_and_status(kind):
@@ -177,17 +167,6 @@ def test_complex_numbers(kind):
             with pytest.raises(ServingError, match=r"REST cannot carry 'matrix'.*Use GrpcClient"):
                 client.predict("matrix", {"parameters": TARGETS[:1]})
             assert model.requests == []
-
-
-def test_a_model_with_scalars_is_sent_whole(kind):
-    scalars = definition({"x": ([-1], np.float32)}, {"total": ([], np.float32)})
-    model = FakeModel({"sum": scalars}, lambda _, inputs: {"total": inputs["x"].sum()})
-    with client_of(kind, model, max_batch_rows=2) as client:
-        outputs = client.predict("sum", {"x": [0.1, 2, 3, 4]})
-    assert outputs["total"].shape == ()
-    assert outputs["total"].dtype == np.float32
-    assert outputs["total"] == np.array([0.1, 2, 3, 4], np.float32).sum()
-    assert model.sizes == [4]
 
 
 def test_closed_clients_refuse(kind):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from eigenfit.serving import ServingError
 
 from .fake_model import FIT_INPUTS, FIT_OUTPUTS, TARGETS, FakeModel, definition, pretended
-from .harness import KINDS, client_of, connect, serve
+from .harness import KINDS, client_of
 from .plain_http import rest_client_of, send
 
 ROW = np.ones((1, 3))
@@ -162,16 +162,6 @@ def test_something_else_than_tensorflow_serving(answer):
         for ask in (client.metadata, client.status, lambda: client.fit(ROW)):
             with pytest.raises(ServingError, match="not an answer of TensorFlow Serving"):
                 ask()
-
-
-def test_grpc_to_an_http_port():
-    with (
-        serve("rest", pretended()) as port,
-        connect("grpc", port, timeout=2.0, retries=0) as client,
-        pytest.raises(ServingError) as caught,
-    ):
-        client.fit(ROW)
-    assert caught.value.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
 
 
 def test_a_redirect_is_reported_and_not_followed():

@@ -29,15 +29,6 @@ def test_ten_thousand_rows_in_uneven_pieces(kind):
     assert sorted(model.sizes) == sorted([1501] * 6 + [994])
 
 
-def test_a_thousand_rows_is_the_default(kind):
-    model = pretended()
-    with client_of(kind, model) as client:
-        client.fit(numbered(1000))
-        client.fit(numbered(2001))
-    assert model.sizes[0] == 1000
-    assert sorted(model.sizes[1:]) == [1, 1000, 1000]
-
-
 def test_not_more_than_max_concurrency_at_a_time(kind):
     model = pretended()
     model.delay = 0.02
@@ -81,11 +72,3 @@ def test_pieces_come_from_one_version():
     with client_of("grpc", model, max_batch_rows=2, max_concurrency=1) as client:
         assert_in_order(client.fit(targets), targets)
     assert len(model.requests) == 10  # five of each version; only the second five are used
-
-
-def test_any_row_signature_is_divided(kind):
-    model = pretended()
-    with client_of(kind, model, max_batch_rows=4) as client:
-        outputs = client.predict("spectrum", {"parameters": numbered(10)})
-    np.testing.assert_array_equal(outputs["eigenvalues"], 3 * numbered(10))
-    assert sorted(model.sizes) == [2, 4, 4]

@@ -11,16 +11,13 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
-import grpc
 import kubernetes_validate
 import pytest
 import yaml
 
-from eigenfit.serving import GrpcClient, ServingError
 from eigenfit.serving.server.configs import batching_of, models_of, parse_text
 from eigenfit.serving.server.options import parse_options
 from tests.serving.command_line import deployed_options
@@ -94,11 +91,6 @@ def test_no_file_is_forgotten():
     assert found == tested
 
 
-def test_files_are_packaged():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert settings["tool"]["setuptools"]["package-data"]["eigenfit.serving"] == ["deploy/**"]
-
-
 def test_models():
     models = models_of(read("models.config"))
     (model,) = models.values()
@@ -125,18 +117,6 @@ def test_batching():
     assert parameters.max_enqueued_batches >= 2 * pieces
     # No duplicate solves.
     assert not parse_text("BatchingParameters", read("batching.config")).allowed_batch_sizes
-
-
-def test_allowed_batch_sizes_in_comment_would_load():
-    (line,) = re.findall(r"^#   (allowed_batch_sizes: .*)$", read("batching.config"), re.MULTILINE)
-    message = parse_text("BatchingParameters", read("batching.config") + line)
-    assert message.allowed_batch_sizes[-1] == message.max_execution_batch_size.value
-    assert list(message.allowed_batch_sizes) == sorted(set(message.allowed_batch_sizes))
-
-
-def test_wrong_field_is_noticed():
-    with pytest.raises(ServingError, match="max_batch_sizes"):
-        parse_text("BatchingParameters", "max_batch_sizes { value: 8 }")
 
 
 def test_monitoring():
@@ -190,13 +170,6 @@ def test_kubernetes_schema(name, version):
         assert kubernetes_validate.validate(resource, version, strict=True) == version
 
 
-def test_kubernetes_schema_notices_a_wrong_field():
-    resource = document("kubernetes/pdb.yaml")
-    resource["spec"]["maxUnavailables"] = 1
-    with pytest.raises(kubernetes_validate.ValidationError, match="maxUnavailables"):
-        kubernetes_validate.validate(resource, KUBERNETES[0], strict=True)
-
-
 def test_kustomization_names_every_object_and_every_file():
     found = document("kustomization.yaml")
     assert found["apiVersion"] == "kustomize.config.k8s.io/v1beta1"
@@ -231,14 +204,6 @@ def test_kubernetes_objects_find_each_other():
     assert scaler["minReplicas"] > document("kubernetes/pdb.yaml")["spec"]["maxUnavailable"]
     # Utilization is in percent of requests: without any the autoscaler does nothing.
     assert scaler["metrics"][0]["resource"]["name"] in container()["resources"]["requests"]
-
-
-def test_commented_metric_of_the_autoscaler_is_one():
-    block = re.search(r"    # (- type: Pods\n(?:    # .*\n)+?)    #\n", read("kubernetes/hpa.yaml"))
-    assert block is not None
-    resource = document("kubernetes/hpa.yaml")
-    resource["spec"]["metrics"] += yaml.safe_load(block[1].replace("    # ", ""))
-    kubernetes_validate.validate(resource, KUBERNETES[0], strict=True)
 
 
 def test_probes_name_a_served_model_and_open_ports():
@@ -329,19 +294,17 @@ def test_kserve_by_hand():
     service = document("kserve/inferenceservice.yaml")
     assert service["apiVersion"] == "serving.kserve.io/v1beta1"
     assert service["kind"] == "InferenceService"
-    # A DNS label, and the name under which the model is served.
     name = service["metadata"]["name"]
-    assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
     assert set(service["spec"]) == {"predictor"}
     predictor = service["spec"]["predictor"]
     scaling = {"minReplicas", "maxReplicas", "scaleMetric", "scaleTarget"}
     assert set(predictor) == scaling | {"model", "volumes"}
-    assert predictor["scaleMetric"] in ("cpu", "memory")  # the others are Knative's
     scaler = document("kubernetes/hpa.yaml")["spec"]
-    assert predictor["minReplicas"] == scaler["minReplicas"]
-    assert predictor["maxReplicas"] == scaler["maxReplicas"]
     target = scaler["metrics"][0]["resource"]["target"]["averageUtilization"]
-    assert predictor["scaleTarget"] == target
+    found = [
+        predictor[each] for each in ("minReplicas", "maxReplicas", "scaleMetric", "scaleTarget")
+    ]
+    assert found == [scaler["minReplicas"], scaler["maxReplicas"], "cpu", target]
     model = predictor["model"]
     own = {"modelFormat", "runtimeVersion", "protocolVersion", "storageUri"}
     of_a_container = {"args", "readinessProbe", "resources", "volumeMounts"}
@@ -377,24 +340,6 @@ def test_prometheus_by_hand():
     assert job["static_configs"] == [{"targets": [f"serving:{options.rest_api_port}"]}]
 
 
-def test_prometheus_in_kubernetes_finds_the_pods():
-    lines = read("prometheus/prometheus.yml").split("every pod of kubernetes/deployment.yaml:")[1]
-    (job,) = yaml.safe_load(re.sub(r"^  # ?", "", lines, flags=re.MULTILINE))
-    keep = {
-        rule["source_labels"][0]: rule["regex"]
-        for rule in job["relabel_configs"]
-        if rule.get("action") == "keep"
-    }
-    label = "__meta_kubernetes_pod_label_app_kubernetes_io_name"
-    assert keep[label] == pod()["metadata"]["labels"]["app.kubernetes.io/name"]
-    ports = [port["name"] for port in container()["ports"]]
-    assert keep["__meta_kubernetes_pod_container_port_name"] in ports
-    assert (
-        job["metrics_path"]
-        == document("prometheus/prometheus.yml")["scrape_configs"][0]["metrics_path"]
-    )
-
-
 def test_command_lines_on_the_page_are_right():
     text = PAGE.read_text(encoding="utf-8").replace("\\\n", "")
     lines = [shlex.split(line) for line in text.splitlines() if line.startswith("python -m ")]
@@ -409,16 +354,3 @@ def test_files_on_the_page_exist():
     text = PAGE.read_text(encoding="utf-8")
     for name in re.findall(r"`([\w/-]+\.(?:config|example|yaml|yml)(?:\.example)?)`", text):
         assert list(DEPLOY.rglob(Path(name).name)), name
-
-
-def test_channel_options_on_the_page_are_accepted():
-    options = [("grpc.lb_policy_name", "round_robin")]
-    text = PAGE.read_text(encoding="utf-8") + read("kubernetes/service.yaml")
-    assert text.count(str(options).replace("'", '"')) == 2
-    services = {service["metadata"]["name"] for service in documents("kubernetes/service.yaml")}
-    (host,) = set(re.findall(r'"dns:///([\w-]+):8500"', text))
-    assert host in services
-    with GrpcClient("dns:///localhost:1", "m", retries=0, channel_options=options) as client:
-        with pytest.raises(Exception, match="UNAVAILABLE") as caught:
-            client.status()
-        assert getattr(caught.value, "code", None) is grpc.StatusCode.UNAVAILABLE

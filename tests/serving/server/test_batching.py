@@ -118,13 +118,6 @@ def test_no_queue_waits_until_another_is_empty(serve, many_path, tmp_path):
         assert order[:8].count(model) >= 2, order
 
 
-def test_answers_go_to_those_who_asked(meeting):
-    values = [np.array([number, 10 * number], np.float32) for number in range(8)]
-    answers = together(meeting, [predict_request("many", x=each) for each in values])
-    for each, answer in zip(values, answers, strict=True):
-        np.testing.assert_array_equal(answer["y"], each / 2 + 2)
-
-
 def test_no_more_run_than_there_are_threads(serve_many):
     """By turns: what is a batch is all that came while the one before was running."""
     client = serve_many("max_batch_size { value: 1000 } num_batch_threads { value: 1 }")
@@ -221,13 +214,6 @@ def test_a_bad_request_does_not_hurt_the_good_ones(meeting, case):
         np.testing.assert_array_equal(answer["y"], expected)
     assert message in refused[1]
     assert refused == alone
-
-
-def test_two_bad_requests_each_get_their_error(meeting):
-    answers = together(meeting, [checked([1] * width) for width in (4, 5)])
-    for width, (code, message) in zip((4, 5), answers, strict=True):
-        assert code == "INVALID_ARGUMENT"
-        assert f"[1,{width}] is not compatible with expected shape [?,3]" in message
 
 
 @pytest.mark.parametrize("signature", ["count", "more"])
@@ -327,21 +313,12 @@ def test_the_wait_for_a_thread_counts_without_batching(serve_many, tmp_path, mon
     assert int(late) >= 8
 
 
-def test_swap_under_batching(serve, many_path, tmp_path):
-    (tmp_path / "1").symlink_to(many_path / "1")
-    client = serve(model_base_path=str(tmp_path), model_name="many", enable_batching=True)
-    (tmp_path / "2").symlink_to(many_path / "1")
-    request = predict_request("many", x=np.ones([1], np.float32))
-    wait_for(lambda: client.predictions.Predict(request).model_spec.version.value == 2)
-
-
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("x", "no BatchingParameters in text form"),
         (EIGHT + "max_execution_batch_size { value: 9 }", "max_execution_batch_size"),
         ("batch_timeout_micros { value: -1 }", "batch_timeout_micros"),
-        ("max_batch_size { value: 0 }", "max_batch_size must be from 1"),
         ("num_batch_threads { value: 0 }", "num_batch_threads must be from 1"),
         ("pad_variable_length_inputs: true", "pad_variable_length_inputs"),
     ],

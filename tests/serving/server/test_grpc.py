@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from .clients import (
     GetModelMetadataRequest,
@@ -145,11 +144,6 @@ def test_shape_is_not_checked_unless_the_graph_does(client):
     assert (answer["y"].shape, answer["y"]) == ((), 3.5)
 
 
-def test_empty_batch(client):
-    answer = client.predict(many(x=np.zeros([0], np.float32)))
-    assert answer["y"].shape == (0,)
-
-
 def test_short_list_repeats_its_last_value(client):
     tensor = proto(FLOAT, [3], float_val=[1.0, 2.0])
     answer = client.predict(many(x=tensor))
@@ -210,12 +204,3 @@ def test_status(client):
     assert len(client.models.GetModelStatus(request).model_version_status) == 1
     assert refusal(client.status, "many", 7)[0] == "NOT_FOUND"
     assert refusal(client.status, "m")[0] == "NOT_FOUND"
-
-
-def test_health(client):
-    health: Any = health_pb2_grpc.HealthStub(client.channel)
-    messages: Any = health_pb2
-    serving = messages.HealthCheckResponse.SERVING
-    for service in ("", "tensorflow.serving.PredictionService", "ModelService"):
-        request = messages.HealthCheckRequest(service=service)
-        assert health.Check(request, timeout=20).status == serving

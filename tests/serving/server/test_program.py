@@ -17,7 +17,7 @@ from eigenfit.serving.server import ServerOptions
 from eigenfit.serving.server.options import parse_options
 
 from .clients import ENDLESS, slow, wait_for
-from .program import SERVER, Program, free_ports
+from .program import Program, free_ports
 
 # Without the check of the options this would wait for a model that never comes.
 NO_MODEL = {"model_base_path": "/no/such/model", "start_timeout_seconds": 0.1}
@@ -97,7 +97,8 @@ def test_in_range():
         ServerOptions(**given)
 
 
-# As if a package of the extra were not installed. The clients and the batch entry do without.
+# As if a package of the extra were not installed. The clients and the batch entry do without. Then
+# with the packages and a wrong configuration.
 WITHOUT = """
 import runpy, sys
 import eigenfit.serving
@@ -111,20 +112,26 @@ for name in ("grpc_health", "prometheus_client", "aiohttp"):
         print(error)
     if name != "aiohttp":
         del sys.modules[name]
-sys.argv = ["server"]
-runpy.run_module("eigenfit.serving", run_name="__main__")
+for flags in ([], ["--model_config_file=" + __file__]):
+    sys.argv[1:] = flags
+    try:
+        runpy.run_module("eigenfit.serving", run_name="__main__")
+    except SystemExit as ended:
+        print(ended)
+    sys.modules.pop("aiohttp")
 """
 
 
-def test_without_the_extra():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False
-    )
+def test_without_the_extra_and_with_a_wrong_config(tmp_path):
+    (tmp_path / "program.py").write_text(WITHOUT)
+    program = [sys.executable, str(tmp_path / "program.py")]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
     told = "{} is missing; it comes with the extra: pip install 'eigenfit[serve]'"
     names = ("grpc_health", "prometheus_client", "aiohttp")
-    assert done.stdout.splitlines() == [told.format(name) for name in names]
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == ["eigenfit: " + told.format("aiohttp")]
+    said = [*(told.format(name) for name in names), "eigenfit: " + told.format("aiohttp"), "1"]
+    assert done.stdout.splitlines() == said, done.stderr
+    assert "no ModelServerConfig in text form" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # The system gives a signal to any thread, but Python's handlers run in the main one, which is not
@@ -145,19 +152,29 @@ finally:  # an impatient second one, while the process ends
 """
 
 
-def told_to_stop(log, **flags):
-    """The program, which is told to stop through its input."""
-    return Program(log, program=("-c", PROGRAM), **flags)
-
-
 def stop(program):
     program.process.stdin.write("\n")
     program.process.stdin.flush()
 
 
-def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
-    flags = {"model_base_path": many_path, "model_name": "many", "stop_grace_seconds": 600}
-    with told_to_stop(tmp_path / "log", **flags) as program:
+def test_kill_9_and_sigterm(many_path, tmp_path):
+    """Nothing is left of the killed one that would hinder the next start, on the same ports.
+
+    SIGTERM finishes what is under way.
+    """
+    ports = free_ports()
+    flags = {"model_base_path": many_path, "model_name": "many"}
+    flags["tensorflow_inter_op_parallelism"] = -1  # no run waits for the threads of another
+    with Program(tmp_path / "log", ports, **flags) as program:
+        client = program.connected()
+        call = client.predictions.Predict.future(slow(ENDLESS))
+        assert client.rows([1.0]) == (200, {"predictions": [2.5]})
+        program.process.kill()
+        assert program.process.wait(timeout=60) == -signal.SIGKILL
+        assert call.exception(timeout=60) is not None
+        client.close()
+    flags["stop_grace_seconds"] = 600
+    with Program(tmp_path / "log", ports, program=("-c", PROGRAM), **flags) as program:
         client = program.connected()
         future = client.predictions.Predict.future(slow(200_000), timeout=60)
         time.sleep(0.3)
@@ -173,33 +190,9 @@ def test_sigterm_finishes_what_is_under_way(many_path, tmp_path):
 
 
 def test_sigterm_while_the_models_load(tmp_path):
-    with told_to_stop(tmp_path / "log", model_base_path=tmp_path, model_name="m") as program:
+    flags = {"model_base_path": tmp_path, "model_name": "m"}
+    with Program(tmp_path / "log", program=("-c", PROGRAM), **flags) as program:
         wait_for(lambda: "No versions of m found" in program.log, 120)
         stop(program)
         assert program.process.wait(timeout=60) == 0
         assert "Traceback" not in program.log
-
-
-def test_kill_9_and_then_sigterm_cut_off_what_never_ends(many_path, tmp_path):
-    """Nothing is left of the killed one that would hinder the next start, on the same ports."""
-    ports = free_ports()
-    flags = {"model_base_path": many_path, "model_name": "many", "stop_grace_seconds": 0.2}
-    flags["tensorflow_inter_op_parallelism"] = -1  # no run waits for the threads of another
-    for number, code in [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)]:
-        with Program(tmp_path / "log", ports, **flags) as program:
-            client = program.connected()
-            call = client.predictions.Predict.future(slow(ENDLESS))
-            assert client.rows([1.0]) == (200, {"predictions": [2.5]})
-            program.process.send_signal(number)
-            assert program.process.wait(timeout=60) == code
-            assert call.exception(timeout=60) is not None
-            client.close()
-
-
-def test_program_with_a_wrong_config(tmp_path):
-    (tmp_path / "config").write_text("improper model config")
-    program = [sys.executable, *SERVER, f"--model_config_file={tmp_path / 'config'}"]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "no ModelServerConfig in text form" in done.stderr
-    assert "Traceback" not in done.stderr

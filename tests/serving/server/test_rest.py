@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from .clients import ENDLESS, MANY
+from .clients import MANY
 from .models import KINDS
 
 LEVELS = [1.0, 2.0, 3.0]
@@ -79,11 +79,6 @@ def test_metadata(client):
     assert signatures["two"]["inputs"]["a"]["dtype"] == "DT_DOUBLE"
     assert signatures["two"]["method_name"] == "tensorflow/serving/predict"
     assert signatures["defaults"]["defaults"]["tol"]["double_val"] == [0.5]
-
-
-def test_timeout(client):
-    status, answer = client.rows([ENDLESS], "slow")
-    assert (status, list(answer)) == (504, ["error"])
 
 
 def test_right_types(client):
