@@ -3,7 +3,6 @@
 import importlib
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -194,16 +193,6 @@ def test_missing_extra_is_named(monkeypatch):
     importlib.invalidate_caches()
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'eigenfit\[ray\]'"):
         fit_dataset("m", "s", "o")
-
-
-def test_import_is_light():
-    program = (
-        "import sys, eigenfit.serving.batch\n"
-        "found = {'ray', 'tensorflow', 'pyarrow'} & set(sys.modules)\n"
-        "assert not found, found"
-    )
-    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_command_names_what_is_wrong(model_dir, tmp_path):

@@ -37,7 +37,7 @@ METHODS = {
 }
 
 
-def start_fake_grpc(model, credentials=None, port=0):
+def start_fake_grpc(model, port=0):
     """Starts; returns (server, port)."""
 
     class Handler(grpc.GenericRpcHandler):
@@ -63,10 +63,6 @@ def start_fake_grpc(model, credentials=None, port=0):
     limits = [("grpc.max_receive_message_length", -1)]  # as TensorFlow Serving
     pool = concurrent.futures.ThreadPoolExecutor(8)
     server = grpc.server(pool, [Handler()], options=limits)
-    address = f"127.0.0.1:{port}"
-    if credentials is None:
-        port = server.add_insecure_port(address)
-    else:
-        port = server.add_secure_port(address, credentials)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     return server, port

@@ -12,7 +12,7 @@ from eigenfit.serving.messages import write_tensor
 from tests.serving.certificate import CERTIFICATE, KEY
 
 from .fake_model import pretended, wait_until
-from .harness import client_of, connect, serve
+from .harness import client_of, serve
 
 ROW = np.ones((1, 3))
 
@@ -25,27 +25,6 @@ def certificate(tmp_path_factory):
     key.write_text(KEY)
     chain.write_text(CERTIFICATE)
     return key, chain
-
-
-@pytest.mark.parametrize("mutual", [False, True])
-def test_encrypted_grpc(mutual, certificate):
-    key, chain = (path.read_bytes() for path in certificate)
-    credentials = grpc.ssl_server_credentials(
-        [(key, chain)], root_certificates=chain if mutual else None, require_client_auth=mutual
-    )
-    own = {"client_key": certificate[0], "client_certificate": certificate[1]} if mutual else {}
-    with serve("grpc", pretended(), credentials=credentials) as port:
-        with connect("grpc", port, root_certificates=certificate[1], **own) as client:
-            assert client.fit(ROW).status.tolist() == [1]
-        strangers = [{}, {"tls": True}]
-        strangers += [{"root_certificates": certificate[1]}] if mutual else []
-        for settings in strangers:
-            with (
-                connect("grpc", port, retries=0, timeout=5.0, **settings) as client,
-                pytest.raises(ServingError) as caught,
-            ):
-                client.fit(ROW)
-            assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
 @pytest.mark.parametrize("mutual", [False, True])

@@ -1,5 +1,8 @@
 """The methods of both clients, against servers that answer with simple arithmetic."""
 
+import subprocess
+import sys
+
 import grpc
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from eigenfit.serving import ServingError
 from eigenfit.solver import Covariance, FitResult
 
 from .fake_model import FIT_OUTPUTS, Fault, definition, pretend, pretended
-from .harness import client_of
+from .harness import client_of, serve
 
 TARGETS = np.array([[1.0, 2.0, 3.5], [np.nan, 0.1, -np.inf], [1e300, -0.0, 5e-324]])
 NO_ROWS = np.zeros((0, 3))
@@ -193,3 +196,24 @@ def test_a_server_that_loses_the_numbers(kind):
     ):
         client.fit([[1.0, 2.0, 3.5]])
     assert caught.value.code is grpc.StatusCode.INTERNAL
+
+
+HEAVY = ("tensorflow", "tensorflow_serving", "aiohttp", "eigenfit.solver", "ray", "pyarrow")
+
+PROGRAM = f"""
+import sys
+import eigenfit.serving.batch
+from eigenfit.serving import GrpcClient, RestClient, ServingError
+with RestClient(sys.argv[1], "levels") as client:
+    assert client.fit([[1.0, 2.0, 3.0]]).status.tolist() == [1]
+    assert client.status()[1].state == "AVAILABLE"
+found = [name for name in {HEAVY} if name in sys.modules]
+assert not found, found
+"""
+
+
+def test_rest_never_imports_tensorflow():
+    with serve("rest", pretended()) as port:
+        command = [sys.executable, "-c", PROGRAM, f"http://127.0.0.1:{port}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -8,8 +8,7 @@ import tensorflow as tf
 from eigenfit.serving import ServingError
 
 from .fake_model import FIT_INPUTS, FIT_OUTPUTS, TARGETS, FakeModel, definition, pretended
-from .harness import KINDS, client_of
-from .plain_http import rest_client_of, send
+from .harness import KINDS, client_of, rest_client_of, send
 
 ROW = np.ones((1, 3))
 

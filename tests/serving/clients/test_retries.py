@@ -14,8 +14,7 @@ from eigenfit.serving import ServingError
 from eigenfit.serving.client import pause_before
 
 from .fake_model import Fault, pretended
-from .harness import client_of, connect, serve
-from .plain_http import rest_client_of, send
+from .harness import client_of, connect, rest_client_of, send, serve
 
 TARGETS = np.array([[1.0, 2.0, 3.5]])
 UNAVAILABLE = Fault(grpc.StatusCode.UNAVAILABLE, "the queue is full")

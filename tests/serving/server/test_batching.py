@@ -126,15 +126,6 @@ def test_no_more_run_than_there_are_threads(serve_many):
     assert max(answer["rows"][0] for answer in answers[4:]) >= 2
 
 
-def test_different_outputs_are_different_queues(meeting):
-    requests = [sizes(1) for _ in range(4)]
-    for request in requests[2:]:
-        request.output_filter.append("rows")
-    answers = together(meeting, requests)
-    assert [answer["rows"][0] for answer in answers] == [2, 2, 2, 2]
-    assert [len(answer) for answer in answers] == [2, 2, 1, 1]
-
-
 def test_a_request_is_never_divided(serve_many):
     """One with more rows than a run may join runs by itself; so do those that do not fit."""
     client = serve_many(MEET + "max_execution_batch_size { value: 4 }")
