@@ -7,14 +7,27 @@ from typing import Annotated
 
 import typer
 
-from ..serving.server.command import add_serve_command
+from ..serving.server.options import main
 from .fit import fit
 from .fit_dataset import fit_dataset
 
 application = typer.Typer(add_completion=False, no_args_is_help=True)
 application.command()(fit)
-add_serve_command(application)
 application.command()(fit_dataset)
+
+
+# The server parses its flags itself: they have the names of tensorflow_model_server, underscores
+# included, and its switches may have a value.
+@application.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def serve(context: typer.Context) -> None:
+    """Serve exported models as TensorFlow Serving does, over gRPC and REST."""
+    raise typer.Exit(main(context.args))
 
 
 def _print_version(wanted: bool) -> None:

@@ -28,9 +28,6 @@ def fit_dataset(
         int | None, typer.Option(help="Processes; as many as the CPUs allow when left out.")
     ] = None,
     threads: Annotated[int, typer.Option(help="CPUs of each worker.")] = 1,
-    resume: Annotated[
-        bool, typer.Option(help="Go on with what OUTPUT_DIR holds, or refuse to.")
-    ] = True,
     address: Annotated[
         str | None,
         typer.Option(help='Of a Ray cluster, "auto" for this machine\'s; else one is started.'),
@@ -58,7 +55,6 @@ def fit_dataset(
             fragment_rows=fragment_rows,
             workers=workers,
             threads=threads,
-            resume=resume,
             address=address,
         )
     except (ModuleNotFoundError, OSError, RuntimeError, ValueError) as error:

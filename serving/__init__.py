@@ -3,10 +3,16 @@
 Importing this package imports neither TensorFlow nor the server.
 """
 
-from .answers import Covariance, FitResult
+from .answers import (
+    Covariance,
+    FitResult,
+    ModelMetadata,
+    SignatureInfo,
+    TensorInfo,
+    VersionStatus,
+)
 from .errors import ServingError
 from .grpc_client import GrpcClient
-from .metadata import ModelMetadata, SignatureInfo, TensorInfo, VersionStatus
 from .rest_client import RestClient
 
 __all__ = [

@@ -2,19 +2,7 @@
 
 import sys
 
-from .server.command import add_serve_command
-
-
-def main() -> None:
-    """Run the server with the arguments of the process."""
-    try:
-        import typer
-    except ModuleNotFoundError:
-        sys.exit("eigenfit: the server needs the extra `serve`: pip install 'eigenfit[serve]'")
-    application = typer.Typer(add_completion=False)
-    add_serve_command(application)
-    application(prog_name="python -m eigenfit.serving")
-
+from .server.options import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -9,23 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .metadata import SignatureInfo, TensorInfo
+from .answers import SignatureInfo, TensorInfo
 
-_KINDS = {
-    "f": "real numbers",
-    "i": "whole numbers",
-    "u": "whole numbers of at least 0",
-    "O": "text",
-}
-_ALLOWED = {"f": "iuf", "i": "iu", "u": "iu", "b": "b", "c": "iufc", "O": "OSU"}
+# The kinds of numbers that are converted to each kind.
+_ALLOWED = {"f": "iuf", "i": "iu", "u": "iu", "b": "b", "c": "iufc"}
+Arrays = Mapping[str, np.ndarray]
 
 
 def as_array(argument: str, value: Any) -> np.ndarray:
-    """The argument as an array of its own dtype, with NaN for masked entries.
-
-    Raises:
-        ValueError: if it is not a regular array.
-    """
+    """The argument as an array of its own dtype, with NaN for masked entries."""
     if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "iuf":
         return np.where(np.ma.getmaskarray(value), np.nan, value.data)
     try:
@@ -35,47 +27,31 @@ def as_array(argument: str, value: Any) -> np.ndarray:
 
 
 def as_dtype(argument: str, array: np.ndarray, dtype: np.dtype | None) -> np.ndarray:
-    """Convert an array to the dtype of a model; float64 numbers are rounded to float32.
+    """Convert an array to the dtype of a model; unchanged if that is None.
 
-    None among real numbers becomes NaN, a level that was not observed. Without a dtype the array is
-    returned unchanged.
-
-    Raises:
-        ValueError: for a kind of numbers that cannot be converted (complex to real, real to
-            integer), and integers that overflow.
+    float64 is rounded to float32. None among real numbers becomes NaN, a level that was not
+    observed. ValueError for numbers of another kind (complex for real, real for integer), and for
+    integers that overflow.
     """
-    if dtype is None:
-        return array
-    if array.dtype.kind == "O" and dtype.kind == "O":
-        for entry in array.ravel().tolist():
-            if not isinstance(entry, (str, bytes)):
-                raise ValueError(f"{argument} must hold text as str or bytes, got {entry!r}.")
     # A scalar None is a missing argument, not a level that was not observed.
-    if array.dtype.kind == "O" and dtype.kind == "f" and array.ndim:
+    if dtype is not None and array.dtype.kind == "O" and dtype.kind == "f" and array.ndim:
         array = _nan_for_none(array)
-    if array.dtype == dtype:
+    if dtype is None or array.dtype == dtype:
         return array
-    if array.dtype.kind not in _ALLOWED.get(dtype.kind, dtype.kind):
-        kinds = _KINDS.get(dtype.kind, f"{dtype.name} values")
-        raise ValueError(f"{argument} must hold {kinds}, got dtype {array.dtype}.")
-    if dtype.kind in "iu" and array.size:
-        limits = np.iinfo(dtype)
-        for entry in (int(array.min()), int(array.max())):
-            if not limits.min <= entry <= limits.max:
-                raise ValueError(
-                    f"{argument} must fit into {dtype.name}, from {limits.min} to {limits.max}, "
-                    f"got {entry}."
-                )
+    if array.dtype.kind not in _ALLOWED[dtype.kind]:
+        raise ValueError(f"{argument} must hold {dtype} numbers, got dtype {array.dtype}.")
     with np.errstate(over="ignore"):  # overflow to infinity gives the row a status
-        return array.astype(dtype)
+        converted = array.astype(dtype)
+    if dtype.kind in "iu" and (converted != array).any():
+        raise ValueError(f"{argument} must fit into {dtype}, got {array.min()} to {array.max()}.")
+    return converted
 
 
 def weights_of(sigma: np.ndarray) -> np.ndarray:
     """The weights 1 / sigma; NaN, the default of the model, stays NaN.
 
-    Raises:
-        ValueError: for a sigma of all rows that is not positive. In a `[B, m]` array it becomes the
-            weight -1, which makes its row invalid.
+    A sigma of all rows that is not positive is a ValueError; in a `[B, m]` array it becomes the
+    weight -1, which makes its row invalid.
     """
     sigma = as_dtype("sigma", sigma, np.dtype("float64"))
     if sigma.ndim < 2 and (sigma <= 0).any():
@@ -88,104 +64,68 @@ def weights_of(sigma: np.ndarray) -> np.ndarray:
     return np.where(positive, weights, np.where(np.isnan(sigma), np.nan, -1.0))
 
 
-def check_shape(argument: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
-    """Check an array against the shape of an input, which TensorFlow Serving does not do.
-
-    Raises:
-        ValueError: if the shape differs.
-    """
-    if info.shape is None:
-        return array
-    fits = array.ndim == len(info.shape) and all(
-        wanted in (None, size) for size, wanted in zip(array.shape, info.shape, strict=True)
-    )
-    if fits:
-        return array
-    sizes = ["?" if size is None else str(size) for size in info.shape]
-    if info.shape and info.shape[0] is None:
-        sizes[0] = "rows"
-    wanted = f"[{', '.join(sizes)}]"
-    one_row = array.ndim == 1 and len(info.shape) == 2 and info.shape[1] in (None, len(array))
-    fix = f" For one row, pass {argument}[None, :]." if one_row else ""
-    raise ValueError(f"{argument} must have shape {wanted}, got {list(array.shape)}.{fix}")
-
-
-def row_inputs(
-    what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]
+def signature_inputs(
+    what: str, signature: SignatureInfo, given: Arrays, *, fill: bool
 ) -> dict[str, np.ndarray]:
-    """All inputs of a signature of eigenfit; NaN, or 0 for integers, for those not given.
+    """The inputs of a signature in its dtypes; ValueError for names and shapes that do not fit.
 
     Args:
         what: name of the method, for error messages.
-        signature: of the model; every input is `[rows, ...]`.
-        given: arrays by name; the first one defines the number of rows. A scalar fills a `[rows]`
-            input; weights may be a scalar or `[m]`.
-
-    Raises:
-        ValueError: for unknown names, and shapes and dtypes that do not fit.
+        signature: of the model.
+        given: arrays by name.
+        fill: for signatures of eigenfit, whose inputs are all `[rows, ...]`: inputs that are not
+            given are NaN, or 0 for integers. The first one given has the number of rows; a scalar
+            fills a `[rows]` input, and weights may be a scalar or `[m]`.
     """
-    _check_names(what, signature, given)
-    first = next(iter(given))
-    rows = len(check_shape(first, given[first], signature.inputs[first]))
-    inputs = {}
-    for name, info in signature.inputs.items():
-        shape = [rows if size is None else size for size in info.shape or (None,)]
-        dtype = info.dtype or np.dtype("float64")
-        neutral = np.array(0 if dtype.kind in "iu" else np.nan, dtype)
-        array = as_dtype(name, given[name], dtype) if name in given else neutral
-        for_all_rows = name == "weights" and array.shape in ((), tuple(shape[1:]))
-        if name not in given or for_all_rows or (array.ndim == 0 and len(shape) == 1):
-            array = np.full(shape, array)
-        inputs[name] = check_shape(name, array, info)
-    _check_rows({name: inputs[name] for name in given})
-    return inputs
-
-
-def named_inputs(
-    what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Check the inputs of any signature, all given, and convert them to its dtypes.
-
-    Raises:
-        ValueError: for names that are missing or unknown, and shapes and dtypes that do not fit.
-    """
-    _check_names(what, signature, given)
-    missing = sorted(set(signature.inputs) - set(given) - signature.optional)
-    if missing:
+    unknown = sorted(set(given) - set(signature.inputs))
+    if unknown:
+        raise ValueError(
+            f"{what}: this model has no input {unknown[0]!r}; it takes "
+            f"{sorted(signature.inputs)}. (lower and upper are there if the solver was exported "
+            "with bounds, prior_mean and prior_sigma if with priors.)"
+        )
+    missing = sorted(set(signature.inputs) - set(given))
+    if missing and not fill:
         raise ValueError(f"{what}: inputs must hold {missing} too; the model takes {signature}.")
-    inputs = {}
-    for name, array in given.items():
-        info = signature.inputs[name]
-        inputs[name] = check_shape(name, as_dtype(name, array, info.dtype), info)
-    if signature.by_rows:
-        _check_rows(inputs)
+    inputs = {name: as_dtype(name, a, signature.inputs[name].dtype) for name, a in given.items()}
+    if fill:
+        first = next(iter(given))
+        rows = len(_check_shape(first, given[first], signature.inputs[first]))
+        for name, info in signature.inputs.items():
+            shape = [rows if size is None else size for size in info.shape or (None,)]
+            dtype = info.dtype or np.dtype("float64")
+            array = inputs.get(name, np.array(0 if dtype.kind in "iu" else np.nan, dtype))
+            for_all_rows = name == "weights" and array.shape in ((), tuple(shape[1:]))
+            if name not in given or for_all_rows or (array.ndim == 0 and len(shape) == 1):
+                inputs[name] = np.full(shape, array)
+    for name, array in inputs.items():
+        _check_shape(name, array, signature.inputs[name])
+    counts = {name: len(array) for name, array in inputs.items()} if signature.by_rows else {}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise ValueError(f"All arguments must have the same number of rows, but {listed}.")
     return inputs
 
 
 def covariance_inputs(
-    signature: SignatureInfo, arrays: Mapping[str, np.ndarray]
+    what: str, signature: SignatureInfo, given: Arrays, *, fill: bool
 ) -> dict[str, np.ndarray]:
     """The inputs of the signature `covariance`; the weight is 0 where the target is NaN.
 
-    Args:
-        signature: of the model.
-        arrays: parameters, and weights or targets or both.
-
-    Raises:
-        ValueError: as `row_inputs`; also if neither weights nor targets say what was observed.
+    ValueError as for `signature_inputs`, and if neither weights nor targets say what was observed.
     """
-    targets, wanted = arrays.get("targets"), "targets" in signature.inputs
+    targets, wanted = given.get("targets"), "targets" in signature.inputs
     if targets is None and wanted:
         raise ValueError(
             "covariance: pass targets; in this model what a level counts depends on them."
         )
-    if targets is None and "weights" not in arrays:
+    if targets is None and "weights" not in given:
         raise ValueError(
             "covariance: parameters alone do not say what was observed, and how well; pass weights "
             "(1 / sigma of each level, 0 where none was observed), or targets."
         )
-    sent = {name: array for name, array in arrays.items() if wanted or name != "targets"}
-    inputs = row_inputs("covariance", signature, sent)
+    sent = {name: array for name, array in given.items() if wanted or name != "targets"}
+    inputs = signature_inputs(what, signature, sent, fill=fill)
     weights = inputs["weights"]
     if targets is not None:
         targets = as_dtype("targets", targets, weights.dtype)
@@ -198,6 +138,23 @@ def covariance_inputs(
     return inputs
 
 
+def _check_shape(argument: str, array: np.ndarray, info: TensorInfo) -> np.ndarray:
+    """Check an array against the shape of an input, which TensorFlow Serving does not do."""
+    if info.shape is None:
+        return array
+    if array.ndim == len(info.shape) and all(
+        wanted in (None, size) for size, wanted in zip(array.shape, info.shape, strict=True)
+    ):
+        return array
+    sizes = ["?" if size is None else str(size) for size in info.shape]
+    if info.shape and info.shape[0] is None:
+        sizes[0] = "rows"
+    one_row = array.ndim == 1 and len(info.shape) == 2 and info.shape[1] in (None, len(array))
+    fix = f" For one row, pass {argument}[None, :]." if one_row else ""
+    wanted = f"[{', '.join(sizes)}]"
+    raise ValueError(f"{argument} must have shape {wanted}, got {list(array.shape)}.{fix}")
+
+
 def _nan_for_none(array: np.ndarray) -> np.ndarray:
     """Numbers with NaN for None and for the NA of pandas; an array of something else as it is."""
     entries = [
@@ -207,20 +164,3 @@ def _nan_for_none(array: np.ndarray) -> np.ndarray:
     if not all(isinstance(entry, numbers.Real) for entry in entries):
         return array
     return np.asarray(entries).reshape(array.shape)
-
-
-def _check_names(what: str, signature: SignatureInfo, given: Mapping[str, np.ndarray]) -> None:
-    unknown = sorted(set(given) - set(signature.inputs))
-    if unknown:
-        raise ValueError(
-            f"{what}: this model has no input {unknown[0]!r}; it takes "
-            f"{sorted(signature.inputs)}. (lower and upper are there if the solver was exported "
-            "with bounds, prior_mean and prior_sigma if with priors.)"
-        )
-
-
-def _check_rows(inputs: Mapping[str, np.ndarray]) -> None:
-    counts = {name: len(array) for name, array in inputs.items()}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
-        raise ValueError(f"All arguments must have the same number of rows, but {listed}.")

@@ -11,26 +11,32 @@ import abc
 import concurrent.futures
 import math
 import os
-import types
-from collections.abc import Callable, Mapping
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypedDict, TypeVar
 
-import grpc
 import numpy as np
+from grpc import StatusCode
 
-from .answers import Covariance, FitResult
-from .arguments import as_array, covariance_inputs, named_inputs, row_inputs, weights_of
-from .errors import ServingError, row_limit
-from .metadata import ModelMetadata, SignatureInfo, VersionStatus, find_signature
-from .retries import Deadline, with_retries
+from .answers import (
+    Covariance,
+    FitResult,
+    ModelMetadata,
+    SignatureInfo,
+    VersionStatus,
+    find_signature,
+)
+from .arguments import Arrays, as_array, covariance_inputs, signature_inputs, weights_of
+from .errors import ServingError, is_busy
 
 _BASIC = ("targets", "initial", "weights", "tolerance", "max_steps")
 # The arguments that are PEM files of a TLS connection.
 _CERTIFICATES = ("root_certificates", "client_key", "client_certificate")
 # Attempts to get all pieces of a call from the same version of the model.
 _ROUNDS = 3
-_LARGEST_VERSION = 2**63 - 1
+_LONGEST_PAUSE = 5.0
 
 _T = TypeVar("_T")
 _Path = str | os.PathLike[str]
@@ -91,35 +97,20 @@ class Client(abc.ABC):
     the metadata of the model. `GrpcClient` and `RestClient` describe the arguments.
     """
 
-    def __init__(
-        self,
-        address: str,
-        model_name: str,
-        *,
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float | None = 60.0,
-        retries: int = 4,
-        backoff: float = 0.2,
-        max_batch_rows: int | None = 1000,
-        max_concurrency: int = 4,
-        root_certificates: _Path | None = None,
-        client_key: _Path | None = None,
-        client_certificate: _Path | None = None,
-        headers: Mapping[str, str] | None = None,
-    ):
-        settings = {name: value for name, value in locals().items() if name != "self"}
-        _check_settings(settings)
-        self._certificates = [settings[name] for name in _CERTIFICATES]
-        self._headers = dict(headers or {})
-        self._model_name, self._version, self._label = model_name, version, label
-        self._timeout, self._retries, self._backoff = timeout, retries, backoff
-        self._max_concurrency = max_concurrency
+    def __init__(self, address: str, model_name: str, settings: Settings):
+        if not isinstance(model_name, str) or not model_name:
+            raise ValueError(f"model_name must be a name, got {model_name!r}.")
+        known = _checked(settings)
+        self._certificates = [known[name] for name in _CERTIFICATES]
+        self._headers = dict(known["headers"] or {})
+        self._model_name, self._version, self._label = model_name, known["version"], known["label"]
+        self._timeout, self._retries = known["timeout"], known["retries"]
+        self._backoff, self._most_rows = known["backoff"], known["max_batch_rows"]
+        self._max_concurrency = known["max_concurrency"]
         self._where = f"model {model_name!r} at {address}"
         self._closed = False
-        # Both are replaced atomically and never mutated, so threads may share them.
+        # Replaced atomically and never mutated, so threads may share it.
         self._metadata: ModelMetadata | None = None
-        self._most_rows = max_batch_rows
 
     def fit(
         self,
@@ -173,14 +164,16 @@ class Client(abc.ABC):
                     "fit: sigma and weights = 1 / sigma say the same; give one of them."
                 )
             arrays["weights"] = weights_of(arrays.pop("sigma"))
-        name = "serving_default" if set(arrays) == {"targets"} else "fit"
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            needed = ("targets",) if name == "serving_default" else _BASIC
-            offered = find_signature(metadata, name, self._where, needed, FitResult._fields)
-            return Request(name, offered, row_inputs("fit", offered, arrays))
-
-        outputs = self._answer(prepare)
+        alone = set(arrays) == {"targets"}
+        name, needed = ("serving_default", ("targets",)) if alone else ("fit", _BASIC)
+        outputs = self._answer("fit", name, arrays, needed, FitResult._fields)
+        if not outputs["status"].all():
+            message = (
+                "a row has the status 0, which is none: the server loses the numbers. TensorFlow "
+                "Serving does so over REST if it was started with "
+                "--enable_serialization_as_tensor_content; leave that out, or use GrpcClient"
+            )
+            raise self._error(StatusCode.INTERNAL, message, name)
         return FitResult(*(outputs[field] for field in FitResult._fields))
 
     def spectrum(self, parameters: Any) -> np.ndarray:
@@ -201,13 +194,8 @@ class Client(abc.ABC):
             [[-1.0, 0.0, 1.0]]
         """
         arrays = {"parameters": as_array("parameters", parameters)}
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            names = (("parameters",), ("eigenvalues",))
-            offered = find_signature(metadata, "spectrum", self._where, *names)
-            return Request("spectrum", offered, row_inputs("spectrum", offered, arrays))
-
-        return self._answer(prepare)["eigenvalues"]
+        names = (("parameters",), ("eigenvalues",))
+        return self._answer("spectrum", "spectrum", arrays, *names)["eigenvalues"]
 
     def covariance(self, parameters: Any, weights: Any = None, targets: Any = None) -> Covariance:
         """The covariance of parameters, from the Jacobian at them.
@@ -232,13 +220,8 @@ class Client(abc.ABC):
         """
         arrays = {"parameters": as_array("parameters", parameters)}
         arrays |= _given({"weights": weights, "targets": targets})
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            names = (("parameters", "weights"), Covariance._fields)
-            offered = find_signature(metadata, "covariance", self._where, *names)
-            return Request("covariance", offered, covariance_inputs(offered, arrays))
-
-        outputs = self._answer(prepare)
+        names = (("parameters", "weights"), Covariance._fields)
+        outputs = self._answer("covariance", "covariance", arrays, *names, covariance_inputs)
         return Covariance(*(outputs[field] for field in Covariance._fields))
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -260,22 +243,13 @@ class Client(abc.ABC):
             >>> client.predict("matrix", {"parameters": [[2.0, 1.0, 0.0]]})["matrix"].tolist()
             [[[2.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 2.0]]]
         """
-        if not isinstance(signature, str) or not signature:
-            raise ValueError(
-                f'predict: signature must be a name such as "matrix", got {signature!r}.'
-            )
         if not isinstance(inputs, Mapping):
             raise ValueError(
                 'predict: inputs must be a dict by name such as {"parameters": [[1.0, 2.0]]}, '
                 f"got {type(inputs).__name__}."
             )
         arrays = {name: as_array(name, value) for name, value in inputs.items()}
-
-        def prepare(metadata: ModelMetadata) -> Request:
-            offered = find_signature(metadata, signature, self._where)
-            return Request(signature, offered, named_inputs("predict", offered, arrays))
-
-        return self._answer(prepare)
+        return self._answer("predict", signature, arrays)
 
     def metadata(self) -> ModelMetadata:
         """The signatures of the model with the shapes and dtypes of their inputs and outputs.
@@ -312,50 +286,80 @@ class Client(abc.ABC):
     def close(self) -> None:
         """Close the connections. Later calls raise ValueError; closing again does nothing."""
 
-    # The methods of a protocol: each sends one request, once, within the deadline, and raises
-    # ServingError for every failure of the connection or the server.
+    # The methods of a protocol: each sends one request, once, before the deadline, a time of
+    # `time.monotonic()`, and raises ServingError for every failure of the connection or the server.
 
     @abc.abstractmethod
-    def _send_prediction(self, request: Request, deadline: Deadline) -> Prediction: ...
+    def _send_prediction(self, request: Request, deadline: float) -> Prediction: ...
 
     @abc.abstractmethod
-    def _send_metadata(self, deadline: Deadline) -> ModelMetadata: ...
+    def _send_metadata(self, deadline: float) -> ModelMetadata: ...
 
     @abc.abstractmethod
-    def _send_status(self, deadline: Deadline) -> tuple[VersionStatus, ...]: ...
+    def _send_status(self, deadline: float) -> tuple[VersionStatus, ...]: ...
 
-    def _check_numbers(
-        self, outputs: Mapping[str, np.ndarray], metadata: ModelMetadata, deadline: Deadline
-    ) -> None:
-        """Raise ServingError if the protocol lost the numbers of an answer; only REST can."""
-        del outputs, metadata, deadline
-
-    def _begin(self) -> Deadline:
+    def _begin(self) -> float:
+        """The deadline of a call that begins now."""
         if self._closed:
             raise ValueError(f"The client is closed ({self._where}). Make a new one.")
-        return Deadline(self._timeout)
+        return math.inf if self._timeout is None else time.monotonic() + self._timeout
 
-    def _left(self, deadline: Deadline, signature: str | None) -> float | None:
+    def _left(self, deadline: float, signature: str | None) -> float | None:
         """Seconds left for a request; None for no limit. Raises ServingError when none are left."""
-        left = deadline.remaining()
-        if left is not None and left <= 0:
+        left = deadline - time.monotonic()
+        if left <= 0:
             message = f"the timeout of {self._timeout:g} s was over before the answer was there"
-            raise self._error(grpc.StatusCode.DEADLINE_EXCEEDED, message, signature)
-        return left
+            raise self._error(StatusCode.DEADLINE_EXCEEDED, message, signature)
+        return None if left == math.inf else left
 
-    def _with_retries(self, send: Callable[[Deadline], _T], deadline: Deadline) -> _T:
-        return with_retries(lambda: send(deadline), deadline, self._retries, self._backoff)
+    def _with_retries(self, send: Callable[[float], _T], deadline: float) -> _T:
+        """Send a request, again after errors that are retryable, while there are retries and time.
+
+        Refusals of a server without a free thread, which does not look at the request, do not count
+        as retries; but `retries=0` allows none at all.
+        """
+        attempts = in_line = 0
+        while True:
+            try:
+                return send(deadline)
+            except ServingError as error:
+                attempts += 1
+                in_line += is_busy(error.code, error.message)
+                used_up = self._retries == 0 or attempts - in_line > self._retries
+                if not error.retryable or (used_up and attempts == 1):
+                    raise
+                pause = pause_before(attempts, self._backoff)
+                if not used_up and time.monotonic() + pause < deadline:
+                    time.sleep(pause)
+                    continue
+                reason = "" if used_up else "; the timeout leaves no time for another attempt"
+                message = f"{error.message} (attempts: {attempts}{reason})"
+                raise self._error(error.code, message, error.signature, True) from error
 
     def _error(
-        self, code: grpc.StatusCode, message: str, signature: str | None, retryable: bool = False
+        self, code: StatusCode, message: str, signature: str | None, retryable: bool = False
     ) -> ServingError:
         return ServingError(code, message, signature, self._where, retryable)
 
-    def _ask_metadata(self, deadline: Deadline) -> ModelMetadata:
+    def _ask_metadata(self, deadline: float) -> ModelMetadata:
         self._metadata = self._with_retries(self._send_metadata, deadline)
         return self._metadata
 
-    def _answer(self, prepare: Callable[[ModelMetadata], Request]) -> dict[str, np.ndarray]:
+    def _answer(
+        self,
+        what: str,
+        signature: str,
+        arrays: Arrays,
+        needed: Sequence[str] = (),
+        returned: Sequence[str] = (),
+        convert: Callable[..., dict[str, np.ndarray]] = signature_inputs,
+    ) -> dict[str, np.ndarray]:
+        """The outputs of a signature; `needed` and `returned` are those of a model of eigenfit."""
+
+        def prepare(metadata: ModelMetadata) -> Request:
+            offered = find_signature(metadata, signature, self._where, needed, returned)
+            return Request(signature, offered, convert(what, offered, arrays, fill=bool(needed)))
+
         deadline, kept = self._begin(), self._metadata
         metadata = self._ask_metadata(deadline) if kept is None else kept
         try:
@@ -378,42 +382,26 @@ class Client(abc.ABC):
             raise
         if answers[0].version not in (None, metadata.version):
             self._metadata = None
-        outputs = answers[0].outputs
-        if len(answers) > 1:
-            outputs = {
-                name: np.concatenate([answer.outputs[name] for answer in answers])
-                for name in outputs
-            }
-        self._check_numbers(outputs, metadata, deadline)
-        return outputs
+        if len(answers) == 1:
+            return answers[0].outputs
+        return {
+            name: np.concatenate([answer.outputs[name] for answer in answers])
+            for name in answers[0].outputs
+        }
 
-    def _one_version(self, request: Request, deadline: Deadline) -> list[Prediction]:
+    def _one_version(self, request: Request, deadline: float) -> list[Prediction]:
         """The answers of all pieces, from one version of the model if the protocol gives it."""
+        pieces = request.divided(self._most_rows)
         for _ in range(_ROUNDS):
-            answers = self._pieces(request, deadline, self._max_concurrency)
+            answers = side_by_side(
+                lambda piece: self._piece(piece, deadline), pieces, self._max_concurrency
+            )
             if len({answer.version for answer in answers}) == 1:
                 return answers
         message = "the server changed the version of the model again and again; call once more"
-        raise self._error(grpc.StatusCode.ABORTED, message, request.signature)
+        raise self._error(StatusCode.ABORTED, message, request.signature)
 
-    def _pieces(self, request: Request, deadline: Deadline, at_a_time: int) -> list[Prediction]:
-        """Send a request, divided if it has too many rows; learns how many a server takes."""
-        requests = request.divided(self._most_rows)
-
-        def ask(each: Request) -> list[Prediction]:
-            try:
-                return [self._piece(each, deadline)]
-            except ServingError as error:
-                limit = row_limit(error)
-                if limit is None or each.rows is None or each.rows <= limit:
-                    raise
-                self._most_rows = min(limit, self._most_rows or limit)
-                # Other threads ask at the same time, unless this is the only piece.
-                return self._pieces(each, deadline, at_a_time if len(requests) == 1 else 1)
-
-        return [one for each in side_by_side(ask, requests, at_a_time) for one in each]
-
-    def _piece(self, request: Request, deadline: Deadline) -> Prediction:
+    def _piece(self, request: Request, deadline: float) -> Prediction:
         """Send one piece, and check that the answer has every output and every row."""
         answer = self._with_retries(lambda until: self._send_prediction(request, until), deadline)
         missing = sorted(set(request.offered.outputs) - set(answer.outputs))
@@ -423,22 +411,22 @@ class Client(abc.ABC):
                 shape = list(array.shape)
                 problem = f"output {output!r} has shape {shape} for {request.rows} rows"
         if problem:
-            raise self._error(grpc.StatusCode.INTERNAL, problem, request.signature)
+            raise self._error(StatusCode.INTERNAL, problem, request.signature)
         return answer
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self._where}>"
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def pause_before(retry: int, backoff: float) -> float:
+    """Seconds to wait before a retry, numbered from 1: u * min(backoff * 2**(retry - 1), 5).
+
+    u is uniform in [0.5, 1], so that many clients do not return to a restarted server at once.
+    """
+    return random.uniform(0.5, 1.0) * min(backoff * 2.0 ** (retry - 1), _LONGEST_PAUSE)
 
 
 def side_by_side(ask: Callable[[Any], _T], questions: list[Any], at_a_time: int) -> list[_T]:
@@ -457,67 +445,51 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: as_array(name, value) for name, value in arguments.items() if value is not None}
 
 
-def is_whole(value: Any, lowest: int, highest: float = math.inf) -> bool:
-    """Whether it is an integer, but not a bool, from `lowest` to `highest`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        return False
-    return lowest <= int(value) <= highest
-
-
-def is_text(value: Any) -> bool:
-    """Whether it is a non-empty string."""
-    return isinstance(value, str) and bool(value)
+def _is_whole(value: Any, least: int) -> bool:
+    integral = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return integral and bool(value >= least)
 
 
 def _is_positive(value: Any) -> bool:
-    kinds = (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and 0 < float(value) < math.inf
+    real = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return real and bool(0 < value < math.inf)
 
 
 def _is_file(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike)) and Path(value).is_file()
+    return value is None or (isinstance(value, (str, os.PathLike)) and Path(value).is_file())
 
 
-# Whether a setting may be None, the check of its value, and what it must be.
-_RULES: dict[str, tuple[bool, Callable[[Any], bool], str]] = {
-    "model_name": (False, is_text, "the name under which the server offers the model"),
-    "version": (
-        True,
-        lambda value: is_whole(value, 0, _LARGEST_VERSION),
-        "a whole number such as 1, or None for the version that the server chooses",
-    ),
-    "label": (True, is_text, 'a name such as "stable" or None'),
-    "timeout": (True, _is_positive, "seconds above 0, or None for no limit"),
-    "retries": (False, lambda value: is_whole(value, 0), "a whole number from 0"),
-    "backoff": (False, _is_positive, "seconds above 0"),
-    "max_batch_rows": (
-        True,
-        lambda value: is_whole(value, 1),
-        "a whole number from 1, or None for requests of any size",
-    ),
-    "max_concurrency": (False, lambda value: is_whole(value, 1), "a whole number from 1"),
-    **dict.fromkeys(_CERTIFICATES, (True, _is_file, "the path of a PEM file")),
+# The default of each setting, the check of a value, and what it must be.
+_SETTINGS: dict[str, tuple[Any, Callable[[Any], bool], str]] = {
+    "version": (None, lambda v: v is None or _is_whole(v, 0), "a whole number from 0 or None"),
+    "label": (None, lambda v: v is None or (isinstance(v, str) and v != ""), "a name or None"),
+    "timeout": (60.0, lambda v: v is None or _is_positive(v), "seconds above 0 or None"),
+    "retries": (4, lambda v: _is_whole(v, 0), "a whole number from 0"),
+    "backoff": (0.2, _is_positive, "seconds above 0"),
+    "max_batch_rows": (1000, lambda v: v is None or _is_whole(v, 1), "a whole number or None"),
+    "max_concurrency": (4, lambda v: _is_whole(v, 1), "a whole number from 1"),
+    "headers": (None, lambda v: v is None or isinstance(v, Mapping), "a dict of text or None"),
+    **dict.fromkeys(_CERTIFICATES, (None, _is_file, "the path of a PEM file or None")),
 }
 
 
-def _check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first setting that is invalid."""
-    version, label = settings["version"], settings["label"]
-    if version is not None and label is not None:
+def _checked(settings: Settings) -> dict[str, Any]:
+    """All settings; TypeError for an unknown one, ValueError for the first that is invalid."""
+    if unknown := sorted(settings.keys() - _SETTINGS.keys()):
+        raise TypeError(f"A client has no argument {unknown[0]!r}; it has {', '.join(_SETTINGS)}.")
+    known: dict[str, Any] = {name: default for name, (default, *_) in _SETTINGS.items()}
+    known.update(settings)
+    for name, (_, holds, wanted) in _SETTINGS.items():
+        if not holds(known[name]):
+            raise ValueError(f"{name} must be {wanted}, got {known[name]!r}.")
+    if known["version"] is not None and known["label"] is not None:
         raise ValueError(
-            f"version or label must be None, got version {version!r} and label {label!r}: a label "
-            "names a version already."
+            f"version or label must be None, got version {known['version']!r} and label "
+            f"{known['label']!r}: a label names a version already."
         )
-    for name, (optional, holds, wanted) in _RULES.items():
-        value = settings[name]
-        if not (holds(value) or (optional and value is None)):
-            raise ValueError(f"{name} must be {wanted}, got {value!r}.")
-    key, certificate = settings["client_key"], settings["client_certificate"]
-    if (key is None) != (certificate is None):
-        missing = "client_key" if key is None else "client_certificate"
+    if (known["client_key"] is None) != (known["client_certificate"] is None):
+        missing = "client_key" if known["client_key"] is None else "client_certificate"
         raise ValueError(
             f"{missing} must be given too: a client shows a key and its certificate together."
         )
-    for name, value in dict(settings["headers"] or {}).items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise ValueError(f"headers must be text by name, got {name!r}: {value!r}.")
+    return known

@@ -1,36 +1,32 @@
-"""`ServingError`, and the interpretation of codes and messages of a server."""
+"""`ServingError`, the one exception of clients and server, and the codes of gRPC and HTTP."""
 
 from __future__ import annotations
 
+import importlib
+import logging
 import re
 
-import grpc
+from grpc import StatusCode
 
-_Code = grpc.StatusCode
+_log = logging.getLogger(__name__)
+_BY_NUMBER = {code.value[0]: code for code in StatusCode}
 
-#: The HTTP status of TensorFlow Serving for each gRPC code; 500 for all others.
-HTTP_STATUS = {
-    _Code.OK: 200,
-    _Code.INVALID_ARGUMENT: 400,
-    _Code.FAILED_PRECONDITION: 400,
-    _Code.OUT_OF_RANGE: 400,
-    _Code.UNAUTHENTICATED: 401,
-    _Code.PERMISSION_DENIED: 403,
-    _Code.NOT_FOUND: 404,
-    _Code.ABORTED: 409,
-    _Code.ALREADY_EXISTS: 409,
-    _Code.RESOURCE_EXHAUSTED: 429,
-    _Code.CANCELLED: 499,
-    _Code.INTERNAL: 500,
-    _Code.UNIMPLEMENTED: 501,
-    _Code.UNAVAILABLE: 503,
-    _Code.DEADLINE_EXCEEDED: 504,
+# The HTTP statuses of TensorFlow Serving, with their gRPC codes; 500 is for all others too.
+_STATUSES = {
+    200: "OK",
+    400: "INVALID_ARGUMENT FAILED_PRECONDITION OUT_OF_RANGE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED ALREADY_EXISTS",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
-# The inverse; of several codes with one status, the first in the table.
-_CODES = {status: code for code, status in reversed(HTTP_STATUS.items())}
-
-# The message of TensorFlow's batch scheduler.
-_TOO_MANY_ROWS = re.compile(r"Task size \d+ is larger than maximum (?:input )?batch size (\d+)")
+HTTP_STATUS = {StatusCode[name]: s for s, names in _STATUSES.items() for name in names.split()}
 # The messages of gRPC when all threads of a server are busy, in C++ (`tensorflow_model_server`) and
 # in Python.
 _NO_THREAD = re.compile("Server Threadpool Exhausted|Concurrent RPC limit exceeded")
@@ -47,13 +43,13 @@ class ServingError(Exception):
         retryable: whether the same request may succeed later.
 
     Example:
-        >>> str(ServingError(grpc.StatusCode.NOT_FOUND, "no such thing", "fit", "model 'm'"))
+        >>> str(ServingError(StatusCode.NOT_FOUND, "no such thing", "fit", "model 'm'"))
         "NOT_FOUND (signature 'fit', model 'm'): no such thing"
     """
 
     def __init__(
         self,
-        code: grpc.StatusCode,
+        code: StatusCode,
         message: str,
         signature: str | None = None,
         where: str = "",
@@ -73,41 +69,59 @@ class ServingError(Exception):
         return f"{self.code.name}{f' ({origin})' if origin else ''}: {self.message}"
 
 
-def code_of(status: int) -> grpc.StatusCode:
-    """The gRPC code of an HTTP status.
+def need(extra: str, *packages: str) -> None:
+    """Raise a ModuleNotFoundError that names the extra, if one of its packages is missing."""
+    for name in packages:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as missing:
+            if missing.name != name:
+                raise
+            told = f"{name} is missing; it comes with the extra: pip install 'eigenfit[{extra}]'"
+            raise ModuleNotFoundError(told, name=name) from None
 
-    It is not unique: 400 also stands for FAILED_PRECONDITION and OUT_OF_RANGE, 409 for
-    ALREADY_EXISTS.
 
-    Example:
-        >>> code_of(400).name, code_of(413).name, code_of(502).name
-        ('INVALID_ARGUMENT', 'RESOURCE_EXHAUSTED', 'UNKNOWN')
-    """
-    return _Code.RESOURCE_EXHAUSTED if status == 413 else _CODES.get(status, _Code.UNKNOWN)
+def fault(code: str, message: str) -> ServingError:
+    """An error with the code of this name."""
+    return ServingError(StatusCode[code], message)
 
 
-def is_busy(code: grpc.StatusCode, message: str) -> bool:
+def invalid(message: str) -> ServingError:
+    """An INVALID_ARGUMENT error."""
+    return fault("INVALID_ARGUMENT", message)
+
+
+def late() -> ServingError:
+    """A DEADLINE_EXCEEDED error."""
+    return fault("DEADLINE_EXCEEDED", "The time of the request is over")
+
+
+def as_serving_error(error: BaseException) -> ServingError:
+    """Any exception as a ServingError without traceback; those of TensorFlow keep their code."""
+    if isinstance(error, ServingError):
+        return ServingError(error.code, error.message)
+    number = getattr(error, "error_code", None)  # of tf.errors.OpError
+    if number is not None:
+        message = str(getattr(error, "message", error))
+        return ServingError(_BY_NUMBER.get(number, StatusCode.UNKNOWN), message)
+    if isinstance(error, UnicodeDecodeError):
+        # Raised when a message of TensorFlow quotes bytes of the request that are not UTF-8.
+        return invalid(error.object.decode("utf-8", "replace"))
+    if isinstance(error, TimeoutError):
+        return late()
+    _log.error("Unexpected error", exc_info=error)
+    return fault("INTERNAL", f"{type(error).__name__}: {error}")
+
+
+def code_of(status: int) -> StatusCode:
+    """The gRPC code of an HTTP status; of several codes with one status the most frequent."""
+    names = "RESOURCE_EXHAUSTED" if status == 413 else _STATUSES.get(status, "UNKNOWN")
+    return StatusCode[names.split()[0]]
+
+
+def is_busy(code: StatusCode, message: str) -> bool:
     """Whether a server had no free thread, so that the same request may succeed later.
 
     The code RESOURCE_EXHAUSTED alone is ambiguous: a message that is too large gets it too.
     """
-    return code is _Code.RESOURCE_EXHAUSTED and bool(_NO_THREAD.search(message))
-
-
-def row_limit(error: ServingError) -> int | None:
-    """The row limit in the error of a server with batching.
-
-    Such a server refuses a request with more rows than its `max_batch_size`.
-
-    Returns:
-        The limit, at least 1; None for any other error.
-
-    Example:
-        >>> words = "Task size 9 is larger than maximum input batch size 8"
-        >>> row_limit(ServingError(grpc.StatusCode.INVALID_ARGUMENT, words))
-        8
-    """
-    if error.code is not _Code.INVALID_ARGUMENT:
-        return None
-    found = _TOO_MANY_ROWS.search(error.message)
-    return max(int(found[1]), 1) if found else None
+    return code is StatusCode.RESOURCE_EXHAUSTED and bool(_NO_THREAD.search(message))

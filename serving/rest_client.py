@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, Unpack
 from urllib.parse import quote, urlsplit
 
@@ -16,16 +16,13 @@ import requests
 import requests.adapters
 import urllib3
 
-from .client import Client, Prediction, Request, Settings, is_text
+from .answers import ModelMetadata, TensorInfo, VersionStatus, read_metadata, read_status
+from .client import Client, Prediction, Request, Settings
 from .errors import ServingError, code_of
-from .metadata import ModelMetadata, TensorInfo, VersionStatus, read_metadata, read_status
-from .retries import Deadline
 
 _Code = grpc.StatusCode
 _CHUNK = 1 << 16
 _KEPT = 64  # connections that stay open between requests
-# The signature of the check for lost numbers, see `_check_numbers`.
-_KNOWN = "serving_default"
 _T = TypeVar("_T")
 
 
@@ -36,25 +33,14 @@ class RestClient(Client):
     `tensorflow_model_server` parses some numbers a few units in the last place off, which a fit
     amplifies. Use `GrpcClient` where that matters, for complex matrices, and for large batches. The
     server has its own time limit for REST requests, 30 s by default. With
-    `--enable_serialization_as_tensor_content` it answers zeros in place of all numbers; for a model
-    of eigenfit the client notices that and raises `ServingError`.
+    `--enable_serialization_as_tensor_content` it answers zeros in place of all numbers; `fit`
+    notices that and raises `ServingError`, the other methods cannot.
 
     Args:
         url: the address and REST port, for example "http://localhost:8501"; https encrypts.
         model_name: the name under which the server offers the model.
-        version: of the model; None for the one that the server chooses, normally the newest.
-        label: the name of a version, for example "stable".
-        timeout: see `GrpcClient`.
-        retries: number of retries if no connection could be made, or after status 503, or 429 with
-            a `Retry-After`. No other error is retried.
-        backoff: see `GrpcClient`.
-        max_batch_rows: see `GrpcClient`.
-        max_concurrency: see `GrpcClient`.
-        root_certificates: PEM file of the trusted certificate authorities, instead of those of
-            `requests`.
-        client_key: PEM file of a private key, for servers that authenticate clients.
-        client_certificate: PEM file of its certificate chain.
-        headers: sent with each request, for example {"Authorization": "Bearer ..."}.
+        **settings: as for `GrpcClient`, without `tls` and `channel_options`. Retries are made if no
+            connection could be made, and after status 503.
 
     Raises:
         ValueError: for an invalid argument, which it names.
@@ -68,7 +54,7 @@ class RestClient(Client):
 
     def __init__(self, url: str, model_name: str, **settings: Unpack[Settings]):
         base = _check_url(url)
-        super().__init__(base, model_name, **settings)
+        super().__init__(base, model_name, settings)
         if base.startswith("http://") and any(path is not None for path in self._certificates):
             raise ValueError(
                 f"url must begin with https:// where certificates are given, got {url!r}."
@@ -91,7 +77,6 @@ class RestClient(Client):
         self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=_KEPT)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
-        self._believed: int | None = None  # the version whose zeros were verified
 
     def close(self) -> None:
         """Close the connections. Later calls raise ValueError; closing again does nothing."""
@@ -102,8 +87,11 @@ class RestClient(Client):
             pools[address].close()
         self._session.close()
 
-    def _send_prediction(self, request: Request, deadline: Deadline) -> Prediction:
-        self._check_request(request)
+    def _send_prediction(self, request: Request, deadline: float) -> Prediction:
+        for name, info in {**request.offered.inputs, **request.offered.outputs}.items():
+            if info.dtype is None or info.dtype.kind == "c":
+                message = f"REST cannot carry {name!r}, which is {info}. Use GrpcClient."
+                raise self._error(_Code.UNIMPLEMENTED, message, request.signature)
         inputs = {name: array.tolist() for name, array in request.inputs.items()}
         # `json` writes the shortest text that reads back as the same double, and NaN and Infinity
         # as the server reads them.
@@ -114,16 +102,16 @@ class RestClient(Client):
         )
         return Prediction(outputs, None)
 
-    def _send_metadata(self, deadline: Deadline) -> ModelMetadata:
+    def _send_metadata(self, deadline: float) -> ModelMetadata:
         return self._call(f"{self._chosen}/metadata", deadline, read_metadata)
 
-    def _send_status(self, deadline: Deadline) -> tuple[VersionStatus, ...]:
+    def _send_status(self, deadline: float) -> tuple[VersionStatus, ...]:
         return self._call(f"{self._model}{self._numbered}", deadline, read_status)
 
     def _call(
         self,
         url: str,
-        deadline: Deadline,
+        deadline: float,
         read: Callable[[Any], _T],
         signature: str | None = None,
         body: bytes | None = None,
@@ -163,24 +151,6 @@ class RestClient(Client):
             )
             raise self._error(_Code.INTERNAL, text, signature) from error
 
-    def _check_request(self, request: Request) -> None:
-        """Raise ServingError for inputs and outputs that REST cannot carry."""
-        reason = ""
-        if not request.offered.inputs:
-            reason = (
-                "REST cannot ask a signature without inputs; TensorFlow Serving refuses such "
-                "requests. Use GrpcClient."
-            )
-        for name, info in {**request.offered.inputs, **request.offered.outputs}.items():
-            if info.dtype is None or info.dtype.kind not in "biuf" or info.dtype.name == "float16":
-                reason = (
-                    f"REST cannot carry {name!r}, which is {info}; the REST interface of "
-                    "TensorFlow Serving knows no complex and half-precision numbers, and this "
-                    "client no text. Use GrpcClient."
-                )
-        if reason:
-            raise self._error(_Code.UNIMPLEMENTED, reason, request.signature)
-
     def _refused(
         self, response: requests.Response, body: bytes, signature: str | None
     ) -> ServingError:
@@ -194,9 +164,7 @@ class RestClient(Client):
         if "Location" in response.headers:
             address = response.headers["Location"]
             message += f" (redirected to {address}; give RestClient that address)"
-        # 429 of TensorFlow Serving is permanent. A proxy that limits the rate adds `Retry-After`.
-        retryable = status == 503 or (status == 429 and "Retry-After" in response.headers)
-        return self._error(code_of(status), message, signature, retryable)
+        return self._error(code_of(status), message, signature, retryable=status == 503)
 
     def _no_answer(self, error: requests.RequestException, signature: str | None) -> ServingError:
         """The error for a request that got no answer.
@@ -204,74 +172,32 @@ class RestClient(Client):
         It is retryable only if no connection could be made. A request that was sent may itself be
         why the server closed the connection.
         """
-        causes = list(_causes(error))
-        timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError)
-        # Tested first, because it is a subclass of a timeout error.
-        if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
-            message = f"no connection could be made: {causes[-1]}"
+        inner = error.args[0] if error.args else error
+        cause = getattr(inner, "reason", None) or inner
+        if isinstance(cause, urllib3.exceptions.NewConnectionError):
+            message = f"no connection could be made: {cause}"
             return self._error(_Code.UNAVAILABLE, message, signature, retryable=True)
-        if any(isinstance(cause, timeouts) for cause in causes):
+        if isinstance(error, requests.Timeout) or isinstance(
+            cause, urllib3.exceptions.TimeoutError
+        ):
             message = "the timeout was over before the answer was there"
             return self._error(_Code.DEADLINE_EXCEEDED, message, signature)
-        if isinstance(error, requests.ConnectionError):
-            return self._error(_Code.UNAVAILABLE, f"the connection failed: {error}", signature)
-        return self._error(_Code.UNKNOWN, f"the request failed: {error}", signature)
-
-    def _check_numbers(
-        self, outputs: Mapping[str, np.ndarray], metadata: ModelMetadata, deadline: Deadline
-    ) -> None:
-        """If all numbers of an answer are 0, check once for each version that they are right.
-
-        `tensorflow_model_server --enable_serialization_as_tensor_content` computes correctly but
-        writes zeros over REST, with status 200, because its REST side reads fields that this flag
-        leaves empty. The check fits a row without levels, whose parameters must be NaN.
-        """
-        if self._believed == metadata.version or not _all_zeros(outputs):
-            return
-        known = metadata.signatures.get(_KNOWN)
-        if (
-            known is not None
-            and known.by_rows
-            and "targets" in known.inputs
-            and {"parameters", "status"} <= known.outputs.keys()
-        ):
-            row = {name: _nothing(info) for name, info in known.inputs.items()}
-            answer = self._piece(Request(_KNOWN, known, row), deadline)
-            if _all_zeros(answer.outputs):
-                raise self._error(
-                    _Code.INTERNAL,
-                    "every number in the answer is 0, and so are the parameters of a row without "
-                    "data, which are NaN: the server loses the numbers. TensorFlow Serving does so "
-                    "over REST if it was started with --enable_serialization_as_tensor_content. "
-                    "Start it without this flag, or use GrpcClient.",
-                    _KNOWN,
-                )
-        self._believed = metadata.version
+        code = _Code.UNAVAILABLE if isinstance(error, requests.ConnectionError) else _Code.UNKNOWN
+        return self._error(code, f"the connection failed: {error}", signature)
 
 
 def _check_url(url: str) -> str:
     """Check the URL; returned with a scheme and without a trailing slash."""
-    wanted = f'url must be an address such as "http://localhost:8501", got {url!r}.'
-    if not is_text(url):
-        raise ValueError(wanted)
-    base = (url if "://" in url else f"http://{url}").rstrip("/")
+    base = str(url or "")
+    base = (base if "://" in base else f"http://{base}").rstrip("/")
     parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(wanted)
-    if parts.path.startswith("/v1"):
+    known = parts.scheme in ("http", "https") and parts.hostname
+    if not known or parts.query or parts.fragment or parts.path.startswith("/v1"):
         raise ValueError(
             'url must be the address of the server alone, such as "http://localhost:8501", got '
             f"{url!r}. The client adds /v1/models/ and the name of the model."
         )
     return base
-
-
-def _causes(error: Any) -> Iterator[BaseException]:
-    """An exception and those it wraps; `requests` and `urllib3` do so in several ways."""
-    while isinstance(error, BaseException):
-        yield error
-        inner = getattr(error, "reason", None)
-        error = inner if inner is not None else (error.args[0] if error.args else None)
 
 
 def _read_outputs(content: Any, offered: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
@@ -283,16 +209,3 @@ def _read_outputs(content: Any, offered: Mapping[str, TensorInfo]) -> dict[str, 
         name: np.asarray(value, offered[name].dtype if name in offered else None)
         for name, value in values.items()
     }
-
-
-def _all_zeros(outputs: Mapping[str, np.ndarray]) -> bool:
-    """Whether an answer has real numbers and all are 0."""
-    reals = [array for array in outputs.values() if array.dtype.kind == "f" and array.size]
-    return bool(reals) and not any(np.any(array) for array in reals)
-
-
-def _nothing(info: TensorInfo) -> np.ndarray:
-    """One row of NaN, or of 0 for integers: a spectrum without levels."""
-    sizes = [size or 1 for size in (info.shape or ())[1:]]
-    real = info.dtype is not None and info.dtype.kind == "f"
-    return np.full((1, *sizes), np.nan if real else 0, info.dtype)

@@ -59,7 +59,7 @@ def run(options: Options) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         base_dir = Path(folder) / "model"
         export_saved_model(solver, base_dir, measure_latency=False)
-        with running_server(base_dir, "--max_num_load_retries=0") as server:
+        with running_server(base_dir) as server:
             idle = server.resident_mebibytes()
             published, sizes, available = soak.all(server, base_dir, seconds)
             available |= {served_at_last(server, published[-1])}

@@ -1,4 +1,4 @@
-"""Read and check an exported model without loading it into TensorFlow."""
+"""Read and check an exported model by its description, without loading it into TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,98 +9,48 @@ from typing import NamedTuple
 import numpy as np
 
 from ...export import load_solver_info
-from ...export.digest import digest_model
 from ...export.publishing import newest_model, pattern_characters
-
-_SIGNATURE = "serving_default"
-_OUTPUTS = ("status", "cause", "steps", "loss", "parameters", "standard_errors")
 
 
 class ExportedModel(NamedTuple):
-    """An exported model with the signature `serving_default` of a fit.
-
-    Attributes:
-        directory: of the SavedModel.
-        sha256: its digest, see `digest_model`.
-        width: number of levels of a spectrum.
-        dtype: of the levels.
-        parameter_names: from the description; `x0, x1, ...` if there is none.
-    """
+    """An exported model whose signature `serving_default` fits targets."""
 
     directory: Path
-    sha256: str
-    width: int
-    dtype: np.dtype
+    sha256: str  # see `digest_model`
+    width: int  # levels of a spectrum
+    dtype: np.dtype  # of the levels
     parameter_names: list[str]
 
 
 def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
-    """Read the files of a model, without loading its graph.
-
-    Args:
-        model_dir: a version directory.
-
-    Raises:
-        FileNotFoundError: if there is no SavedModel.
-        ValueError: if it cannot be read, its `serving_default` is not a fit of targets, or it does
-            not match its description.
-    """
-    from google.protobuf.message import DecodeError
-    from tensorflow import as_dtype
-    from tensorflow.core.protobuf import saved_model_pb2
-
+    """Read the description of a model in a version directory; its files must be unchanged."""
     directory = Path(model_dir).absolute()
-    file = directory / "saved_model.pb"
-    if not file.exists():
+    if not (directory / "saved_model.pb").exists():
         newest = newest_model(directory)
         hint = "" if newest is None else f" Did you mean {newest}?"
         raise FileNotFoundError(
             f"{directory} is not the version directory of an exported model, such as "
             f"models/name/1.{hint}"
         )
-    pattern = pattern_characters(directory)
-    if pattern:
+    if pattern := pattern_characters(directory):
         raise ValueError(
             f"TensorFlow cannot load a model from a path with {pattern}, got {directory}; rename "
             "or copy it."
         )
     try:
-        graph = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs[0]
-    except (DecodeError, IndexError) as error:
+        info = load_solver_info(directory)
+        targets = info["signatures"]["serving_default"]["targets"]
+        count = info["signatures"]["spectrum"]["parameters"]["shape"][-1]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"the model in {directory} cannot be loaded; export it again. {error}"
+            f"{directory} must hold a model that export_saved_model wrote, unchanged and with its "
+            f"description; export it again. {error}"
         ) from None
-    signature = graph.signature_def[_SIGNATURE]
-    inputs, outputs = signature.inputs, signature.outputs
-    if set(inputs) != {"targets"} or not set(_OUTPUTS) <= set(outputs):
-        raise ValueError(
-            f"{directory} must hold a model that export_saved_model wrote, whose {_SIGNATURE} "
-            f"takes targets and returns {', '.join(_OUTPUTS)}; this one takes "
-            f"{', '.join(sorted(inputs)) or 'nothing'} and returns "
-            f"{', '.join(sorted(outputs)) or 'nothing'}."
-        )
-    sizes = [dimension.size for dimension in inputs["targets"].tensor_shape.dim]
-    if len(sizes) != 2 or sizes[0] != -1 or sizes[1] < 1:
-        raise ValueError(
-            f"targets of {directory} must have the shape [rows, m] with any number of rows, got "
-            f"{sizes}."
-        )
-    dtype = np.dtype(as_dtype(inputs["targets"].dtype).as_numpy_dtype)
-    names = _parameter_names(directory, outputs["parameters"].tensor_shape.dim[-1].size)
-    return ExportedModel(directory, digest_model(directory), sizes[1], dtype, names)
-
-
-def _parameter_names(directory: Path, count: int) -> list[str]:
-    where = f"the description of the model in {directory}"
-    try:
-        names = load_solver_info(directory)["parameter_names"]
-    except FileNotFoundError:
-        return [f"x{index}" for index in range(count)]
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{where} cannot be used; export it again. {error}") from None
+    names = info["parameter_names"]
     if len(names) != count:
         raise ValueError(
-            f"{where} names {len(names)} parameters ({', '.join(names)}), but the model has "
-            f"{count}; export it again."
+            f"the description of the model in {directory} names {len(names)} parameters "
+            f"({', '.join(names)}), but the model has {count}; export it again."
         )
-    return names
+    dtype = np.dtype(targets["dtype"])
+    return ExportedModel(directory, info["model_sha256"], info["num_targets"], dtype, names)

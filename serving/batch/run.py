@@ -39,9 +39,8 @@ from ray.util.annotations import RayDeprecationWarning
 from ...export import digest
 from ...export.publishing import is_remote
 from ...solver import Status
-from . import worker
+from . import BatchReport, worker
 from .model import ExportedModel
-from .report import BatchReport
 from .worker import ROW_ID, Fit, Fragment, NothingToLeaveOut, Spectra
 
 _log = logging.getLogger(__name__)
@@ -61,14 +60,7 @@ class Settings(NamedTuple):
 
 
 class Answers:
-    """The directory of answers: `*.parquet`, `_plan.json`, `_lock` and Ray's `_checkpoint`.
-
-    Args:
-        output_dir: created when a run begins.
-
-    Raises:
-        ValueError: if it is a URL.
-    """
+    """The directory of answers: `*.parquet`, `_plan.json`, `_lock` and Ray's `_checkpoint`."""
 
     def __init__(self, output_dir: str | os.PathLike[str]):
         if is_remote(output_dir):
@@ -80,19 +72,8 @@ class Answers:
         self.checkpoint = self.directory / "_checkpoint"
 
     @contextlib.contextmanager
-    def begun(self, plan: Mapping[str, Any], resume: bool) -> Iterator[None]:
-        """Lock the directory for a run and check its plan; the lock ends with the process.
-
-        Args:
-            plan: describes model and source, as plain data.
-            resume: whether answers may exist already.
-
-        Raises:
-            FileExistsError: if there are answers and `resume` is False, or Parquet files without a
-                plan.
-            ValueError: if the answers belong to another plan.
-            RuntimeError: if another run holds the lock.
-        """
+    def begun(self, plan: Mapping[str, Any]) -> Iterator[None]:
+        """Lock the directory for a run and check its plan; the lock ends with the process."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "_lock").open("w") as lock:
             try:
@@ -102,7 +83,7 @@ class Answers:
                     f"fit_dataset: another run is writing to {self.directory}; wait for it or "
                     "choose another output_dir."
                 ) from None
-            self._check_plan(json.loads(json.dumps(plan)), resume)
+            self._check_plan(json.loads(json.dumps(plan)))
             yield
 
     def written(self) -> np.ndarray:
@@ -135,7 +116,7 @@ class Answers:
             counts.update(status.to_pylist())
         return dict(sorted(counts.items(), reverse=True))
 
-    def _check_plan(self, plan: Mapping[str, Any], resume: bool) -> None:
+    def _check_plan(self, plan: Mapping[str, Any]) -> None:
         path = self.directory / "_plan.json"
         if not path.exists():
             if any(self.directory.glob("*.parquet")):
@@ -147,11 +128,6 @@ class Answers:
             hidden.write_text(json.dumps(plan, indent=1) + "\n")
             hidden.rename(path)
             return
-        if not resume:
-            raise FileExistsError(
-                f"fit_dataset: {self.directory} holds results and resume is False; choose another "
-                "output_dir, or remove it."
-            )
         begun = json.loads(path.read_text())
         changed = [name for name in {**begun, **plan} if begun.get(name) != plan.get(name)]
         if changed:
@@ -167,22 +143,10 @@ def run(
     plan: Mapping[str, Any],
     fragments: Sequence[Fragment],
     settings: Settings,
-    resume: bool,
 ) -> BatchReport:
-    """Fit the rows that have no answer yet; see `fit_dataset`.
-
-    Args:
-        answers: the output directory.
-        plan: describes model and source; `plan["rows"]` is the number of rows.
-        fragments: of the source.
-        settings: of the run.
-        resume: whether answers may exist already.
-
-    Raises:
-        RuntimeError: if rows have no answer at the end, or were written twice.
-    """
+    """Fit the rows that have no answer yet; the plan describes model and source."""
     began, rows = time.monotonic(), plan["rows"]
-    with answers.begun(plan, resume):
+    with answers.begun(plan):
         written = answers.written()
         before = len(written)
         _log.info("%d rows, %d of them to be fitted", rows, rows - before)
@@ -208,21 +172,13 @@ def run(
             answers.directory, rows, rows - before, answers.statuses(), time.monotonic() - began
         )
     counts = ", ".join(f"{Status(code).name} {n}" for code, n in report.statuses.items())
-    _log.info("%d rows, %.0f rows/s; %s", rows, report.rows_per_second, counts)
+    _log.info("%d of %d rows fitted in %.1f s; %s", rows - before, rows, report.seconds, counts)
     return report
 
 
 @contextlib.contextmanager
 def connected(settings: Settings) -> Iterator[int]:
-    """Connect to a cluster, or start a local one and stop it on exit.
-
-    Yields:
-        The number of workers.
-
-    Raises:
-        ValueError: if an address is given though this process is connected already, or if the
-            cluster has too few CPUs.
-    """
+    """Connect to a cluster, or start and stop a local one; yields the number of workers."""
     threads, address, wanted = settings.threads, settings.address, settings.workers
     started = not ray.is_initialized()
     if not started and address is not None:
@@ -256,12 +212,7 @@ def connected(settings: Settings) -> Iterator[int]:
 
 
 def leave_out(fragments: Sequence[Fragment], written: np.ndarray) -> list[Fragment]:
-    """Drop finished fragments, and mark the finished rows of the others.
-
-    Args:
-        fragments: of the source.
-        written: the row_id of all rows with an answer, ascending.
-    """
+    """Drop finished fragments, and mark the finished rows (row_id, ascending) of the others."""
     left = []
     for fragment in fragments:
         ends = np.searchsorted(written, (fragment.row_id, fragment.row_id + fragment.rows))

@@ -26,40 +26,22 @@ ROW_ID, TARGETS = "row_id", "targets"
 
 
 class Fragment(NamedTuple):
-    """Consecutive rows of a file of the source.
-
-    Attributes:
-        path: of the file.
-        size: of the file in bytes, to notice a change.
-        mtime_ns: modification time of the file in ns.
-        column: of the levels in a Parquet file; None for NPY.
-        width: number of levels of a spectrum.
-        first: number of the first row in the file.
-        rows: number of rows.
-        row_id: number of the first row in the whole source.
-        groups: the first row group of a Parquet file, and the one after the last.
-        written: the row_id of rows that have an answer already, ascending; they are skipped.
-    """
+    """Consecutive rows of a file of the source."""
 
     path: str
-    size: int
-    mtime_ns: int
-    column: str | None
-    width: int
-    first: int = 0
+    size: int  # of the file in bytes, to notice a change
+    mtime_ns: int  # when it was modified
+    column: str | None  # of the levels in a Parquet file; None for NPY
+    width: int  # levels of a spectrum
+    first: int = 0  # number of the first row in the file
     rows: int = 0
-    row_id: int = 0
-    groups: tuple[int, int] = (0, 0)
-    written: np.ndarray = np.empty(0, np.int64)
+    row_id: int = 0  # number of the first row in the whole source
+    groups: tuple[int, int] = (0, 0)  # row groups of Parquet: the first, and the one after them
+    written: np.ndarray = np.empty(0, np.int64)  # row_id of rows to skip, ascending
 
 
 class Spectra(ray.data.Datasource):
-    """The source as a dataset with the columns `row_id` and `targets`.
-
-    Args:
-        fragments: one for each block.
-        batch_rows: rows that are read at a time.
-    """
+    """The source with the columns `row_id` and `targets`, a block for each fragment."""
 
     def __init__(self, fragments: Sequence[Fragment], batch_rows: int):
         super().__init__()
@@ -84,11 +66,7 @@ class Spectra(ray.data.Datasource):
 
 
 def read(fragment: Fragment, batch_rows: int) -> Iterator[pa.Table]:
-    """Read a fragment as tables of `row_id` and `targets`, without the rows already written.
-
-    Raises:
-        RuntimeError: if the file changed, or has other rows than its footer says.
-    """
+    """Read a fragment as tables of `row_id` and `targets`, without the rows already written."""
     stat = Path(fragment.path).stat()
     if (stat.st_size, stat.st_mtime_ns) != (fragment.size, fragment.mtime_ns):
         raise RuntimeError(f"fit_dataset: {fragment.path} changed during the run.")
@@ -98,7 +76,7 @@ def read(fragment: Fragment, batch_rows: int) -> Iterator[pa.Table]:
         numbers = np.arange(first, first + len(levels), dtype=np.int64)
         left = ~np.isin(numbers, fragment.written)
         if left.any():
-            yield pa.table({ROW_ID: numbers[left], TARGETS: as_column(TARGETS, levels[left])})
+            yield pa.table({ROW_ID: numbers[left], TARGETS: as_column(levels[left])})
         first += len(levels)
     if first != fragment.row_id + fragment.rows:
         raise RuntimeError(f"fit_dataset: {fragment.path} has other rows than its footer says.")
@@ -132,8 +110,7 @@ def read_parquet(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
 def as_levels(lists: Any, width: int, where: str, first: int) -> np.ndarray:
     """Convert lists to an array `[rows, width]`, with NaN for null numbers and null lists.
 
-    Raises:
-        ValueError: if a list has another width; names the row, counted from `first`.
+    A list of another width is a ValueError that names its row, counted from `first`.
     """
     if isinstance(lists, pa.ExtensionArray):
         lists = lists.storage
@@ -157,14 +134,8 @@ def as_levels(lists: Any, width: int, where: str, first: int) -> np.ndarray:
     return levels
 
 
-def as_column(name: str, values: np.ndarray) -> pa.Array:
-    """An array `[rows, ...]` as a column of numbers, or of nested fixed-size lists.
-
-    Raises:
-        TypeError: for a dtype that Parquet lacks, such as complex.
-    """
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"fit_dataset: {name} is {values.dtype}; Parquet has no such numbers.")
+def as_column(values: np.ndarray) -> pa.Array:
+    """An array `[rows, ...]` as a column of numbers, or of nested fixed-size lists."""
     column = pa.array(np.ascontiguousarray(values).reshape(-1))
     for size in reversed(values.shape[1:]):
         column = pa.FixedSizeListArray.from_arrays(column, size)
@@ -180,17 +151,7 @@ class NothingToLeaveOut(CheckpointManager):
 
 
 class Fit:
-    """Loads the model once, then fits batches.
-
-    Args:
-        model_dir: the same directory on every machine.
-        sha256: digest of the model that the driver read.
-        dtype: of the levels.
-        threads: of TensorFlow.
-
-    Raises:
-        RuntimeError: if the model on this machine has another digest.
-    """
+    """Loads the model once, if it is the one that the driver read, then fits batches."""
 
     def __init__(self, model_dir: str, sha256: str, dtype: str, threads: int):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -214,5 +175,5 @@ class Fit:
         width = lists.type.list_size
         levels = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
         outputs = self._signature(targets=self._constant(levels.astype(self._dtype)))
-        columns = {name: as_column(name, value.numpy()) for name, value in sorted(outputs.items())}
+        columns = {name: as_column(value.numpy()) for name, value in sorted(outputs.items())}
         return pa.table({ROW_ID: batch[ROW_ID], **columns})

@@ -6,9 +6,9 @@ Python code of the model. docs/serving.md lists the differences from `tensorflow
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from ..errors import need
 from .options import ServerOptions
 
 if TYPE_CHECKING:
@@ -21,4 +21,7 @@ def __getattr__(name: str) -> Any:
     # Imported on access, so that the command line can read the options without TensorFlow.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(".app", __name__), name)
+    need("serve", "aiohttp", "grpc_health", "prometheus_client")
+    from . import app
+
+    return getattr(app, name)

@@ -16,32 +16,19 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import tensorflow as tf
 
-from ..errors import ServingError
+from ..errors import ServingError, invalid
+from ..messages import ModelServerConfig
 from .batching import Batcher, Direct, Runner
-from .configs import ModelSettings, batching_of, models_of, parse_text, read_text
-from .errors import invalid
+from .configs import batching_of, models_of, parse_text, read_text
+from .grpc_api import GrpcApi
+from .metrics import Metrics
 from .options import ServerOptions
-
-try:
-    from .grpc_api import GrpcApi
-    from .metrics import Metrics
-    from .rest import RestApi
-except ModuleNotFoundError as missing:
-    package = (missing.name or "").partition(".")[0]
-    if package not in ("aiohttp", "grpc_health", "prometheus_client"):
-        raise
-    raise ModuleNotFoundError(
-        f"eigenfit.serving.server needs the extra `serve`, {package} is missing: "
-        "pip install 'eigenfit[serve]'",
-        name=missing.name,
-    ) from None
-
-from .loading import make_loader
+from .predict import load
+from .rest import RestApi
 from .versions import Models
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -60,7 +47,6 @@ class RunningServer:
     """
 
     def __init__(self, options: ServerOptions):
-        """Start the server; see `start_server`."""
         self._stop: Future[float] = Future()
         started: Future[_Server] = Future()
 
@@ -90,20 +76,15 @@ class RunningServer:
     def __enter__(self) -> RunningServer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
 def start_server(options: ServerOptions) -> RunningServer:
     """Load the models and answer requests, in threads of this process.
 
-    The ports open when each model has an available version and loading each of its other versions
-    was tried. The server waits for a model without version directories, at most
+    The ports open when each model has an available version and loading its other versions has
+    ended. The server waits for a model without version directories, at most
     `start_timeout_seconds`.
 
     Args:
@@ -173,11 +154,7 @@ async def _run(
     stop: asyncio.Future[float],
     started: Callable[[_Server], object] = lambda server: None,
 ) -> None:
-    """Run a server until `stop` has the seconds that requests under way may still take.
-
-    Raises:
-        ServingError: if the server cannot start.
-    """
+    """Run a server until `stop` has the seconds that requests under way may still take."""
     server = _Server(options)
     starting = asyncio.create_task(server.start())
     try:
@@ -205,38 +182,38 @@ class _Server:
 
     async def start(self) -> None:
         """Load the models, then open the ports; raises ServingError if that fails."""
-        options, file = self.options, self.options.model_config_file
+        options, file, text = self.options, self.options.model_config_file, ""
         if file:
             text = read_text(file)
-            settings = models_of(parse_text("ModelServerConfig", text))
+            configs = models_of(text)
         elif options.model_base_path:
-            text, path = "", str(Path(options.model_base_path).absolute())
-            settings = {options.model_name: ModelSettings(options.model_name, path, {})}
+            path, name = str(Path(options.model_base_path).absolute()), options.model_name
+            configs = {
+                name: ModelServerConfig().model_config_list.config.add(name=name, base_path=path)
+            }
         else:
             raise invalid("There is nothing to serve: give model_base_path or model_config_file")
-        models = self._models = Models(make_loader(options, self._runner()), options)
+        runner = self._runner()
+        models = self._models = Models(lambda directory: load(directory, options, runner))
+        await models.configure(configs)
         self._every(options.file_system_poll_wait_seconds, models.poll)
-        await models.configure(settings, options.start_timeout_seconds)
+        await models.wait(options.start_timeout_seconds)
         if file:
-            wait = options.model_config_file_poll_wait_seconds
-            self._every(wait, _file_reader(models, file, text, wait))
+            read = _file_reader(models, file, text)
+            self._every(options.model_config_file_poll_wait_seconds, read)
         metrics = Metrics()
-        grpc_api = GrpcApi(models, metrics, options)
-        await grpc_api.start()
-        self._interfaces.append(grpc_api)
-        self.port = grpc_api.port
-        _log.info("gRPC listens on %s:%d", options.host, self.port)
+        interfaces: list[GrpcApi | RestApi] = [GrpcApi(models, metrics, options)]
         if options.rest_api_port is not None:
-            rest = RestApi(models, metrics, _metrics_path(options), options)
-            await rest.start()
-            self._interfaces.append(rest)
-            self.rest_port = rest.port
-            _log.info("REST listens on %s:%d", options.host, self.rest_port)
+            interfaces.append(RestApi(models, metrics, _metrics_path(options), options))
+        for each in interfaces:
+            await each.start()
+            self._interfaces.append(each)
+            _log.info("%s listens on %s:%d", type(each).__name__, options.host, each.port)
+        self.port, *rest = (each.port for each in interfaces)
+        self.rest_port = rest[0] if rest else None
 
     async def stop(self, grace: float) -> None:
         """Accept no more requests, give those under way `grace` seconds, free the models."""
-        if self._models is not None:
-            self._models.stop_waiting()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*(each.stop(grace) for each in self._interfaces))
@@ -246,36 +223,28 @@ class _Server:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _runner(self) -> Runner:
-        options = self.options
-        count = options.grpc_max_threads or _THREADS
-        if options.rest_api_port is not None:
-            count += options.rest_api_num_threads or _THREADS
-        direct = Direct(self._pool(count, "run"))
-        file = options.batching_parameters_file
-        if not options.enable_batching:
-            if file:
-                raise invalid("batching_parameters_file needs enable_batching")
-            return direct
-        text = read_text(file) if file else ""
-        parameters = batching_of(parse_text("BatchingParameters", text))
-        return Batcher(parameters, self._pool(parameters.num_batch_threads, "batch"), direct)
+        direct, file = Direct(self._pool(_THREADS, "run")), self.options.batching_parameters_file
+        if self.options.enable_batching:
+            parameters = batching_of(read_text(file) if file else "")
+            return Batcher(parameters, self._pool(parameters.num_batch_threads, "batch"), direct)
+        if file:
+            raise invalid("batching_parameters_file needs enable_batching")
+        return direct
 
     def _pool(self, count: int, name: str) -> ThreadPoolExecutor:
         self._threads.append(ThreadPoolExecutor(count, thread_name_prefix=name))
         return self._threads[-1]
 
     def _every(self, seconds: float, function: Callable[[], Awaitable[None]]) -> None:
-        """Call a function periodically; its errors are logged. Never if `seconds` is 0 or less."""
+        """Call a function periodically, never if `seconds` is 0; its errors are logged."""
 
         async def work() -> None:
             while True:
                 await asyncio.sleep(seconds)
                 try:
                     await function()
-                except ServingError as error:
-                    _log.error("%s", error)
-                except Exception:
-                    _log.exception("Trying again in %g s", seconds)
+                except Exception as error:
+                    _log.error("%s", error, exc_info=not isinstance(error, ServingError))
 
         if seconds > 0:
             self._tasks.append(asyncio.create_task(work()))
@@ -289,25 +258,14 @@ def _metrics_path(options: ServerOptions) -> str | None:
     return (prometheus.path or _METRICS_PATH) if prometheus.enable else None
 
 
-def _file_reader(
-    models: Models, path: str, applied: str, patience: float
-) -> Callable[[], Awaitable[None]]:
-    """A function that applies a configuration file if its text is not the one `applied` last.
-
-    The function waits `patience` seconds for new models, which may never come if a path in the file
-    is wrong. It is then called again, to read a corrected file and to move the labels.
-    """
+def _file_reader(models: Models, path: str, applied: str) -> Callable[[], Awaitable[None]]:
+    """A function that applies a configuration file if its text is not the one `applied` last."""
 
     async def read() -> None:
         nonlocal applied
         text = read_text(path)
-        if text == applied:
-            return
-        try:
-            await models.configure(models_of(parse_text("ModelServerConfig", text)), patience)
-        except ServingError as error:
-            if error.code.name != "ABORTED":  # superseded by a later configuration
-                raise
-        applied = text
+        if text != applied:
+            await models.configure(models_of(text))
+            applied = text
 
     return read

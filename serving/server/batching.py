@@ -16,13 +16,12 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import ServingError
+from ..errors import ServingError, as_serving_error, fault, invalid, late
 from .configs import BatchingParameters
-from .errors import as_serving_error, fault, invalid, late
 from .session import Session
 
 Arrays = Mapping[str, np.ndarray]
@@ -45,53 +44,28 @@ class Direct:
 
 
 class _Request:
-    """A request with one result for each of its parts."""
+    """A request that waits or runs; all its rows run together."""
 
-    def __init__(self, deadline: float | None):
+    def __init__(self, feeds: Arrays, rows: int, deadline: float | None):
+        self.feeds = feeds
+        self.rows = rows
         self.deadline = deadline
         self.answer: asyncio.Future[_Outcome] = asyncio.get_running_loop().create_future()
-        self.results: list[list[np.ndarray] | None] = []
         self.started = False
-
-
-class _Part(NamedTuple):
-    """Consecutive rows of a request; all of them unless it was split."""
-
-    request: _Request
-    place: int
-    feeds: Arrays
-    rows: int
-
-    def form(self) -> Any:
-        """Dtypes, and shapes without the rows; parts of equal form can run together."""
-        return tuple((name, a.dtype, a.shape[1:]) for name, a in self.feeds.items())
-
-    def deliver(self, outcome: _Outcome) -> None:
-        """Add a result; the request is answered when it has all of them, or an error."""
-        request = self.request
-        if request.answer.done():
-            return
-        if isinstance(outcome, ServingError):
-            request.answer.set_result(outcome)
-            return
-        request.results[self.place] = outcome
-        results = [each for each in request.results if each is not None]
-        if len(results) == len(request.results):
-            whole = results[0]
-            if len(results) > 1:
-                whole = list(map(np.concatenate, zip(*results, strict=True)))
-            request.answer.set_result(whole)
 
 
 @dataclasses.dataclass
 class _Batch:
-    parts: list[_Part] = dataclasses.field(default_factory=list)
-    rows: int = 0
+    requests: list[_Request] = dataclasses.field(default_factory=list)
     opened: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def rows(self) -> int:
+        return sum(request.rows for request in self.requests)
 
 
 class _Queue:
-    """The waiting batches of requests with the same session, inputs and outputs."""
+    """The waiting batches of requests that can run together."""
 
     def __init__(self, session: Session, fetches: tuple[str, ...], parameters: BatchingParameters):
         self.session = session
@@ -99,39 +73,25 @@ class _Queue:
         self.batches: deque[_Batch] = deque()
         self._parameters = parameters
 
-    def add(self, request: _Request, feeds: Arrays, rows: int) -> None:
-        """Put a request into the last batch, and into new batches where it does not fit.
-
-        Raises:
-            ServingError: UNAVAILABLE if `max_enqueued_batches` would be exceeded.
-        """
-        limits = self._parameters
-        size = limits.max_execution_batch_size
-        free = size - self.batches[-1].rows if self.batches else 0
-        if free < rows and not limits.split:
-            free = 0
-        ends = [*range(free or size, rows, size), rows]
-        new = len(ends) - (free > 0)
-        if len(self.batches) + new > limits.max_enqueued_batches:
-            raise fault(
-                "UNAVAILABLE",
-                f"The queue of this signature is full: {len(self.batches)} batches wait, and "
-                f"max_enqueued_batches is {limits.max_enqueued_batches}. Ask again a little later",
-            )
-        request.results = [None] * len(ends)
-        for place, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-            if place >= len(ends) - new:
-                self.batches.append(_Batch())
-            part = {name: array[start:end] for name, array in feeds.items()}
-            self.batches[-1].parts.append(_Part(request, place, part, end - start))
-            self.batches[-1].rows += end - start
+    def add(self, request: _Request) -> None:
+        """Put a request into the last batch, or into a new one, or raise UNAVAILABLE."""
+        waiting, limits = len(self.batches), self._parameters
+        if not waiting or self.batches[-1].rows + request.rows > limits.max_execution_batch_size:
+            if waiting >= limits.max_enqueued_batches:
+                raise fault(
+                    "UNAVAILABLE",
+                    f"The queue of this signature is full: {waiting} batches wait, and "
+                    f"max_enqueued_batches is {waiting}. Ask again a little later",
+                )
+            self.batches.append(_Batch())
+        self.batches[-1].requests.append(request)
 
     def withdraw(self, request: _Request) -> None:
-        """Remove the waiting parts of a request."""
+        """Remove a waiting request."""
         for batch in self.batches:
-            batch.parts = [part for part in batch.parts if part.request is not request]
-            batch.rows = sum(part.rows for part in batch.parts)
-        self.batches = deque(batch for batch in self.batches if batch.parts)
+            if request in batch.requests:
+                batch.requests.remove(request)
+        self.batches = deque(batch for batch in self.batches if batch.requests)
 
     def is_full(self) -> bool:
         """Whether the first batch is full, or another batch waits behind it."""
@@ -145,12 +105,9 @@ class _Queue:
 
 
 class Batcher:
-    """Joins the requests to all models in batches, and runs these in one thread pool.
+    """Joins the requests to all models in batches, and runs these in a pool of as many threads.
 
-    Args:
-        parameters: of the batches.
-        threads: a pool of `num_batch_threads` threads.
-        direct: runs requests with zero rows.
+    Requests with zero rows go to `direct`.
     """
 
     def __init__(self, parameters: BatchingParameters, threads: Executor, direct: Direct):
@@ -164,13 +121,7 @@ class Batcher:
     async def run(
         self, session: Session, feeds: Arrays, fetches: tuple[str, ...], deadline: float | None
     ) -> list[np.ndarray]:
-        """See `Session.run`.
-
-        Raises:
-            ServingError: INVALID_ARGUMENT if the inputs have no common number of rows, or too many;
-                UNAVAILABLE if the queue is full; RESOURCE_EXHAUSTED if the deadline passes before
-                the run, DEADLINE_EXCEEDED if it passes during the run.
-        """
+        """See `Session.run`; RESOURCE_EXHAUSTED if the deadline passes before the run begins."""
         rows, most = _rows_of(feeds), self._parameters.max_batch_size
         if rows == 0:
             return await self._direct.run(session, feeds, fetches, deadline)
@@ -179,10 +130,11 @@ class Batcher:
                 f"Task size {rows} is larger than maximum batch size {most} (max_batch_size); "
                 "divide the request"
             )
-        request = _Request(deadline)
-        key = (session, tuple(feeds), fetches)
+        request = _Request(feeds, rows, deadline)
+        # Requests with other dtypes, or other shapes of a row, cannot run together.
+        key = (session, fetches, tuple((n, a.dtype, a.shape[1:]) for n, a in feeds.items()))
         queue = self._queues.get(key) or _Queue(session, fetches, self._parameters)
-        queue.add(request, feeds, rows)
+        queue.add(request)
         self._queues[key] = queue
         if queue.is_full():
             self._start_batches()
@@ -197,9 +149,9 @@ class Batcher:
             message = "The time of the request was over while it waited for a batch to run"
             raise fault("RESOURCE_EXHAUSTED", message) from None
         finally:
-            if None in request.results and key in self._queues:
-                self._queues[key].withdraw(request)
-                if not self._queues[key].batches:
+            if not request.started:
+                queue.withdraw(request)
+                if not queue.batches:
                     del self._queues[key]
 
     def _start_batches(self) -> None:
@@ -216,13 +168,13 @@ class Batcher:
                 self._next_start = loop.call_at(min(ready_at.values()), self._start_batches)
                 return
             queue = self._queues.pop(key)
-            parts = queue.batches.popleft().parts
+            requests = queue.batches.popleft().requests
             if queue.batches:
                 self._queues[key] = queue  # at the end, so that no queue starves the others
-            for part in parts:
-                part.request.started = True
+            for request in requests:
+                request.started = True
             self._running += 1
-            self._threads.submit(self._run_batch, loop, queue, parts)
+            self._threads.submit(self._run_batch, loop, queue, requests)
 
     def _start_soon(self) -> None:
         """Start batches after the event loop has queued what arrived meanwhile."""
@@ -231,33 +183,19 @@ class Batcher:
         self._next_start = asyncio.get_running_loop().call_soon(self._start_batches)
 
     def _run_batch(
-        self, loop: asyncio.AbstractEventLoop, queue: _Queue, parts: list[_Part]
+        self, loop: asyncio.AbstractEventLoop, queue: _Queue, requests: list[_Request]
     ) -> None:
-        """Run a batch in a thread, and pass the answers to the event loop.
-
-        Parts of different forms run separately; parts past their deadline do not run. If a run
-        fails, each of its parts runs by itself, so that only the request that caused the error gets
-        it. After a timeout these runs end immediately.
-        """
-        groups: dict[Any, list[_Part]] = {}
-        for part in parts:
-            groups.setdefault(part.form(), []).append(part)
-        answers: list[tuple[_Part, _Outcome]] = []
-        for group in groups.values():
-            now = time.monotonic()
-            wanted = [part for part in group if (part.request.deadline or now + 1) > now]
-            outcomes = _run_parts(queue, wanted) if wanted else []
-            if isinstance(outcomes, ServingError):
-                alone = len(wanted) == 1
-                each = [outcomes if alone else _run_parts(queue, [part]) for part in wanted]
-                outcomes = [one if isinstance(one, ServingError) else one[0] for one in each]
-            answers += zip(wanted, outcomes, strict=True)
+        """Run a batch in a thread, without requests past their deadline; pass on the answers."""
+        now = time.monotonic()
+        wanted = [each for each in requests if each.deadline is None or each.deadline > now]
+        outcomes = _run_together(queue, wanted) if wanted else []
         # Once for all: each call wakes the event loop, for which this thread would have to wait.
-        loop.call_soon_threadsafe(self._end_batch, answers)
+        loop.call_soon_threadsafe(self._end_batch, wanted, outcomes)
 
-    def _end_batch(self, answers: Sequence[tuple[_Part, _Outcome]]) -> None:
-        for part, outcome in answers:
-            part.deliver(outcome)
+    def _end_batch(self, requests: list[_Request], outcomes: Sequence[_Outcome]) -> None:
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if not request.answer.done():
+                request.answer.set_result(outcome)
         self._running -= 1
         self._start_soon()
 
@@ -265,27 +203,33 @@ class Batcher:
 Runner: TypeAlias = Direct | Batcher
 
 
-def _run_parts(queue: _Queue, parts: list[_Part]) -> list[list[np.ndarray]] | ServingError:
-    """Run parts together; returns the arrays of each part, or the error of all."""
-    deadlines = [part.request.deadline for part in parts]
+def _run_together(queue: _Queue, requests: list[_Request]) -> list[_Outcome]:
+    """The arrays of each request, or its error.
+
+    If the run fails, each request runs by itself, so that only the one that caused the error gets
+    it. After a timeout these runs end immediately.
+    """
+    deadlines = [request.deadline for request in requests]
     deadline = None if None in deadlines else max(filter(None, deadlines))
-    merged = parts[0].feeds
-    if len(parts) > 1:
-        merged = {name: np.concatenate([part.feeds[name] for part in parts]) for name in merged}
-    ends = np.cumsum([part.rows for part in parts]).tolist()
+    merged = requests[0].feeds
+    if len(requests) > 1:
+        merged = {n: np.concatenate([each.feeds[n] for each in requests]) for n in merged}
+    ends = np.cumsum([request.rows for request in requests]).tolist()
     outputs = _outcome(queue.session, merged, queue.fetches, deadline)
-    if isinstance(outputs, ServingError):
-        return outputs
-    if any(array.ndim == 0 or len(array) != ends[-1] for array in outputs):
-        return fault(
+    if not isinstance(outputs, ServingError):
+        if all(array.ndim and len(array) == ends[-1] for array in outputs):
+            return [
+                [array[start:end] for array in outputs]
+                for start, end in zip([0, *ends], ends, strict=False)
+            ]
+        outputs = fault(
             "FAILED_PRECONDITION",
             "An output of this signature does not have a row for each row of the inputs, so it "
             "cannot be computed with batching",
         )
-    return [
-        [array[start:end] for array in outputs]
-        for start, end in zip([0, *ends], ends, strict=False)
-    ]
+    if len(requests) == 1:
+        return [outputs]
+    return [outcome for each in requests for outcome in _run_together(queue, [each])]
 
 
 def _outcome(

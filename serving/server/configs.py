@@ -1,17 +1,19 @@
-"""The configuration files: protocol buffers of TensorFlow Serving in text form."""
+"""The configuration files: protocol buffers of TensorFlow Serving in text form.
+
+The functions raise ServingError for what is wrong in a file.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
+from ..errors import fault, invalid
 from ..messages import ModelServerConfig
-from .errors import fault, invalid
 
 # The messages that tensorflow-serving-api lacks: number and type of each field. The wrappers have
 # the text form of those of Google.
@@ -63,50 +65,18 @@ def _messages() -> dict[str, Any]:
 _MESSAGES = {"ModelServerConfig": ModelServerConfig, **_messages()}
 
 
-class ModelSettings(NamedTuple):
-    """One model to serve.
-
-    Attributes:
-        name: of the model in requests.
-        base_path: directory of its version directories.
-        labels: version numbers by label.
-        latest: number of newest versions to serve; 0: see `specific`.
-        specific: versions to serve; empty for all.
-    """
-
-    name: str
-    base_path: str
-    labels: Mapping[str, int]
-    latest: int = 1
-    specific: tuple[int, ...] = ()
-
-
 class BatchingParameters(NamedTuple):
-    """The parameters of request batching.
+    """The parameters of request batching."""
 
-    Attributes:
-        max_batch_size: row limit of a request and, without `split`, of a run.
-        batch_timeout_micros: how long a batch waits for more requests when a thread is free.
-        max_enqueued_batches: number of batches of a queue that may wait; then requests are refused.
-        num_batch_threads: number of batches that run at a time.
-        split: whether the rows of a request may be divided among batches.
-        max_execution_batch_size: row limit of a run.
-    """
-
-    max_batch_size: int
-    batch_timeout_micros: int
-    max_enqueued_batches: int
-    num_batch_threads: int
-    split: bool
-    max_execution_batch_size: int
+    max_batch_size: int = 1000  # row limit of a request
+    batch_timeout_micros: int = 0  # how long a batch waits for more when a thread is free
+    max_enqueued_batches: int = 10  # batches of a queue that may wait; then requests are refused
+    num_batch_threads: int = os.cpu_count() or 1  # batches that run at a time
+    max_execution_batch_size: int = 0  # row limit of a run of several requests
 
 
 def read_text(path: str) -> str:
-    """Read a configuration file.
-
-    Raises:
-        ServingError: NOT_FOUND if it cannot be read, INVALID_ARGUMENT if it is not UTF-8.
-    """
+    """Read a configuration file."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -116,78 +86,48 @@ def read_text(path: str) -> str:
 
 
 def parse_text(name: str, text: str) -> Any:
-    """Parse a message such as `SSLConfig` from its text form.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT if the text is not a valid message of this kind.
-
-    Example:
-        >>> parse_text("BatchingParameters", "max_batch_size { value: 8 }").max_batch_size.value
-        8
-    """
+    """Parse a message such as `SSLConfig` from its text form."""
     try:
         return text_format.Parse(text, _MESSAGES[name]())
     except text_format.ParseError as error:
         raise invalid(f"This is no {name} in text form: {error}") from None
 
 
-def models_of(config: Any) -> dict[str, ModelSettings]:
-    """The models of a ModelServerConfig, by name.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT for the first invalid entry.
-    """
+def models_of(text: str) -> dict[str, Any]:
+    """The ModelConfig messages in the text of a ModelServerConfig, by name."""
+    config = parse_text("ModelServerConfig", text)
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("The configuration of the models must be a model_config_list")
-    models: dict[str, ModelSettings] = {}
+    models: dict[str, Any] = {}
     for model in config.model_config_list.config:
-        where, platform = f"Model {model.name}", model.model_platform
         policy = model.model_version_policy
-        choice, specific = policy.WhichOneof("policy_choice"), tuple(policy.specific.versions)
-        for wrong, message in [
-            (model.name in models, " is listed twice; names must differ"),
-            (
-                not PurePosixPath(model.base_path).is_absolute(),
-                f" has base_path {model.base_path!r}; it must be absolute",
-            ),
-            (
-                platform != "tensorflow",
-                f" has model_platform {platform!r}; it must be 'tensorflow'",
-            ),
-            (choice == "specific" and not specific, ": a specific policy must name a version"),
+        names_none = policy.HasField("specific") and not policy.specific.versions
+        for right, wanted in [
+            (model.name not in models, "a name of its own"),
+            (PurePosixPath(model.base_path).is_absolute(), "an absolute base_path"),
+            (model.model_platform == "tensorflow", "model_platform 'tensorflow'"),
+            (not names_none, "a version in its specific policy"),
         ]:
-            if wrong:
-                raise invalid(where + message)
-        latest = 0 if choice in ("all", "specific") else int(policy.latest.num_versions) or 1
-        models[model.name] = ModelSettings(
-            model.name, model.base_path, dict(model.version_labels), latest, specific
-        )
+            if not right:
+                got = text_format.MessageToString(model, as_one_line=True)
+                raise invalid(f"Model {model.name} must have {wanted}; got {got}")
+        models[model.name] = model
     return models
 
 
-def batching_of(message: Any) -> BatchingParameters:
-    """The parameters of a BatchingParameters message.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT for a number out of range.
-    """
-
-    def value(name: str, default: int) -> int:
-        return getattr(message, name).value if message.HasField(name) else default
-
-    largest, split = value("max_batch_size", 1000), message.enable_large_batch_splitting.value
-    found = BatchingParameters(
-        max_batch_size=largest,
-        batch_timeout_micros=value("batch_timeout_micros", 0),
-        max_enqueued_batches=value("max_enqueued_batches", 10),
-        num_batch_threads=value("num_batch_threads", os.cpu_count() or 1),
-        split=split,
-        # Without splitting TensorFlow Serving ignores max_execution_batch_size.
-        max_execution_batch_size=value("max_execution_batch_size", largest) if split else largest,
-    )
-    for name, each in found._asdict().items():
-        low = 0 if name in ("batch_timeout_micros", "split") else 1
+def batching_of(text: str) -> BatchingParameters:
+    """The parameters in the text of a BatchingParameters message."""
+    message = parse_text("BatchingParameters", text)
+    given = {
+        name: getattr(message, name).value
+        for name in BatchingParameters._fields
+        if message.HasField(name)
+    }
+    largest = given.get("max_batch_size", BatchingParameters().max_batch_size)
+    found = BatchingParameters(**{"max_execution_batch_size": largest, **given})
+    for name, value in found._asdict().items():
+        low = 0 if name == "batch_timeout_micros" else 1
         high = largest if name == "max_execution_batch_size" else math.inf
-        if not low <= each <= high:
-            raise invalid(f"{name} must be from {low} to {high}, got {each}")
+        if not low <= value <= high:
+            raise invalid(f"{name} must be from {low} to {high}, got {value}")
     return found

@@ -13,9 +13,8 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from .. import messages
-from . import tensors
-from .configs import models_of, parse_text, read_text
-from .errors import as_serving_error, fault, invalid
+from ..errors import as_serving_error, fault, invalid
+from .configs import parse_text, read_text
 from .metrics import Metrics
 from .options import ServerOptions
 from .predict import DEFAULT_SIGNATURE
@@ -24,9 +23,10 @@ from .versions import Models
 # The message is sent in a header, of which clients accept 8 kB; a byte may be encoded as three.
 _LONGEST_MESSAGE = 1024
 _PREDICTION, _MODEL = "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"
+_NOT_SERVED = ("Classify", "Regress", "MultiInference")
 NOT_SERVED = (
-    "This server answers Predict, GetModelMetadata and GetModelStatus; Classify, Regress and "
-    "MultiInference are not implemented: call Predict"
+    "This server answers Predict, GetModelMetadata and GetModelStatus only; to change the models, "
+    "edit its model_config_file"
 )
 Answer = Callable[[Any, "float | None"], Awaitable[Any]]
 
@@ -43,16 +43,22 @@ class GrpcApi:
 
     async def start(self) -> None:
         """Open the port; raises ServingError if that is not possible."""
-        self._server = grpc.aio.server(options=_channel_options(self._options))
+        options = [
+            # Otherwise two servers could share a port, each with a part of the requests.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", self._options.max_message_bytes),
+            ("grpc.max_send_message_length", -1),
+        ]
+        self._server = grpc.aio.server(options=options)
         for service, methods in {
             _PREDICTION: {
                 "Predict": _handler(messages.PredictRequest, self._predict),
                 "GetModelMetadata": _handler(messages.MetadataRequest, self._metadata),
-                **dict.fromkeys(("Classify", "Regress", "MultiInference"), _handler(None, _refuse)),
+                **dict.fromkeys(_NOT_SERVED, _handler(None, _refuse)),
             },
             _MODEL: {
                 "GetModelStatus": _handler(messages.StatusRequest, self._status),
-                "HandleReloadConfigRequest": _handler(messages.ReloadRequest, self._reload),
+                "HandleReloadConfigRequest": _handler(None, _refuse),
             },
         }.items():
             generic = grpc.method_handlers_generic_handler(service, methods)
@@ -83,8 +89,6 @@ class GrpcApi:
                 self.port = self._server.add_secure_port(address, _credentials(file))
             else:
                 self.port = self._server.add_insecure_port(address)
-            if options.grpc_socket_path:
-                self._server.add_insecure_port(f"unix:{options.grpc_socket_path}")
         except RuntimeError as error:
             # gRPC raises the same error for both reasons; only its log distinguishes them.
             reason = (
@@ -107,7 +111,7 @@ class GrpcApi:
             response.model_spec.signature_name = asked.signature_name or DEFAULT_SIGNATURE
             response.model_spec.version.value = number
             for name, array in outputs.items():
-                tensors.write(array, response.outputs[name])
+                messages.write_tensor(array, response.outputs[name])
             ran(seconds)
             return response
 
@@ -124,13 +128,6 @@ class GrpcApi:
     async def _status(self, request: Any, deadline: float | None) -> Any:
         del deadline
         return status(self._models, *_which(_spec_of(request)))
-
-    async def _reload(self, request: Any, deadline: float | None) -> Any:
-        timeout = None if deadline is None else deadline - time.monotonic()
-        await self._models.configure(models_of(request.config), timeout)
-        response = messages.ReloadResponse()
-        response.status.SetInParent()
-        return response
 
 
 def metadata(models: Models, name: str, number: int | None, label: str | None) -> Any:
@@ -207,31 +204,14 @@ def _shortened(message: str) -> str:
 
 def _credentials(file: str) -> grpc.ServerCredentials:
     config = parse_text("SSLConfig", read_text(file))
-    for name in ("server_key", "server_cert"):
+    for name in ("server_key", "server_cert", "custom_ca")[: 3 if config.client_verify else 2]:
         if not getattr(config, name):
-            raise invalid(f"ssl_config_file {file} has no {name}; TLS needs both, in PEM")
-    if config.client_verify and not config.custom_ca:
-        raise invalid(
-            f"ssl_config_file {file} has client_verify but no custom_ca; give the certificate of "
-            "the authority that signed those of the clients, in PEM"
-        )
+            raise invalid(
+                f"ssl_config_file {file} has no {name}, in PEM; it needs server_key and "
+                "server_cert, and with client_verify custom_ca"
+            )
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,
         require_client_auth=config.client_verify,
     )
-
-
-def _channel_options(options: ServerOptions) -> list[tuple[str, Any]]:
-    found: dict[str, Any] = {
-        # Otherwise two servers could share a port, each with a part of the requests.
-        "grpc.so_reuseport": 0,
-        "grpc.max_receive_message_length": options.max_message_bytes,
-        "grpc.max_send_message_length": -1,
-    }
-    for pair in filter(None, options.grpc_channel_arguments.split(",")):
-        key, equal, value = pair.partition("=")
-        if not equal:
-            raise invalid(f"grpc_channel_arguments must be key=value,key=value; got {pair!r}")
-        found[key] = int(value) if value.lstrip("-").isdecimal() else value
-    return list(found.items())

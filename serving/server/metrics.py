@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import prometheus_client
 from grpc import StatusCode
 
-from .errors import as_serving_error
+from ..errors import as_serving_error
 
 _PREFIX = ":tensorflow:serving:"
 # Bucket bounds in microseconds, 10 * 1.8**k, as in TensorFlow Serving.
@@ -47,15 +47,10 @@ class Metrics:
     def count(
         self, model: str, entrypoint: str, deadline: float | None
     ) -> Iterator[Callable[[float], None]]:
-        """Count the request that the block answers.
+        """Count the request that the block answers; yields a function for the seconds of its run.
 
-        Args:
-            model: name of an existing model; invented names would fill the memory.
-            entrypoint: `GRPC` or `REST`.
-            deadline: by `time.monotonic()`, to tell a timeout from a cancellation.
-
-        Yields:
-            A function that gets the seconds of the run, waiting included.
+        The model must exist, as invented names would fill the memory. The deadline, a time of
+        `time.monotonic()`, tells a timeout from a cancellation.
         """
         began, runs = time.perf_counter(), []
         status = StatusCode.OK

@@ -1,29 +1,29 @@
-"""Predict requests: check the inputs against the signature, run the graph, choose the outputs."""
+"""Load a version; answer predict requests: check inputs, run the graph, choose the outputs."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
 
-from . import tensors
+from ..errors import as_serving_error, fault, invalid
+from ..messages import PredictionLog, read_tensor
 from .batching import Runner
-from .errors import fault, invalid
+from .options import ServerOptions
 from .session import Session
 
 DEFAULT_SIGNATURE = "serving_default"
+_WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 
 
 class Predictor:
-    """A loaded model that answers predict requests.
-
-    Args:
-        session: the model.
-        runner: runs its graph, with or without batching.
-        most_rows: row limit of a tensor of a request; 0 for no limit.
-    """
+    """A loaded model that answers predict requests; a tensor may have `most_rows`, if not 0."""
 
     def __init__(self, session: Session, runner: Runner, most_rows: int = 0):
         self.session = session
@@ -32,11 +32,7 @@ class Predictor:
         self._most_rows = most_rows
 
     def signature(self, name: str) -> Any:
-        """The SignatureDef with this name; `serving_default` if the name is empty.
-
-        Raises:
-            ServingError: FAILED_PRECONDITION if there is no such signature.
-        """
+        """The SignatureDef with this name, by default `serving_default`; or FAILED_PRECONDITION."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             known = ", ".join(self.signatures)
@@ -51,19 +47,10 @@ class Predictor:
         output_filter: Sequence[str] = (),
         deadline: float | None = None,
     ) -> tuple[dict[str, np.ndarray], float]:
-        """Answer a predict request.
+        """The arrays by output name, and the seconds of the run, waiting included.
 
-        Args:
-            signature_name: empty for `serving_default`.
-            inputs: TensorProtos or arrays, by name.
-            output_filter: names of the outputs to compute; all when empty.
-            deadline: by `time.monotonic()`; None for no limit.
-
-        Returns:
-            The arrays by output name, and the seconds of the run, waiting included.
-
-        Raises:
-            ServingError: for an invalid request, and for errors of TensorFlow.
+        The inputs are TensorProtos or arrays by name. An empty `output_filter` asks for all
+        outputs. The deadline is a time of `time.monotonic()`.
         """
         signature = self.signature(signature_name)
         feeds = self._feeds(signature, inputs)
@@ -99,7 +86,7 @@ class Predictor:
             info = signature.inputs[name]
             array = inputs[name] if name in inputs else signature.defaults[name]
             if not isinstance(array, np.ndarray):
-                array = tensors.read(name, array, info.dtype)
+                array = read_tensor(f"Input {name}", array, info.dtype)
             if self._most_rows and array.ndim and len(array) > self._most_rows:
                 raise invalid(
                     f"Input {name} has {len(array)} rows; this server takes {self._most_rows} "
@@ -107,6 +94,46 @@ class Predictor:
                 )
             feeds[info.name] = array
         return feeds
+
+
+async def load(directory: str, options: ServerOptions, runner: Runner) -> Predictor:
+    """Load a version directory and replay its warm-up requests; an error of one is an error."""
+    session = await asyncio.to_thread(
+        Session,
+        directory,
+        options.tensorflow_intra_op_parallelism,
+        options.tensorflow_inter_op_parallelism,
+    )
+    predictor = Predictor(session, runner, options.max_batch_rows)
+    try:
+        path = Path(directory) / _WARMUP
+        if options.enable_model_warmup and path.exists():
+            for request in await asyncio.to_thread(_warmup_requests, path):
+                name = request.model_spec.signature_name
+                await predictor.predict(name, request.inputs, request.output_filter)
+    except BaseException:
+        await asyncio.to_thread(session.close)
+        raise
+    return predictor
+
+
+def _warmup_requests(path: Path) -> list[Any]:
+    """Read the PredictRequests of a warm-up file."""
+    try:
+        with tf.init_scope():
+            records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+        logs = [PredictionLog.FromString(record) for record in records]
+    except (tf.errors.OpError, DecodeError) as error:
+        reason = as_serving_error(error).message if isinstance(error, tf.errors.OpError) else error
+        raise fault("DATA_LOSS", f"{path} holds no PredictionLogs: {reason}") from None
+    for log in logs:
+        if (kind := log.WhichOneof("log_type")) != "predict_log":
+            raise fault(
+                "UNIMPLEMENTED",
+                f"A warm-up record of {path} is {kind or 'empty'}; this server replays predict_log "
+                "only. --enable_model_warmup=false replays none",
+            )
+    return [log.predict_log.request for log in logs]
 
 
 def _join(names: Any) -> str:

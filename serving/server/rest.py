@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import itertools
 import json
 import math
@@ -18,30 +16,23 @@ import numpy as np
 from aiohttp import web
 
 from .. import messages
-from ..errors import HTTP_STATUS
-from .errors import as_serving_error, fault, invalid
+from ..errors import HTTP_STATUS, as_serving_error, fault, invalid
 from .grpc_api import NOT_SERVED, metadata, status
 from .metrics import Metrics
 from .options import ServerOptions
-from .tensors import MOST_DIMENSIONS, type_name
 from .versions import Models
 
 # Matches the whole path, query string included.
 _PATH = re.compile(
-    r"/v1/models(?:/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    r"/v1/models(?:/(?P<model>[^/:]+)(?:/versions/(?P<version>\d{1,19})|/labels/(?P<label>[^/:]+))?"
     r"(?P<what>/metadata|:predict|:classify|:regress)?)?",
-    re.IGNORECASE | re.ASCII,
+    re.ASCII,
 )
 _LARGEST_VERSION = 2**63 - 1
-# Limit of an uncompressed body: a few bytes of gzip can become gigabytes.
-_MOST_INFLATED = 100 * 2**20
-# The DataTypes that JSON can express, and the Python types of their JSON values.
-_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("float32", "float64"), (int, float)),
-    **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64"), (int,)),
-    "bool": (bool,),
-    "string": (str, dict),
-}
+# Limit of a body, also uncompressed: a few bytes of gzip can become gigabytes.
+_MOST_BYTES = 100 * 2**20
+# By kind of dtype, the Python types of the JSON values.
+_JSON: dict[str, tuple[type, ...]] = {"f": (int, float), "i": (int,), "u": (int,), "b": (bool,)}
 
 
 class RestApi:
@@ -60,7 +51,8 @@ class RestApi:
 
     async def start(self) -> None:
         """Open the port; raises ServingError if that is not possible."""
-        application = web.Application(client_max_size=self._options.max_message_bytes)
+        limit = min(self._options.max_message_bytes, _MOST_BYTES)
+        application = web.Application(client_max_size=limit)
         application.router.add_route("*", "/{path:.*}", self._respond)
         # `stop` waits for requests itself; the rest is aborted after 1 s.
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -84,9 +76,6 @@ class RestApi:
 
     async def _respond(self, request: web.Request) -> web.Response:
         path = request.raw_path
-        if request.method == "OPTIONS":
-            asked = re.match(r"https?://", request.headers.get("Origin", ""))
-            return web.Response(status=200 if asked else 400)
         if path == self._metrics_path:
             return web.Response(body=self._metrics.page(), content_type="text/plain")
         self._under_way += 1
@@ -104,22 +93,22 @@ class RestApi:
         """The answer to a request, before it becomes JSON. Raises ServingError."""
         match = _PATH.fullmatch(path)
         if match is None:
-            code = "INVALID_ARGUMENT" if path[:4].lower() == "/v1/" else "NOT_FOUND"
+            code = "INVALID_ARGUMENT" if path.startswith("/v1/") else "NOT_FOUND"
             raise fault(code, f"There is no {method} {path[:200]}")
         body = await self._body(request)
         deadline = time.monotonic() + self._timeout
-        what = (match["what"] or "").lower()
+        what = match["what"] or ""
         if method != ("POST" if what.startswith(":") else "GET"):
             raise invalid(f"There is no {method} {path[:200]}; see docs/serving.md for the paths")
         if match["model"] is None:
             raise invalid("The path names no model: /v1/models/NAME")
         if what in (":classify", ":regress"):
             raise fault("UNIMPLEMENTED", NOT_SERVED)
-        name = urllib.parse.unquote(match["model"], "utf-8", "replace")
-        label = match["label"] and urllib.parse.unquote(match["label"], "utf-8", "replace")
-        # Python refuses to parse thousands of digits.
-        digits = match["version"] and match["version"].lstrip("0")[:20]
-        number = None if digits is None else int(digits or "0")
+        name, label = (
+            part and urllib.parse.unquote(part, "utf-8", "replace")
+            for part in match.group("model", "label")
+        )
+        number = None if match["version"] is None else int(match["version"])
         if number is not None and number > _LARGEST_VERSION:
             raise invalid(f"A version is at most {_LARGEST_VERSION}")
         which = name, number, label
@@ -149,12 +138,9 @@ class RestApi:
 
     async def _body(self, request: web.Request) -> bytes:
         """Read the body, uncompressed. Raises HTTPException if it is late, too large or damaged."""
-        limit = self._options.max_message_bytes
-        if "Content-Encoding" in request.headers:
-            limit = min(limit, _MOST_INFLATED)
         try:
             async with asyncio.timeout(self._timeout):
-                return await request.clone(client_max_size=limit).read()
+                return await request.read()
         except TimeoutError:
             text = "The body did not arrive in time (rest_api_timeout_in_ms)"
             raise web.HTTPRequestTimeout(text=text) from None
@@ -196,86 +182,74 @@ def _inputs(document: Mapping[str, Any], infos: Mapping[str, Any]) -> dict[str, 
     """The arrays of a predict request, in row form (`instances`) or column form (`inputs`)."""
     if ("instances" in document) == ("inputs" in document):
         raise invalid("Send either 'instances', a list of rows, or 'inputs', an object of columns")
-    names = sorted(infos)
-    for name in names:
-        if type_name(infos[name].dtype) not in _TYPES:
+    dtypes = {name: messages.DTYPES.get(infos[name].dtype) for name in sorted(infos)}
+    names = ", ".join(dtypes)
+    for name, dtype in dtypes.items():
+        if dtype is None or dtype.kind not in _JSON:
             # As in TensorFlow Serving, any error in a row is INVALID_ARGUMENT.
             code = "UNIMPLEMENTED" if "inputs" in document else "INVALID_ARGUMENT"
-            raise fault(code, f"Input {name} has a type for which JSON has no form; use gRPC")
+            raise fault(code, f"Input {name} is not of real numbers; use gRPC")
     if "inputs" in document:
         columns = document["inputs"]
-        if not _is_object(columns):
-            columns = dict.fromkeys(names, columns) if len(names) == 1 else {}
-        missing = [name for name in names if name not in columns]
+        if not isinstance(columns, dict):
+            columns = dict.fromkeys(dtypes, columns) if len(dtypes) == 1 else {}
+        missing = [name for name in dtypes if name not in columns]
         if missing:
-            raise invalid(f"'inputs' must be an object with {', '.join(names)}; missing: {missing}")
-        return {name: _array(name, columns[name], infos[name].dtype) for name in names}
-    rows = document["instances"]
-    if not isinstance(rows, list) or not rows:
-        raise invalid("'instances' must be a list with at least one row")
-    if any(map(_is_object, rows)) or len(names) != 1:
-        for number, row in enumerate(rows):
-            if not _is_object(row) or row.keys() != set(names):
-                raise invalid(
-                    f"Row {number} of 'instances' must be an object with {', '.join(names)} and "
-                    "nothing else"
-                )
-        return {n: _array(n, [row[n] for row in rows], infos[n].dtype) for n in names}
-    return {names[0]: _array(names[0], rows, infos[names[0]].dtype)}
+            raise invalid(f"'inputs' must be an object with {names}; missing: {missing}")
+    else:
+        rows = document["instances"]
+        if not isinstance(rows, list) or not rows:
+            raise invalid("'instances' must be a list with at least one row")
+        if len(dtypes) == 1 and not any(isinstance(row, dict) for row in rows):
+            columns = {names: rows}
+        else:
+            for number, row in enumerate(rows):
+                if not isinstance(row, dict) or row.keys() != dtypes.keys():
+                    raise invalid(
+                        f"Row {number} of 'instances' must be an object with {names} and nothing "
+                        "else"
+                    )
+            columns = {name: [row[name] for row in rows] for name in dtypes}
+    return {name: _array(name, columns[name], dtype) for name, dtype in dtypes.items()}
 
 
-def _array(name: str, value: Any, number: int) -> np.ndarray:
+def _array(name: str, value: Any, dtype: Any) -> np.ndarray:
     """Convert nested JSON lists to the array of an input."""
-    dtype = type_name(number)
-    allowed = _TYPES[dtype]
+    allowed = _JSON[dtype.kind]
     shape: list[int] = []
     leaves = [value]
     while leaves and list in (kinds := set(map(type, leaves))):
-        if kinds != {list} or len(set(map(len, leaves))) > 1 or len(shape) == MOST_DIMENSIONS:
+        lengths = {len(leaf) for leaf in leaves} if kinds == {list} else set()
+        if len(lengths) != 1 or len(shape) == messages.MOST_DIMENSIONS:
             raise invalid(
                 f"Input {name}: the lists in each other must be equally long, and at most "
-                f"{MOST_DIMENSIONS} deep"
+                f"{messages.MOST_DIMENSIONS} deep"
             )
-        shape.append(len(leaves[0]))
+        shape += lengths
         leaves = list(itertools.chain.from_iterable(leaves))
     if not set(map(type, leaves)) <= set(allowed):
         wrong = next(leaf for leaf in leaves if type(leaf) not in allowed)
         raise invalid(f"Input {name} must be of {dtype}, got {json.dumps(wrong)[:100]}")
     try:
-        if dtype == "string":
-            return np.array([_bytes(name, leaf) for leaf in leaves], object).reshape(shape)
         with np.errstate(over="ignore"):  # overflow of float32 gives infinity
             return np.asarray(leaves, dtype).reshape(shape)
     except OverflowError:
         raise invalid(f"Input {name} has a number that is too large for {dtype}") from None
 
 
-def _bytes(name: str, leaf: Any) -> bytes:
-    """The bytes of a string, or of `{"b64": "..."}`, whose padding may be missing."""
-    try:
-        if isinstance(leaf, str):
-            return leaf.encode("utf-8")
-        text = "".join(leaf["b64"].split()).rstrip("=")
-        if len(leaf) == 1:
-            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (KeyError, AttributeError, binascii.Error, ValueError):
-        pass
-    raise invalid(f'Input {name}: bytes are written as UTF-8 or as {{"b64": "..."}}')
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and list(value) != ["b64"]
-
-
 def _answer_of(outputs: Mapping[str, np.ndarray], by_rows: bool) -> dict[str, Any]:
     """The outputs in row or column form; a single output has no name."""
-    shapes = {name: array.shape[:1] for name, array in outputs.items()}
-    if by_rows and (len(set(shapes.values())) > 1 or () in shapes.values()):
+    shapes = {name: array.shape for name, array in outputs.items()}
+    lengths = {shape[:1] for shape in shapes.values()}
+    if by_rows and (len(lengths) > 1 or () in lengths):
         raise invalid(
             "The outputs do not have one row each for all; ask with 'inputs' instead of "
-            f"'instances'. Their shapes: { {name: each.shape for name, each in outputs.items()} }"
+            f"'instances'. Their shapes: {shapes}"
         )
-    values = {name: _values(name, array) for name, array in sorted(outputs.items())}
+    for name, array in outputs.items():
+        if array.dtype not in messages.DTYPES.values() or array.dtype.kind not in _JSON:
+            raise invalid(f"Output {name} is of {array.dtype}, which JSON cannot write; use gRPC")
+    values = {name: array.tolist() for name, array in sorted(outputs.items())}
     key = "predictions" if by_rows else "outputs"
     if len(values) == 1:
         return {key: next(iter(values.values()))}
@@ -284,24 +258,3 @@ def _answer_of(outputs: Mapping[str, np.ndarray], by_rows: bool) -> dict[str, An
     return {
         key: [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
     }
-
-
-def _values(name: str, array: np.ndarray) -> Any:
-    array = np.asarray(array)
-    if array.dtype.kind in "OS":
-        texts = [_text(each, name.endswith("_bytes")) for each in array.ravel().tolist()]
-        array = np.array([*texts, None], object)[:-1].reshape(array.shape)
-    elif array.dtype.kind not in "biu" and array.dtype not in (np.float32, np.float64):
-        raise invalid(
-            f"Output {name} has the type {array.dtype}, which JSON cannot write; use gRPC"
-        )
-    return array.tolist()
-
-
-def _text(value: bytes, as_base64: bool) -> Any:
-    if not as_base64:
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-    return {"b64": base64.b64encode(value).decode("ascii")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import pathlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ import tensorflow as tf
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.saved_model import loader_impl
 
-from .errors import as_serving_error, fault, late
+from ..errors import as_serving_error, fault, late
 
 _native: Any = pywrap_tf_session
 
@@ -26,22 +25,11 @@ _native: Any = pywrap_tf_session
 class Session:
     """A loaded SavedModel; runs only its graph, in C++, and no Python code of the model.
 
-    Args:
-        directory: of the version.
-        intra_op_threads: threads within an operation; 0: TensorFlow chooses.
-        inter_op_threads: operations that run at a time; 0: TensorFlow chooses.
-
-    Raises:
-        ServingError: if the model cannot be loaded.
-
     Attributes:
         signatures: its SignatureDefs, by name.
     """
 
     def __init__(self, directory: str, intra_op_threads: int = 0, inter_op_threads: int = 0):
-        names = ("saved_model.pb", "saved_model.pbtxt")
-        if not any(pathlib.Path(directory, name).exists() for name in names):
-            raise fault("NOT_FOUND", f"There is no saved_model.pb that can be read in {directory}")
         self._graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=intra_op_threads,
@@ -72,18 +60,9 @@ class Session:
     def run(
         self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str], deadline: float | None
     ) -> list[np.ndarray]:
-        """Compute tensors in the calling thread. Thread-safe.
+        """Compute tensors, by names such as `StatefulPartitionedCall:0`, in the calling thread.
 
-        Args:
-            feeds: arrays by tensor name such as `serving_default_x:0`.
-            fetches: tensor names.
-            deadline: by `time.monotonic()`, when the run is aborted; None for no limit.
-
-        Returns:
-            One array for each name in `fetches`.
-
-        Raises:
-            ServingError: DEADLINE_EXCEEDED; UNAVAILABLE after `close`; errors of TensorFlow.
+        The run is aborted at the deadline, a time of `time.monotonic()`; UNAVAILABLE after `close`.
         """
         with self._changed:
             if self._closing:
@@ -100,9 +79,9 @@ class Session:
                 # 0 would mean "no limit".
                 limit = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(left * 1000)))
                 options = _native.TF_NewBufferFromString(limit.SerializeToString())
-            return _native.TF_SessionRun_wrapper(
-                self._session._session, options, fed, fetched, [], None
-            )
+            session = self._session._session
+            arrays = _native.TF_SessionRun_wrapper(session, options, fed, fetched, [], None)
+            return [np.asarray(array) for array in arrays]
         except Exception as error:
             raise as_serving_error(error) from None
         finally:

@@ -1,7 +1,9 @@
-"""One model and one cluster for all tests: starting them is what takes time."""
+"""One cluster for all tests: starting it is what takes time."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,40 +12,43 @@ import pytest
 import ray
 
 from eigenfit.serving.batch import run, worker
-from eigenfit.solver import SpectralSolver
-from tests.shared_export import shared_export
 
-from .own_cluster import own_cluster
-
-
-@pytest.fixture(scope="session")
-def exported(tmp_path_factory) -> tuple[SpectralSolver, Path]:
-    return shared_export(tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def solver(exported) -> SpectralSolver:
-    return exported[0]
-
-
-@pytest.fixture(scope="session")
-def model_dir(exported) -> Path:
-    return exported[1]
+# A process of its own starts the cluster, because Ray forks. The one that runs the tests has many
+# threads of gRPC, and a fork while one of them holds a lock hangs for ever: once in a dozen runs of
+# all tests. This one tells its address, and stops at the end of its input.
+_PROGRAM = """
+import logging, sys, ray
+ray.init(address="local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20,
+         logging_level=logging.WARNING, log_to_driver=False)
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+ray.shutdown()
+"""
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory) -> Iterator[tuple[str, int]]:
-    """A cluster for two workers, which this process is connected to: its address and process.
+    """A cluster of two CPUs, which this process is connected to: its address and process.
 
     Its workers cannot import eigenfit.
     """
     shadow = tmp_path_factory.mktemp("path")
     (shadow / "eigenfit.py").write_text("raise ImportError('not on the workers')")
-    workers = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(shadow)}
-    with own_cluster(workers) as started:
-        ray.init(address=started[0], log_to_driver=False)
-        yield started
-        ray.shutdown()
+    command, pipe = [sys.executable, "-c", _PROGRAM], subprocess.PIPE
+    # Ray makes its workers nicer than anything else: on a busy machine tests would wait for ever.
+    variables = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {**os.environ, **variables, "PYTHONPATH": str(shadow)}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+        assert process.stdin
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        assert address, "the Ray cluster did not start; why is on standard error"
+        try:
+            ray.init(address=address, log_to_driver=False)
+            yield address, process.pid
+            ray.shutdown()
+        finally:
+            process.stdin.close()
 
 
 @pytest.fixture

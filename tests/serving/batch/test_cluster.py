@@ -16,7 +16,7 @@ from eigenfit.serving.batch import fit_dataset
 from eigenfit.solver import SpectralSolver
 
 PATIENCE = 300.0  # seconds; a loaded machine starts workers slowly
-ROWS = 605
+ROWS = 305
 COMMAND = "from eigenfit.cli.main import main; main()"
 
 
@@ -96,7 +96,7 @@ def test_killed_driver_killed_worker_and_lost_files(
     output_dir = tmp_path / "out"
     arguments = [model_dir, tmp_path / "levels.npy", output_dir]
     # Tiny batches make a fragment last long enough to be interrupted.
-    options = ["--batch-rows=1", "--fragment-rows=60", "--workers=2", f"--address={cluster[0]}"]
+    options = ["--batch-rows=1", "--fragment-rows=30", "--workers=1", f"--address={cluster[0]}"]
     command = [sys.executable, "-c", COMMAND, "fit-dataset", *map(str, arguments), *options]
     with (tmp_path / "log").open("w") as log:
         driver = subprocess.Popen(command, stderr=log)
@@ -125,7 +125,7 @@ def test_killed_driver_killed_worker_and_lost_files(
     killer = threading.Thread(target=kill)
     with caplog.at_level("INFO", "eigenfit.serving.batch"):
         killer.start()
-        report = fit_dataset(*arguments, batch_rows=1, fragment_rows=50)
+        report = fit_dataset(*arguments, batch_rows=1, fragment_rows=40)
         killer.join()
     assert killed
     assert f"{lost} is missing" in caplog.text

@@ -1,6 +1,7 @@
 """What is taken over from an earlier run and what is refused; no cluster is needed."""
 
 import fcntl
+import json
 import shutil
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tensorflow.core.protobuf import saved_model_pb2
 
+from eigenfit.export.digest import digest_model
 from eigenfit.serving.batch import fit_dataset, run, worker
 
 
@@ -40,11 +41,12 @@ def test_missing_and_damaged_files_are_fitted_again(model_dir, source, fitted, t
 def test_another_model_or_source_is_refused(model_dir, source, fitted, tmp_path):
     fit_dataset(model_dir, source, tmp_path / "out")
     other = tmp_path / "model"
-    # Without the description, which would give it away.
-    shutil.copytree(model_dir, other, ignore=shutil.ignore_patterns("assets.extra"))
-    graph = saved_model_pb2.SavedModel.FromString((other / "saved_model.pb").read_bytes())
-    graph.meta_graphs[0].meta_info_def.tensorflow_version = "changed"
-    (other / "saved_model.pb").write_bytes(graph.SerializeToString())
+    shutil.copytree(model_dir, other)
+    (other / "assets").mkdir(exist_ok=True)
+    (other / "assets" / "more").write_text("of another model")
+    description = other / "assets.extra" / "eigenfit.json"
+    info = json.loads(description.read_text())
+    description.write_text(json.dumps(info | {"model_sha256": digest_model(other)}))
     with pytest.raises(ValueError, match="begun with another model, so they cannot be continued"):
         fit_dataset(other, source, tmp_path / "out")
     fit_dataset(model_dir, source, tmp_path / "out")
@@ -57,10 +59,8 @@ def test_another_model_or_source_is_refused(model_dir, source, fitted, tmp_path)
     assert len(fitted) == 1
 
 
-def test_results_are_not_overwritten(model_dir, source, fitted, tmp_path):
-    fit_dataset(model_dir, source, tmp_path / "out", resume=False)
-    with pytest.raises(FileExistsError, match="resume is False"):
-        fit_dataset(model_dir, source, tmp_path / "out", resume=False)
+def test_files_of_something_else_are_not_taken_over(model_dir, source, fitted, tmp_path):
+    fit_dataset(model_dir, source, tmp_path / "out")
     (tmp_path / "out" / "_plan.json").unlink()
     with pytest.raises(FileExistsError, match=r"no _plan\.json"):
         fit_dataset(model_dir, source, tmp_path / "out")
@@ -99,7 +99,7 @@ def test_solutions_are_lists_of_lists_and_the_best_is_counted(tmp_path):
     parameters = np.arange(12.0).reshape(2, 3, 2)
     status = np.array([[1, 2, 2], [2, -2, -2]], np.int32)
     columns = {"parameters": parameters, "status": status}
-    table = pa.table({name: worker.as_column(name, each) for name, each in columns.items()})
+    table = pa.table({name: worker.as_column(each) for name, each in columns.items()})
     pq.write_table(table, tmp_path / "a-0.parquet")
     table = pq.read_table(tmp_path / "a-0.parquet")
     assert table["parameters"].to_pylist() == parameters.tolist()

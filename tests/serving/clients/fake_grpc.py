@@ -6,25 +6,9 @@ import concurrent.futures
 from typing import Any
 
 import grpc
-import numpy as np
 import tensorflow as tf
 
 from .fake_model import Fault, metadata_response, module, status_response
-
-_FIELDS = {"d": "double_val", "f": "float_val", "i": "int_val", "D": "dcomplex_val"}
-
-
-def write_tensor(array: np.ndarray) -> Any:
-    """Typed fields, which is what TensorFlow Serving sends; never `tensor_content`."""
-    proto = tf.make_tensor_proto(np.zeros(array.shape, array.dtype))
-    proto.ClearField("tensor_content")
-    field = _FIELDS[array.dtype.char]
-    proto.ClearField(field)
-    values = array.ravel()
-    if np.iscomplexobj(values):
-        values = values.view(np.float64)
-    getattr(proto, field).extend(values.tolist())
-    return proto
 
 
 def answer_predict(model, request):
@@ -36,7 +20,7 @@ def answer_predict(model, request):
     response.model_spec.name = model.name
     response.model_spec.version.value = version
     for name, array in outputs.items():
-        response.outputs[name].CopyFrom(model.write_tensor(array))
+        model.write_tensor(array, response.outputs[name])
     return response
 
 
@@ -53,9 +37,8 @@ METHODS = {
 }
 
 
-def start_fake_grpc(model, credentials=None, port=0, address="127.0.0.1:{}", most=None):
-    """Starts; returns (server, port). More than `most` requests at a time are refused."""
-    model.write_tensor = model.write_tensor or write_tensor
+def start_fake_grpc(model, port=0):
+    """Starts; returns (server, port)."""
 
     class Handler(grpc.GenericRpcHandler):
         def service(self, handler_call_details):
@@ -79,11 +62,7 @@ def start_fake_grpc(model, credentials=None, port=0, address="127.0.0.1:{}", mos
 
     limits = [("grpc.max_receive_message_length", -1)]  # as TensorFlow Serving
     pool = concurrent.futures.ThreadPoolExecutor(8)
-    server = grpc.server(pool, [Handler()], options=limits, maximum_concurrent_rpcs=most)
-    address = address.format(port)
-    if credentials is None:
-        port = server.add_insecure_port(address)
-    else:
-        port = server.add_secure_port(address, credentials)
+    server = grpc.server(pool, [Handler()], options=limits)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     return server, port

@@ -12,7 +12,9 @@ from typing import Any
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from eigenfit.serving import messages
 
 FIT_OUTPUTS = {
     "parameters": ([-1, 3], np.float64),
@@ -70,7 +72,7 @@ class FakeModel:
     faults: list[Fault] = dataclasses.field(default_factory=list)
     delay: float = 0.0
     version: int = 1
-    write_tensor: Any = None
+    write_tensor: Any = messages.write_tensor
     requests: list[tuple[str, dict[str, np.ndarray]]] = dataclasses.field(default_factory=list)
     asked: list[tuple[str, dict[str, Any]]] = dataclasses.field(default_factory=list)
     connections: set[int] = dataclasses.field(default_factory=set)
@@ -168,21 +170,6 @@ def definition(inputs: dict[str, Any], outputs: dict[str, Any]) -> Any:
 
 def sizes_of(sizes):
     return None if sizes is None else [None if size < 0 else size for size in sizes]
-
-
-def from_saved_model(version_dir: str) -> FakeModel:
-    """A model that runs a SavedModel."""
-    reloaded: Any = tf.saved_model.load(version_dir)
-    saved = saved_model_pb2.SavedModel()
-    with open(f"{version_dir}/saved_model.pb", "rb") as file:  # noqa: PTH123
-        saved.ParseFromString(file.read())
-
-    def compute(signature, inputs):
-        tensors = {name: tf.constant(array) for name, array in inputs.items()}
-        outputs = reloaded.signatures[signature](**tensors)
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
-
-    return FakeModel(dict(saved.meta_graphs[0].signature_def), compute)
 
 
 def pretended(more: tuple[str, ...] = ()) -> FakeModel:

@@ -12,17 +12,10 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
+from eigenfit.serving.errors import HTTP_STATUS
+
 from .fake_model import Fault, metadata_response, status_response
 
-STATUS = {
-    grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.FAILED_PRECONDITION: 400,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.UNIMPLEMENTED: 501,
-    grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
-}
 ROUTE = re.compile(r"/v1/models/([^/:]+)(?:/(versions|labels)/([^/:]+))?(:predict|/metadata)?")
 
 
@@ -65,7 +58,7 @@ def start_fake_rest(model, tls=None, port=0):
             try:
                 status, text = 200, self._answer(body)
             except Fault as fault:
-                status = STATUS.get(fault.code, 500)
+                status = HTTP_STATUS.get(fault.code, 500)
                 text = json.dumps({"error": fault.message})
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -1,6 +1,7 @@
 """The methods of both clients, against servers that answer with simple arithmetic."""
 
-from typing import Any
+import subprocess
+import sys
 
 import grpc
 import numpy as np
@@ -10,8 +11,8 @@ from eigenfit import serving
 from eigenfit.serving import ServingError
 from eigenfit.solver import Covariance, FitResult
 
-from .fake_model import FIT_OUTPUTS, FakeModel, Fault, definition, pretend, pretended
-from .harness import client_of
+from .fake_model import FIT_OUTPUTS, Fault, definition, pretend, pretended
+from .harness import client_of, serve
 
 TARGETS = np.array([[1.0, 2.0, 3.5], [np.nan, 0.1, -np.inf], [1e300, -0.0, 5e-324]])
 NO_ROWS = np.zeros((0, 3))
@@ -71,16 +72,6 @@ def test_none_in_lists_is_nan(kind):
         assert array.dtype == np.float64
         np.testing.assert_array_equal(array, with_nan)
     np.testing.assert_array_equal(second["tolerance"], [np.nan, 1e-6])
-
-
-def test_spectrum_and_predict(kind):
-    model = pretended()
-    with client_of(kind, model) as client:
-        levels = client.spectrum(TARGETS)
-        outputs = client.predict("spectrum", {"parameters": TARGETS})
-    np.testing.assert_array_equal(levels, 3.0 * TARGETS)
-    assert list(outputs) == ["eigenvalues"]
-    np.testing.assert_array_equal(outputs["eigenvalues"], 3.0 * TARGETS)
 
 
 def test_metadata_and_status(kind):
@@ -181,17 +172,6 @@ def test_complex_numbers(kind):
             assert model.requests == []
 
 
-def test_a_model_with_scalars_is_sent_whole(kind):
-    scalars = definition({"x": ([-1], np.float32)}, {"total": ([], np.float32)})
-    model = FakeModel({"sum": scalars}, lambda _, inputs: {"total": inputs["x"].sum()})
-    with client_of(kind, model, max_batch_rows=2) as client:
-        outputs = client.predict("sum", {"x": [0.1, 2, 3, 4]})
-    assert outputs["total"].shape == ()
-    assert outputs["total"].dtype == np.float32
-    assert outputs["total"] == np.array([0.1, 2, 3, 4], np.float32).sum()
-    assert model.sizes == [4]
-
-
 def test_closed_clients_refuse(kind):
     with client_of(kind, pretended()) as client:
         client.fit(TARGETS)
@@ -204,11 +184,36 @@ def test_closed_clients_refuse(kind):
 def test_results_are_those_of_the_solver():
     assert serving.FitResult._fields == FitResult._fields
     assert serving.Covariance._fields == Covariance._fields
-    fields: dict[str, Any] = {
-        name: np.ones([1, *sizes[1:]], dtype) for name, (sizes, dtype) in FIT_OUTPUTS.items()
-    }
-    fit = serving.FitResult(**fields)
-    assert fit.summary() == FitResult(**fields).summary()
-    assert fit.summary().startswith("CONVERGED: the spectrum is matched")
-    with pytest.raises(ValueError, match="row must be below 1"):
-        fit.summary(1)
+
+
+def test_a_server_that_loses_the_numbers(kind):
+    """TensorFlow Serving does over REST with --enable_serialization_as_tensor_content."""
+    model = pretended()
+    model.compute = lambda *asked: {n: np.zeros_like(a) for n, a in pretend(*asked).items()}
+    with (
+        client_of(kind, model) as client,
+        pytest.raises(ServingError, match="the server loses the numbers") as caught,
+    ):
+        client.fit([[1.0, 2.0, 3.5]])
+    assert caught.value.code is grpc.StatusCode.INTERNAL
+
+
+HEAVY = ("tensorflow", "tensorflow_serving", "aiohttp", "eigenfit.solver", "ray", "pyarrow")
+
+PROGRAM = f"""
+import sys
+import eigenfit.serving.batch
+from eigenfit.serving import GrpcClient, RestClient, ServingError
+with RestClient(sys.argv[1], "levels") as client:
+    assert client.fit([[1.0, 2.0, 3.0]]).status.tolist() == [1]
+    assert client.status()[1].state == "AVAILABLE"
+found = [name for name in {HEAVY} if name in sys.modules]
+assert not found, found
+"""
+
+
+def test_rest_never_imports_tensorflow():
+    with serve("rest", pretended()) as port:
+        command = [sys.executable, "-c", PROGRAM, f"http://127.0.0.1:{port}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

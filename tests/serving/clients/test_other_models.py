@@ -8,8 +8,7 @@ import tensorflow as tf
 from eigenfit.serving import ServingError
 
 from .fake_model import FIT_INPUTS, FIT_OUTPUTS, TARGETS, FakeModel, definition, pretended
-from .harness import KINDS, client_of, connect, serve
-from .plain_http import rest_client_of, send
+from .harness import KINDS, client_of, rest_client_of, send
 
 ROW = np.ones((1, 3))
 
@@ -26,15 +25,17 @@ def test_half_plus_two_is_no_model_of_eigenfit(kind):
         error = caught.value
         assert error.code is grpc.StatusCode.FAILED_PRECONDITION
         assert error.signature == "serving_default"
-        assert "This is not a model of eigenfit" in error.message
-        assert "lacks the inputs ['targets'] and the outputs ['parameters'" in error.message
+        assert "this is not a model of eigenfit" in error.message
+        assert "lacks ['targets', 'parameters'," in error.message
         assert "serving_default(x: float32[?]) -> (y: float32[?])" in error.message
         for ask, signature in [
             (lambda: client.fit(ROW, tolerance=1.0), "fit"),
             (lambda: client.spectrum(ROW), "spectrum"),
             (lambda: client.covariance(ROW), "covariance"),
         ]:
-            with pytest.raises(ServingError, match=f"it has no signature '{signature}'") as caught:
+            with pytest.raises(
+                ServingError, match=f"there is no signature '{signature}'"
+            ) as caught:
                 ask()
             assert caught.value.signature == signature
         # What it does offer can be asked.
@@ -83,30 +84,20 @@ def test_signatures_without_rows_are_asked_whole(kind):
     assert len(model.requests) == 7
 
 
-def test_signatures_without_inputs(kind):
+def test_signatures_without_inputs_and_of_text():
     model = without_rows()
-    with client_of(kind, model) as client:
-        if kind == "grpc":
-            np.testing.assert_array_equal(client.predict("nothing", {})["y"], [1.0, 2.0])
-            return
-        with pytest.raises(ServingError, match="REST cannot ask a signature without") as caught:
-            client.predict("nothing", {})
-    assert caught.value.code is grpc.StatusCode.UNIMPLEMENTED
-    assert model.requests == []
-
-
-def test_what_is_neither_a_number_nor_text(kind):
-    with client_of(kind, without_rows()) as client:
-        with pytest.raises(ValueError, match="x must hold real numbers, got dtype object"):
+    with client_of("grpc", model) as client:
+        np.testing.assert_array_equal(client.predict("nothing", {})["y"], [1.0, 2.0])
+        with pytest.raises(ValueError, match="x must hold float64 numbers, got dtype object"):
             client.predict("scalar", {"x": None})
-        with pytest.raises(ValueError, match="x must hold text as str or bytes, got None"):
-            client.predict("text", {"x": ["a", None]})
+    with client_of("rest", model) as client, pytest.raises(ServingError, match="REST cannot carry"):
+        client.predict("text", {"x": ["a"]})
 
 
 @pytest.mark.parametrize(
     ("inputs", "outputs", "message"),
     [
-        (TARGETS, {"parameters": ([-1, 3], np.float64)}, "lacks the outputs"),
+        (TARGETS, {"parameters": ([-1, 3], np.float64)}, r"lacks \['eigenvalues'"),
         (TARGETS | {"more": ([], np.float64)}, FIT_OUTPUTS, r"not everything .* is \[rows"),
         ({"targets": ([1, 3], np.float64)}, FIT_OUTPUTS, r"not everything .* is \[rows"),
         ({"targets": (None, np.float64)}, FIT_OUTPUTS, r"not everything .* is \[rows"),
@@ -170,16 +161,6 @@ def test_something_else_than_tensorflow_serving(answer):
         for ask in (client.metadata, client.status, lambda: client.fit(ROW)):
             with pytest.raises(ServingError, match="not an answer of TensorFlow Serving"):
                 ask()
-
-
-def test_grpc_to_an_http_port():
-    with (
-        serve("rest", pretended()) as port,
-        connect("grpc", port, timeout=2.0, retries=0) as client,
-        pytest.raises(ServingError) as caught,
-    ):
-        client.fit(ROW)
-    assert caught.value.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
 
 
 def test_a_redirect_is_reported_and_not_followed():

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from eigenfit.serving import ServingError
-from eigenfit.serving.retries import pause_before
+from eigenfit.serving.client import pause_before
 
 from .fake_model import Fault, pretended
-from .harness import client_of, connect, serve
-from .plain_http import rest_client_of, send
+from .harness import client_of, connect, rest_client_of, send, serve
 
 TARGETS = np.array([[1.0, 2.0, 3.5]])
 UNAVAILABLE = Fault(grpc.StatusCode.UNAVAILABLE, "the queue is full")
@@ -34,7 +33,7 @@ def test_retries_are_counted(kind):
     model = pretended()
     model.faults = [UNAVAILABLE] * 9
     with client_of(kind, model, retries=2) as client:
-        with pytest.raises(ServingError, match=r"the queue is full \(tried 3 times\)") as caught:
+        with pytest.raises(ServingError, match=r"the queue is full \(attempts: 3\)") as caught:
             client.fit(TARGETS)
         assert len(model.requests) == 3
         assert caught.value.code is grpc.StatusCode.UNAVAILABLE
@@ -70,23 +69,14 @@ BUSY = "Server Threadpool Exhausted"  # TensorFlow Serving, by gRPC for C++
 BUSY_FAULT = Fault(grpc.StatusCode.RESOURCE_EXHAUSTED, BUSY)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "SERVER: Received message larger than max (9000 vs. 4096)",
-        "Sent message larger than max (9000 vs. 4096)",
-        "OOM when allocating tensor with shape[1000,512,512]",
-        "Run() timeout exceeded while waiting in batching queue",
-    ],
-)
-def test_only_a_busy_server_is_asked_again(message):
+def test_only_a_busy_server_is_asked_again():
     model = pretended()
     with client_of("grpc", model) as client:
         model.faults = [BUSY_FAULT] * 3
         assert client.fit(TARGETS).status.tolist() == [1]
         assert len(model.requests) == 4
-        model.faults = [Fault(grpc.StatusCode.RESOURCE_EXHAUSTED, message)] * 3
-        with pytest.raises(ServingError, match=r"larger|OOM|timeout") as caught:
+        model.faults = [Fault(grpc.StatusCode.RESOURCE_EXHAUSTED, "larger than max")] * 3
+        with pytest.raises(ServingError, match="larger") as caught:
             client.fit(TARGETS)
     assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert len(model.requests) == 5
@@ -117,36 +107,8 @@ def test_a_place_in_line_is_no_retry():
         assert client.fit(TARGETS).status.tolist() == [1]
         assert len(model.requests) == 10
         model.faults = [busy] * 3 + [UNAVAILABLE] * 3
-        with pytest.raises(ServingError, match=r"full \(tried 6 times\)"):
+        with pytest.raises(ServingError, match=r"full \(attempts: 6\)"):
             client.fit(TARGETS)
-
-
-def test_more_clients_than_the_server_has_threads():
-    """Sixteen clients, and a server that refuses what is more than two at a time."""
-    model = pretended()
-    model.delay = 0.005
-    with serve("grpc", model, most=2) as port, concurrent.futures.ThreadPoolExecutor(16) as pool:
-
-        def work(number):
-            with connect("grpc", port, backoff=0.05, retries=1) as client:
-                return [client.fit(TARGETS + number).parameters for _ in range(4)]
-
-        for number, answers in enumerate(pool.map(work, range(16))):
-            np.testing.assert_array_equal(answers, [2 * (TARGETS + number)] * 4)
-    assert model.most_at_a_time <= 2
-
-
-def test_a_proxy_that_wants_fewer_requests():
-    """RFC 6585: 429 with the header that says when to come again."""
-    answers = [{"Retry-After": "1"}, {}, {}]
-
-    def answer(handler):
-        send(handler, 429, b"Too Many Requests", **answers.pop(0))
-
-    with rest_client_of(answer) as (client, asked):
-        with pytest.raises(ServingError, match="HTTP status 429: Too Many Requests"):
-            client.metadata()
-        assert len(asked) == 2  # the second told nothing
 
 
 def test_a_server_that_starts_late_is_found(kind):
@@ -198,15 +160,6 @@ def test_a_channel_tries_again_soon():
     assert attempts >= 5  # by gRPC's own rules it would be three
 
 
-def test_nobody_there(kind):
-    with (
-        connect(kind, free_port(), retries=1) as client,
-        pytest.raises(ServingError, match="tried 2 times") as caught,
-    ):
-        client.status()
-    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
-
-
 def test_a_slow_answer_ends_at_the_deadline(kind):
     model = pretended()
     model.delay = 10.0
@@ -249,14 +202,9 @@ def test_pauses_double_and_vary():
         assert len(pauses) > 40
 
 
-@pytest.mark.parametrize("status", [500, 502])
-def test_only_503_is_tried_again_over_http(status):
-    def answer(handler):
-        send(handler, status, b"<h1>Bad gateway</h1>")
-
-    message = f"HTTP status {status}: <h1>Bad gateway"
-    with rest_client_of(answer) as (client, asked):
-        with pytest.raises(ServingError, match=message):
+def test_other_statuses_are_not_tried_again_over_http():
+    with rest_client_of(lambda handler: send(handler, 502, b"<h1>Bad")) as (client, asked):
+        with pytest.raises(ServingError, match="HTTP status 502: <h1>Bad"):
             client.metadata()
         assert asked == ["/v1/models/levels/metadata"]
 

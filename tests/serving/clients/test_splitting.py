@@ -29,47 +29,6 @@ def test_ten_thousand_rows_in_uneven_pieces(kind):
     assert sorted(model.sizes) == sorted([1501] * 6 + [994])
 
 
-def test_a_thousand_rows_is_the_default(kind):
-    model = pretended()
-    with client_of(kind, model) as client:
-        client.fit(numbered(1000))
-        client.fit(numbered(2001))
-    assert model.sizes[0] == 1000
-    assert sorted(model.sizes[1:]) == [1, 1000, 1000]
-
-
-def test_the_limit_is_learned_from_the_server(kind):
-    model = pretended()
-    model.batch_limit = 8
-    targets = numbered(43)
-    with client_of(kind, model, max_batch_rows=None) as client:
-        assert_in_order(client.fit(targets), targets)
-        assert model.sizes[0] == 43
-        assert sorted(model.sizes[1:]) == [3, *[8] * 5]
-        model.requests.clear()
-        assert_in_order(client.fit(targets, tolerance=1e-3), targets)
-        assert sorted(model.sizes) == [3, *[8] * 5]  # it was not tried again
-
-
-def test_pieces_that_are_still_too_large_are_divided(kind):
-    model = pretended()
-    model.batch_limit = 7
-    targets = numbered(50)
-    with client_of(kind, model, max_batch_rows=20) as client:
-        assert_in_order(client.fit(targets), targets)
-        model.batch_limit = 3  # and the limit may shrink
-        assert_in_order(client.fit(targets), targets)
-
-
-def test_a_limit_that_makes_no_sense_is_an_error(kind):
-    model = pretended()
-    words = "Task size 9 is larger than maximum input batch size 8"
-    model.faults = [Fault(grpc.StatusCode.INVALID_ARGUMENT, words)]
-    with client_of(kind, model) as client, pytest.raises(ServingError, match="Task size 9"):
-        client.fit(numbered(4))
-    assert len(model.requests) == 1
-
-
 def test_not_more_than_max_concurrency_at_a_time(kind):
     model = pretended()
     model.delay = 0.02
@@ -113,11 +72,3 @@ def test_pieces_come_from_one_version():
     with client_of("grpc", model, max_batch_rows=2, max_concurrency=1) as client:
         assert_in_order(client.fit(targets), targets)
     assert len(model.requests) == 10  # five of each version; only the second five are used
-
-
-def test_any_row_signature_is_divided(kind):
-    model = pretended()
-    with client_of(kind, model, max_batch_rows=4) as client:
-        outputs = client.predict("spectrum", {"parameters": numbered(10)})
-    np.testing.assert_array_equal(outputs["eigenvalues"], 3 * numbered(10))
-    assert sorted(model.sizes) == [2, 4, 4]

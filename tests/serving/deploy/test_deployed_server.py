@@ -14,17 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 import yaml
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from eigenfit.serving import GrpcClient
 from eigenfit.serving.server import RunningServer, ServerOptions, start_server
-from eigenfit.solver import SpectralSolver
-from tests.serving.command_line import parse_flags
+from tests.serving.command_line import deployed_options
 from tests.serving.server.models import publish_plus
-from tests.shared_export import shared_export
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "serving" / "deploy"
@@ -37,20 +34,10 @@ def container() -> Any:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> tuple[SpectralSolver, Path]:
-    return shared_export(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def solver(exported) -> SpectralSolver:
-    return exported[0]
-
-
-@pytest.fixture(scope="module")
-def server(exported, tmp_path_factory) -> Iterator[RunningServer]:
+def server(model_dir, tmp_path_factory) -> Iterator[RunningServer]:
     """Started with the flags of the Deployment; the two folders of the container are elsewhere."""
     models = tmp_path_factory.mktemp("models")
-    (models / NAME).symlink_to(exported[1].parent)
+    (models / NAME).symlink_to(model_dir.parent)
     with start_server(deployed(models, tmp_path_factory.mktemp("config"))) as running:
         yield running
 
@@ -61,7 +48,7 @@ def deployed(models: Path, config: Path, which: str = "models.config") -> Server
         text = (DEPLOY / (which if name == "models.config" else name)).read_text()
         (config / name).write_text(text.replace('"/models/', f'"{models}/'))
     flags = [flag.replace("=/config/", f"={config}/") for flag in container()["args"]]
-    return dataclasses.replace(parse_flags(flags), port=0, rest_api_port=0)
+    return dataclasses.replace(deployed_options(flags), port=0, rest_api_port=0)
 
 
 def get(server: RunningServer, path: str) -> tuple[int, str]:
@@ -109,37 +96,6 @@ def test_two_versions_as_first_configuration(tmp_path):
         for label, answer in (("stable", 11.0), ("canary", 21.0)):
             with GrpcClient(f"127.0.0.1:{server.port}", NAME, label=label) as client:
                 assert client.predict("serving_default", {"x": [1.0]})["y"] == answer
-
-
-def test_divided_requests_answer_as_the_solver(server, solver, rng):
-    targets = np.sort(rng.normal(size=(600, 3)), axis=1)  # more than max_execution_batch_size
-    with GrpcClient(f"127.0.0.1:{server.port}", NAME) as client:
-        fit = client.fit(targets)
-    expected = solver.fit(targets)
-    np.testing.assert_array_equal(fit.status, expected.status.numpy())
-    np.testing.assert_allclose(fit.eigenvalues, expected.eigenvalues.numpy(), rtol=1e-9, atol=1e-9)
-
-
-def test_rest_answers_as_the_solver(server, solver):
-    rows = [[1.0, 2.0, 4.0], [1.0, float("nan"), 5.0]]
-    body = json.dumps({"instances": rows}).encode()
-    address = f"http://127.0.0.1:{server.rest_port}/v1/models/{NAME}:predict"
-    with urllib.request.urlopen(address, body) as answer:
-        predictions = json.load(answer)["predictions"]
-    expected = solver.fit(rows)
-    for row, prediction in enumerate(predictions):
-        assert prediction["status"] == expected.status[row]
-        np.testing.assert_allclose(prediction["eigenvalues"], expected.eigenvalues[row], rtol=1e-9)
-
-
-def test_a_wrong_shape_over_rest_is_an_error_of_the_request(server):
-    with pytest.raises(urllib.error.HTTPError, match="400") as caught:
-        urllib.request.urlopen(
-            f"http://127.0.0.1:{server.rest_port}/v1/models/{NAME}:predict",
-            b'{"instances": [[1.0, 2.0]]}',
-        )
-    with caught.value as answer:
-        assert "is not compatible with expected shape [?,3]" in json.load(answer)["error"]
 
 
 def test_curl_lines_of_the_page(server):

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import grpc
 import numpy as np
 import tensorflow as tf
-from google.protobuf import text_format
 
 
 def _messages(name: str) -> Any:
@@ -25,10 +24,9 @@ GetModelMetadataRequest = METADATA.GetModelMetadataRequest
 SignatureDefMap = METADATA.SignatureDefMap
 PredictionLog = _messages("prediction_log_pb2").PredictionLog
 GetModelStatusRequest = _messages("get_model_status_pb2").GetModelStatusRequest
-ReloadConfigRequest = _messages("model_management_pb2").ReloadConfigRequest
 
 MANY = "/v1/models/many"
-START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
+LOADING, AVAILABLE, UNLOADING, END = 20, 30, 40, 50
 ENDLESS = 10**12  # steps of the signature `slow`
 
 
@@ -72,11 +70,6 @@ class Client:
             return {each.version: each.state for each in self.status(name).model_version_status}
         except grpc.RpcError:
             return {}
-
-    def reload(self, text: str, timeout: float | None = 20.0) -> Any:
-        """A call that asks for other models; `text` is a ModelServerConfig."""
-        request = text_format.Parse(f"config {{ {text} }}", ReloadConfigRequest())
-        return self.models.HandleReloadConfigRequest.future(request, timeout=timeout)
 
     def http(
         self,

@@ -48,7 +48,6 @@ def server(many_path, tmp_path_factory) -> Iterator[RunningServer]:
         rest_api_port=0,
         rest_api_timeout_in_ms=2000,
         enable_grpc_healthcheck_service=True,
-        max_num_load_retries=0,
     )
     with start_server(options) as running:
         yield running
@@ -67,7 +66,7 @@ def serve() -> Iterator[Callable[..., Client]]:
     with contextlib.ExitStack() as stack:
 
         def start(**options: Any) -> Client:
-            defaults = {"port": 0, "file_system_poll_wait_seconds": 0.05, "max_num_load_retries": 0}
+            defaults = {"port": 0, "file_system_poll_wait_seconds": 0.05}
             server = stack.enter_context(start_server(ServerOptions(**{**defaults, **options})))
             client = Client(server)
             stack.callback(client.close)

@@ -20,7 +20,6 @@ def _spec(shape: list[int | None], dtype: Any, name: str) -> tf.TensorSpec:
 KINDS = {
     **{name: getattr(tf, name) for name in ("int8", "int16", "int32", "int64")},
     **{name: getattr(tf, name) for name in ("uint8", "uint32", "uint64", "bool")},
-    "text": tf.string,
 }
 
 
@@ -47,8 +46,7 @@ class Many(tf.Module):
 
     @tf.function(input_signature=[_spec([None], dtype, name) for name, dtype in KINDS.items()])
     def kinds(self, *inputs):
-        named = dict(zip(KINDS, inputs, strict=True))
-        return {**named, "raw_bytes": named["text"]}
+        return dict(zip(KINDS, inputs, strict=True))
 
     @tf.function(input_signature=[_spec([None], tf.complex128, "z")])
     def complex(self, z):
@@ -80,11 +78,15 @@ class Many(tf.Module):
         (count,) = tf.while_loop(lambda i: i < last, lambda i: (i + 1,), [tf.constant(0, tf.int64)])
         return {"steps": steps + 0 * count}
 
-    @tf.function(input_signature=[_spec([None], tf.string, "inputs")])
-    def example(self, inputs):
-        """Fails for the value of a row that is no tf.Example."""
-        number = tf.io.FixedLenFeature([1], tf.float32)
-        return {"y": tf.io.parse_example(inputs, {"x": number})["x"]}
+    @tf.function(input_signature=[_spec([None], tf.float64, "x")])
+    def positive(self, x):
+        """Fails for the value of a row."""
+        tf.debugging.assert_positive(x, "x must be positive")
+        return {"y": tf.identity(x)}
+
+    @tf.function(input_signature=[_spec([None], tf.string, "x")])
+    def text(self, x):
+        return {"y": x}
 
     @tf.function(input_signature=[_spec([None], tf.float16, "x")])
     def half(self, x):
@@ -94,7 +96,7 @@ class Many(tf.Module):
 def save_many(directory: Path) -> None:
     """Write the model with all signatures."""
     model: Any = Many()
-    names = "two defaults kinds complex count more checked batch_size slow example half"
+    names = "two defaults kinds complex count more checked batch_size slow positive text half"
     signatures = {name: getattr(model, name) for name in names.split()}
     signatures["serving_default"] = model.half_plus_two
     tf.saved_model.save(model, str(directory), signatures=signatures)

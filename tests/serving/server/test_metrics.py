@@ -67,8 +67,8 @@ def test_failed_requests_are_counted_but_not_timed(client):
     assert client.rows([[1.0] * 4], "checked")[0] == 400
     assert client.rows([1.0], "count")[0] == 400  # its outputs cannot be written as rows
     assert refusal(client.predict, slow(ENDLESS), timeout=0.3)[0] == "DEADLINE_EXCEEDED"
-    call = client.predictions.Predict.future(slow(20_000))
-    time.sleep(0.05)
+    call = client.predictions.Predict.future(slow(150_000))
+    time.sleep(0.2)
     call.cancel()
     wait_for(lambda: len(growth(client, before)) > 2)  # the client leaves before the run ends
     assert growth(client, before) == {

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from eigenfit.serving import ServingError
+from eigenfit.serving import GrpcClient, ServingError
 from eigenfit.serving.server import ServerOptions, start_server
 from tests.serving.certificate import CERTIFICATE, KEY
 
-from .clients import ENDLESS, Client, PredictResponse, predict_request, refusal, slow
+from .clients import ENDLESS, predict_request, refusal, slow
 
 ONE = np.array([1.0], np.float32)
 PEM = f'server_key: "{KEY}" server_cert: "{CERTIFICATE}"'.replace("\n", "\\n")
@@ -128,7 +128,7 @@ JUNK = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
                 (f'server_cert: "{CERTIFICATE}"', "ssl_config_file .* has no server_key"),
                 (f'server_key: "{KEY}"', "ssl_config_file .* has no server_cert"),
                 (PEM + 'custom_ca: "x"', "they must be PEM"),
-                (PEM + "client_verify: true", "has client_verify but no custom_ca"),
+                (PEM + "client_verify: true", "has no custom_ca, in PEM; .*client_verify"),
             ]
         ),
     ],
@@ -142,42 +142,31 @@ def test_wrong_ssl_config(serve_many, tmp_path, text, told):
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_tls(many_path, tmp_path, verify):
-    text = PEM
-    if verify:
-        text += f' custom_ca: "{CERTIFICATE}" client_verify: true'.replace("\n", "\\n")
-    (tmp_path / "ssl").write_text(text)
+    """The server and `GrpcClient`, with and without certificates of clients."""
+    key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
+    key.write_text(KEY)
+    chain.write_text(CERTIFICATE)
+    mutual = f' custom_ca: "{CERTIFICATE}" client_verify: true'.replace("\n", "\\n")
+    (tmp_path / "ssl").write_text(PEM + (mutual if verify else ""))
     options = ServerOptions(
         model_base_path=str(many_path),
         model_name="many",
         port=0,
         ssl_config_file=str(tmp_path / "ssl"),
     )
-    pair = {"private_key": KEY.encode(), "certificate_chain": CERTIFICATE.encode()}
-    request = predict_request("many", x=ONE)
-
-    def ask(port, **given):
-        credentials = grpc.ssl_channel_credentials(CERTIFICATE.encode(), **given)
-        with grpc.secure_channel(f"localhost:{port}", credentials) as channel:
-            predict = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-            answer = predict(request.SerializeToString(), timeout=5)
-            return list(PredictResponse.FromString(answer).outputs["y"].float_val)
-
+    own = {"client_key": key, "client_certificate": chain}
+    right: dict[str, Any] = {"root_certificates": chain} | (own if verify else {})
+    wrong: list[dict[str, Any]] = [{}, {"tls": True}]
+    wrong += [{"root_certificates": chain}] if verify else []
     with start_server(options) as server:
-        assert ask(server.port, **(pair if verify else {})) == [2.5]
-        if verify:
-            assert refusal(ask, server.port)[0] == "UNAVAILABLE"
-        plain = Client(server)
-        assert refusal(plain.predict, request, timeout=5)[0] == "UNAVAILABLE"
-        plain.close()
-
-
-def test_channel_arguments(serve_many):
-    arguments = "grpc.max_receive_message_length=1000,grpc.primary_user_agent=x"
-    client = serve_many(grpc_channel_arguments=arguments)
-    request = predict_request("many", x=np.ones([500], np.float32))
-    assert refusal(client.predict, request)[0] == "RESOURCE_EXHAUSTED"
-    with pytest.raises(ServingError, match="key=value,key=value; got 'x'"):
-        serve_many(grpc_channel_arguments="x")
+        address = f"localhost:{server.port}"
+        with GrpcClient(address, "many", **right) as client:
+            assert client.predict("serving_default", {"x": ONE})["y"] == [2.5]
+        for settings in wrong:
+            with GrpcClient(address, "many", retries=0, timeout=5.0, **settings) as client:
+                with pytest.raises(ServingError) as caught:
+                    client.status()
+                assert caught.value.code is grpc.StatusCode.UNAVAILABLE
 
 
 def test_port_in_use(server, serve_many, tmp_path):

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer.testing
 
+from eigenfit.cli.application import application
 from eigenfit.serving.server import ServerOptions
-from tests.serving.command_line import parse_flags, run_command
+from eigenfit.serving.server.options import parse_options
 
-from .clients import ENDLESS, entry, listed, slow, wait_for
-from .program import SERVER, Program, free_ports
+from .clients import ENDLESS, slow, wait_for
+from .program import Program, free_ports
 
 # Without the check of the options this would wait for a model that never comes.
 NO_MODEL = {"model_base_path": "/no/such/model", "start_timeout_seconds": 0.1}
@@ -24,35 +26,36 @@ NO_MODEL = {"model_base_path": "/no/such/model", "start_timeout_seconds": 0.1}
 def test_flags():
     flags = "--model_base_path=/models/m --port=1 --rest_api_port=0 --enable_batching"
     flags += " --enable_model_warmup=false --file_system_poll_wait_seconds=0.5"
-    flags += " --max_num_load_retries 3"
-    assert parse_flags(flags.split()) == ServerOptions(
+    flags += " --max_batch_rows 3"
+    assert parse_options(flags.split()) == ServerOptions(
         model_base_path="/models/m",
         port=1,
         rest_api_port=None,
         enable_batching=True,
         enable_model_warmup=False,
         file_system_poll_wait_seconds=0.5,
-        max_num_load_retries=3,
+        max_batch_rows=3,
     )
-    assert parse_flags([]) == ServerOptions()
+    assert parse_options([]) == ServerOptions()
     given = ServerOptions(rest_api_port=8501, enable_batching=True)
-    assert parse_flags(["--rest_api_port=8501", "--enable_batching=TRUE"]) == given
+    assert parse_options(["--rest_api_port=8501", "--enable_batching=TRUE"]) == given
 
 
 @pytest.mark.parametrize(
     "flag", ["--unknown=1", "--port=x", "--enable_batching=perhaps", "--por=1", "--port=99999"]
 )
-def test_wrong_flags(flag):
-    code, text, options = run_command([flag])
-    assert (code, options) == (2, None)
-    assert flag.split("=")[0].strip("-") in text
+def test_wrong_flags(flag, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse_options([flag])
+    assert caught.value.code == 2
+    assert flag.split("=")[0].strip("-") in capsys.readouterr().err
 
 
-def test_help_has_every_option():
-    code, text, _ = run_command(["--help"])
-    assert code == 0
+def test_the_command_has_every_option(capsys):
+    result = typer.testing.CliRunner().invoke(application, ["serve", "--help"])
+    assert result.exit_code == 0
     for field in dataclasses.fields(ServerOptions):
-        assert f"--{field.name} " in text
+        assert f"--{field.name} " in result.stdout
         assert field.metadata["help"].endswith(".")
 
 
@@ -66,17 +69,13 @@ def test_help_has_every_option():
         ("port", None, "got None"),
         ("rest_api_port", 70000, "from 0 to 65535, got 70000"),
         ("rest_api_timeout_in_ms", 0, "from 1 to 2147483647, got 0"),
-        ("grpc_max_threads", -1, "got -1"),
-        ("grpc_max_threads", True, "got True"),
-        ("rest_api_num_threads", -1, "got -1"),
-        ("max_num_load_retries", -1, "got -1"),
-        ("load_retry_interval_micros", 2**63, "a whole number up to "),
+        ("max_batch_rows", True, "got True"),
         ("tensorflow_intra_op_parallelism", -1, "got -1"),
         ("tensorflow_inter_op_parallelism", 2**31, "got 2147483648"),
         ("max_message_bytes", 0, "from 1 to 2147483647, got 0"),
         ("max_batch_rows", -1, "got -1"),
-        ("model_config_file_poll_wait_seconds", math.nan, "a number up to "),
-        ("file_system_poll_wait_seconds", math.inf, "a number up to "),
+        ("model_config_file_poll_wait_seconds", math.nan, "a number from 0 to inf, got nan"),
+        ("file_system_poll_wait_seconds", -1, "a number from 0 to inf, got -1"),
         ("start_timeout_seconds", -0.5, "from 0 to inf, got -0.5"),
         ("stop_grace_seconds", -1.0, "got -1.0"),
         ("stop_grace_seconds", "1", "got '1'"),
@@ -93,14 +92,13 @@ def test_in_range():
         {"port": 0, "rest_api_port": 65535},
         {"port": np.int64(8500), "stop_grace_seconds": 0},
         {"rest_api_port": None, "start_timeout_seconds": math.inf},
-        # tensorflow_model_server has these too.
-        {"file_system_poll_wait_seconds": -1, "model_config_file_poll_wait_seconds": -1.0},
-        {"load_retry_interval_micros": -1, "tensorflow_inter_op_parallelism": -1},
+        {"file_system_poll_wait_seconds": 0, "tensorflow_inter_op_parallelism": -1},
     ]:
         ServerOptions(**given)
 
 
-# As if a package of the extra were not installed. The clients and the batch entry do without.
+# As if a package of the extra were not installed. The clients and the batch entry do without. Then
+# with the packages and a wrong configuration.
 WITHOUT = """
 import runpy, sys
 import eigenfit.serving
@@ -114,21 +112,25 @@ for name in ("grpc_health", "prometheus_client", "aiohttp"):
         print(error)
     if name != "aiohttp":
         del sys.modules[name]
-sys.argv = ["server"]
-runpy.run_module("eigenfit.serving", run_name="__main__")
+for flags in ([], ["--model_config_file=" + __file__]):
+    sys.argv[1:] = flags
+    try:
+        runpy.run_module("eigenfit.serving", run_name="__main__")
+    except SystemExit as ended:
+        print(ended)
+    sys.modules.pop("aiohttp")
 """
 
 
-def test_without_the_extra():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False
-    )
-    told = "eigenfit.serving.server needs the extra `serve`, {} is missing: "
-    told += "pip install 'eigenfit[serve]'"
+def test_without_the_extra_and_with_a_wrong_config(tmp_path):
+    (tmp_path / "program.py").write_text(WITHOUT)
+    program = [sys.executable, str(tmp_path / "program.py")]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    told = "{} is missing; it comes with the extra: pip install 'eigenfit[serve]'"
     names = ("grpc_health", "prometheus_client", "aiohttp")
-    assert done.stdout.splitlines() == [told.format(name) for name in names]
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "eigenfit: " + told.format("aiohttp")
+    said = [*(told.format(name) for name in names), "eigenfit: " + told.format("aiohttp"), "1"]
+    assert done.stdout.splitlines() == said, done.stderr
+    assert "no ModelServerConfig in text form" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -150,31 +152,36 @@ finally:  # an impatient second one, while the process ends
 """
 
 
-def told_to_stop(log, **flags):
-    """The program, which is told to stop through its input."""
-    return Program(log, program=("-c", PROGRAM), **flags)
-
-
 def stop(program):
     program.process.stdin.write("\n")
     program.process.stdin.flush()
 
 
-def test_sigterm_finishes_what_is_under_way_and_ends_what_waits(many_path, tmp_path):
-    """A reload that waits for a model without versions would hold up the end of the process."""
-    (tmp_path / "none").mkdir()
-    flags = {"model_base_path": many_path, "model_name": "many", "stop_grace_seconds": 600}
-    with told_to_stop(tmp_path / "log", **flags) as program:
+def test_kill_9_and_sigterm(many_path, tmp_path):
+    """Nothing is left of the killed one that would hinder the next start, on the same ports.
+
+    SIGTERM finishes what is under way.
+    """
+    ports = free_ports()
+    flags = {"model_base_path": many_path, "model_name": "many"}
+    flags["tensorflow_inter_op_parallelism"] = -1  # no run waits for the threads of another
+    with Program(tmp_path / "log", ports, **flags) as program:
         client = program.connected()
-        models = listed(entry("many", many_path), entry("none", tmp_path / "none"))
-        reload = client.reload(models, timeout=None)
+        call = client.predictions.Predict.future(slow(ENDLESS))
+        assert client.rows([1.0]) == (200, {"predictions": [2.5]})
+        program.process.kill()
+        assert program.process.wait(timeout=60) == -signal.SIGKILL
+        assert call.exception(timeout=60) is not None
+        client.close()
+    flags["stop_grace_seconds"] = 600
+    with Program(tmp_path / "log", ports, program=("-c", PROGRAM), **flags) as program:
+        client = program.connected()
         future = client.predictions.Predict.future(slow(200_000), timeout=60)
         time.sleep(0.3)
-        was_running = not (future.done() or reload.done())
+        was_running = not future.done()
         stop(program)
         assert list(future.result().outputs["steps"].int64_val) == [200_000]
         assert was_running
-        assert reload.exception(timeout=60).code().name == "UNAVAILABLE"
         client.close()
         assert program.process.wait(timeout=60) == 0
         assert "Signal SIGTERM: stopping" in program.log
@@ -183,34 +190,9 @@ def test_sigterm_finishes_what_is_under_way_and_ends_what_waits(many_path, tmp_p
 
 
 def test_sigterm_while_the_models_load(tmp_path):
-    with told_to_stop(tmp_path / "log", model_base_path=tmp_path, model_name="m") as program:
+    flags = {"model_base_path": tmp_path, "model_name": "m"}
+    with Program(tmp_path / "log", program=("-c", PROGRAM), **flags) as program:
         wait_for(lambda: "No versions of m found" in program.log, 120)
         stop(program)
         assert program.process.wait(timeout=60) == 0
         assert "Traceback" not in program.log
-
-
-def test_kill_9_and_then_sigterm_cut_off_what_never_ends(many_path, tmp_path):
-    """Nothing is left of the killed one that would hinder the next start, on the same ports."""
-    ports, socket = free_ports(), tmp_path / "socket"
-    flags = {"model_base_path": many_path, "model_name": "many", "grpc_socket_path": socket}
-    flags["stop_grace_seconds"] = 0.2
-    flags["tensorflow_inter_op_parallelism"] = -1  # no run waits for the threads of another
-    for number, code in [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)]:
-        with Program(tmp_path / "log", ports, **flags) as program:
-            client = program.connected()
-            call = client.predictions.Predict.future(slow(ENDLESS))
-            assert client.rows([1.0]) == (200, {"predictions": [2.5]})
-            program.process.send_signal(number)
-            assert program.process.wait(timeout=60) == code
-            assert call.exception(timeout=60) is not None
-            client.close()
-
-
-def test_program_with_a_wrong_config(tmp_path):
-    (tmp_path / "config").write_text("improper model config")
-    program = [sys.executable, *SERVER, f"--model_config_file={tmp_path / 'config'}"]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "no ModelServerConfig in text form" in done.stderr
-    assert "Traceback" not in done.stderr

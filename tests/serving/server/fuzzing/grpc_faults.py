@@ -10,7 +10,6 @@ from ..clients import (
     GetModelMetadataRequest,
     GetModelStatusRequest,
     PredictRequest,
-    ReloadConfigRequest,
     TensorProto,
     predict_request,
 )
@@ -25,23 +24,12 @@ MESSAGES: dict[str, Any] = {
     "Predict": PredictRequest,
     "GetModelMetadata": GetModelMetadataRequest,
     "GetModelStatus": GetModelStatusRequest,
-    "HandleReloadConfigRequest": ReloadConfigRequest,
 }
 
 
 def _about_model(method: str, **fields: Any) -> Any:
     request = MESSAGES[method](**fields)
     request.model_spec.name = "many"
-    return request
-
-
-def _reload() -> Any:
-    """Asks for what must not be: two models with one name."""
-    request = ReloadConfigRequest(metric_names=["x"])
-    for _ in range(2):
-        request.config.model_config_list.config.add(
-            name="many", base_path="/nowhere", model_platform="tensorflow"
-        )
     return request
 
 
@@ -61,27 +49,17 @@ def _requests() -> list[tuple[str, Any]]:
         predict_request("many", "checked", x=rows),
         predict_request("many", "defaults", a=rows),
         predict_request("many", "complex", z=np.array([1 + 2j])),
-        predict_request("many", "example", inputs=np.array([b""], object)),
+        predict_request("many", "positive", x=np.array([1.0])),
     ]
     return [
         *(("Predict", each) for each in predictions),
         ("GetModelMetadata", _about_model("GetModelMetadata", metadata_field=["signature_def"])),
         ("GetModelStatus", _about_model("GetModelStatus")),
-        ("HandleReloadConfigRequest", _reload()),
     ]
 
 
 # Methods and their messages as they are sent.
 RIGHT = [(method, request.SerializeToString(deterministic=True)) for method, request in _requests()]
-
-
-def may_reload(sent: bytes) -> bool:
-    """Whether the models could change: such a request must not be sent."""
-    try:
-        models = ReloadConfigRequest.FromString(sent).config.model_config_list.config
-    except Exception:
-        return False
-    return len({model.name for model in models}) == len(models)
 
 
 def spoiled_bytes(right: tuple[str, bytes], random: Random) -> tuple[str, bytes, bool]:
@@ -105,9 +83,6 @@ def spoiled_message(right: tuple[str, bytes], random: Random) -> tuple[str, byte
     """A method and its message with one to three faults, the last of them mostly a sure one."""
     method, sent = right
     request = MESSAGES[method].FromString(sent)
-    if method == "HandleReloadConfigRequest":
-        _model_config(request, random)
-        return method, request.SerializeToString(deterministic=True), True
     is_prediction = method == "Predict"
     for _ in range(random.randrange(3) if is_prediction else 0):
         random.choice(_PERHAPS)(request, random)
@@ -139,15 +114,6 @@ def _add_sizes(tensor: Any, sizes: Iterable[int]) -> Any:
     for size in sizes:
         tensor.tensor_shape.dim.add(size=size)
     return tensor
-
-
-def _model_config(request: Any, random: Random) -> None:
-    """A model more, beside those that are asked for twice."""
-    request.config.model_config_list.config.add(
-        name=_name(random),
-        base_path=random.choice(["", "relative", "/nowhere", "\x00"]),
-        model_platform=random.choice(["", "x", "tensorflow"]),
-    )
 
 
 def _dtype(request: Any, random: Random) -> None:

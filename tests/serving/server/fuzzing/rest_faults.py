@@ -14,7 +14,6 @@ _LEVELS = [1.0, 2.0, 4.0]
 _KINDS = {
     **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64"), 1),
     "bool": True,
-    "text": {"b64": "eHl6"},
 }
 RIGHT: list[tuple[str, dict[str, Any]]] = [
     (MANY + ":predict", {"instances": [1.0, 2.5, 3]}),
@@ -33,7 +32,7 @@ RIGHT: list[tuple[str, dict[str, Any]]] = [
     ),
     (MANY + "/versions/1:predict", {"signature_name": "checked", "inputs": [_LEVELS]}),
     (MANY + ":predict", {"signature_name": "complex", "inputs": [1.0]}),
-    (MANY + ":predict", {"signature_name": "example", "instances": [{"b64": "eHl6"}]}),
+    (MANY + ":predict", {"signature_name": "positive", "instances": [1.0, -1.0]}),
 ]
 # Any JSON, and more: NaN and infinities, and text that has no UTF-8.
 JSON = st.recursive(

@@ -17,12 +17,7 @@ _KINDS = {".npy": "npy", ".parquet": "parquet", ".pq": "parquet"}
 
 
 def find_files(source: str | os.PathLike[str]) -> list[Path]:
-    """The files of a dataset, in the order of their names.
-
-    Raises:
-        FileNotFoundError: if there are none.
-        ValueError: if a file is neither NPY nor Parquet, or a directory holds both.
-    """
+    """The files of a dataset, NPY or Parquet, in the order of their names."""
     root = Path(source).absolute()
     if root.is_dir():
         hidden = (".", "_")
@@ -49,20 +44,7 @@ def find_files(source: str | os.PathLike[str]) -> list[Path]:
 
 
 def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int) -> list[Fragment]:
-    """Check every file and cut its rows into fragments.
-
-    Args:
-        files: all NPY or all Parquet.
-        model: gives the width and dtype of the rows.
-        column: of the levels, in Parquet files.
-        fragment_rows: rows of a fragment. Parquet files are cut between row groups only.
-
-    Returns:
-        The fragments, in the order of the rows.
-
-    Raises:
-        ValueError: for a wrong width, column or dtype.
-    """
+    """Check every file and cut its rows into fragments, Parquet files between row groups only."""
     fragments: list[Fragment] = []
     row_id, width = 0, model.width
     for path in files:
@@ -101,11 +83,7 @@ def describe_files(root: str | os.PathLike[str], files: list[Path]) -> list[list
 
 
 def _check_npy(path: Path, model: ExportedModel) -> tuple[list[int], np.dtype]:
-    """The number of rows and the dtype of an NPY file.
-
-    Raises:
-        ValueError: if it is not a complete NumPy file of `[rows, width]`.
-    """
+    """The number of rows and the dtype of an NPY file."""
     try:
         levels = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
@@ -125,9 +103,6 @@ def _check_parquet(path: Path, column: str, model: ExportedModel) -> tuple[list[
 
     The schema has the width of fixed-size lists. For other lists the number of values in the footer
     must be rows times width; a row group where it is not is read and checked.
-
-    Raises:
-        ValueError: if the file is not Parquet, or has no such column of `width` real numbers.
     """
     width, where = model.width, f"column {column!r} of {path}"
     try:
@@ -145,31 +120,19 @@ def _check_parquet(path: Path, column: str, model: ExportedModel) -> tuple[list[
         if isinstance(kind, pa.ExtensionType):
             kind = kind.storage_type
         fixed = pa.types.is_fixed_size_list(kind)
-        if not (fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        lists = fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        right_width = not fixed or kind.list_size == width
+        if not (lists and right_width and pa.types.is_floating(kind.value_type)):
             raise ValueError(
-                f"fit_dataset: {where} has the type {kind}; it must hold a list of {width} real "
-                "numbers in each row."
+                f"fit_dataset: {where} has the type {kind}; it must hold a list of {width} "
+                "floating-point numbers in each row."
             )
-        if fixed and kind.list_size != width:
-            raise ValueError(
-                f"fit_dataset: {where} has lists of {kind.list_size} numbers; the model takes "
-                f"{width}."
-            )
-        if not pa.types.is_floating(kind.value_type):
-            raise ValueError(
-                f"fit_dataset: {where} holds {kind.value_type}; it must hold floating-point "
-                "numbers."
-            )
-        groups = [file.metadata.row_group(group) for group in range(file.num_row_groups)]
-        first = 0
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         for number, group in enumerate(groups):
             if not fixed and _values(group, column) != group.num_rows * width:
-                data = file.read_row_group(number, columns=[column], use_threads=False)
-                for chunk in data.column(column).chunks:
-                    as_levels(chunk, width, where, first)
-                    first += len(chunk)
-            else:
-                first += group.num_rows
+                first = sum(group.num_rows for group in groups[:number])
+                lists = file.read_row_group(number, columns=[column], use_threads=False)[column]
+                as_levels(lists.combine_chunks(), width, where, first)
         return [group.num_rows for group in groups], np.dtype(kind.value_type.to_pandas_dtype())
 
 
