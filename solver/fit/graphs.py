@@ -71,7 +71,8 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     parameters, weights = shaped.pop("parameters"), shaped.pop("weights")
     targets, loss_of_fit = (shaped.pop(name, None) for name in ("targets", "loss"))
     model, zero = settings.model, tf.zeros_like(weights)
-    values, _, finite = model.parameterization.eigensystem(parameters)
+    data = complete_data(settings, Request(targets=targets, weights=weights, **shaped))
+    values, _, finite = model.structure(data).eigensystem(parameters)
     if targets is None:
         weights = fill_weights(settings, weights)
         known = model.comparison.observe(values)
@@ -80,8 +81,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
         weights = tf.where(tf.math.is_nan(known), zero, weights)
         known = tf.where(tf.equal(weights, 0), zero, known)
     weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
-    data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
-    data = with_weight_summary(data)
+    data = with_weight_summary(data._replace(targets=known, weights=weights))
     point = evaluate(model, parameters, data)
     held = at_bounds(parameters, data)
     # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
@@ -153,7 +153,7 @@ def loss(
     known = tf.where(observed, targets, tf.zeros_like(targets))
     counting = tf.where(observed, weights, tf.zeros_like(weights))
     data = complete_data(settings, Request(targets=known, weights=counting))
-    values = settings.parameterization.spectrum(parameters)
+    values = settings.model.structure(data).spectrum(parameters)
     return loss_of_levels(settings.model, data, parameters, values)
 
 

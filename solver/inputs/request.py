@@ -62,7 +62,7 @@ def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
 def complete_data(settings: Settings, request: Request) -> Data:
     """The `Data` of every row, with its own bounds and priors where given, else the solver's."""
     data = Data(targets=request.targets, weights=request.weights)
-    rows = row_count(request.targets)
+    rows = row_count(request.weights)
 
     def filled(given: Any, default: np.ndarray) -> tf.Tensor:
         every = tf.constant(default[None], settings.dtype)

@@ -114,7 +114,8 @@ class Curvature:
         by_level = self.model.comparison.pull_back(force, self.assignment)
         crossing = _crossing(self.model, self.data, self.assignment, stiffness) if limits else ()
         levels = WeightedLevels(self.values, by_level, crossing)
-        return self.model.parameterization.level_curvature(self.parameters, self.vectors, levels)
+        structure = self.model.structure(self.data)
+        return structure.level_curvature(self.parameters, self.vectors, levels)
 
     def _with_fixed_zeroed(self, hessian: tf.Tensor) -> tf.Tensor:
         """Set the rows and columns of parameters that are not free to 0."""

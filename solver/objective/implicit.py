@@ -60,7 +60,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         Gradients by targets, weights, bounds and priors; 0 where not observed, and in rows that
         did not end at a certified minimum.
     """
-    structure, comparison = model.parameterization, model.comparison
+    structure, comparison = model.structure(data), model.comparison
     usable = is_certified(result.status)
     upstream = upstream._replace(
         parameters=keep_rows(usable, upstream.parameters),

@@ -35,6 +35,12 @@ class Model:
         structure = self.parameterization
         return few_of(structure.size, used) if structure.whole_is_cheaper else None
 
+    def structure(self, data: Data) -> Parameterization:
+        """The parameterization of these rows: at their conditions, if it takes any."""
+        if not is_given(data.conditions):
+            return self.parameterization
+        return self.parameterization.at(data.conditions)
+
 
 class Data(NamedTuple):
     """The data of `R` rows.
@@ -50,6 +56,8 @@ class Data(NamedTuple):
             () before `with_weight_summary`.
         largest_weight: `[R]`.
         weight_ratio: `[R]`, the smallest positive weight over the largest; 0 without any.
+        conditions: `[R, K, d]`, the conditions of each row, NaN where there are fewer than K; () if
+            the parameterization takes none.
     """
 
     targets: Any
@@ -61,6 +69,7 @@ class Data(NamedTuple):
     observed: Any = ()
     largest_weight: Any = ()
     weight_ratio: Any = ()
+    conditions: Any = ()
 
     @property
     def bounded(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from ..parameterizations import Parameterization
 from ..rowwise.axes import new_axis
 from .model import Data, Model
 
@@ -44,29 +45,30 @@ def known_effects(model: Model, data: Data) -> tf.Tensor:
     if only a part of the levels is compared: the lowest states of a rotor, for example, see only a
     small part of its matrix.
     """
-    structure = model.parameterization
+    structure = model.structure(data)
     share = min(1.0, model.comparison.num_targets / structure.size)
-    scales = np.sqrt(share) * structure.parameter_scales
-    if not _compares_all(model):
-        scales = np.zeros_like(scales)
     largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
-    return tf.constant(scales, largest.dtype) * largest
+    if not _compares_all(model):
+        return tf.zeros([structure.num_parameters], largest.dtype) * largest
+    return structure.scales(largest.dtype, np.sqrt(share)) * largest
 
 
-def has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
+def has_effect(
+    model: Model, structure: Parameterization, parameters: tf.Tensor, largest: tf.Tensor
+) -> tf.Tensor:
     """`[R, p]` bool: whether a parameter's derivatives are above their rounding error.
 
     Args:
         model: matrices, observation and loss.
+        structure: the parameterization of these rows.
         parameters: `[R, p]`.
         largest: `[R, p]`, the largest unweighted derivative of an observed level.
 
     Returns:
         `[R, p]`, bool.
     """
-    structure = model.parameterization
     epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
-    scales = tf.constant(structure.parameter_scales, largest.dtype)
+    scales = structure.scales(largest.dtype)
     relative = tf.constant(8.0 * epsilon * structure.size, largest.dtype)
     noise = relative * scales
     if not _compares_all(model) and len(structure.level_counts) == 1:
@@ -75,15 +77,16 @@ def has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.Te
         doubtful = (largest > 0) & (largest <= noise)
         noise = tf.cond(
             tf.reduce_any(doubtful),
-            lambda: relative * _on_compared_states(model, parameters),
+            lambda: relative * _on_compared_states(model, structure, parameters),
             lambda: tf.zeros_like(largest) + noise,
         )
     return largest > noise
 
 
-def _on_compared_states(model: Model, parameters: tf.Tensor) -> tf.Tensor:
+def _on_compared_states(
+    model: Model, structure: Parameterization, parameters: tf.Tensor
+) -> tf.Tensor:
     """`[R, p]`, the norm of `dA/dx_j V`, with the eigenvectors V of the compared levels."""
-    structure = model.parameterization
     matrix, _ = structure.finite_matrix(parameters)
     vectors = tf.linalg.eigh(matrix)[1]
     chosen = tf.gather(vectors, tf.constant(model.comparison.used, tf.int32), axis=2)

@@ -111,6 +111,21 @@ class Parameterization(PortableModule):
         """`[p]`, the Frobenius norms of dA/dx_j, or upper bounds of them; 0 if unknown."""
         return np.zeros(self.num_parameters)
 
+    def scales(self, dtype: tf.DType, factor: float = 1.0) -> tf.Tensor:
+        """`parameter_scales` times a factor, `[p]`; `[B, p]` at the conditions of B rows."""
+        return tf.constant(factor * self.parameter_scales, dtype)
+
+    def at(self, conditions: tf.Tensor) -> Parameterization:
+        """The parameterization of B rows at their conditions, for a structure that takes them.
+
+        Args:
+            conditions: `[B, K, d]`, NaN for a condition that a row lacks.
+
+        Returns:
+            A parameterization of B rows.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no conditions.")
+
     @property
     def memory(self) -> Memory:
         """The memory of the constant matrices, and of the levels' derivatives of one matrix."""

@@ -54,14 +54,14 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     Returns:
         `[R, p]`, within the bounds.
     """
-    structure, candidates = settings.parameterization, settings.candidates
+    structure, candidates = settings.model.structure(data), settings.candidates
     comparison = settings.model.comparison
     number = new_axis(attempt, 1) * candidates + new_axis(tf.range(candidates), 0)
     origin = _levels_of_constant(settings, data)
-    proposals = _from_levels(settings, data, origin, number, attempts * candidates)
-    number = tf.reshape(number, [-1])
     rows = tf.range(tf.size(attempt))
     every = gather_rows(data, tf.repeat(rows, candidates))
+    proposals = _from_levels(settings, data, every, origin, number, attempts * candidates)
+    number = tf.reshape(number, [-1])
     proposals = _into_bounds_and_priors(proposals, every, number, attempts * candidates)
     loss = evaluate_loss(settings.model, proposals, every)
     best = tf.argmin(tf.reshape(loss, [-1, candidates]), axis=-1)
@@ -83,7 +83,7 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
 
 def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:
     """The levels `[1, n]` of the constant part A(0); None without a constant part."""
-    structure = settings.parameterization
+    structure = settings.model.structure(data)
     if not structure.has_constant:
         return None
     nothing = tf.zeros([1, structure.num_parameters], data.targets.dtype)
@@ -92,7 +92,12 @@ def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:
 
 
 def _from_levels(
-    settings: Settings, data: Data, origin: tf.Tensor | None, number: tf.Tensor, attempts: int
+    settings: Settings,
+    data: Data,
+    every: Data,
+    origin: tf.Tensor | None,
+    number: tf.Tensor,
+    attempts: int,
 ) -> tf.Tensor:
     """The starting points that the parameterization proposes for guessed levels, `[R * c, p]`.
 
@@ -102,11 +107,12 @@ def _from_levels(
     Args:
         settings: the problem.
         data: of `R` rows.
+        every: the data of each candidate, `R * c` rows.
         origin: `[1, n]`, the levels of the constant part; None without one.
         number: `[R, c]`, int32, the numbers of the candidates.
         attempts: the number of different candidates.
     """
-    structure, comparison = settings.parameterization, settings.model.comparison
+    structure, comparison = settings.model.structure(every), settings.model.comparison
     targets = tf.where(data.weights > 0, data.targets, tf.constant(np.nan, data.targets.dtype))
     if origin is not None and not comparison.groups:
         targets -= comparison.observe(origin)
@@ -128,7 +134,7 @@ def _at_random(
     the levels of the constant part, and one the geometric mean of the two. None if the effect of
     the parameters is unknown.
     """
-    structure, comparison = settings.parameterization, settings.model.comparison
+    structure, comparison = settings.model.structure(data), settings.model.comparison
     spread = _spread(comparison, data, data.targets)
     choices = [spread]
     if origin is not None and not comparison.groups:
