@@ -60,6 +60,7 @@ def describe(
         "level_unit": units.get("levels"),
         "num_levels": structure.size,
         "level_counts": list(structure.level_counts),
+        "condition_names": list(structure.condition_names),
         "num_targets": solver.num_targets,
         "dtype": solver.dtype.name,
         **solver.describe(),

@@ -187,6 +187,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        conditions: Any = None,
         progress: Any = None,
     ) -> FitResult:
         """Fit the parameters of every row to its targets.
@@ -207,6 +208,12 @@ class SpectralSolver(PortableModule):
                 number or `[B]`.
             priors: (mean, sigma), `[B, p]` each, in the same forms. The answer is differentiable
                 with respect to both.
+            conditions: for a `Sweep` only, which needs them: the fields, wave vectors, fluxes at
+                which each spectrum was measured, `[B, K', d]` with K' up to the limit K of the
+                sweep, NaN where a row has fewer; `[K', d]` for all rows. If d = 1 also `[B, K']`,
+                or `[K']` for all rows. Targets and weights are then those of the first condition,
+                those of the second, and so on; they may end with condition K'. The answer is
+                differentiable with respect to them.
             progress: True writes the number of finished rows to standard error, about once a
                 second; a function is called with the numbers of finished and of all rows. A fit of
                 many rows runs in pieces of about a second, with the same answer, and Ctrl-C stops
@@ -225,19 +232,21 @@ class SpectralSolver(PortableModule):
             [1, 1]
         """
         tell = as_progress(progress)
-        targets = self._arguments.targets(targets)
+        given = self._arguments.conditions(conditions)
+        targets = self._arguments.targets(targets, given)
         known, key = self._arguments.knowledge(targets, bounds, priors)
         rest = self._arguments.complete(
-            targets, initial, weights, sigma, tolerance, max_steps, *known
+            targets, initial, weights, sigma, tolerance, max_steps, given, *known
         )
         settings = self._settings
         # If every row has its starting point, use the graph without a search.
-        given = settings.solutions == 1 and checks.is_complete(rest[0])
-        compiled = self._compiled.fit_given if given else self._compiled.fit
+        complete = settings.solutions == 1 and checks.is_complete(rest[0])
+        compiled = self._compiled.fit_given if complete else self._compiled.fit
         # With several solutions each start of a row is a row of the pool.
         smallest = settings.pool_rows // (settings.starts if settings.solutions > 1 else 1)
         result = in_pieces(compiled[key], (targets, *rest), max(smallest, 1), tell)
-        return result.with_context(self._context(targets, rest[1], known, key))
+        at = rest[4 + len(known) :]
+        return result.with_context(self._context(targets, rest[1], known, key, at))
 
     def trace(
         self,
@@ -250,6 +259,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        conditions: Any = None,
     ) -> Trace:
         """Fit like `fit`, from the first start only, and keep every step, for plots.
 
@@ -262,6 +272,7 @@ class SpectralSolver(PortableModule):
             sigma: see `fit`.
             bounds: see `fit`.
             priors: see `fit`.
+            conditions: see `fit`.
 
         Returns:
             A `Trace`.
@@ -274,13 +285,14 @@ class SpectralSolver(PortableModule):
             >>> trace.eigenvalues.shape[0], trace.eigenvalues.shape[2]
             (1, 2)
         """
-        targets = self._arguments.targets(targets)
+        given = self._arguments.conditions(conditions)
+        targets = self._arguments.targets(targets, given)
         known, key = self._arguments.knowledge(targets, bounds, priors)
         rest = self._arguments.complete(
-            targets, initial, weights, sigma, tolerance, max_steps, *known
+            targets, initial, weights, sigma, tolerance, max_steps, given, *known
         )
-        given = checks.is_complete(rest[0])
-        compiled = self._compiled.trace_given if given else self._compiled.trace
+        complete = checks.is_complete(rest[0])
+        compiled = self._compiled.trace_given if complete else self._compiled.trace
         return compiled[key](targets, *rest)
 
     def covariance(
@@ -292,6 +304,7 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        conditions: Any = None,
     ) -> Covariance:
         """The covariance of parameters in the fit linearized at them.
 
@@ -310,6 +323,7 @@ class SpectralSolver(PortableModule):
             sigma: see `fit`.
             bounds: those of the fit; None for those of the solver.
             priors: those of the fit; None for those of the solver.
+            conditions: see `fit`.
 
         Returns:
             A `Covariance`, NaN in a row that is not finite.
@@ -335,17 +349,25 @@ class SpectralSolver(PortableModule):
                 "fit call fit.covariance(); else pass weights (1 / sigma of each level, 0 where "
                 "none is observed), or targets."
             )
-        weights = self._arguments.weights(parameters, weights, sigma)
+        given = self._arguments.conditions(conditions)
+        weights = self._arguments.weights(parameters, weights, sigma, given)
         checks.check_same_rows(parameters=parameters, weights=weights)
         known, key = self._arguments.knowledge(parameters, bounds, priors)
+        known += given.of_rows(parameters)
         if targets is None:
             return self._compiled.covariance[key](parameters, weights, *known)
-        targets = self._arguments.targets(targets)
+        targets = self._arguments.targets(targets, given)
         checks.check_same_rows(parameters=parameters, targets=targets)
         return self._compiled.covariance_of_data[key](parameters, weights, targets, *known)
 
     def assignment(
-        self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
+        self,
+        parameters: Any,
+        targets: Any,
+        weights: Any = None,
+        *,
+        sigma: Any = None,
+        conditions: Any = None,
     ) -> tf.Tensor:
         """The number of the level with which each target is compared.
 
@@ -354,6 +376,7 @@ class SpectralSolver(PortableModule):
             targets: `[B, m]`, see `fit`.
             weights: see `fit`.
             sigma: see `fit`.
+            conditions: see `fit`.
 
         Returns:
             `[B, m]`, int32, level numbers from 0, counted through all members (with `Transitions`
@@ -367,22 +390,21 @@ class SpectralSolver(PortableModule):
             >>> solver.assignment([[0.0, 1.0, 0.0]], [[0.1, 1.3]]).numpy().tolist()
             [[1, 2]]
         """
-        parameters = self._arguments.unknowns(parameters)
-        targets = self._arguments.targets(targets)
-        weights = self._arguments.weights(targets, weights, sigma)
-        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        return self._compiled.assignment(parameters, targets, weights)
+        data = self._compared(parameters, targets, weights, sigma, conditions)
+        return self._compiled.assignment(*data)
 
-    def spectrum(self, parameters: Any) -> tf.Tensor:
+    def spectrum(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
 
         Third derivatives are not provided: they are NaN or infinite.
 
         Args:
             parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
+            conditions: see `fit`.
 
         Returns:
-            `[B, n]`, ascending; NaN in a row whose matrix is not finite.
+            `[B, n]`, ascending in each member and at each condition; NaN in a row whose matrix is
+            not finite, and at conditions that a row does not have.
 
         Raises:
             ValueError: for a wrong shape or dtype.
@@ -391,16 +413,18 @@ class SpectralSolver(PortableModule):
             >>> SpectralSolver(Symmetric(2)).spectrum([[0.0, 0.0, 1.0]]).numpy().round(9).tolist()
             [[-1.0, 1.0]]
         """
-        return self._compiled.spectrum(self._arguments.unknowns(parameters))
+        return self._compiled.spectrum(*self._at(parameters, conditions))
 
-    def matrix(self, parameters: Any) -> tf.Tensor:
+    def matrix(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The matrix `A(x)`.
 
         Args:
             parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
+            conditions: see `fit`.
 
         Returns:
-            `[B, n, n]`, real symmetric or complex Hermitian.
+            `[B, n, n]`, real symmetric or complex Hermitian. With conditions `[B, K, n, n]`, the
+            matrix at each of them, NaN where a row has none.
 
         Raises:
             ValueError: for a wrong shape or dtype.
@@ -409,10 +433,16 @@ class SpectralSolver(PortableModule):
             >>> SpectralSolver(Toeplitz(2)).matrix([[3.0, 1.0]]).numpy().tolist()
             [[[3.0, 1.0], [1.0, 3.0]]]
         """
-        return self._compiled.matrix(self._arguments.unknowns(parameters))
+        return self._compiled.matrix(*self._at(parameters, conditions))
 
     def loss(
-        self, parameters: Any, targets: Any, weights: Any = None, *, sigma: Any = None
+        self,
+        parameters: Any,
+        targets: Any,
+        weights: Any = None,
+        *,
+        sigma: Any = None,
+        conditions: Any = None,
     ) -> tf.Tensor:
         """The loss that `fit` minimizes, `sum_i rho(w_i (t_i - f_i(x)))` and the priors' terms.
 
@@ -425,6 +455,7 @@ class SpectralSolver(PortableModule):
             targets: `[B, m]`, NaN where not observed.
             weights: see `fit`.
             sigma: see `fit`.
+            conditions: see `fit`.
 
         Returns:
             `[B]`.
@@ -438,11 +469,8 @@ class SpectralSolver(PortableModule):
             ... ).tolist()
             [1.0]
         """
-        parameters = self._arguments.unknowns(parameters)
-        targets = self._arguments.targets(targets)
-        weights = self._arguments.weights(targets, weights, sigma)
-        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        return self._compiled.loss(parameters, targets, weights)
+        data = self._compared(parameters, targets, weights, sigma, conditions)
+        return self._compiled.loss(*data)
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data: observation, method, tolerances and so on.
@@ -453,12 +481,35 @@ class SpectralSolver(PortableModule):
         """
         return describe(self._settings)
 
+    def _at(self, parameters: Any, conditions: Any) -> list[tf.Tensor]:
+        """The parameters, and the conditions if the structure takes any."""
+        given = self._arguments.conditions(conditions)
+        parameters = self._arguments.unknowns(parameters)
+        return [parameters, *given.of_rows(parameters)]
+
+    def _compared(
+        self, parameters: Any, targets: Any, weights: Any, sigma: Any, conditions: Any
+    ) -> list[tf.Tensor]:
+        """Parameters, targets and weights, and the conditions if the structure takes any."""
+        given = self._arguments.conditions(conditions)
+        parameters = self._arguments.unknowns(parameters)
+        targets = self._arguments.targets(targets, given)
+        weights = self._arguments.weights(targets, weights, sigma, given)
+        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
+        return [parameters, targets, weights, *given.of_rows(targets)]
+
     def _context(
-        self, targets: tf.Tensor, weights: tf.Tensor, known: list[tf.Tensor], key: tuple[bool, bool]
+        self,
+        targets: tf.Tensor,
+        weights: tf.Tensor,
+        known: list[tf.Tensor],
+        key: tuple[bool, bool],
+        conditions: tuple[tf.Tensor, ...],
     ) -> Context:
         """What the methods of a `FitResult` need besides its fields."""
         comparison = self._settings.model.comparison
         moves = bool(comparison.groups) or comparison.ordered is not None
+        known = [*known, *conditions]
         return Context(
             parameter_names=self.parameterization.parameter_names,
             targets=targets,
@@ -467,6 +518,7 @@ class SpectralSolver(PortableModule):
             upper=comparison.upper,
             lower=comparison.lower,
             assign=self.assignment if moves else None,
+            conditions=conditions[0] if conditions else (),
             covariance=functools.partial(self._covariance_at, targets, weights, known, key),
         )
 

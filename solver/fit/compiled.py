@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..inputs.request import BASIC, BOUNDS, PRIORS, request_shapes
+from ..inputs.request import BASIC, BOUNDS, PRIORS, condition_inputs, request_shapes
 from ..settings import Settings
 from . import graphs
 from .apart_from_xla import apart_from_xla
@@ -34,6 +34,8 @@ class Compiled:
         covariance_of_data: scaled by the residual unless `absolute_sigma`; needs targets.
         covariance_of_fit: the same, with the loss of the fit as an argument.
         assignment: the level number of each target.
+
+    If the structure takes conditions, they are the last argument of each.
 
     Args:
         settings: of the solver. A pickled copy is rebuilt from these alone.
@@ -72,7 +74,7 @@ class Compiled:
         dtype = self._settings.dtype
         signature = [
             tf.TensorSpec(self._shapes[name], tf.int32 if name == "max_steps" else dtype, name)
-            for name in names
+            for name in (*names, *condition_inputs(self._settings))
         ]
         made = functools.partial(function, settings or self._settings, **options)
         bound = apart_from_xla(made)
@@ -83,6 +85,7 @@ class Compiled:
     ) -> dict[tuple[bool, bool], Any]:
         found = {}
         for bounds, priors in ((False, False), (True, False), (False, True), (True, True)):
-            names = (*basic, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
-            found[bounds, priors] = self._compile(function, *names, settings=settings, names=names)
+            given = (*basic, *(BOUNDS if bounds else ()), *(PRIORS if priors else ()))
+            names = (*given, *condition_inputs(self._settings))
+            found[bounds, priors] = self._compile(function, *given, settings=settings, names=names)
         return found

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ..inputs.arrangement import arrange, fill_weights
-from ..inputs.request import Request, complete_data, request_shapes
+from ..inputs.conditions import are_without_condition, have_faulty_conditions
+from ..inputs.request import Request, complete_data, condition_inputs, request_shapes
 from ..inputs.validation import validate
 from ..linalg.eigh import are_degenerate
 from ..objective.bounds import at_bounds
@@ -16,7 +18,7 @@ from ..objective.covariance import covariance as covariance_of
 from ..objective.covariance import unit_variance, with_variance
 from ..objective.evaluation import evaluate, loss_of_levels
 from ..objective.implicit import is_certified, keep_rows
-from ..objective.model import count_data, with_weight_summary
+from ..objective.model import Data, count_data, is_given, with_weight_summary
 from ..pool.rows import Batch
 from ..results.covariance import Covariance
 from ..results.fit_result import FitResult, Trace
@@ -43,7 +45,7 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     data = complete_data(settings, request)
     batch = validate(settings, data, request.initial, request.tolerance, limit)
     way = trace_rows(settings, batch)
-    known = (request.targets, request.weights, request.initial)
+    known = [request.targets, request.weights, request.initial, *_flat(request.conditions)]
     # Derivatives through the steps are not provided: they would differ from those of the minimum.
     parameters, eigenvalues, loss = without_derivative(
         (way.parameters, way.eigenvalues, way.loss), known
@@ -61,7 +63,8 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     Args:
         settings: the problem.
         *arguments: the tensors.
-        names: of these: parameters, weights `[B, m]`, and any of targets, loss, bounds, priors.
+        names: of these: parameters, weights `[B, m]`, and any of targets, loss, bounds, priors,
+            conditions.
 
     Returns:
         A `Covariance`, NaN in a row that is not finite.
@@ -81,18 +84,26 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
         weights = tf.where(tf.math.is_nan(known), zero, weights)
         known = tf.where(tf.equal(weights, 0), zero, known)
     weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
+    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
+    faulty = have_faulty_conditions(data.conditions)
+    if faulty is not None:
+        nowhere = are_without_condition(settings, data.conditions)
+        usable &= ~faulty
+        if targets is not None:
+            usable &= ~tf.reduce_any(nowhere & (weights > 0), axis=1)
+        weights = tf.where(nowhere, zero, weights)
     data = with_weight_summary(data._replace(targets=known, weights=weights))
     point = evaluate(model, parameters, data)
     held = at_bounds(parameters, data)
     # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
-    (fixed,) = without_derivative([point.jacobian], [parameters])
+    moving = [parameters, *_flat(data.conditions)]
+    (fixed,) = without_derivative([point.jacobian], moving)
     jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)
     result = covariance_of(jacobian, held)
     if targets is not None and not settings.absolute_sigma:
         loss = point.loss if loss_of_fit is None else loss_of_fit
         variance = unit_variance(jacobian, held, loss, count_data(model, data))
         result = with_variance(result, variance)
-    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
     usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
     nan = tf.constant(float("nan"), settings.dtype)
@@ -105,21 +116,29 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
 
 
 def assignment(
-    settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    settings: Settings,
+    parameters: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    *conditions: tf.Tensor,
 ) -> tf.Tensor:
     """The level number of each target, `[B, m]` int32; -1 where none was observed."""
-    parameters, targets, weights = _shaped(
-        settings, parameters=parameters, targets=targets, weights=weights
+    named = dict(zip(condition_inputs(settings), conditions, strict=True))
+    parameters, targets, weights, *checked = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights, **named
     )
     comparison = settings.model.comparison
     arranged = arrange(settings, targets, weights)
     targets, weights = arranged.targets, arranged.weights
     if comparison.groups:
-        values, _, finite = settings.parameterization.eigensystem(parameters)
+        structure = settings.model.structure(_only(checked))
+        values, _, finite = structure.eigensystem(parameters)
     else:  # the assignment is fixed: no eigenvalues are needed
         values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     counts = (weights > 0) | tf.constant(~comparison.measures)
     observed = ~tf.math.is_nan(targets) & counts & new_axis(finite, 1)
+    for given in checked:
+        observed &= ~are_without_condition(settings, given)
     found = comparison.assign(
         values,
         tf.where(observed, targets, tf.zeros_like(targets)),
@@ -128,37 +147,82 @@ def assignment(
     return arranged.in_callers_order(tf.where(observed, found, -1))
 
 
-def spectrum(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
-    """The eigenvalues `[B, n]` for parameters `[B, p]`."""
-    (parameters,) = _shaped(settings, parameters=parameters)
-    return settings.parameterization.spectrum(parameters)
+def spectrum(settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor) -> tf.Tensor:
+    """The eigenvalues `[B, n]` for parameters `[B, p]`, and conditions `[B, K, d]` if any."""
+    parameters, data = _at_conditions(settings, parameters, conditions)
+    structure = settings.model.structure(data)
+    return _without_faulty(structure.without_absent(structure.spectrum(parameters)), data)
 
 
-def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
-    """The matrices `[B, n, n]` for parameters `[B, p]`."""
-    (parameters,) = _shaped(settings, parameters=parameters)
-    return settings.parameterization.matrix(parameters)
+def matrix(settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor) -> tf.Tensor:
+    """The matrices `[B, n, n]` for parameters `[B, p]`; at conditions, `[B, K, n, n]`."""
+    parameters, data = _at_conditions(settings, parameters, conditions)
+    return _without_faulty(settings.model.structure(data).matrix(parameters), data)
+
+
+def _at_conditions(
+    settings: Settings, parameters: tf.Tensor, conditions: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, Data]:
+    """The parameters, and `Data` with the conditions alone, their shapes checked."""
+    named = dict(zip(condition_inputs(settings), conditions, strict=True))
+    parameters, *checked = _shaped(settings, parameters=parameters, **named)
+    return parameters, _only(checked)
+
+
+def _only(conditions: Sequence[tf.Tensor]) -> Data:
+    """`Data` with the conditions, if any, alone."""
+    return Data((), (), conditions=conditions[0] if conditions else ())
+
+
+def _without_faulty(values: tf.Tensor, data: Data) -> tf.Tensor:
+    """The values `[B, ...]`, NaN in rows with a faulty condition."""
+    faulty = have_faulty_conditions(data.conditions)
+    if faulty is None:
+        return values
+    nan = tf.constant(np.nan, values.dtype)
+    return tf.where(tf.reshape(faulty, [-1, *[1] * (values.shape.rank - 1)]), nan, values)
 
 
 def loss(
-    settings: Settings, parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+    settings: Settings,
+    parameters: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    *conditions: tf.Tensor,
 ) -> tf.Tensor:
     """The loss that a fit minimizes, `[B]`: `sum_i rho(w_i (t_i - f_i(x)))`, plus the priors."""
-    parameters, targets, weights = _shaped(
-        settings, parameters=parameters, targets=targets, weights=weights
+    named = dict(zip(condition_inputs(settings), conditions, strict=True))
+    parameters, targets, weights, *_ = shaped = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights, **named
     )
+    named = dict(zip(named, shaped[3:], strict=True))
     targets, weights, *_ = arrange(settings, targets, weights)
     observed = ~tf.math.is_nan(targets) & tf.constant(settings.model.comparison.measures)
     # Both branches of `where` must be finite, or the gradient is NaN.
     known = tf.where(observed, targets, tf.zeros_like(targets))
     counting = tf.where(observed, weights, tf.zeros_like(weights))
-    data = complete_data(settings, Request(targets=known, weights=counting))
+    data = complete_data(settings, Request(targets=known, weights=counting, **named))
     values = settings.model.structure(data).spectrum(parameters)
-    return loss_of_levels(settings.model, data, parameters, values)
+    found = _without_faulty(loss_of_levels(settings.model, data, parameters, values), data)
+    if not is_given(data.conditions):
+        return found
+    nowhere = are_without_condition(settings, data.conditions) & (counting > 0)
+    return tf.where(tf.reduce_any(nowhere, axis=1), tf.constant(np.nan, found.dtype), found)
+
+
+def _flat(conditions: Any) -> list[tf.Tensor]:
+    """`[conditions]` as `[B, K d]`; `[]` without."""
+    if not is_given(conditions):
+        return []
+    return [tf.reshape(conditions, [-1, conditions.shape[1] * conditions.shape[2]])]
 
 
 def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:
     """Whether any member has a degenerate level, `[B]` bool."""
+    counts = settings.parameterization.level_counts
+    if len(set(counts)) == 1:  # one batch: the graph does not grow with the members
+        found = are_degenerate(tf.reshape(values, [-1, counts[0]]))
+        return tf.reduce_any(tf.reshape(found, [-1, len(counts)]), axis=1)
     members = tf.split(values, settings.parameterization.level_counts, axis=1)
     return tf.reduce_any(tf.stack([are_degenerate(member) for member in members]), axis=0)
 
@@ -177,7 +241,7 @@ def _differentiable(
 ) -> FitResult:
     """The fit, with its derivatives by the implicit function theorem.
 
-    It is differentiable once with respect to targets, weights, bounds and priors.
+    It is differentiable once with respect to targets, weights, bounds, priors and conditions.
     """
     data = complete_data(settings, request)
     moving = (
@@ -185,13 +249,19 @@ def _differentiable(
         "weights",
         *(("lower", "upper") if data.bounded else ()),
         *(("prior_mean", "prior_weight") if data.has_priors else ()),
+        *condition_inputs(settings),
     )
+    shape = data.conditions.shape if is_given(data.conditions) else ()
+    if shape:  # all derivatives are `[B, k]`
+        data = data._replace(conditions=_flat(data.conditions)[0])
 
     @tf.custom_gradient
     def answer(*tensors: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
         # Else a persistent tape would differentiate through the loop.
         stopped = [tf.stop_gradient(tensor) for tensor in tensors]
         given = data._replace(**dict(zip(moving, stopped, strict=True)))
+        if shape:
+            given = given._replace(conditions=tf.reshape(given.conditions, [-1, *shape[1:]]))
         batch = validate(settings, given, request.initial, request.tolerance, request.max_steps)
         # Stop gradients of all that `gradient` captures here, outside of it: TensorFlow prepares
         # derivatives of captured tensors, and would follow them into the loop.

@@ -27,6 +27,7 @@ class Request(NamedTuple):
         upper: `[B, p]`, or ().
         prior_mean: `[B, p]`, or ().
         prior_sigma: `[B, p]`, or ().
+        conditions: `[B, K, d]`, or () if the structure takes none.
     """
 
     targets: Any
@@ -38,6 +39,7 @@ class Request(NamedTuple):
     upper: Any = ()
     prior_mean: Any = ()
     prior_sigma: Any = ()
+    conditions: Any = ()
 
 
 #: The arguments that every fit has.
@@ -48,6 +50,11 @@ BOUNDS = ("lower", "upper")
 PRIORS = ("prior_mean", "prior_sigma")
 
 
+def condition_inputs(settings: Settings) -> tuple[str, ...]:
+    """The argument that all methods have if the structure takes conditions."""
+    return () if settings.parameterization.conditions_shape is None else ("conditions",)
+
+
 def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     """The shape of each argument, by name; also of `parameters` and `loss`."""
     count = settings.parameterization.num_parameters
@@ -56,12 +63,15 @@ def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     by_parameter = ("parameters", "initial", *BOUNDS, *PRIORS)
     widths = {**by_level, **dict.fromkeys(by_parameter, count)}
     shapes: dict[str, list[int | None]] = {"tolerance": [None], "max_steps": [None], "loss": [None]}
-    return shapes | {name: [None, width] for name, width in widths.items()}
+    shapes |= {name: [None, width] for name, width in widths.items()}
+    for name in condition_inputs(settings):
+        shapes[name] = [None, *(settings.parameterization.conditions_shape or ())]
+    return shapes
 
 
 def complete_data(settings: Settings, request: Request) -> Data:
     """The `Data` of every row, with its own bounds and priors where given, else the solver's."""
-    data = Data(targets=request.targets, weights=request.weights)
+    data = Data(request.targets, request.weights, conditions=request.conditions)
     rows = row_count(request.weights)
 
     def filled(given: Any, default: np.ndarray) -> tf.Tensor:

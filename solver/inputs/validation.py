@@ -13,6 +13,7 @@ from ..pool.rows import Batch
 from ..results.status import Cause
 from ..rowwise.axes import new_axis
 from ..settings import Settings
+from .conditions import are_without_condition, have_faulty_conditions
 
 
 def validate(
@@ -50,6 +51,7 @@ def validate(
             ([Cause.STEP_LIMIT], new_axis(max_steps < 0, 1)),
             *_faults(targets, weights, observed, initial, tolerance),
             *_faults_of_bounds_and_priors(data),
+            *_faults_of_conditions(settings, data, observed),
         ]
     )
     valid = cause == 0
@@ -138,3 +140,15 @@ def _faults_of_bounds_and_priors(data: Data) -> list[tuple[Sequence[Cause], tf.T
         wrong = (tf.abs(data.prior_mean) >= most) | ~usable
         faults.append(([Cause.PRIOR] * wrong.shape[1], wrong))
     return faults
+
+
+def _faults_of_conditions(
+    settings: Settings, data: Data, observed: tf.Tensor
+) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+    """Faults of conditions, and targets `[B, m]` observed at none, for `_cause`."""
+    faulty = have_faulty_conditions(data.conditions)
+    if faulty is None:
+        return []
+    nowhere = observed & are_without_condition(settings, data.conditions)
+    found = faulty | tf.reduce_any(nowhere, axis=1)
+    return [([Cause.CONDITION], new_axis(found, 1))]

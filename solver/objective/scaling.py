@@ -71,7 +71,8 @@ def has_effect(
     scales = structure.scales(largest.dtype)
     relative = tf.constant(8.0 * epsilon * structure.size, largest.dtype)
     noise = relative * scales
-    if not _compares_all(model) and len(structure.level_counts) == 1:
+    one_matrix = len(structure.level_counts) == 1 and not model.parameterization.condition_names
+    if not _compares_all(model) and one_matrix:
         # The rounding error is relative to |dA/dx V| on the compared states V, which may be far
         # below |dA/dx|. Compute it only where the bound is not sufficient.
         doubtful = (largest > 0) & (largest <= noise)

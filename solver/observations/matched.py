@@ -42,7 +42,8 @@ class Matched(Observation):
 
         Args:
             count: the number of targets of a row, with NaN for missing values; for a `Family` one
-                number for each member, and targets in the order of the members.
+                number for each member, and targets in the order of the members; for a `Sweep` the
+                number at each condition.
             relative_to: None: values are eigenvalues. "lowest": values are measured from the lowest
                 level of their member, which is not a candidate: leave its 0 out, and subtract it
                 from absolute energies first.
@@ -92,6 +93,13 @@ class Matched(Observation):
             measures=np.ones(len(upper), bool),
             groups=tuple(groups),
         )
+
+    def at_conditions(self, counts: Sequence[int]) -> Comparison:
+        """See `Observation.at_conditions`."""
+        if len(self.counts) > 1:
+            return self.of(counts)
+        relative_to = "lowest" if self.relative_to else None
+        return Matched(self.counts * len(counts), relative_to=relative_to).of(counts)
 
     def guesses(
         self,

@@ -22,6 +22,9 @@ class Transitions(Observation):
     (member, number), and the two levels may belong to different members, as for rotational lines of
     a molecule with one matrix for each J.
 
+    With a `Sweep`, level numbers alone are lines at every condition, and the targets are those of
+    the first condition, then those of the second, and so on; a pair is (condition, number).
+
     Example:
         >>> lines = Transitions([(1, 0), (2, 1)])
         >>> lines.of([3]).observe(tf.constant([[1.0, 3.0, 7.0]])).numpy().tolist()
@@ -71,10 +74,33 @@ class Transitions(Observation):
         lower = np.array([_number(counts, pair[1]) for pair in self.pairs])
         return Comparison(num_levels=sum(counts), upper=upper, lower=lower, measures=upper != lower)
 
+    def at_conditions(self, counts: Sequence[int]) -> Comparison:
+        """See `Observation.at_conditions`."""
+        if not self._bare:
+            return self.of(counts)
+        if len(self._bare) < len(self.pairs):
+            raise ValueError(
+                "Transitions: pairs of a sweep must all be level numbers, for lines at every "
+                "condition, or all be ((condition, number), (condition, number)); got "
+                f"{self._bare[0]!r} among the latter."
+            )
+        one, limit = self.of(counts[:1]), len(counts)
+        first = np.repeat(np.arange(limit) * counts[0], one.num_targets)
+        return Comparison(
+            num_levels=sum(counts),
+            upper=first + np.tile(one.upper, limit),
+            lower=first + np.tile(one.lower, limit),
+            measures=np.tile(one.measures, limit),
+        )
+
     def guess_levels(
         self, comparison: Comparison, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
         """The least-norm levels with these differences, sorted within each member."""
+        if self._bare and len(counts) > 1:  # the same lines at each condition
+            each = tf.reshape(targets, [-1, len(self.pairs)])
+            found = self.guess_levels(self.of(counts[:1]), counts[:1], each)
+            return tf.reshape(found, [-1, sum(counts)])
         observed = ~tf.math.is_nan(targets)
         known = tf.where(observed, targets, tf.zeros_like(targets))
         unit = np.eye(comparison.num_levels)

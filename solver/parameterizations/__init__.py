@@ -7,6 +7,7 @@ from .family import Family
 from .generalized import Generalized
 from .multiplicative import Multiplicative
 from .nonlinear import Nonlinear
+from .nonlinear_sweep import NonlinearSweep
 from .patterns import (
     Additive,
     Banded,
@@ -17,6 +18,7 @@ from .patterns import (
     Toeplitz,
     Tridiagonal,
 )
+from .sweep import Sweep
 
 __all__ = [
     "Additive",
@@ -29,8 +31,10 @@ __all__ = [
     "Hermitian",
     "Multiplicative",
     "Nonlinear",
+    "NonlinearSweep",
     "Parameterization",
     "Persymmetric",
+    "Sweep",
     "Symmetric",
     "Toeplitz",
     "Tridiagonal",

@@ -37,6 +37,7 @@ class Parameterization(PortableModule):
         size: `n`, the number of rows of the matrix, and of its eigenvalues.
         num_parameters: `p`.
         parameter_names: one name for each parameter.
+        condition_names: the names of the numbers of a condition; () if it takes no conditions.
 
     Example:
         >>> class Rotor(Parameterization):
@@ -49,6 +50,8 @@ class Parameterization(PortableModule):
         >>> Rotor().matrix(tf.constant([[3.0, 4.0]])).numpy().tolist()
         [[[3.0, 4.0], [4.0, -3.0]]]
     """
+
+    condition_names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -115,6 +118,11 @@ class Parameterization(PortableModule):
         """`parameter_scales` times a factor, `[p]`; `[B, p]` at the conditions of B rows."""
         return tf.constant(factor * self.parameter_scales, dtype)
 
+    @property
+    def conditions_shape(self) -> tuple[int, int] | None:
+        """(K, d), for up to K conditions of d numbers in each row; None if it takes none."""
+        return None
+
     def at(self, conditions: tf.Tensor) -> Parameterization:
         """The parameterization of B rows at their conditions, for a structure that takes them.
 
@@ -171,6 +179,10 @@ class Parameterization(PortableModule):
             The matrices `[B, n, n]`, and `[B]` bool, whether the original was finite.
         """
         return replace_infinite(self.matrix(parameters))
+
+    def without_absent(self, levels: tf.Tensor) -> tf.Tensor:
+        """The levels `[B, n]`, NaN at conditions that a row does not have."""
+        return levels
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The eigenvalues `[B, n]`, twice differentiable; NaN where the matrix is not finite."""
@@ -557,6 +569,11 @@ def _check_finite(method: str, what: str, value: Any) -> None:
 
 
 def _check_single(what: str, *parts: Parameterization) -> None:
+    for part in parts:
+        if part.conditions_shape is not None:
+            raise ValueError(
+                f"{what} of a {type(part).__name__} is not defined; add or scale its terms instead."
+            )
     if any(len(part.level_counts) > 1 for part in parts):
         raise ValueError(f"{what} of a Family is not defined; make it of the members instead.")
 

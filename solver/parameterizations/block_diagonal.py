@@ -59,7 +59,7 @@ class BlockDiagonal(Blocks):
 
     def as_affine(self) -> Form | None:
         """The matrix if all blocks are affine and small; see `Parameterization.as_affine`."""
-        forms = [form for form in self._forms if form is not None]
+        forms = [form for form in self.forms if form is not None]
         if len(forms) < len(self.members):
             return None
         return block_diagonal(forms)

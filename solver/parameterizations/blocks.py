@@ -84,7 +84,7 @@ class Blocks(Parameterization):
         return chosen
 
     @functools.cached_property
-    def _forms(self) -> list[Form | None]:
+    def forms(self) -> list[Form | None]:
         """The form of each member in all parameters; None if not affine, or too large."""
         found: list[Form | None] = []
         for place, member in enumerate(self.members):
@@ -101,7 +101,7 @@ class Blocks(Parameterization):
         """The members in groups that are computed in one batch."""
         affine: list[tuple[int, Form]] = []
         others: list[tuple[int, Parameterization, np.ndarray]] = []
-        for place, form in enumerate(self._forms):
+        for place, form in enumerate(self.forms):
             if form is None:
                 others.append((place, self.members[place], self._selection(place)))
             else:
@@ -116,7 +116,7 @@ class Blocks(Parameterization):
     def parameter_scales(self) -> np.ndarray:
         """`[p]`, the root of the sum of squares of the members' scales."""
         squares = np.zeros(self.num_parameters)
-        for member, form, columns in zip(self.members, self._forms, self._columns, strict=True):
+        for member, form, columns in zip(self.members, self.forms, self._columns, strict=True):
             if form is not None:
                 squares += form.norms**2
             else:
@@ -218,7 +218,7 @@ class Blocks(Parameterization):
 
         If not all members are affine, the mean of the starts that some of them propose.
         """
-        forms = [form for form in self._forms if form is not None]
+        forms = [form for form in self.forms if form is not None]
         if len(forms) == len(self.members):
             return projected_starts(tuple(forms), levels, attempt, attempts)
         proposing, count = [], np.zeros(self.num_parameters)
@@ -271,6 +271,11 @@ def _check_members(owner: str, argument: str, members: Any) -> None:
 def _as_member(owner: str, argument: str, member: Any) -> Parameterization:
     """Validate a member; convert a matrix to a parameterization without parameters."""
     if isinstance(member, Parameterization):
+        if member.conditions_shape is not None:
+            raise ValueError(
+                f"{owner}: {argument} is a {type(member).__name__}, which takes conditions and "
+                "cannot be a member; give a fit several conditions instead."
+            )
         if len(member.level_counts) > 1:
             raise ValueError(f"{owner}: {argument} is a family itself; give its members instead.")
         return member

@@ -24,6 +24,7 @@ class Context(NamedTuple):
         lower: `[m]`, the number of the level subtracted from it, or -1.
         assign: computes the level numbers from parameters, targets and weights; None where they are
             fixed.
+        conditions: `[B, K, d]`; () if the structure takes none.
         covariance: computes the covariance from parameters `[B * S, p]` and losses `[B * S]` of
             this fit, S solutions for each row.
     """
@@ -34,7 +35,8 @@ class Context(NamedTuple):
     counts: tuple[int, ...]
     upper: np.ndarray
     lower: np.ndarray
-    assign: Callable[[Any, Any, Any], Any] | None
+    assign: Callable[..., Any] | None
+    conditions: Any
     covariance: Callable[[Any, Any], Covariance]
 
 
@@ -186,11 +188,18 @@ class FitResult(_Fields):
         targets = np.asarray(context.targets)[row]
         parameters = np.atleast_2d(numbers["parameters"])  # one line for each solution
         levels = np.tile(context.upper, (len(parameters), 1))
+        given = not isinstance(context.conditions, tuple)
+        conditions = np.asarray(context.conditions)[row] if given else None
         if context.assign is not None:
             weights = np.asarray(context.weights)[row]
             same = np.ones((len(parameters), 1))
-            levels = np.asarray(context.assign(parameters, same * targets, same * weights))
-        labels = [level_labels(context.counts, line, context.lower) for line in levels]
+            every = (parameters, same * targets, same * weights)
+            if conditions is None:
+                levels = np.asarray(context.assign(*every))
+            else:
+                repeated = np.tile(conditions, (len(parameters), 1, 1))
+                levels = np.asarray(context.assign(*every, conditions=repeated))
+        labels = [level_labels(context.counts, line, context.lower, conditions) for line in levels]
         return summarize(numbers, context.parameter_names, targets, labels)
 
 

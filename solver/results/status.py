@@ -61,6 +61,7 @@ class Cause(enum.IntEnum):
     PRIOR = 6
     TARGET = 7
     NO_LEVEL = 8
+    CONDITION = 9
     # With NON_FINITE; SIGN also with STALLED and MAX_STEPS.
     SIGN = 20
     NO_MATRIX = 21
@@ -85,6 +86,9 @@ _CAUSES = {
     Cause.PRIOR: "a prior has no finite mean, or a sigma that is not positive or cannot be squared",
     Cause.TARGET: "a target is infinite or too large or small to be squared",
     Cause.NO_LEVEL: "no level was observed: every target is NaN or has the weight 0",
+    Cause.CONDITION: (
+        "a condition is infinite or NaN in part, or a target belongs to a condition that is NaN"
+    ),
     Cause.SIGN: "a target has a sign that its level cannot have, whatever the parameters",
     Cause.NO_MATRIX: "no starting point gave a finite matrix (masses and factors are positive)",
     Cause.LOST: "a step led to where the matrix is not finite",

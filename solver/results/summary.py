@@ -91,30 +91,56 @@ def summarize(
     return "\n".join(lines)
 
 
-def level_labels(counts: Sequence[int], levels: np.ndarray, origins: np.ndarray) -> list[str]:
+def level_labels(
+    counts: Sequence[int],
+    levels: np.ndarray,
+    origins: np.ndarray,
+    conditions: np.ndarray | None = None,
+) -> list[str]:
     """Labels of the targets: `3`, `3 - 0` for a difference, `1:3 - 0:0` with member numbers.
+
+    With conditions `3 at 0.5`, or `1 - 0 at (0, 0, 0.5)`.
 
     Args:
         counts: the number of levels of each member.
         levels: `[m]`, the level number of each target, counted through all members.
         origins: `[m]`, the number of the level subtracted from it, -1 for none.
+        conditions: `[K, d]`, the condition of each member; None without.
 
     Example:
         >>> level_labels([1, 3], np.array([0, 3]), np.array([-1, 0]))
         ['0:0', '1:2 - 0:0']
+        >>> level_labels([2, 2], np.array([1, 3]), np.array([0, 0]), np.array([[0.5], [1.0]]))
+        ['1 - 0 at 0.5', '1 at 1 - 0 at 0.5']
     """
     ends = np.cumsum(counts)
 
-    def label(number: int) -> str:
-        if len(counts) == 1:
-            return str(number)
-        member = int(np.searchsorted(ends, number, side="right"))
-        return f"{member}:{number - (ends[member] - counts[member])}"
+    def member_of(number: int) -> int:
+        return int(np.searchsorted(ends, number, side="right"))
 
-    return [
-        label(int(level)) + (f" - {label(int(origin))}" if origin >= 0 else "")
-        for level, origin in zip(levels, origins, strict=True)
-    ]
+    def label(number: int) -> str:
+        member = member_of(number)
+        inside = str(number - (ends[member] - counts[member]))
+        return inside if len(counts) == 1 or conditions is not None else f"{member}:{inside}"
+
+    def at(number: int) -> str:
+        return "" if conditions is None else f" at {_condition(conditions[member_of(number)])}"
+
+    found = []
+    for level, origin in zip(map(int, levels), map(int, origins), strict=True):
+        if origin < 0:
+            found.append(label(level) + at(level))
+        elif member_of(level) == member_of(origin):
+            found.append(f"{label(level)} - {label(origin)}{at(level)}")
+        else:
+            found.append(f"{label(level)}{at(level)} - {label(origin)}{at(origin)}")
+    return found
+
+
+def _condition(numbers: np.ndarray) -> str:
+    """A condition as text: `0.5`, or `(0, 0, 0.5)`."""
+    shown = ", ".join(f"{number:.6g}" for number in numbers)
+    return shown if len(numbers) == 1 else f"({shown})"
 
 
 def _table(

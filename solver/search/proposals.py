@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from ..objective.bounds import into_bounds
 from ..objective.evaluation import evaluate_loss
-from ..objective.model import Data
+from ..objective.model import Data, is_given
 from ..observations import Comparison
 from ..observations.guesses import in_each_member
-from ..rowwise.axes import new_axis
+from ..rowwise.axes import new_axis, row_count
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.tables import gather_rows
 from ..seed import SEED
@@ -82,11 +82,15 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
 
 
 def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:
-    """The levels `[1, n]` of the constant part A(0); None without a constant part."""
+    """The levels of the constant part A(0), None without one.
+
+    `[1, n]`, or `[R, n]` at the conditions of each row.
+    """
     structure = settings.model.structure(data)
     if not structure.has_constant:
         return None
-    nothing = tf.zeros([1, structure.num_parameters], data.targets.dtype)
+    rows = row_count(data.targets) if is_given(data.conditions) else 1
+    nothing = tf.zeros([rows, structure.num_parameters], data.targets.dtype)
     levels, finite = structure.levels(nothing)
     return tf.where(finite[:, None], levels, tf.zeros_like(levels))
 
@@ -108,7 +112,7 @@ def _from_levels(
         settings: the problem.
         data: of `R` rows.
         every: the data of each candidate, `R * c` rows.
-        origin: `[1, n]`, the levels of the constant part; None without one.
+        origin: the levels of the constant part, from `_levels_of_constant`.
         number: `[R, c]`, int32, the numbers of the candidates.
         attempts: the number of different candidates.
     """
@@ -121,6 +125,8 @@ def _from_levels(
     )
     if origin is not None and not comparison.groups:
         ascending = lambda member: tf.sort(member, axis=1)  # noqa: E731
+        if is_given(data.conditions):
+            origin = tf.repeat(origin, number.shape[1], axis=0)
         levels = in_each_member(ascending, levels + origin, structure.level_counts)
     return structure.starting_points(levels, tf.reshape(number, [-1]), attempts)
 
