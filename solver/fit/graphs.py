@@ -10,7 +10,13 @@ import tensorflow as tf
 
 from ..inputs.arrangement import arrange, fill_weights
 from ..inputs.conditions import are_without_condition, have_faulty_conditions
-from ..inputs.request import Request, complete_data, condition_inputs, request_shapes
+from ..inputs.request import (
+    Request,
+    at_conditions,
+    complete_data,
+    condition_inputs,
+    request_shapes,
+)
 from ..inputs.validation import validate
 from ..linalg.eigh import are_degenerate
 from ..objective.bounds import at_bounds
@@ -127,18 +133,18 @@ def assignment(
     parameters, targets, weights, *checked = _shaped(
         settings, parameters=parameters, targets=targets, weights=weights, **named
     )
+    data = at_conditions(settings, (*checked, ())[0])
     comparison = settings.model.comparison
     arranged = arrange(settings, targets, weights)
     targets, weights = arranged.targets, arranged.weights
     if comparison.groups:
-        structure = settings.model.structure(_only(checked))
-        values, _, finite = structure.eigensystem(parameters)
+        values, _, finite = settings.model.structure(data).eigensystem(parameters)
     else:  # the assignment is fixed: no eigenvalues are needed
         values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     counts = (weights > 0) | tf.constant(~comparison.measures)
     observed = ~tf.math.is_nan(targets) & counts & new_axis(finite, 1)
-    for given in checked:
-        observed &= ~are_without_condition(settings, given)
+    if is_given(data.conditions):
+        observed &= ~are_without_condition(settings, data.conditions)
     found = comparison.assign(
         values,
         tf.where(observed, targets, tf.zeros_like(targets)),
@@ -149,29 +155,24 @@ def assignment(
 
 def spectrum(settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor) -> tf.Tensor:
     """The eigenvalues `[B, n]` for parameters `[B, p]`, and conditions `[B, K, d]` if any."""
-    parameters, data = _at_conditions(settings, parameters, conditions)
+    parameters, data = _shaped_at(settings, parameters, conditions)
     structure = settings.model.structure(data)
     return _without_faulty(structure.without_absent(structure.spectrum(parameters)), data)
 
 
 def matrix(settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor) -> tf.Tensor:
     """The matrices `[B, n, n]` for parameters `[B, p]`; at conditions, `[B, K, n, n]`."""
-    parameters, data = _at_conditions(settings, parameters, conditions)
+    parameters, data = _shaped_at(settings, parameters, conditions)
     return _without_faulty(settings.model.structure(data).matrix(parameters), data)
 
 
-def _at_conditions(
+def _shaped_at(
     settings: Settings, parameters: tf.Tensor, conditions: Sequence[tf.Tensor]
 ) -> tuple[tf.Tensor, Data]:
     """The parameters, and `Data` with the conditions alone, their shapes checked."""
     named = dict(zip(condition_inputs(settings), conditions, strict=True))
     parameters, *checked = _shaped(settings, parameters=parameters, **named)
-    return parameters, _only(checked)
-
-
-def _only(conditions: Sequence[tf.Tensor]) -> Data:
-    """`Data` with the conditions, if any, alone."""
-    return Data((), (), conditions=conditions[0] if conditions else ())
+    return parameters, at_conditions(settings, (*checked, ())[0])
 
 
 def _without_faulty(values: tf.Tensor, data: Data) -> tf.Tensor:
@@ -211,7 +212,7 @@ def loss(
 
 
 def _flat(conditions: Any) -> list[tf.Tensor]:
-    """`[conditions]` as `[B, K d]`; `[]` without."""
+    """`[conditions]`, `[B, K, W]`, as `[B, K W]`; `[]` without."""
     if not is_given(conditions):
         return []
     return [tf.reshape(conditions, [-1, conditions.shape[1] * conditions.shape[2]])]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from .. import checks
 from ..objective.model import is_given
-from ..parameterizations.conditions import are_faulty, are_present
+from ..parameterizations.conditions import marks_of
 from ..rowwise.axes import new_axis, row_count
 from ..settings import Settings
 
@@ -109,9 +109,14 @@ def conditions_of_targets(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     return comparison.upper // states, lower // states
 
 
-def are_without_condition(settings: Settings, conditions: tf.Tensor) -> tf.Tensor:
-    """`[B, m]` bool: which targets belong to a condition that the row does not have."""
-    present = are_present(conditions)
+def are_without_condition(settings: Settings, prepared: tf.Tensor) -> tf.Tensor:
+    """`[B, m]` bool: which targets belong to a condition that the row does not have.
+
+    Args:
+        settings: of the solver.
+        prepared: `[B, K, W]`, see `Parameterization.prepared`.
+    """
+    present = marks_of(prepared) > 0
     upper, lower = conditions_of_targets(settings)
     there = tf.gather(present, tf.constant(upper, tf.int32), axis=1)
     if (upper != lower).any():
@@ -119,6 +124,8 @@ def are_without_condition(settings: Settings, conditions: tf.Tensor) -> tf.Tenso
     return ~there
 
 
-def have_faulty_conditions(conditions: Any) -> tf.Tensor | None:
+def have_faulty_conditions(prepared: Any) -> tf.Tensor | None:
     """`[B]` bool: which rows have an infinite or incomplete condition; None without conditions."""
-    return tf.reduce_any(are_faulty(conditions), axis=1) if is_given(conditions) else None
+    if not is_given(prepared):
+        return None
+    return tf.reduce_any(tf.math.is_nan(marks_of(prepared)), axis=1)

@@ -69,9 +69,17 @@ def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     return shapes
 
 
+def at_conditions(settings: Settings, conditions: Any) -> Data:
+    """`Data` with the conditions `[B, K, d]`, prepared, alone; () for none."""
+    if is_given(conditions):
+        conditions = settings.parameterization.prepared(conditions)
+    return Data((), (), conditions=conditions)
+
+
 def complete_data(settings: Settings, request: Request) -> Data:
     """The `Data` of every row, with its own bounds and priors where given, else the solver's."""
-    data = Data(request.targets, request.weights, conditions=request.conditions)
+    data = at_conditions(settings, request.conditions)
+    data = data._replace(targets=request.targets, weights=request.weights)
     rows = row_count(request.weights)
 
     def filled(given: Any, default: np.ndarray) -> tf.Tensor:

@@ -58,7 +58,7 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         upstream: the gradient by each field of the result.
 
     Returns:
-        Gradients by targets, weights, bounds, priors, and conditions `[B, K d]`; 0 where not
+        Gradients by targets, weights, bounds, priors, and conditions `[B, K W]`; 0 where not
         observed, and in rows that did not end at a certified minimum.
     """
     structure, comparison = model.structure(data), model.comparison

@@ -36,7 +36,7 @@ def pull_back_conditions(
         by_observed: `[R, m]`, its gradient by the values that are compared with the targets.
 
     Returns:
-        `[R, K d]`; 0 for absent conditions.
+        `[R, K W]`, by the prepared conditions; 0 for absent ones.
     """
     conditions, comparison = data.conditions, model.comparison
     _, limit, width = conditions.shape

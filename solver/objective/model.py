@@ -39,7 +39,7 @@ class Model:
         """The parameterization of these rows: at their conditions, if it takes any."""
         if not is_given(data.conditions):
             return self.parameterization
-        return self.parameterization.at(data.conditions)
+        return self.parameterization.at_prepared(data.conditions)
 
 
 class Data(NamedTuple):
@@ -56,8 +56,8 @@ class Data(NamedTuple):
             () before `with_weight_summary`.
         largest_weight: `[R]`.
         weight_ratio: `[R]`, the smallest positive weight over the largest; 0 without any.
-        conditions: `[R, K, d]`, the conditions of each row, NaN where there are fewer than K; () if
-            the parameterization takes none.
+        conditions: `[R, K, W]`, the conditions of each row as `Parameterization.prepared` returns
+            them; () if the parameterization takes none.
     """
 
     targets: Any

@@ -132,6 +132,19 @@ class Parameterization(PortableModule):
         Returns:
             A parameterization of B rows.
         """
+        return self.at_prepared(self.prepared(conditions))
+
+    def prepared(self, conditions: tf.Tensor) -> tf.Tensor:
+        """What of the conditions `[B, K, d]` the matrices depend on, computed once for a fit.
+
+        Returns:
+            `[B, K, W]`, differentiable. The last number is 1 for a condition, 0 where the row has
+            none, and NaN for one that is infinite or NaN in part.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no conditions.")
+
+    def at_prepared(self, prepared: tf.Tensor) -> Parameterization:
+        """`at`, of the result of `prepared`."""
         raise NotImplementedError(f"{type(self).__name__} takes no conditions.")
 
     @property

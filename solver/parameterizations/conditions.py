@@ -80,7 +80,40 @@ class Conditioned(Parameterization):
 
     def at(self, conditions: tf.Tensor) -> AtConditions:
         """The parameterization of B rows at their conditions; see `Parameterization.at`."""
-        raise NotImplementedError(f"{type(self).__name__} must define at.")
+        return self.at_prepared(self.prepared(conditions))
+
+    def prepared(self, conditions: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.prepared`; the other numbers are those of `values_at`."""
+        nan = tf.math.is_nan(conditions)
+        present = ~tf.reduce_any(nan, axis=2)
+        faulty = ~present & ~tf.reduce_all(nan, axis=2)
+        faulty |= tf.reduce_any(tf.math.is_inf(conditions), axis=2)
+        each = tf.reshape(fill_absent(conditions, present), [-1, len(self.condition_names)])
+        values = self.values_at(each)
+        mark = tf.cast(present, values.dtype)
+        mark = tf.where(faulty, tf.constant(np.nan, mark.dtype), mark)
+        values = tf.reshape(values, [-1, self.limit, values.shape[1]])
+        return tf.concat([values, new_axis(mark, 2)], axis=2)
+
+    def values_at(self, conditions: tf.Tensor) -> tf.Tensor:
+        """The numbers on which the matrices depend, `[R, W - 1]`, for conditions `[R, d]`."""
+        return conditions
+
+    def at_prepared(self, prepared: tf.Tensor) -> AtConditions:
+        """See `Parameterization.at_prepared`."""
+        raise NotImplementedError(f"{type(self).__name__} must define at_prepared.")
+
+
+def marks_of(prepared: tf.Tensor) -> tf.Tensor:
+    """`[B, K]`, the last numbers of prepared conditions; see `Parameterization.prepared`."""
+    return tf.unstack(prepared, axis=2)[-1]
+
+
+def divided(prepared: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The numbers `[B K, W - 1]` of prepared conditions, and `[B, K]` bool, which there are."""
+    width = prepared.shape[2] - 1
+    values, mark = tf.split(prepared, [width, 1], axis=2)
+    return tf.reshape(values, [-1, width]), tf.squeeze(mark, 2) > 0
 
 
 class AtConditions(Parameterization):
@@ -183,18 +216,6 @@ class AtConditions(Parameterization):
         return tf.reduce_all(tf.reshape(finite, [-1, self.limit]), axis=1)
 
 
-def are_present(conditions: tf.Tensor) -> tf.Tensor:
-    """Which conditions there are, `[B, K]` bool: those without NaN."""
-    return ~tf.reduce_any(tf.math.is_nan(conditions), axis=2)
-
-
-def are_faulty(conditions: tf.Tensor) -> tf.Tensor:
-    """`[B, K]` bool: which conditions are infinite, or NaN in some of their numbers only."""
-    nan = tf.math.is_nan(conditions)
-    partly = tf.reduce_any(nan, axis=2) & ~tf.reduce_all(nan, axis=2)
-    return partly | tf.reduce_any(tf.math.is_inf(conditions), axis=2)
-
-
 def fill_absent(conditions: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
     """The conditions with absent ones replaced by the first of the row, which has no effect.
 
@@ -202,7 +223,7 @@ def fill_absent(conditions: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
 
     Args:
         conditions: `[B, K, d]`.
-        present: `[B, K]` bool, from `are_present`.
+        present: `[B, K]` bool.
 
     Returns:
         `[B, K, d]`, finite if the present ones are.

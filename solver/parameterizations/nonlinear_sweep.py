@@ -12,7 +12,7 @@ from ..checks import check_count
 from ..rowwise.axes import row_count
 from ..rowwise.elementwise import in_row_packets
 from .base import Parameterization
-from .conditions import AtConditions, Conditioned, are_present, fill_absent
+from .conditions import AtConditions, Conditioned, divided
 from .nonlinear import as_typical, mirrored
 from .symbolic import symbolic
 
@@ -91,12 +91,10 @@ class NonlinearSweep(Conditioned):
         made._typical = self._typical[np.abs(map_).argmax(axis=0)]
         return made
 
-    def at(self, conditions: tf.Tensor) -> _NonlinearAt:
-        """The parameterization of B rows at their conditions; see `Parameterization.at`."""
-        present = are_present(conditions)
-        filled = fill_absent(conditions, present)
-        each = tf.reshape(filled, [-1, len(self.condition_names)])
-        members = _AtEach(self, self._function, self._map, each)
+    def at_prepared(self, prepared: tf.Tensor) -> _NonlinearAt:
+        """See `Parameterization.at_prepared`."""
+        conditions, present = divided(prepared)
+        members = _AtEach(self, self._function, self._map, conditions)
         return _NonlinearAt(self, members, present, self._typical)
 
 

@@ -15,7 +15,7 @@ from ..rowwise.products import matmul_shared
 from .affine.forms import DenseForm, Form
 from .affine_matrix import Affine
 from .base import Parameterization
-from .conditions import AtConditions, Conditioned, are_present, fill_absent
+from .conditions import AtConditions, Conditioned, divided
 from .family import Family
 from .memory import Memory
 from .sweep_starts import ProjectionAtConditions
@@ -148,14 +148,16 @@ class Sweep(Conditioned):
         slopes = each.slopes + self.states * self.num_parameters
         return Memory(constants=each.constants, slopes=self.limit * slopes)
 
-    def at(self, conditions: tf.Tensor) -> _SweepAt:
-        """The parameterization of B rows at their conditions; see `Parameterization.at`."""
-        present = are_present(conditions)
-        filled = fill_absent(conditions, present)
-        each = tf.reshape(filled, [-1, len(self.condition_names)])
-        factors = in_row_packets(
-            lambda c: tf.ensure_shape(self._factors(c), [None, self._count]), each
-        )
+    def values_at(self, conditions: tf.Tensor) -> tf.Tensor:
+        """The factors, `[R, F]`; see `Conditioned.values_at`."""
+        return in_row_packets(self._checked_factors, conditions)
+
+    def _checked_factors(self, conditions: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(self._factors(conditions), [None, self._count])
+
+    def at_prepared(self, prepared: tf.Tensor) -> _SweepAt:
+        """See `Parameterization.at_prepared`."""
+        factors, present = divided(prepared)
         members = _AtFactors(
             self._coefficients, factors, self._terms, self._parameters, self.parameter_names
         )

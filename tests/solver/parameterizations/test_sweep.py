@@ -238,7 +238,7 @@ def fluxonium(states: int, limit: int) -> Sweep:
     charge = 1j * (ladder.T - ladder) / np.sqrt(2) / length
 
     def cut(matrix: np.ndarray) -> np.ndarray:
-        return matrix.real[:states, :states]
+        return np.real(matrix)[:states, :states]
 
     circuit = Affine(
         None,
@@ -372,9 +372,10 @@ def test_any_function_of_parameters_and_conditions(rng):
     np.testing.assert_allclose(fit.parameters[~stays], known[~stays], rtol=1e-7)
     for row in np.flatnonzero(stays):
         there = ~np.isnan(conditions[row, :, 0])
+        given = targets[row, : 2 * there.sum()]
 
-        def residuals(x: np.ndarray, row: int = row, there: Any = there) -> Any:
-            return bent_levels(x, conditions[row, there]).ravel() - targets[row, : 2 * there.sum()]
+        def residuals(x: np.ndarray, row: Any = row, there: Any = there, given: Any = given) -> Any:
+            return bent_levels(x, conditions[row, there]).ravel() - given
 
         found = scipy.optimize.least_squares(
             residuals, known[row], ftol=1e-15, xtol=1e-15, gtol=1e-15
