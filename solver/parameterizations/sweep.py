@@ -11,16 +11,15 @@ import tensorflow as tf
 
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import in_row_packets
-from ..rowwise.products import matmul_shared
 from .affine.forms import DenseForm, Form
 from .affine_matrix import Affine
+from .at_factors import AtFactors
 from .base import Parameterization
 from .conditions import AtConditions, Conditioned, divided
 from .family import Family
 from .memory import Memory
 from .sweep_starts import ProjectionAtConditions
 from .symbolic import symbolic
-from .weighted_levels import WeightedLevels
 
 Factors = Callable[[tf.Tensor], tf.Tensor]
 
@@ -158,7 +157,7 @@ class Sweep(Conditioned):
     def at_prepared(self, prepared: tf.Tensor) -> _SweepAt:
         """See `Parameterization.at_prepared`."""
         factors, present = divided(prepared)
-        members = _AtFactors(
+        members = AtFactors(
             self._coefficients, factors, self._terms, self._parameters, self.parameter_names
         )
         return _SweepAt(self, members, present)
@@ -175,77 +174,10 @@ class Sweep(Conditioned):
         )
 
 
-class _AtFactors(Parameterization):
-    """`sum_k f_k A_k(x)`, with factors of its own for each row.
-
-    The matrices of all terms are those of one affine structure with the coefficients
-    `z_kj = f_k x_j` and `z_k0 = f_k`. Derivatives by z are contracted with the factors.
-
-    Attributes:
-        inner: the affine structure of the q coefficients z.
-        factors: `[R, F]`.
-    """
-
-    def __init__(
-        self,
-        inner: Affine,
-        factors: tf.Tensor,
-        terms: np.ndarray,
-        parameters: np.ndarray,
-        names: Sequence[str],
-    ):
-        """Set term and parameter, `[q]` each, of every coefficient; p is that of the constants."""
-        tf.Module.__init__(self, name="at_conditions")
-        self.size, self.num_parameters = inner.size, len(names)
-        self.parameter_names = tuple(names)
-        self.inner, self.factors = inner, factors
-        self._parameters = parameters
-        self._of_coefficients = tf.gather(factors, tf.constant(terms, tf.int32), axis=1)
-        # `[q, p]`: which coefficients move with each parameter.
-        self._moves = np.equal.outer(parameters, np.arange(len(names))).astype(float)
-
-    def coefficients(self, parameters: tf.Tensor) -> tf.Tensor:
-        """`[R, q]`, z."""
-        with_one = tf.pad(parameters, [[0, 0], [0, 1]], constant_values=1)
-        chosen = tf.gather(with_one, tf.constant(self._parameters, tf.int32), axis=1)
-        return self._of_coefficients * chosen
-
-    def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
-        """See `Parameterization.matrix`."""
-        return self.inner.matrix(self.coefficients(parameters))
-
-    def eigensystem(self, parameters: tf.Tensor) -> tuple[tf.Tensor, Any, tf.Tensor]:
-        """See `Parameterization.eigensystem`."""
-        return self.inner.eigensystem(self.coefficients(parameters))
-
-    def levels(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `Parameterization.levels`."""
-        return self.inner.levels(self.coefficients(parameters))
-
-    def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
-        """See `Parameterization.spectrum`."""
-        return self.inner.spectrum(self.coefficients(parameters))
-
-    def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
-        """See `Parameterization.level_jacobian`."""
-        slopes = self.inner.level_jacobian(self.coefficients(parameters), eigenvectors)
-        return matmul_shared(slopes * new_axis(self._of_coefficients, 1), self._moves)
-
-    def level_curvature(
-        self, parameters: tf.Tensor, eigenvectors: Any, levels: WeightedLevels
-    ) -> tf.Tensor:
-        """See `Parameterization.level_curvature`."""
-        second = self.inner.level_curvature(self.coefficients(parameters), eigenvectors, levels)
-        factors = self._of_coefficients
-        second *= new_axis(factors, 2) * new_axis(factors, 1)
-        half = tf.linalg.matrix_transpose(matmul_shared(second, self._moves))
-        return matmul_shared(half, self._moves)
-
-
 class _SweepAt(AtConditions):
     """B rows of a `Sweep` at their conditions, with starting points."""
 
-    def __init__(self, owner: Sweep, members: _AtFactors, present: tf.Tensor):
+    def __init__(self, owner: Sweep, members: AtFactors, present: tf.Tensor):
         """Set the sweep, its members and their presence."""
         super().__init__(owner, members, present)
         self._owner, self._factors = owner, members.factors
