@@ -135,6 +135,13 @@ def _crossing(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Ten
     nan = tf.constant(np.nan, dtype)
     if len(set(comparison.upper.tolist())) < comparison.num_targets:
         target, stiff = nothing + nan, nothing  # no level has a target of its own
+    elif not comparison.groups:  # without a matrix of targets and levels
+        source = np.full(comparison.num_levels, comparison.num_targets)
+        source[comparison.upper] = np.arange(comparison.num_targets)
+        places, none = tf.constant(source, tf.int32), [[0, 0], [0, 1]]
+        known = tf.where(data.weights > 0, data.targets, nan)
+        target = tf.gather(tf.pad(known, none, constant_values=nan), places, axis=1)
+        stiff = tf.gather(tf.pad(stiffness, none), places, axis=1)
     else:
         place = tf.one_hot(assignment, comparison.num_levels, dtype=dtype)
         seen = tf.reduce_sum(place * new_axis(tf.cast(data.weights > 0, dtype), 2), axis=1) > 0
