@@ -11,6 +11,7 @@ import tensorflow as tf
 from ..checks import check_count
 from ..rowwise.axes import new_axis
 from ..rowwise.products import sum_over_second
+from .affine.symmetry_blocks import Block
 from .base import Parameterization, check_names
 from .mapped_members import by_member, by_row
 from .weighted_levels import WeightedLevels
@@ -63,6 +64,20 @@ class Conditioned(Parameterization):
     def is_one_block(self) -> bool:
         """False: the matrix at each condition is decomposed by itself."""
         return False
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks at each condition; see `Parameterization.blocks`."""
+        return tuple(
+            block._replace(member=place)
+            for place in range(self.limit)
+            for block in self.blocks_at_each
+        )
+
+    @property
+    def blocks_at_each(self) -> tuple[Block, ...]:
+        """The uncoupled blocks of the matrix at a condition."""
+        return (Block(self.states, tuple(range(self.states))),)
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """Raise: the matrices depend on conditions; use `at(conditions).matrix(parameters)`."""

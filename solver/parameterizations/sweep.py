@@ -12,6 +12,7 @@ import tensorflow as tf
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import in_row_packets
 from .affine.forms import DenseForm, Form
+from .affine.symmetry_blocks import Block
 from .affine_matrix import Affine
 from .at_factors import AtFactors
 from .base import Parameterization
@@ -134,6 +135,11 @@ class Sweep(Conditioned):
         every = np.zeros((self._count, self.num_parameters + 1, size, size), basis.dtype)
         every[self._terms, self._parameters] = basis
         return [DenseForm(term[-1], term[:-1]) for term in every]
+
+    @property
+    def blocks_at_each(self) -> tuple[Block, ...]:
+        """The symmetry blocks that all terms have in common."""
+        return self._coefficients.blocks
 
     @property
     def has_constant(self) -> bool:

@@ -407,6 +407,33 @@ def test_fixed_and_tied_parameters(rng):
         Sweep([pair], lambda c: c, limit=2).with_tied({"x1": ("x0", -1.0)})
 
 
+def test_symmetry_blocks_of_all_terms(rng):
+    """With fields along z alone every m is a block; the levels of nine of them are merged."""
+    spin = Spin(4)
+    field = Affine(None, [spin.z], parameter_names=["g"])
+    crystal = Affine(None, [spin.stevens(2, 0), spin.stevens(4, 4)], parameter_names=["B20", "B44"])
+    structure = Sweep([crystal, field], limit=3, conditions=["B"])
+    sizes = [(block.member, block.size) for block in structure.blocks]
+    assert sizes == [(k, size) for k in range(3) for size in (2, 2, 2, 3)]
+    solver = SpectralSolver(structure, initial=[1.0, 0.01, 1.0])
+    x, fields = np.array([1.2, 0.02, 1.5]), np.array([0.0, 3.0, 7.0])
+    terms = [spin.stevens(2, 0), spin.stevens(4, 4)]
+    matrices = [np.tensordot(x, np.array([*terms, b * spin.z]), 1) for b in fields]
+    levels = np.linalg.eigvalsh(matrices)
+    np.testing.assert_allclose(solver.spectrum([x], fields)[0], levels.ravel(), atol=1e-10)
+    noisy = np.sort(levels + 0.1 * rng.normal(size=levels.shape)).reshape(1, 27)
+    fit = solver.fit(noisy, conditions=fields)
+
+    def residuals(y: np.ndarray) -> np.ndarray:
+        each = [np.tensordot(y, np.array([*terms, b * spin.z]), 1) for b in fields]
+        return np.linalg.eigvalsh(each).ravel() - noisy[0]
+
+    found = scipy.optimize.least_squares(
+        residuals, x, x_scale="jac", ftol=1e-15, xtol=1e-15, gtol=1e-15
+    )
+    np.testing.assert_allclose(fit.parameters[0], found.x, rtol=1e-6)
+
+
 def test_slopes_and_curvatures_are_those_of_the_levels(rng):
     structure = silicon(2)
     k = tf.constant(rng.normal(size=(1, 2, 3)))
