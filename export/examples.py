@@ -23,17 +23,20 @@ def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> di
 
     Returns:
         By name: parameters, initial, bounds and priors `[rows, p]`, targets, weights and sides
-        `[rows, m]`, tolerance and max_steps (int32) `[rows]`.
+        `[rows, m]`, tolerance and max_steps (int32) `[rows]`; conditions `[rows, K, d]` if the
+        structure takes any.
     """
     generator = np.random.default_rng(_SEED)
     parameterization, dtype = solver.parameterization, solver.dtype
     numbers = np.arange(rows)
     # At the starting points that a structure proposes its matrix is defined and of moderate size.
     levels = np.sort(generator.normal(size=(rows, parameterization.size)))
-    parameters = parameterization.starting_points(
+    conditions, named = _conditions(solver, rows, flawed)
+    structure = parameterization if conditions is None else parameterization.at(conditions)
+    parameters = structure.starting_points(
         tf.constant(levels, dtype), tf.constant(numbers, tf.int32), max(rows, 1)
     )
-    targets = solver.comparison.observe(solver.spectrum(parameters)).numpy()
+    targets = solver.comparison.observe(solver.spectrum(parameters, **named)).numpy()
     if flawed:
         targets[0::4, -1] = np.nan
         targets[2::4] = np.nan
@@ -48,7 +51,7 @@ def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> di
     weights[4::4, 0] = 0.0
     near = own
     near[1::2] = np.nan  # the solver's own bounds and priors
-    return {
+    return named | {
         "lower": tf.constant(near - 0.5, dtype),
         "upper": tf.constant(near + 0.5, dtype),
         "prior_mean": tf.constant(near, dtype),
@@ -63,3 +66,20 @@ def example_inputs(solver: SpectralSolver, rows: int, flawed: bool = True) -> di
         "tolerance": tf.constant(np.where(numbers % 2, np.nan, 1e-4), dtype),
         "max_steps": tf.constant(np.where(numbers % 2, 3, 0), tf.int32),
     }
+
+
+def _conditions(
+    solver: SpectralSolver, rows: int, flawed: bool
+) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
+    """Random conditions `[rows, K, d]`, alone and by name; None and {} if there are none.
+
+    If `flawed`, every second row lacks the last condition (but not its only one).
+    """
+    shape = solver.parameterization.conditions_shape
+    if shape is None:
+        return None, {}
+    numbers = np.random.default_rng(_SEED).normal(size=(rows, *shape))
+    if flawed and shape[0] > 1:
+        numbers[1::2, -1] = np.nan
+    conditions = tf.constant(numbers, solver.dtype)
+    return conditions, {"conditions": conditions}

@@ -64,6 +64,7 @@ def describe(
         "member_names": None if members is None else list(members),
         "level_names": None if structure.level_names is None else list(structure.level_names),
         "target_names": None if targets is None else list(targets),
+        "condition_names": list(structure.condition_names),
         "num_targets": solver.num_targets,
         "dtype": solver.dtype.name,
         **solver.describe(),

@@ -76,7 +76,9 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         If the solver has bounds, `fit` has the further inputs lower and upper `[rows, p]`; with
         priors, prior_mean and prior_sigma `[rows, p]`; with sides, sides `[rows, m]`. NaN stands
         for the solver's own, which `covariance` and `predict` always use. With `solutions` S > 1
-        the outputs of a fit are `[rows, S, ...]`.
+        the outputs of a fit are `[rows, S, ...]`. If the structure takes conditions (`Sweep`), the
+        last input of every signature is conditions `[rows, K, d]`, NaN where a row has fewer than
+        K, and matrix is `[rows, K, n, n]`.
 
     Example:
         >>> from eigenfit.solver import SpectralSolver, Toeplitz
@@ -94,6 +96,8 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     known = tuple(tf.TensorSpec([None, count], solver.dtype, name) for name in names)
     sides = tf.TensorSpec([None, solver.num_targets], solver.dtype, "sides")
     known += (sides,) if solver.one_sided else ()
+    shape = solver.parameterization.conditions_shape
+    at = () if shape is None else (tf.TensorSpec([None, *shape], solver.dtype, "conditions"),)
 
     def paired(parts: tuple[tf.Tensor, ...]) -> dict[str, Any]:
         """Pair the bound and prior inputs, and name all by their argument of `fit`."""
@@ -101,8 +105,12 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         found: dict[str, Any] = dict(zip(_knowledge(solver), pairs, strict=True))
         return found | ({"sides": parts[-1]} if solver.one_sided else {})
 
-    def fit_targets(targets: tf.Tensor) -> dict[str, tf.Tensor]:
-        return solver.fit(targets)._asdict()
+    def conditioned(inputs: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
+        """The conditions, the last of the inputs if there are any, by name."""
+        return {"conditions": inputs[-1]} if at else {}
+
+    def fit_targets(targets: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+        return solver.fit(targets, **conditioned(others))._asdict()
 
     def fit(
         targets: tf.Tensor,
@@ -110,56 +118,61 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         weights: tf.Tensor,
         tolerance: tf.Tensor,
         max_steps: tf.Tensor,
-        *known: tf.Tensor,
+        *others: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         capped = tf.minimum(max_steps, solver.max_steps)
-        return solver.fit(targets, initial, weights, tolerance, capped, **paired(known))._asdict()
+        named = {**paired(others[: len(known)]), **conditioned(others)}
+        return solver.fit(targets, initial, weights, tolerance, capped, **named)._asdict()
 
-    def spectrum(parameters: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"eigenvalues": solver.spectrum(parameters)}
+    def spectrum(parameters: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"eigenvalues": solver.spectrum(parameters, **conditioned(others))}
 
-    def matrix(parameters: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"matrix": solver.matrix(parameters)}
+    def matrix(parameters: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"matrix": solver.matrix(parameters, **conditioned(others))}
 
-    def loss_and_gradient(parameters: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    def loss_and_gradient(
+        parameters: tf.Tensor, targets: tf.Tensor, *others: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(parameters)
-            loss = solver.loss(parameters, targets)
+            loss = solver.loss(parameters, targets, **conditioned(others))
         return {
             "loss": loss,
             "gradient": tape.gradient(
                 loss, parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO
             ),
-            "eigenvalues": solver.spectrum(parameters),
+            "eigenvalues": solver.spectrum(parameters, **conditioned(others)),
         }
 
     def covariance(
         parameters: tf.Tensor, weights: tf.Tensor, *others: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        return solver.covariance(parameters, weights, *others)._asdict()
+        data = others[: len(about_data)]
+        return solver.covariance(parameters, weights, *data, **conditioned(others))._asdict()
 
     def predict(
-        parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+        parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, *others: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        return solver.predict(parameters, targets, weights)._asdict()
+        return solver.predict(parameters, targets, weights, **conditioned(others))._asdict()
 
     def assignment(
-        parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor
+        parameters: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, *others: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        return {"assignment": solver.assignment(parameters, targets, weights)}
+        named = conditioned(others)
+        return {"assignment": solver.assignment(parameters, targets, weights, **named)}
 
     about_data = (targets,) if solver.covariance_needs_targets else ()
     signatures = {
-        "serving_default": Signature((targets,), fit_targets),
-        "fit": Signature((targets, initial, weights, tolerance, max_steps, *known), fit),
-        "spectrum": Signature((parameters,), spectrum),
-        "matrix": Signature((parameters,), matrix),
-        "loss_and_gradient": Signature((parameters, targets), loss_and_gradient),
-        "covariance": Signature((parameters, weights, *about_data), covariance),
-        "predict": Signature((parameters, targets, weights), predict),
+        "serving_default": Signature((targets, *at), fit_targets),
+        "fit": Signature((targets, initial, weights, tolerance, max_steps, *known, *at), fit),
+        "spectrum": Signature((parameters, *at), spectrum),
+        "matrix": Signature((parameters, *at), matrix),
+        "loss_and_gradient": Signature((parameters, targets, *at), loss_and_gradient),
+        "covariance": Signature((parameters, weights, *about_data, *at), covariance),
+        "predict": Signature((parameters, targets, weights, *at), predict),
     }
     if solver.comparison.assigned:
-        signatures["assignment"] = Signature((parameters, targets, weights), assignment)
+        signatures["assignment"] = Signature((parameters, targets, weights, *at), assignment)
     return signatures
 
 

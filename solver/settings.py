@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,7 +148,9 @@ def make_settings(
         raise ValueError(
             f"{owner}: observation must be an Observation such as Levels(), got {observation!r}."
         )
-    comparison = observation.of(parameterization.level_counts)
+    at_conditions = parameterization.conditions_shape is not None
+    made = observation.at_conditions if at_conditions else observation.of
+    comparison = made(parameterization.level_counts)
     robust = check_loss(owner, loss, f_scale)
     if comparison.centred and not robust.is_linear:
         raise ValueError(
@@ -238,18 +240,27 @@ def _real_dtype(owner: str, dtype: Any) -> tf.DType:
 
 def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DType) -> None:
     """Check that the user's matrix can be built in this dtype, and its shape and dtype."""
-    size, count = parameterization.size, parameterization.num_parameters
+    count, shape = parameterization.num_parameters, parameterization.conditions_shape
+    specs = [tf.TensorSpec([None, count], dtype)]
+    wanted: list[int | None] = [None, parameterization.size, parameterization.size]
+    function: Callable[..., tf.Tensor] = parameterization.matrix
+    if shape is not None:
+        specs.append(tf.TensorSpec([None, *shape], dtype))
+        states = parameterization.level_counts[0]
+        wanted = [None, shape[0], states, states]
+        function = lambda x, c: parameterization.at(c).matrix(x)  # noqa: E731
     try:
-        found = symbolic(parameterization.matrix, tf.TensorSpec([None, count], dtype))
+        found = symbolic(function, *specs)
     except Exception as error:
         raise ValueError(
             f"{owner}: the matrix of {type(parameterization).__name__} cannot be built from "
             f"{dtype.name} parameters [rows, {count}]: {type(error).__name__}: {error}"
         ) from error
-    if found.dtype.real_dtype != dtype or not found.shape.is_compatible_with([None, size, size]):
+    if found.dtype.real_dtype != dtype or not found.shape.is_compatible_with(wanted):
+        sizes = ", ".join(str(size) for size in wanted[1:])
         raise ValueError(
-            f"{owner}: the matrix of {type(parameterization).__name__} must be [rows, {size}, "
-            f"{size}] in {dtype.name} or the matching complex dtype, got {found.shape} in "
+            f"{owner}: the matrix of {type(parameterization).__name__} must be [rows, {sizes}] "
+            f"in {dtype.name} or the matching complex dtype, got {found.shape} in "
             f"{found.dtype.name}."
         )
 

@@ -18,7 +18,7 @@ from .methods import Method
 from .named_function import values_and_slopes
 from .names import check_results
 from .objective.propagation import Spread, covariance_of, propagate
-from .observations import Observation
+from .observations import Observation, TargetMap
 from .parameterizations import Parameterization
 from .portable import PortableModule
 from .results.covariance import Covariance
@@ -204,6 +204,7 @@ class SpectralSolver(PortableModule):
         bounds: Any = None,
         priors: Any = None,
         sides: Any = None,
+        conditions: Any = None,
         progress: Any = None,
     ) -> FitResult:
         """Fit the parameters of every row to its targets.
@@ -227,6 +228,12 @@ class SpectralSolver(PortableModule):
                 with respect to both.
             sides: which targets are limits, `[B, m]`, or one or `[m]` for all rows, in the forms of
                 the solver; NaN and None mean the solver's.
+            conditions: for a `Sweep` only, which needs them: the fields, wave vectors, fluxes at
+                which each spectrum was measured, `[B, K', d]` with K' up to the limit K of the
+                sweep, NaN where a row has fewer; `[K', d]` for all rows. If d = 1 also `[B, K']`,
+                or `[K']` for all rows. Targets and weights are then those of the first condition,
+                those of the second, and so on; they may end with condition K'. The answer is
+                differentiable with respect to them.
             progress: True writes the number of finished rows to standard error, about once a
                 second; a function is called with the numbers of finished and of all rows. A fit of
                 many rows runs in pieces of about a second, with the same answer, and Ctrl-C stops
@@ -245,19 +252,21 @@ class SpectralSolver(PortableModule):
             [1, 1]
         """
         tell = as_progress(progress)
-        targets = self._arguments.targets(targets)
+        given = self._arguments.conditions(conditions)
+        targets = self._arguments.targets(targets, given)
         known, key = self._arguments.knowledge(targets, bounds, priors, sides)
         rest = self._arguments.complete(
-            targets, initial, weights, sigma, tolerance, max_steps, *known
+            targets, initial, weights, sigma, tolerance, max_steps, given, *known
         )
         settings = self._settings
         # If every row has its starting point, use the graph without a search.
-        given = settings.solutions == 1 and checks.is_complete(rest[0])
-        compiled = self._compiled.fit_given if given else self._compiled.fit
+        complete = settings.solutions == 1 and checks.is_complete(rest[0])
+        compiled = self._compiled.fit_given if complete else self._compiled.fit
         # With several solutions each start of a row is a row of the pool.
         smallest = settings.pool_rows // (settings.starts if settings.solutions > 1 else 1)
         result = in_pieces(compiled[key], (targets, *rest), max(smallest, 1), tell)
-        return result.with_context(self._context(targets, rest[1], known, key))
+        at = rest[4 + len(known) :]
+        return result.with_context(self._context(targets, rest[1], known, key, at))
 
     def trace(
         self,
@@ -271,6 +280,7 @@ class SpectralSolver(PortableModule):
         bounds: Any = None,
         priors: Any = None,
         sides: Any = None,
+        conditions: Any = None,
     ) -> Trace:
         """Fit like `fit`, from the first start only, and keep every step, for plots.
 
@@ -284,6 +294,7 @@ class SpectralSolver(PortableModule):
             bounds: see `fit`.
             priors: see `fit`.
             sides: see `fit`.
+            conditions: see `fit`.
 
         Returns:
             A `Trace`.
@@ -296,13 +307,14 @@ class SpectralSolver(PortableModule):
             >>> trace.eigenvalues.shape[0], trace.eigenvalues.shape[2]
             (1, 2)
         """
-        targets = self._arguments.targets(targets)
+        given = self._arguments.conditions(conditions)
+        targets = self._arguments.targets(targets, given)
         known, key = self._arguments.knowledge(targets, bounds, priors, sides)
         rest = self._arguments.complete(
-            targets, initial, weights, sigma, tolerance, max_steps, *known
+            targets, initial, weights, sigma, tolerance, max_steps, given, *known
         )
-        given = checks.is_complete(rest[0])
-        compiled = self._compiled.trace_given if given else self._compiled.trace
+        complete = checks.is_complete(rest[0])
+        compiled = self._compiled.trace_given if complete else self._compiled.trace
         return compiled[key](targets, *rest)
 
     def covariance(
@@ -315,6 +327,7 @@ class SpectralSolver(PortableModule):
         bounds: Any = None,
         priors: Any = None,
         sides: Any = None,
+        conditions: Any = None,
     ) -> Covariance:
         """The covariance of parameters in the fit linearized at them.
 
@@ -334,6 +347,7 @@ class SpectralSolver(PortableModule):
             bounds: those of the fit; None for those of the solver.
             priors: those of the fit; None for those of the solver.
             sides: those of the fit; None for those of the solver. Only with targets.
+            conditions: see `fit`.
 
         Returns:
             A `Covariance`, NaN in a row that is not finite.
@@ -359,13 +373,16 @@ class SpectralSolver(PortableModule):
                 "fit call fit.covariance(); else pass weights (1 / sigma of each level, 0 where "
                 "none is observed), or targets."
             )
-        weights = self._arguments.weights(parameters, weights, sigma)
+        given = self._arguments.conditions(conditions)
+        weights = self._arguments.weights(parameters, weights, sigma, given)
         checks.check_same_rows(parameters=parameters, weights=weights)
         if targets is None:
             known, key = self._arguments.knowledge(parameters, bounds, priors)
+            known += given.of_rows(parameters)
             return self._compiled.covariance[key](parameters, weights, *known)
         known, key = self._arguments.knowledge(parameters, bounds, priors, sides)
-        targets = self._arguments.targets(targets)
+        targets = self._arguments.targets(targets, given)
+        known += given.of_rows(parameters)
         checks.check_same_rows(parameters=parameters, targets=targets)
         return self._compiled.covariance_of_data[key](parameters, weights, targets, *known)
 
@@ -378,6 +395,8 @@ class SpectralSolver(PortableModule):
         sigma: Any = None,
         bounds: Any = None,
         priors: Any = None,
+        sides: Any = None,
+        conditions: Any = None,
     ) -> Prediction:
         """What would be measured in a fit to the targets that ended at these parameters.
 
@@ -391,6 +410,8 @@ class SpectralSolver(PortableModule):
             sigma: see `fit`.
             bounds: those of the fit; None for those of the solver.
             priors: those of the fit; None for those of the solver.
+            sides: those of the fit; None for those of the solver.
+            conditions: see `fit`.
 
         Returns:
             A `Prediction` of all targets, observed or not; NaN in a row that is not finite.
@@ -404,11 +425,13 @@ class SpectralSolver(PortableModule):
             >>> found.values.numpy().round(2).tolist()
             [[0.34, 3.4, 6.51]]
         """
+        given = self._arguments.conditions(conditions)
         parameters = self._arguments.unknowns(parameters)
-        targets = self._arguments.targets(targets)
-        weights = self._arguments.weights(targets, weights, sigma)
-        known, key = self._arguments.knowledge(targets, bounds, priors)
+        targets = self._arguments.targets(targets, given)
+        weights = self._arguments.weights(targets, weights, sigma, given)
+        known, key = self._arguments.knowledge(targets, bounds, priors, sides)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
+        known += given.of_rows(targets)
         return self._compiled.predict[key](parameters, weights, targets, *known)
 
     def assignment(
@@ -419,6 +442,7 @@ class SpectralSolver(PortableModule):
         *,
         sigma: Any = None,
         sides: Any = None,
+        conditions: Any = None,
     ) -> tf.Tensor:
         """The number of the level with which each target is compared.
 
@@ -428,6 +452,7 @@ class SpectralSolver(PortableModule):
             weights: see `fit`.
             sigma: see `fit`.
             sides: see `fit`.
+            conditions: see `fit`.
 
         Returns:
             `[B, m]`, int32, level numbers from 0, counted through all members (with `Transitions`
@@ -441,23 +466,21 @@ class SpectralSolver(PortableModule):
             >>> solver.assignment([[0.0, 1.0, 0.0]], [[0.1, 1.3]]).numpy().tolist()
             [[1, 2]]
         """
-        parameters = self._arguments.unknowns(parameters)
-        targets = self._arguments.targets(targets)
-        weights = self._arguments.weights(targets, weights, sigma)
-        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        own = [] if sides is None else [self._arguments.sides(targets, sides)]
-        return self._compiled.assignment[bool(own)](parameters, targets, weights, *own)
+        data, key = self._compared(parameters, targets, weights, sigma, sides, conditions)
+        return self._compiled.assignment[key](*data)
 
-    def spectrum(self, parameters: Any) -> tf.Tensor:
+    def spectrum(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
 
         Third derivatives are not provided: they are NaN or infinite.
 
         Args:
             parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
+            conditions: see `fit`.
 
         Returns:
-            `[B, n]`, ascending; NaN in a row whose matrix is not finite.
+            `[B, n]`, ascending in each member and at each condition; NaN in a row whose matrix is
+            not finite, and at conditions that a row does not have.
 
         Raises:
             ValueError: for a wrong shape or dtype.
@@ -466,16 +489,18 @@ class SpectralSolver(PortableModule):
             >>> SpectralSolver(Symmetric(2)).spectrum([[0.0, 0.0, 1.0]]).numpy().round(9).tolist()
             [[-1.0, 1.0]]
         """
-        return self._compiled.spectrum(self._arguments.unknowns(parameters))
+        return self._compiled.spectrum(*self._at(parameters, conditions))
 
-    def matrix(self, parameters: Any) -> tf.Tensor:
+    def matrix(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The matrix `A(x)`.
 
         Args:
             parameters: `[B, p]`; or a dict of all of them by name, each a number or `[B]`.
+            conditions: see `fit`.
 
         Returns:
-            `[B, n, n]`, real symmetric or complex Hermitian.
+            `[B, n, n]`, real symmetric or complex Hermitian. With conditions `[B, K, n, n]`, the
+            matrix at each of them, NaN where a row has none.
 
         Raises:
             ValueError: for a wrong shape or dtype.
@@ -484,7 +509,7 @@ class SpectralSolver(PortableModule):
             >>> SpectralSolver(Toeplitz(2)).matrix([[3.0, 1.0]]).numpy().tolist()
             [[[3.0, 1.0], [1.0, 3.0]]]
         """
-        return self._compiled.matrix(self._arguments.unknowns(parameters))
+        return self._compiled.matrix(*self._at(parameters, conditions))
 
     def loss(
         self,
@@ -494,6 +519,7 @@ class SpectralSolver(PortableModule):
         *,
         sigma: Any = None,
         sides: Any = None,
+        conditions: Any = None,
     ) -> tf.Tensor:
         """The loss that `fit` minimizes, `sum_i rho(w_i (t_i - f_i(x)))` and the priors' terms.
 
@@ -507,6 +533,7 @@ class SpectralSolver(PortableModule):
             weights: see `fit`.
             sigma: see `fit`.
             sides: see `fit`.
+            conditions: see `fit`.
 
         Returns:
             `[B]`.
@@ -520,12 +547,8 @@ class SpectralSolver(PortableModule):
             ... ).tolist()
             [1.0]
         """
-        parameters = self._arguments.unknowns(parameters)
-        targets = self._arguments.targets(targets)
-        weights = self._arguments.weights(targets, weights, sigma)
-        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        own = [] if sides is None else [self._arguments.sides(targets, sides)]
-        return self._compiled.loss[bool(own)](parameters, targets, weights, *own)
+        data, key = self._compared(parameters, targets, weights, sigma, sides, conditions)
+        return self._compiled.loss[key](*data)
 
     @property
     def target_names(self) -> tuple[str, ...] | None:
@@ -546,13 +569,36 @@ class SpectralSolver(PortableModule):
         """
         return describe(self._settings)
 
+    def _at(self, parameters: Any, conditions: Any) -> list[tf.Tensor]:
+        """The parameters, and the conditions if the structure takes any."""
+        given = self._arguments.conditions(conditions)
+        parameters = self._arguments.unknowns(parameters)
+        return [parameters, *given.of_rows(parameters)]
+
+    def _compared(
+        self, parameters: Any, targets: Any, weights: Any, sigma: Any, sides: Any, conditions: Any
+    ) -> tuple[list[tf.Tensor], bool]:
+        """Parameters, targets, weights, sides and conditions if any; whether there are sides."""
+        given = self._arguments.conditions(conditions)
+        parameters = self._arguments.unknowns(parameters)
+        targets = self._arguments.targets(targets, given)
+        weights = self._arguments.weights(targets, weights, sigma, given)
+        checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
+        own = [] if sides is None else [self._arguments.sides(targets, sides)]
+        return [parameters, targets, weights, *own, *given.of_rows(targets)], bool(own)
+
     def _context(
-        self, targets: tf.Tensor, weights: tf.Tensor, known: list[tf.Tensor], key: Key
+        self,
+        targets: tf.Tensor,
+        weights: tf.Tensor,
+        known: list[tf.Tensor],
+        key: Key,
+        conditions: Sequence[tf.Tensor],
     ) -> Context:
         """What the methods of a `FitResult` need besides its fields."""
         comparison = self._settings.model.comparison
         sides = known[-1] if key[2] else None
-        data = (targets, weights, *known)
+        data = (targets, weights, *known, *conditions)
         spread = functools.partial(self._at_ends, "spread_of_fit", key, data)
         moves = comparison.assigned or comparison.ordered is not None
         return Context(
@@ -564,9 +610,10 @@ class SpectralSolver(PortableModule):
             lower=comparison.lower,
             sides=self._settings.sides if sides is None else sides,
             assign=self.assignment if moves else None,
+            conditions=conditions[0] if conditions else (),
             covariance=functools.partial(self._at_ends, "covariance_of_fit", key, data),
             derived=functools.partial(self._derived_at, spread),
-            predict=functools.partial(self._predicted_at, spread, key, data),
+            predict=functools.partial(self._predicted_at, spread, key, data, conditions),
         )
 
     def _at_ends(
@@ -617,27 +664,43 @@ class SpectralSolver(PortableModule):
         spread: Callable[[tf.Tensor, tf.Tensor], Spread],
         key: Key,
         data: Sequence[tf.Tensor],
+        fitted_at: Sequence[tf.Tensor],
         parameters: tf.Tensor,
         loss: tf.Tensor,
         observation: Any,
+        conditions: Any,
     ) -> Prediction:
         """Predictions at the ends of a fit; see `FitResult.predict`."""
-        if observation is None:
+        if observation is None and conditions is None:
             return self._at_ends("predict_of_fit", key, data, parameters, loss)
-        if not isinstance(observation, Observation):
+        comparison = self._comparison_of(observation)
+        if conditions is None:
+            at = [tf.repeat(part, self._settings.solutions, axis=0) for part in fitted_at]
+        else:
+            at = self._arguments.conditions(conditions).of_rows(data[0])
+            at = [tf.repeat(part, self._settings.solutions, axis=0) for part in at]
+        levels, slopes = self._compiled.levels_and_slopes(parameters, *at)
+        slopes = comparison.observe_slopes(levels, slopes)
+        errors, _ = propagate(spread(parameters, loss), slopes)
+        return Prediction(comparison.observe(levels), errors)
+
+    def _comparison_of(self, observation: Any) -> TargetMap:
+        """The map of an observation whose values can be predicted; None for that of the solver."""
+        if observation is not None and not isinstance(observation, Observation):
             raise ValueError(
                 "predict: observation must be an Observation such as Levels(), or None for that "
                 f"of the solver, got {observation!r}."
             )
-        comparison = observation.of(self.parameterization.level_counts)
+        structure, comparison = self.parameterization, self.comparison
+        if observation is not None:
+            several = structure.conditions_shape is not None
+            made = observation.at_conditions if several else observation.of
+            comparison = made(structure.level_counts)
         if comparison.assigned or comparison.centred:
-            kind = type(observation).__name__
+            kind = type(observation or self.observation).__name__
             what = "Matched" if comparison.assigned else f'{kind}(relative_to="mean")'
             raise ValueError(
                 f"predict: the values of {what} depend on targets, of which there are none; "
                 "predict Levels(), or leave observation out for that of the solver."
             )
-        levels, slopes = self._compiled.levels_and_slopes(parameters)
-        slopes = comparison.observe_slopes(levels, slopes)
-        errors, _ = propagate(spread(parameters, loss), slopes)
-        return Prediction(comparison.observe(levels), errors)
+        return comparison

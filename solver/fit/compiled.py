@@ -10,7 +10,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..inputs.request import BASIC, BOUNDS, PRIORS, SIDES, Key, request_shapes
+from ..inputs.request import (
+    BASIC,
+    BOUNDS,
+    PRIORS,
+    SIDES,
+    Key,
+    condition_inputs,
+    request_shapes,
+)
 from ..settings import Settings
 from . import graphs
 from .apart_from_xla import apart_from_xla
@@ -39,6 +47,8 @@ class Compiled:
         predict_of_fit: the same, from the arguments of `covariance_of_fit`.
         levels_and_slopes: all levels and their derivatives, from parameters.
         assignment: the level number of each target; by whether rows have sides of their own.
+
+    If the structure takes conditions, they are the last argument of each.
 
     Args:
         settings: of the solver. A pickled copy is rebuilt from these alone.
@@ -81,7 +91,7 @@ class Compiled:
         dtype = self._settings.dtype
         signature = [
             tf.TensorSpec(self._shapes[name], tf.int32 if name == "max_steps" else dtype, name)
-            for name in names
+            for name in (*names, *condition_inputs(self._settings))
         ]
         made = functools.partial(function, settings or self._settings, **options)
         bound = apart_from_xla(made)
@@ -97,6 +107,7 @@ class Compiled:
         found = {}
         for key in itertools.product((False, True), repeat=3):
             known = itertools.compress((BOUNDS, PRIORS, SIDES), key)
-            names = (*basic, *itertools.chain.from_iterable(known))
-            found[key] = self._compile(function, *names, settings=settings, names=names)
+            given = (*basic, *itertools.chain.from_iterable(known))
+            names = (*given, *condition_inputs(self._settings))
+            found[key] = self._compile(function, *given, settings=settings, names=names)
         return found

@@ -57,7 +57,7 @@ def fit_solutions(settings: Settings, batch: Batch) -> FitResult:
     if sought:
         ends = _with_deflated_ends(settings, batch, ends, sought)
     minima = _are_minima(settings, batch.data, ends)
-    chosen, found, agreeing = _distinct(settings, ends, minima, settings.solutions)
+    chosen, found, agreeing = _distinct(settings, batch.data, ends, minima, settings.solutions)
     gathered = FitResult(*(tf.gather(field, chosen, axis=1, batch_dims=1) for field in ends))
     made = tf.reduce_sum(ends.starts, axis=1, keepdims=True) + tf.zeros_like(gathered.starts)
     agreeing = tf.maximum(agreeing, gathered.agreeing)
@@ -122,7 +122,7 @@ def _with_deflated_ends(settings: Settings, batch: Batch, ends: FitResult, runs:
     def one_more(run: tf.Tensor, *fields: tf.Tensor) -> tuple[tf.Tensor, ...]:
         so_far = FitResult(*fields)
         certain = tf.ones_like(so_far.status, tf.bool)
-        chosen, there, _ = _distinct(settings, so_far, certain, places)
+        chosen, there, _ = _distinct(settings, batch.data, so_far, certain, places)
         status = tf.gather(so_far.status, chosen, axis=1, batch_dims=1)
         there &= (status == Status.CONVERGED) | (status == Status.STATIONARY)
         known = tf.gather(so_far.parameters, chosen, axis=1, batch_dims=1)
@@ -188,12 +188,13 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
 
 
 def _distinct(
-    settings: Settings, ends: FitResult, minima: tf.Tensor, places: int
+    settings: Settings, data: Data, ends: FitResult, minima: tf.Tensor, places: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Which ends to keep, best first.
 
     Args:
         settings: the problem.
+        data: of `B` rows.
         ends: fields `[B, K, ...]`.
         minima: `[B, K]` bool, which ends are minima.
         places: S, how many to keep.
@@ -203,14 +204,15 @@ def _distinct(
         many ends are the same solution.
     """
     dtype = ends.loss.dtype
-    scales = settings.parameterization.parameter_scales
-    units = tf.constant(np.where(scales > 0, scales, 1.0), dtype)
-    points = ends.parameters * units
+    scales = settings.model.structure(data).scales(dtype)
+    units = tf.where(scales > 0, scales, tf.ones_like(scales))
+    points = ends.parameters * (units if units.shape.rank == 1 else new_axis(units, 1))
     lengths = tf.norm(points, axis=-1)
     # Parameters near zero have an error relative to the levels, not to themselves.
     usable_levels = tf.where(tf.math.is_finite(ends.eigenvalues), ends.eigenvalues, 0.0)
     smallest = SAME_LEVELS * tf.reduce_max(tf.abs(usable_levels), axis=-1)
-    smallest = smallest if (scales > 0).all() else tf.zeros_like(smallest)
+    all_known = tf.reduce_all(scales > 0, axis=-1, keepdims=True)
+    smallest = tf.where(all_known, smallest, tf.zeros_like(smallest))
     certified = (ends.status == Status.CONVERGED) | (ends.status == Status.STATIONARY)
     certified &= minima
     worst = tf.constant(dtype.max, dtype)

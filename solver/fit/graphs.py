@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from ..inputs.arrangement import Arranged, arrange, fill_weights
-from ..inputs.request import SIDES, Request, complete_data, request_shapes
+from ..inputs.conditions import are_without_condition, have_faulty_conditions
+from ..inputs.request import (
+    SIDES,
+    Request,
+    at_conditions,
+    complete_data,
+    condition_inputs,
+    request_shapes,
+)
 from ..inputs.validation import validate
 from ..linalg.eigh import are_degenerate
 from ..objective.bounds import at_bounds
@@ -18,7 +27,7 @@ from ..objective.covariance import unit_variance, with_variance
 from ..objective.evaluation import evaluate_curved, loss_of_levels
 from ..objective.hessian import Curvature
 from ..objective.implicit import is_certified, keep_rows
-from ..objective.model import count_data, with_weight_summary
+from ..objective.model import Data, count_data, is_given, with_weight_summary
 from ..objective.propagation import Spread, propagate, spread_of
 from ..objective.scaling import above_rounding
 from ..observations.guesses import in_each_member
@@ -49,7 +58,7 @@ def trace(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Tr
     data = complete_data(settings, request)
     batch = validate(settings, data, request.initial, request.tolerance, limit)
     way = trace_rows(settings, batch)
-    known = (request.targets, request.weights, request.initial)
+    known = [request.targets, request.weights, request.initial, *_flat(request.conditions)]
     # Derivatives through the steps are not provided: they would differ from those of the minimum.
     parameters, eigenvalues, loss = without_derivative(
         (way.parameters, way.eigenvalues, way.loss), known
@@ -86,7 +95,8 @@ def _linearize(settings: Settings, names: Sequence[str], arguments: Sequence[tf.
     parameters, weights = shaped.pop("parameters"), shaped.pop("weights")
     targets, loss_of_fit = (shaped.pop(name, None) for name in ("targets", "loss"))
     model, zero, arranged = settings.model, tf.zeros_like(weights), None
-    values, _, finite = model.parameterization.eigensystem(parameters)
+    data = complete_data(settings, Request(targets=targets, weights=weights, **shaped))
+    values, _, finite = model.structure(data).eigensystem(parameters)
     if targets is None:
         weights = fill_weights(settings, weights)
         known = model.comparison.observe(values)
@@ -96,18 +106,25 @@ def _linearize(settings: Settings, names: Sequence[str], arguments: Sequence[tf.
         weights = tf.where(tf.math.is_nan(known), zero, weights)
         known = tf.where(tf.equal(weights, 0), zero, known)
     weights = tf.where(tf.constant(model.comparison.measures), weights, zero)
-    data = complete_data(settings, Request(targets=known, weights=weights, **shaped))
-    data = with_weight_summary(data)
+    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
+    faulty = have_faulty_conditions(data.conditions)
+    if faulty is not None:
+        nowhere = are_without_condition(settings, data.conditions)
+        usable &= ~faulty
+        if targets is not None:
+            usable &= ~tf.reduce_any(nowhere & (weights > 0), axis=1)
+        weights = tf.where(nowhere, zero, weights)
+    data = with_weight_summary(data._replace(targets=known, weights=weights))
     point, curved = evaluate_curved(model, parameters, data)
     held = at_bounds(parameters, data)
     # At a degenerate level the eigenvectors do not determine the derivative of the Jacobian.
-    (fixed,) = without_derivative([point.jacobian], [parameters])
+    moving = [parameters, *_flat(data.conditions)]
+    (fixed,) = without_derivative([point.jacobian], moving)
     jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)
     variance = None
     if targets is not None and not settings.absolute_sigma:
         loss = point.loss if loss_of_fit is None else loss_of_fit
         variance = unit_variance(jacobian, held, loss, count_data(model, data, point.residual))
-    usable = finite & tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
     usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
     return _Linear(curved, values, jacobian, held, variance, usable, arranged)
@@ -124,7 +141,7 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
         settings: the problem.
         *arguments: the tensors.
         names: of these: parameters, weights `[B, m]`, and any of targets, loss, bounds, priors,
-            sides.
+            sides, conditions.
 
     Returns:
         A `Covariance`, NaN in a row that is not finite.
@@ -177,12 +194,13 @@ def predict(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> 
     weights, uncertain = curved.data.weights, _spread(linear)
     nan = tf.constant(np.nan, weights.dtype)
     values = comparison.observe(linear.values, curved.assignment)
+    structure = settings.model.structure(curved.data)
     if comparison.bends:
-        by_level = above_rounding(settings.parameterization, curved.by_level)
+        by_level = above_rounding(structure, curved.by_level)
         slopes = comparison.observe_slopes(linear.values, by_level, curved.assignment)
         slopes = comparison.centre(slopes, weights)
     else:
-        slopes = above_rounding(settings.parameterization, curved.slopes)
+        slopes = above_rounding(structure, curved.slopes)
     errors, _ = propagate(uncertain, slopes)
     if comparison.centred:
         # The common offset is the weighted mean of targets minus levels. Its error is independent
@@ -197,6 +215,9 @@ def predict(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> 
     if comparison.assigned:  # nothing says which level an empty column is
         seen = (weights > 0) | ~tf.constant(comparison.assigned_targets)
         values, errors = tf.where(seen, values, nan), tf.where(seen, errors, nan)
+    if is_given(curved.data.conditions):
+        nowhere = are_without_condition(settings, curved.data.conditions)
+        values, errors = tf.where(nowhere, nan, values), tf.where(nowhere, nan, errors)
     arranged = linear.arranged
     if arranged is not None and arranged.zero is not None:
         values += arranged.zero
@@ -207,22 +228,25 @@ def predict(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> 
     return Prediction(*without_derivative((values, errors), _real(arguments)))
 
 
-def levels_and_slopes(settings: Settings, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def levels_and_slopes(
+    settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """All levels `[B, n]` and their derivatives `[B, n, p]`; NaN in a row that is not finite."""
-    (parameters,) = _shaped(settings, parameters=parameters)
-    structure = settings.parameterization
+    parameters, data = _shaped_at(settings, parameters, conditions)
+    structure = settings.model.structure(data)
     values, vectors, finite = structure.eigensystem(parameters)
     slopes = above_rounding(structure, structure.level_jacobian(parameters, vectors))
     nan = tf.constant(np.nan, values.dtype)
     values = tf.where(new_axis(finite, 1), values, nan)
     slopes = tf.where(tf.reshape(finite, [-1, 1, 1]), slopes, nan)
-    one, other = without_derivative((values, slopes), [parameters])
+    one, other = without_derivative((values, slopes), [parameters, *_flat(data.conditions)])
     return one, other
 
 
 def _real(arguments: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """The arguments as tensors `[B, k]`."""
-    return [new_axis(one, 1) if one.shape.rank == 1 else one for one in arguments]
+    widths = [math.prod(one.shape[1:].as_list()) for one in arguments]
+    return [tf.reshape(one, [-1, width]) for one, width in zip(arguments, widths, strict=True)]
 
 
 def assignment(
@@ -230,21 +254,24 @@ def assignment(
     parameters: tf.Tensor,
     targets: tf.Tensor,
     weights: tf.Tensor,
-    *own: tf.Tensor,
+    *others: tf.Tensor,
 ) -> tf.Tensor:
     """The level number of each target, `[B, m]` int32; -1 where none was observed."""
-    parameters, targets, weights, *sides = _shaped(
-        settings, parameters=parameters, targets=targets, weights=weights, **_named(own)
+    parameters, targets, weights, named = _shaped_rows(
+        settings, parameters, targets, weights, others
     )
+    data = at_conditions(settings, named.get("conditions", ()))
     comparison = settings.model.comparison
-    arranged = arrange(settings, targets, weights, *sides)
+    arranged = arrange(settings, targets, weights, named.get("sides", ()))
     targets, weights = arranged.targets, arranged.weights
     if comparison.assigned:
-        values, _, finite = settings.parameterization.eigensystem(parameters)
+        values, _, finite = settings.model.structure(data).eigensystem(parameters)
     else:  # the assignment is fixed: no eigenvalues are needed
         values, finite = parameters, tf.reduce_all(tf.math.is_finite(parameters), axis=-1)
     counts = (weights > 0) | tf.constant(~comparison.measures)
     observed = ~tf.math.is_nan(targets) & counts & new_axis(finite, 1)
+    if is_given(data.conditions):
+        observed &= ~are_without_condition(settings, data.conditions)
     found = comparison.assign(
         values,
         tf.where(observed, targets, tf.zeros_like(targets)),
@@ -253,16 +280,35 @@ def assignment(
     return arranged.in_callers_order(tf.where(observed, found, -1))
 
 
-def spectrum(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
-    """The eigenvalues `[B, n]` for parameters `[B, p]`."""
-    (parameters,) = _shaped(settings, parameters=parameters)
-    return settings.parameterization.spectrum(parameters)
+def spectrum(settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor) -> tf.Tensor:
+    """The eigenvalues `[B, n]` for parameters `[B, p]`, and conditions `[B, K, d]` if any."""
+    parameters, data = _shaped_at(settings, parameters, conditions)
+    structure = settings.model.structure(data)
+    return _without_faulty(structure.without_absent(structure.spectrum(parameters)), data)
 
 
-def matrix(settings: Settings, parameters: tf.Tensor) -> tf.Tensor:
-    """The matrices `[B, n, n]` for parameters `[B, p]`."""
-    (parameters,) = _shaped(settings, parameters=parameters)
-    return settings.parameterization.matrix(parameters)
+def matrix(settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor) -> tf.Tensor:
+    """The matrices `[B, n, n]` for parameters `[B, p]`; at conditions, `[B, K, n, n]`."""
+    parameters, data = _shaped_at(settings, parameters, conditions)
+    return _without_faulty(settings.model.structure(data).matrix(parameters), data)
+
+
+def _shaped_at(
+    settings: Settings, parameters: tf.Tensor, conditions: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, Data]:
+    """The parameters, and `Data` with the conditions alone, their shapes checked."""
+    named = dict(zip(condition_inputs(settings), conditions, strict=True))
+    parameters, *checked = _shaped(settings, parameters=parameters, **named)
+    return parameters, at_conditions(settings, (*checked, ())[0])
+
+
+def _without_faulty(values: tf.Tensor, data: Data) -> tf.Tensor:
+    """The values `[B, ...]`, NaN in rows with a faulty condition."""
+    faulty = have_faulty_conditions(data.conditions)
+    if faulty is None:
+        return values
+    nan = tf.constant(np.nan, values.dtype)
+    return tf.where(tf.reshape(faulty, [-1, *[1] * (values.shape.rank - 1)]), nan, values)
 
 
 def loss(
@@ -270,24 +316,48 @@ def loss(
     parameters: tf.Tensor,
     targets: tf.Tensor,
     weights: tf.Tensor,
-    *own: tf.Tensor,
+    *others: tf.Tensor,
 ) -> tf.Tensor:
     """The loss that a fit minimizes, `[B]`: `sum_i rho(w_i (t_i - f_i(x)))`, plus the priors."""
-    parameters, targets, weights, *sides = _shaped(
-        settings, parameters=parameters, targets=targets, weights=weights, **_named(own)
+    parameters, targets, weights, named = _shaped_rows(
+        settings, parameters, targets, weights, others
     )
-    targets, weights, *_ = arrange(settings, targets, weights, *sides)
+    targets, weights, *_ = arrange(settings, targets, weights, named.get("sides", ()))
     observed = ~tf.math.is_nan(targets) & tf.constant(settings.model.comparison.measures)
     # Both branches of `where` must be finite, or the gradient is NaN.
     known = tf.where(observed, targets, tf.zeros_like(targets))
     counting = tf.where(observed, weights, tf.zeros_like(weights))
-    data = complete_data(settings, Request(known, weights=counting, **_named(sides)))
-    values = settings.parameterization.spectrum(parameters)
-    return loss_of_levels(settings.model, data, parameters, values)
+    data = complete_data(settings, Request(targets=known, weights=counting, **named))
+    values = settings.model.structure(data).spectrum(parameters)
+    found = _without_faulty(loss_of_levels(settings.model, data, parameters, values), data)
+    if not is_given(data.conditions):
+        return found
+    nowhere = are_without_condition(settings, data.conditions) & (counting > 0)
+    return tf.where(tf.reduce_any(nowhere, axis=1), tf.constant(np.nan, found.dtype), found)
 
 
-def _named(sides: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-    return dict(zip(SIDES, sides, strict=False))
+def _flat(conditions: Any) -> list[tf.Tensor]:
+    """`[conditions]`, `[B, K, W]`, as `[B, K W]`; `[]` without."""
+    if not is_given(conditions):
+        return []
+    return [tf.reshape(conditions, [-1, conditions.shape[1] * conditions.shape[2]])]
+
+
+def _shaped_rows(
+    settings: Settings,
+    parameters: tf.Tensor,
+    targets: tf.Tensor,
+    weights: tf.Tensor,
+    others: Sequence[tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+    """The tensors with their shapes checked; the others, sides and conditions, by name."""
+    at = condition_inputs(settings)
+    names = (*(SIDES if len(others) > len(at) else ()), *at)
+    named = dict(zip(names, others, strict=True))
+    parameters, targets, weights, *checked = _shaped(
+        settings, parameters=parameters, targets=targets, weights=weights, **named
+    )
+    return parameters, targets, weights, dict(zip(names, checked, strict=True))
 
 
 def _any_degenerate(settings: Settings, values: tf.Tensor) -> tf.Tensor:
@@ -317,7 +387,7 @@ def _differentiable(
 ) -> FitResult:
     """The fit, with its derivatives by the implicit function theorem.
 
-    It is differentiable once with respect to targets, weights, bounds and priors.
+    It is differentiable once with respect to targets, weights, bounds, priors and conditions.
     """
     data = complete_data(settings, request)
     moving = (
@@ -325,13 +395,19 @@ def _differentiable(
         "weights",
         *(("lower", "upper") if data.bounded else ()),
         *(("prior_mean", "prior_weight") if data.has_priors else ()),
+        *condition_inputs(settings),
     )
+    shape = data.conditions.shape if is_given(data.conditions) else ()
+    if shape:  # all derivatives are `[B, k]`
+        data = data._replace(conditions=_flat(data.conditions)[0])
 
     @tf.custom_gradient
     def answer(*tensors: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Callable[..., Any]]:
         # Else a persistent tape would differentiate through the loop.
         stopped = [tf.stop_gradient(tensor) for tensor in tensors]
         given = data._replace(**dict(zip(moving, stopped, strict=True)))
+        if shape:
+            given = given._replace(conditions=tf.reshape(given.conditions, [-1, *shape[1:]]))
         batch = validate(settings, given, request.initial, request.tolerance, request.max_steps)
         # Stop gradients of all that `gradient` captures here, outside of it: TensorFlow prepares
         # derivatives of captured tensors, and would follow them into the loop.

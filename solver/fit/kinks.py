@@ -48,7 +48,7 @@ def name_kinks(settings: Settings, ended: Ended) -> Ended:
     ) -> tf.Tensor:
         units = tf.where(norms > 0, norms, tf.ones_like(norms))
         step = minimum_norm_step(jacobian / new_axis(units, 1), residual) / units
-        structure, comparison = settings.parameterization, settings.model.comparison
+        structure, comparison = settings.model.structure(data), settings.model.comparison
         values, vectors, _ = structure.eigensystem(parameters)
         moved = tf.linalg.matvec(structure.level_jacobian(parameters, vectors), step)
         assignment = comparison.assign(values, data.targets, data.weights)

@@ -58,13 +58,14 @@ def trace_rows(settings: Settings, batch: Batch) -> Trace:
     pool, _, histories = loop(unfinished, one_turn, (pool, tf.constant(0), histories))
     nan = tf.constant(float("nan"), batch.initial.dtype)
     failed = (pool.status < 0)[:, None]
+    structure = settings.model.structure(batch.data)
     parameters, eigenvalues, loss = (
         tf.transpose(h.stack(), [1, 0, *range(2, rank)])
         for h, rank in zip(histories, (3, 3, 2), strict=True)
     )
     return Trace(
         parameters=tf.where(failed[:, :, None], nan, parameters),
-        eigenvalues=tf.where(failed[:, :, None], nan, eigenvalues),
+        eigenvalues=tf.where(failed[:, :, None], nan, structure.without_absent(eigenvalues)),
         loss=tf.where(failed, nan, loss),
         steps=tf.maximum(pool.steps, 0),  # -1 in an invalid row, which is never evaluated
         status=pool.status,

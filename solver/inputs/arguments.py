@@ -15,6 +15,7 @@ from ..results.fit_result import FitResult
 from ..rowwise.axes import row_count
 from ..rowwise.elementwise import reciprocal
 from ..settings import Settings
+from .conditions import Conditions, as_conditions, targets_at_each
 from .request import BOUNDS, PRIORS, Key
 
 
@@ -26,6 +27,7 @@ class Arguments:
     """
 
     def __init__(self, settings: Settings):
+        self._settings = settings
         self._dtype = settings.dtype
         self._names = settings.parameterization.parameter_names
         self._count = settings.parameterization.num_parameters
@@ -35,13 +37,18 @@ class Arguments:
         # Number of targets that are ground levels, from which the others are measured.
         self._grounds = int(np.sum(~settings.model.comparison.measures))
 
-    def targets(self, value: Any) -> tf.Tensor:
-        """A tensor `[B, m]` of targets."""
+    def conditions(self, value: Any) -> Conditions:
+        """The conditions of the rows; see `as_conditions`."""
+        return as_conditions(self._settings, value)
+
+    def targets(self, value: Any, conditions: Conditions | None = None) -> tf.Tensor:
+        """A tensor `[B, m]` of targets; those of the given conditions are padded with NaN."""
         checks.check_mode("targets")
         named = by_target("fit", "targets", value, self._target_names)
         if named is not None:
             return self._columns("targets", named, None, self._target_names)
         tensor = checks.as_real("targets", value, self._dtype)
+        tensor = self._padded("targets", tensor, conditions)
         missing = self._grounds and tensor.shape.rank == 2
         if missing and tensor.shape[1] == self._num_targets - self._grounds:
             where = "first, of each member" if self._grounds > 1 else "first"
@@ -52,13 +59,20 @@ class Arguments:
             )
         return self._levels("targets", tensor)
 
-    def weights(self, like: tf.Tensor, weights: Any, sigma: Any = None) -> tf.Tensor:
+    def weights(
+        self,
+        like: tf.Tensor,
+        weights: Any,
+        sigma: Any = None,
+        conditions: Conditions | None = None,
+    ) -> tf.Tensor:
         """Weights `[B, m]`, from weights or from sigma; NaN for the solver's default.
 
         Args:
             like: `[B, ...]`, a tensor with these rows.
             weights: 1 / sigma, a number, `[m]` or `[B, m]`.
             sigma: instead of weights.
+            conditions: of the rows; weights of these alone are padded with NaN.
 
         Raises:
             ValueError: for both, for other shapes, or for a sigma that is not positive.
@@ -66,10 +80,10 @@ class Arguments:
         if sigma is None:
             if weights is None:
                 return _filled(like, np.nan, self._dtype, self._num_targets)
-            return self._of_targets("weights", weights, like)
+            return self._of_targets("weights", weights, like, conditions)
         if weights is not None:
             raise ValueError("sigma and weights = 1 / sigma say the same; give one of them.")
-        sigma = self._of_targets("sigma", sigma, like)
+        sigma = self._of_targets("sigma", sigma, like, conditions)
         # A sigma that is not positive becomes the weight -1, which makes its row invalid.
         positive = sigma > 0
         weights = reciprocal(tf.where(positive, sigma, tf.ones_like(sigma)))
@@ -159,19 +173,20 @@ class Arguments:
         sigma: Any,
         tolerance: Any,
         max_steps: Any,
+        conditions: Conditions,
         *known: tf.Tensor,
     ) -> tuple[tf.Tensor, ...]:
         """The other arguments of a fit as tensors with the rows of the targets.
 
         Returns:
-            `[B, p]` initial, `[B, m]` weights, `[B]` tolerance, `[B]` max_steps (int32), and
-            `known`; NaN or 0 for a default.
+            `[B, p]` initial, `[B, m]` weights, `[B]` tolerance, `[B]` max_steps (int32), `known`,
+            and `[B, K, d]` conditions if the structure takes any; NaN or 0 for a default.
         """
         if initial is None:
             initial = _filled(targets, np.nan, self._dtype, self._count)
         else:
             initial = self.unknowns(initial, "initial", targets)
-        weights = self.weights(targets, weights, sigma)
+        weights = self.weights(targets, weights, sigma, conditions)
         tolerance = _column("tolerance", tolerance, np.nan, self._dtype, targets)
         max_steps = _column("max_steps", max_steps, 0, tf.int32, targets)
         checks.check_same_rows(
@@ -182,13 +197,40 @@ class Arguments:
             max_steps=max_steps,
             **{f"bounds, priors or sides [{place}]": tensor for place, tensor in enumerate(known)},
         )
-        return initial, weights, tolerance, max_steps, *known
+        return initial, weights, tolerance, max_steps, *known, *conditions.of_rows(targets)
 
-    def _of_targets(self, argument: str, value: Any, like: tf.Tensor) -> tf.Tensor:
+    def _padded(self, label: str, value: Any, conditions: Conditions | None) -> Any:
+        """Pad values of the given conditions alone, `[..., K' m']`, with NaN to all, `[..., m]`.
+
+        Raises:
+            ValueError: for targets of another number of conditions.
+        """
+        each = targets_at_each(self._settings)
+        count = None if conditions is None else conditions.given
+        if each is None or count is None or count * each == self._num_targets:
+            return value
+        value = checks.as_real(label, value, self._dtype)
+        width = value.shape[-1] if value.shape.rank in (1, 2) else None
+        if width is None or width == self._num_targets:
+            return value
+        if width != count * each:
+            raise ValueError(
+                f"{label} must have shape [rows, {count * each}], {each} for each of the {count} "
+                f"conditions, or [rows, {self._num_targets}] with NaN at the end, got "
+                f"{checks.show(value.shape)}."
+            )
+        nan = tf.constant(np.nan, self._dtype)
+        padding = [[0, 0]] * (value.shape.rank - 1) + [[0, self._num_targets - width]]
+        return tf.pad(value, padding, constant_values=nan)
+
+    def _of_targets(
+        self, argument: str, value: Any, like: tf.Tensor, conditions: Conditions | None
+    ) -> tf.Tensor:
         """Weights or sigma `[B, m]`, also by the names of the targets; NaN for a missing name."""
         named = by_target("fit", argument, value, self._target_names)
         if named is not None:
             return self._columns(argument, named, like, self._target_names)
+        value = self._padded(argument, value, conditions)
         if argument == "sigma" and not tf.is_tensor(value) and np.ndim(value) < 2:
             checks.check_sigma("fit", value, self._num_targets)
         return self._for_all_rows(argument, value, like, self._num_targets, "levels")

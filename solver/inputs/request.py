@@ -28,6 +28,7 @@ class Request(NamedTuple):
         prior_mean: `[B, p]`, or ().
         prior_sigma: `[B, p]`, or ().
         sides: `[B, m]`, 1, -1 or 0, see `Data`; or ().
+        conditions: `[B, K, d]`, or () if the structure takes none.
     """
 
     targets: Any
@@ -40,6 +41,7 @@ class Request(NamedTuple):
     prior_mean: Any = ()
     prior_sigma: Any = ()
     sides: Any = ()
+    conditions: Any = ()
 
 
 #: The arguments that every fit has.
@@ -54,6 +56,11 @@ SIDES = ("sides",)
 Key = tuple[bool, bool, bool]
 
 
+def condition_inputs(settings: Settings) -> tuple[str, ...]:
+    """The argument that all methods have if the structure takes conditions."""
+    return () if settings.parameterization.conditions_shape is None else ("conditions",)
+
+
 def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     """The shape of each argument, by name; also of `parameters` and `loss`."""
     count = settings.parameterization.num_parameters
@@ -62,13 +69,24 @@ def request_shapes(settings: Settings) -> dict[str, list[int | None]]:
     by_parameter = ("parameters", "initial", *BOUNDS, *PRIORS)
     widths = {**by_level, **dict.fromkeys(by_parameter, count)}
     shapes: dict[str, list[int | None]] = {"tolerance": [None], "max_steps": [None], "loss": [None]}
-    return shapes | {name: [None, width] for name, width in widths.items()}
+    shapes |= {name: [None, width] for name, width in widths.items()}
+    for name in condition_inputs(settings):
+        shapes[name] = [None, *(settings.parameterization.conditions_shape or ())]
+    return shapes
+
+
+def at_conditions(settings: Settings, conditions: Any) -> Data:
+    """`Data` with the conditions `[B, K, d]`, prepared, alone; () for none."""
+    if is_given(conditions):
+        conditions = settings.parameterization.prepared(conditions)
+    return Data((), (), conditions=conditions)
 
 
 def complete_data(settings: Settings, request: Request) -> Data:
     """The `Data` of every row, with its own bounds and priors where given, else the solver's."""
-    data = Data(targets=request.targets, weights=request.weights)
-    rows = row_count(request.targets)
+    data = at_conditions(settings, request.conditions)
+    data = data._replace(targets=request.targets, weights=request.weights)
+    rows = row_count(request.weights)
 
     def filled(given: Any, default: np.ndarray) -> tf.Tensor:
         every = tf.constant(default[None], settings.dtype)

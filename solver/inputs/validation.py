@@ -13,6 +13,7 @@ from ..pool.rows import Batch
 from ..results.status import Cause
 from ..rowwise.axes import new_axis
 from ..settings import Settings
+from .conditions import are_without_condition, have_faulty_conditions
 
 
 def validate(
@@ -51,6 +52,7 @@ def validate(
             *_faults(targets, weights, observed, initial, tolerance),
             *_faults_of_bounds_and_priors(data),
             *_faults_of_sides(data),
+            *_faults_of_conditions(settings, data, observed),
         ]
     )
     valid = cause == 0
@@ -149,3 +151,15 @@ def _faults_of_sides(data: Data) -> list[tuple[Sequence[Cause], tf.Tensor]]:
         return []
     wrong = (data.sides != 0) & (tf.abs(data.sides) != 1)
     return [([Cause.SIDE], tf.reduce_any(wrong, axis=1, keepdims=True))]
+
+
+def _faults_of_conditions(
+    settings: Settings, data: Data, observed: tf.Tensor
+) -> list[tuple[Sequence[Cause], tf.Tensor]]:
+    """Faults of conditions, and targets `[B, m]` observed at none, for `_cause`."""
+    faulty = have_faulty_conditions(data.conditions)
+    if faulty is None:
+        return []
+    nowhere = observed & are_without_condition(settings, data.conditions)
+    found = faulty | tf.reduce_any(nowhere, axis=1)
+    return [([Cause.CONDITION], new_axis(found, 1))]

@@ -185,6 +185,11 @@ def gram_matrix(parameterization: Parameterization) -> np.ndarray:
     Raises:
         ValueError: if the matrix is not affine, or does not define `parameter_scales`.
     """
+    if parameterization.conditions_shape is not None:
+        raise ValueError(
+            f"{_OWNER}: {type(parameterization).__name__} depends on conditions, so it has "
+            "no constant Gram matrix; use LevenbergMarquardt()."
+        )
     form = parameterization.as_affine()
     if form is not None and form.is_orthogonal:
         return form.gram

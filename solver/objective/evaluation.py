@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..linalg.subspace_iteration import few_eigenpairs
+from ..parameterizations import Parameterization
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root
 from ..rowwise.products import sum_over_second
@@ -64,10 +65,10 @@ def evaluate_curved(
         The `Point` without its Hessian, and the `Curvature`, valid only where all levels are
         computed.
     """
-    structure, comparison = model.parameterization, model.comparison
+    structure, comparison = model.structure(data), model.comparison
     if model.few is None or every_level:
         values, vectors, finite = structure.eigensystem(parameters)
-        slopes = _slopes(model, parameters, vectors)
+        slopes = _slopes(model, structure, parameters, vectors)
     else:
         matrix, finite = structure.finite_matrix(parameters)
         levels = lambda x: structure.levels(x)[0]  # noqa: E731
@@ -106,7 +107,7 @@ def evaluate_curved(
     # A sum is finite only if every term is.
     usable = finite & tf.math.is_finite(loss + tf.reduce_sum(column_norms, axis=-1))
     seen = tf.where(new_axis(weights, 2) > 0, tf.abs(in_levels), 0.0)
-    moves = has_effect(model, parameters, tf.reduce_max(seen, axis=1))
+    moves = has_effect(model, structure, parameters, tf.reduce_max(seen, axis=1))
     if data.has_priors:
         moves |= data.prior_weight > 0
     free = new_axis(usable, 1)
@@ -154,12 +155,12 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
         parameters: `[R, p]`, within the bounds.
         data: the data of these rows.
     """
-    structure, comparison = model.parameterization, model.comparison
+    structure, comparison = model.structure(data), model.comparison
     values, vectors, _ = structure.eigensystem(parameters)
     assignment = comparison.assign(values, data.targets, data.weights)
     difference, data = level_difference(model, data, values, assignment)
     weights = data.weights
-    by_level = _slopes(model, parameters, vectors)
+    by_level = _slopes(model, structure, parameters, vectors)
     slopes = slopes_of_targets(model, data, values, by_level, assignment)
     free: Any = ()
     if data.bounded:
@@ -174,9 +175,11 @@ def curvature_at(model: Model, parameters: tf.Tensor, data: Data) -> Curvature:
     )
 
 
-def _slopes(model: Model, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
+def _slopes(
+    model: Model, structure: Parameterization, parameters: tf.Tensor, vectors: Any
+) -> tf.Tensor:
     """`[R, n, p]`, the derivatives of the levels; 0 for levels that are not compared."""
-    structure, used = model.parameterization, model.comparison.used
+    used = model.comparison.used
     if not structure.is_one_block or len(used) == structure.size:
         return structure.level_jacobian(parameters, vectors)
     chosen = tf.gather(vectors, tf.constant(used, tf.int32), axis=2)
@@ -194,7 +197,7 @@ def _spread_out(model: Model, slopes: tf.Tensor) -> tf.Tensor:
 
 def evaluate_loss(model: Model, parameters: tf.Tensor, data: Data) -> tf.Tensor:
     """The loss without derivatives, `[R]`; `dtype.max` where it is not finite."""
-    values, finite = model.parameterization.levels(parameters)
+    values, finite = model.structure(data).levels(parameters)
     loss = loss_of_levels(model, data, parameters, values)
     return tf.where(finite & tf.math.is_finite(loss), loss, loss.dtype.max)
 

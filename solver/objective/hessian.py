@@ -118,7 +118,7 @@ class Curvature:
         by_level = comparison.pull_back(self.values, force, self.assignment)
         crossing = _crossing(self.model, self.data, self.assignment, stiffness) if limits else ()
         levels = WeightedLevels(self.values, by_level, crossing)
-        structure = self.model.parameterization
+        structure = self.model.structure(self.data)
         found = structure.level_curvature(self.parameters, self.vectors, levels)
         if not comparison.bends:
             return found
@@ -144,6 +144,13 @@ def _crossing(model: Model, data: Data, assignment: tf.Tensor, stiffness: tf.Ten
     single = comparison.upper[comparison.upper >= 0]
     if comparison.has_multiplets or len(set(single.tolist())) < len(single):
         target, stiff = nothing + nan, nothing  # no level has a target of its own
+    elif not comparison.assigned:  # without a matrix of targets and levels
+        source = np.full(comparison.num_levels, comparison.num_targets)
+        source[single] = np.flatnonzero(comparison.upper >= 0)
+        places, none = tf.constant(source, tf.int32), [[0, 0], [0, 1]]
+        known = tf.where(data.weights > 0, data.targets, nan)
+        target = tf.gather(tf.pad(known, none, constant_values=nan), places, axis=1)
+        stiff = tf.gather(tf.pad(stiffness, none), places, axis=1)
     else:
         place = tf.one_hot(assignment, comparison.num_levels, dtype=dtype)
         seen = tf.reduce_sum(place * new_axis(tf.cast(data.weights > 0, dtype), 2), axis=1) > 0

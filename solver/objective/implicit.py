@@ -30,7 +30,8 @@ from ..rowwise.once_only import unprovided
 from ..rowwise.tables import select_rows
 from .evaluation import slopes_of_targets
 from .hessian import Curvature
-from .model import Data, Model, without_met_limits
+from .implicit_conditions import pull_back_conditions
+from .model import Data, Model, is_given, without_met_limits
 from .scaling import known_effects
 
 
@@ -57,10 +58,10 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         upstream: the gradient by each field of the result.
 
     Returns:
-        Gradients by targets, weights, bounds and priors; 0 where not observed, and in rows that
-        did not end at a certified minimum.
+        Gradients by targets, weights, bounds, priors, and conditions `[B, K W]`; 0 where not
+        observed, and in rows that did not end at a certified minimum.
     """
-    structure, comparison = model.parameterization, model.comparison
+    structure, comparison = model.structure(data), model.comparison
     usable = is_certified(result.status)
     upstream = upstream._replace(
         parameters=keep_rows(usable, upstream.parameters),
@@ -68,6 +69,11 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         residuals=keep_rows(usable, upstream.residuals),
         loss=keep_rows(usable, upstream.loss),
     )
+    if is_given(data.conditions):  # there are no levels at conditions that a row does not have
+        nothing = tf.zeros_like(upstream.eigenvalues)
+        absent = tf.math.is_nan(structure.without_absent(nothing))
+        by_levels = tf.where(absent, nothing, upstream.eigenvalues)
+        upstream = upstream._replace(eigenvalues=by_levels)
     parameters = tf.where(new_axis(usable, 1), result.parameters, tf.zeros_like(result.parameters))
     values, vectors, finite = structure.eigensystem(parameters)
     usable &= finite
@@ -134,6 +140,12 @@ def pull_back_answer(model: Model, result: FitResult, data: Data, upstream: FitR
         by_bound *= tf.where(low & high, tf.constant(0.5, by_bound.dtype), 1.0)
         gradients = gradients._replace(
             lower=tf.where(low, by_bound, 0.0), upper=tf.where(high, by_bound, 0.0)
+        )
+    if is_given(data.conditions):
+        gradients = gradients._replace(
+            conditions=pull_back_conditions(
+                model, data, parameters, multipliers, upstream.eigenvalues, -by_residual
+            )
         )
     lost = new_axis(unprovided((upstream.standard_errors, new_axis(upstream.gradient_norm, 1))), 1)
     gradients = tf.nest.map_structure(

@@ -44,6 +44,12 @@ class Model:
         structure = self.parameterization
         return few_of(structure.size, used) if structure.whole_is_cheaper else None
 
+    def structure(self, data: Data) -> Parameterization:
+        """The parameterization of these rows: at their conditions, if it takes any."""
+        if not is_given(data.conditions):
+            return self.parameterization
+        return self.parameterization.at_prepared(data.conditions)
+
 
 class Data(NamedTuple):
     """The data of `R` rows.
@@ -61,6 +67,8 @@ class Data(NamedTuple):
         weight_ratio: `[R]`, the smallest positive weight over the largest; 0 without any.
         sides: `[R, m]`, 1 if the value is above the target, -1 if it is below, 0 if the target is
             its value; () if all targets are values.
+        conditions: `[R, K, W]`, the conditions of each row as `Parameterization.prepared` returns
+            them; () if the parameterization takes none.
     """
 
     targets: Any
@@ -73,6 +81,7 @@ class Data(NamedTuple):
     largest_weight: Any = ()
     weight_ratio: Any = ()
     sides: Any = ()
+    conditions: Any = ()
 
     @property
     def bounded(self) -> bool:

@@ -66,38 +66,40 @@ def known_effects(model: Model, data: Data) -> tf.Tensor:
     if only a part of the levels is compared: the lowest states of a rotor, for example, see only a
     small part of its matrix.
     """
-    structure = model.parameterization
+    structure = model.structure(data)
     share = min(1.0, model.comparison.num_targets / structure.size)
-    scales = np.sqrt(share) * structure.parameter_scales
-    if not _compares_all(model) or not model.comparison.in_level_units:
-        scales = np.zeros_like(scales)
     largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
-    return tf.constant(scales, largest.dtype) * largest
+    if not _compares_all(model) or not model.comparison.in_level_units:
+        return tf.zeros([structure.num_parameters], largest.dtype) * largest
+    return structure.scales(largest.dtype, np.sqrt(share)) * largest
 
 
-def has_effect(model: Model, parameters: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
+def has_effect(
+    model: Model, structure: Parameterization, parameters: tf.Tensor, largest: tf.Tensor
+) -> tf.Tensor:
     """`[R, p]` bool: whether a parameter's derivatives are above their rounding error.
 
     Args:
         model: matrices, observation and loss.
+        structure: the parameterization of these rows.
         parameters: `[R, p]`.
         largest: `[R, p]`, the largest unweighted derivative of an observed level.
 
     Returns:
         `[R, p]`, bool.
     """
-    structure = model.parameterization
     epsilon = np.finfo(largest.dtype.as_numpy_dtype).eps
-    scales = tf.constant(structure.parameter_scales, largest.dtype)
+    scales = structure.scales(largest.dtype)
     relative = tf.constant(8.0 * epsilon * structure.size, largest.dtype)
     noise = relative * scales
-    if not _compares_all(model) and len(structure.level_counts) == 1:
+    one_matrix = len(structure.level_counts) == 1 and not model.parameterization.condition_names
+    if not _compares_all(model) and one_matrix:
         # The rounding error is relative to |dA/dx V| on the compared states V, which may be far
         # below |dA/dx|. Compute it only where the bound is not sufficient.
         doubtful = (largest > 0) & (largest <= noise)
         noise = tf.cond(
             tf.reduce_any(doubtful),
-            lambda: relative * _on_compared_states(model, parameters),
+            lambda: relative * _on_compared_states(model, structure, parameters),
             lambda: tf.zeros_like(largest) + noise,
         )
     return largest > noise
@@ -107,21 +109,22 @@ def above_rounding(structure: Parameterization, slopes: tf.Tensor) -> tf.Tensor:
     """Derivatives of levels, with 0 for those that are below their rounding error.
 
     Args:
-        structure: of the matrix.
+        structure: of the matrix, at the conditions of the rows if it takes any.
         slopes: `[R, k, p]`.
 
     Returns:
         `[R, k, p]`; the same where the effect of a parameter on the matrix is not known.
     """
     epsilon = np.finfo(slopes.dtype.as_numpy_dtype).eps
-    noise = 8.0 * epsilon * structure.size * structure.parameter_scales
-    seen = tf.abs(slopes) > tf.constant(noise, slopes.dtype)
+    noise = structure.scales(slopes.dtype, 8.0 * epsilon * structure.size)
+    seen = tf.abs(slopes) > noise[..., None, :]
     return tf.where(seen | tf.math.is_nan(slopes), slopes, tf.zeros_like(slopes))
 
 
-def _on_compared_states(model: Model, parameters: tf.Tensor) -> tf.Tensor:
+def _on_compared_states(
+    model: Model, structure: Parameterization, parameters: tf.Tensor
+) -> tf.Tensor:
     """`[R, p]`, the norm of `dA/dx_j V`, with the eigenvectors V of the compared levels."""
-    structure = model.parameterization
     matrix, _ = structure.finite_matrix(parameters)
     vectors = tf.linalg.eigh(matrix)[1]
     chosen = tf.gather(vectors, tf.constant(model.comparison.used, tf.int32), axis=2)

@@ -30,6 +30,18 @@ class Observation(PortableModule):
         """
         raise NotImplementedError(f"{type(self).__name__} must define of(counts).")
 
+    def at_conditions(self, counts: Sequence[int]) -> TargetMap:
+        """The comparison for a structure at K conditions.
+
+        Args:
+            counts: the number of levels at each condition.
+
+        Returns:
+            That of a family of K members; where levels are given without a member, the same levels
+            at each condition, and targets condition after condition.
+        """
+        return self.of(counts)
+
     def guess_levels(
         self, comparison: TargetMap, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:

@@ -55,6 +55,10 @@ class Joint(Observation):
         """The map for members with these numbers of levels; see `Observation.of`."""
         return JointMap(tuple(each.of(counts) for each in self.observations))
 
+    def at_conditions(self, counts: Sequence[int]) -> TargetMap:
+        """See `Observation.at_conditions`."""
+        return JointMap(tuple(each.at_conditions(counts) for each in self.observations))
+
     def as_levels(self, comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:
         """Those of each observation; see `Observation.as_levels`."""
         each = zip(self.observations, *_split(comparison, targets), strict=True)

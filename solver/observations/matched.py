@@ -45,7 +45,8 @@ class Matched(Observation):
         Args:
             count: the number of targets of a row, with NaN for missing values; for a `Family` one
                 number for each member, and targets in the order of the members; or a dict by the
-                names of the members, in their order, without those that have no targets.
+                names of the members, in their order, without those that have no targets; for a
+                `Sweep` the number at each condition.
             relative_to: None: values are eigenvalues. "lowest": values are measured from the lowest
                 level of their member, which is not a candidate: leave its 0 out, and subtract it
                 from absolute energies first.
@@ -100,6 +101,13 @@ class Matched(Observation):
             measures=np.ones(len(upper), bool),
             groups=tuple(groups),
         )
+
+    def at_conditions(self, counts: Sequence[int]) -> TargetMap:
+        """See `Observation.at_conditions`."""
+        if isinstance(self.counts, dict) or len(self.counts) > 1:
+            return self.of(counts)
+        relative_to = "lowest" if self.relative_to else None
+        return Matched(self.counts * len(counts), relative_to=relative_to).of(counts)
 
     def guesses(
         self,

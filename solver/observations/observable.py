@@ -50,7 +50,7 @@ class Observable(Observation):
         Args:
             function: maps the levels `[R, n]`, ascending, to the values `[R, m]`, real, in the unit
                 of the targets. In a `Family` it gets a tuple with the levels `[R, n_k]` of each
-                member.
+                member, in a `Sweep` the levels `[R, K, n]`, 0 at conditions that a row lacks.
             num_targets: m.
             name: name of the module.
 
@@ -80,8 +80,21 @@ class Observable(Observation):
                 return self._function(levels)
             return self._function(tuple(tf.split(levels, sizes, axis=1)))
 
+        return self._map(sum(sizes), values)
+
+    def at_conditions(self, counts: Sequence[int]) -> TargetMap:
+        """See `Observation.at_conditions`."""
+        limit, states = len(counts), counts[0]
+
+        def values(levels: tf.Tensor) -> tf.Tensor:
+            return self._function(tf.reshape(levels, [-1, limit, states]))
+
+        return self._map(limit * states, values)
+
+    def _map(self, size: int, values: Callable[[tf.Tensor], tf.Tensor]) -> FunctionMap:
+        """The map with a function of all levels `[R, n]`."""
         function = functools.partial(in_row_packets, values)
-        return FunctionMap(sum(sizes), function, self._count, np.arange(sum(sizes)))
+        return FunctionMap(size, function, self._count, np.arange(size))
 
     def as_levels(self, comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:
         """NaN: the targets say nothing about single levels; see `Observation.as_levels`."""

@@ -62,6 +62,9 @@ class Transitions(Observation):
     a molecule with one matrix for each J. Where members or levels have names, these may stand in
     place of the numbers: `("M=3", 1)`; a level with a name of its own is given by this name alone.
 
+    With a `Sweep`, level numbers alone are lines at every condition, and the targets are those of
+    the first condition, then those of the second, and so on; a pair is (condition, number).
+
     Example:
         >>> lines = Transitions([(1, 0), (2, 1)])
         >>> lines.of([3]).observe(tf.constant([[1.0, 3.0, 7.0]])).numpy().tolist()
@@ -161,10 +164,38 @@ class Transitions(Observation):
         upper, lower = np.array(numbers).T
         return Comparison(num_levels=sum(counts), upper=upper, lower=lower, measures=upper != lower)
 
+    def at_conditions(self, counts: Sequence[int]) -> TargetMap:
+        """See `Observation.at_conditions`."""
+        if not self._bare:
+            return self.of(counts)
+        if len(self._bare) < len(self.pairs):
+            raise ValueError(
+                "Transitions: pairs of a sweep must all be level numbers, for lines at every "
+                "condition, or all be ((condition, number), (condition, number)); got "
+                f"{self._bare[0]!r} among the latter."
+            )
+        if self._blended:
+            raise ValueError(
+                "Transitions: a Blend in a sweep must name the condition of each level, "
+                f"((condition, number), (condition, number)); got {self._bare[0]!r}."
+            )
+        one, limit = self._lines(counts[:1]), len(counts)
+        first = np.repeat(np.arange(limit) * counts[0], one.num_targets)
+        return Comparison(
+            num_levels=sum(counts),
+            upper=first + np.tile(one.upper, limit),
+            lower=first + np.tile(one.lower, limit),
+            measures=np.tile(one.measures, limit),
+        )
+
     def guess_levels(
         self, comparison: TargetMap, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
         """The least-norm levels with these differences, sorted within each member."""
+        if self._bare and len(counts) > 1:  # the same lines at each condition
+            each = tf.reshape(targets, [-1, len(self.pairs)])
+            found = self.guess_levels(self._lines(counts[:1]), counts[:1], each)
+            return tf.reshape(found, [-1, sum(counts)])
         observed = ~tf.math.is_nan(targets)
         known = tf.where(observed, targets, tf.zeros_like(targets))
         unit = np.eye(comparison.num_levels)

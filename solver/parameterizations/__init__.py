@@ -7,6 +7,7 @@ from .family import Family
 from .generalized import Generalized
 from .multiplicative import Multiplicative
 from .nonlinear import Nonlinear
+from .nonlinear_sweep import NonlinearSweep
 from .patterns import (
     Additive,
     Banded,
@@ -18,6 +19,7 @@ from .patterns import (
     Tridiagonal,
 )
 from .split_by import split_by
+from .sweep import Sweep
 
 __all__ = [
     "Additive",
@@ -30,8 +32,10 @@ __all__ = [
     "Hermitian",
     "Multiplicative",
     "Nonlinear",
+    "NonlinearSweep",
     "Parameterization",
     "Persymmetric",
+    "Sweep",
     "Symmetric",
     "Toeplitz",
     "Tridiagonal",

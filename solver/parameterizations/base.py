@@ -5,6 +5,7 @@ Below it its algebra: fixed and tied parameters (`Mapped`), sums and multiples (
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import operator
@@ -38,6 +39,7 @@ class Parameterization(PortableModule):
         size: `n`, the number of rows of the matrix, and of its eigenvalues.
         num_parameters: `p`.
         parameter_names: one name for each parameter.
+        condition_names: the names of the numbers of a condition; () if it takes no conditions.
 
     Example:
         >>> class Rotor(Parameterization):
@@ -52,6 +54,7 @@ class Parameterization(PortableModule):
     """
 
     _level_names: tuple[str | None, ...] | None = None
+    condition_names: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -136,6 +139,39 @@ class Parameterization(PortableModule):
         """`[p]`, the Frobenius norms of dA/dx_j, or upper bounds of them; 0 if unknown."""
         return np.zeros(self.num_parameters)
 
+    def scales(self, dtype: tf.DType, factor: float = 1.0) -> tf.Tensor:
+        """`parameter_scales` times a factor, `[p]`; `[B, p]` at the conditions of B rows."""
+        return tf.constant(factor * self.parameter_scales, dtype)
+
+    @property
+    def conditions_shape(self) -> tuple[int, int] | None:
+        """(K, d), for up to K conditions of d numbers in each row; None if it takes none."""
+        return None
+
+    def at(self, conditions: tf.Tensor) -> Parameterization:
+        """The parameterization of B rows at their conditions, for a structure that takes them.
+
+        Args:
+            conditions: `[B, K, d]`, NaN for a condition that a row lacks.
+
+        Returns:
+            A parameterization of B rows.
+        """
+        return self.at_prepared(self.prepared(conditions))
+
+    def prepared(self, conditions: tf.Tensor) -> tf.Tensor:
+        """What of the conditions `[B, K, d]` the matrices depend on, computed once for a fit.
+
+        Returns:
+            `[B, K, W]`, differentiable. The last number is 1 for a condition, 0 where the row has
+            none, and NaN for one that is infinite or NaN in part.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no conditions.")
+
+    def at_prepared(self, prepared: tf.Tensor) -> Parameterization:
+        """`at`, of the result of `prepared`."""
+        raise NotImplementedError(f"{type(self).__name__} takes no conditions.")
+
     @property
     def memory(self) -> Memory:
         """The memory of the constant matrices, and of the levels' derivatives of one matrix."""
@@ -184,6 +220,10 @@ class Parameterization(PortableModule):
             The matrices `[B, n, n]`, and `[B]` bool, whether the original was finite.
         """
         return replace_infinite(self.matrix(parameters))
+
+    def without_absent(self, levels: tf.Tensor) -> tf.Tensor:
+        """The levels `[B, n]`, NaN at conditions that a row does not have."""
+        return levels
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The eigenvalues `[B, n]`, twice differentiable; NaN where the matrix is not finite."""
@@ -385,9 +425,9 @@ class Parameterization(PortableModule):
         """Whether A(0) is known to be nonzero, so that starts depend on its levels."""
         return False
 
-    def levels_of_constant(self, dtype: tf.DType) -> tf.Tensor:
-        """The levels `[1, n]` of the constant part A(0); 0 where they are not finite."""
-        levels, finite = self.levels(tf.zeros([1, self.num_parameters], dtype))
+    def levels_of_constant(self, dtype: tf.DType, rows: Any = 1) -> tf.Tensor:
+        """The levels `[rows, n]` of the constant part A(0); 0 where they are not finite."""
+        levels, finite = self.levels(tf.zeros([rows, self.num_parameters], dtype))
         return tf.where(finite[:, None], levels, tf.zeros_like(levels))
 
     def with_fixed(self, values: Mapping[str, float]) -> Parameterization:
@@ -621,6 +661,11 @@ def _check_finite(method: str, what: str, value: Any) -> None:
 
 
 def _check_single(what: str, *parts: Parameterization) -> None:
+    for part in parts:
+        if part.conditions_shape is not None:
+            raise ValueError(
+                f"{what} of a {type(part).__name__} is not defined; add or scale its terms instead."
+            )
     if any(len(part.level_counts) > 1 for part in parts):
         raise ValueError(f"{what} of a Family is not defined; make it of the members instead.")
 
@@ -660,6 +705,7 @@ class Wrapped(Parameterization):
         """Set the inner parameterization and the names of y."""
         super().__init__(inner.size, len(names), names)
         self._level_names = inner.level_names
+        self.condition_names = inner.condition_names
         self.inner = inner
 
     def expand(self, parameters: tf.Tensor) -> tf.Tensor:
@@ -671,6 +717,25 @@ class Wrapped(Parameterization):
         """That of the inner parameterization."""
         counts = self.inner.level_counts
         return counts if len(counts) > 1 else super().level_counts
+
+    @property
+    def conditions_shape(self) -> tuple[int, int] | None:
+        """That of the inner parameterization."""
+        return self.inner.conditions_shape
+
+    def prepared(self, conditions: tf.Tensor) -> tf.Tensor:
+        """That of the inner parameterization."""
+        return self.inner.prepared(conditions)
+
+    def at_prepared(self, prepared: tf.Tensor) -> Parameterization:
+        """This map, around the inner parameterization at its conditions."""
+        view = copy.copy(self)
+        view.inner = self.inner.at_prepared(prepared)
+        return view
+
+    def without_absent(self, levels: tf.Tensor) -> tf.Tensor:
+        """That of the inner parameterization."""
+        return self.inner.without_absent(levels)
 
     @property
     def level_signs(self) -> np.ndarray:

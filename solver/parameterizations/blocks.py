@@ -271,6 +271,11 @@ def _check_members(owner: str, argument: str, members: Any) -> None:
 def _as_member(owner: str, argument: str, member: Any) -> Parameterization:
     """Validate a member; convert a matrix to a parameterization without parameters."""
     if isinstance(member, Parameterization):
+        if member.conditions_shape is not None:
+            raise ValueError(
+                f"{owner}: {argument} is a {type(member).__name__}, which takes conditions and "
+                "cannot be a member; give a fit several conditions instead."
+            )
         if len(member.level_counts) > 1:
             raise ValueError(f"{owner}: {argument} is a family itself; give its members instead.")
         return member

@@ -14,6 +14,16 @@ from .base import Parameterization
 from .weighted_levels import WeightedLevels
 
 
+def by_row(vectors: Any, count: int) -> Any:
+    """Eigenvectors of members `[B k, ...]` as `[B, k, ...]`, from which rows can be picked."""
+    return tf.nest.map_structure(lambda x: tf.reshape(x, [-1, count, *x.shape[1:]]), vectors)
+
+
+def by_member(vectors: Any) -> Any:
+    """The inverse of `by_row`."""
+    return tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), vectors)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class MappedMembers:
     """k members of one kind with parameters `x_j = M_j y + c_j` of the family's parameters y.
@@ -62,12 +72,12 @@ class MappedMembers:
             parameters: `[B, q]`.
 
         Returns:
-            Levels `[B, k n]`, member after member; the eigenvectors of `inner`; and `[B]` bool,
-            whether all matrices were finite.
+            Levels `[B, k n]`, member after member; the eigenvectors of `inner`, `[B, k, ...]`; and
+            `[B]` bool, whether all matrices were finite.
         """
         values, vectors, finite = self.inner.eigensystem(self._own(parameters))
         finite = tf.reduce_all(tf.reshape(finite, [-1, len(self.places)]), axis=1)
-        return self._by_row(values), vectors, finite
+        return self._by_row(values), by_row(vectors, len(self.places)), finite
 
     def spectrum(self, parameters: tf.Tensor) -> tf.Tensor:
         """The eigenvalues `[B, k n]`, twice differentiable; NaN where a matrix is not finite."""
@@ -92,7 +102,7 @@ class MappedMembers:
 
     def level_jacobian(self, parameters: tf.Tensor, vectors: Any) -> tf.Tensor:
         """The derivatives of the levels, `[B, k n, q]`."""
-        own = self.inner.level_jacobian(self._own(parameters), vectors)
+        own = self.inner.level_jacobian(self._own(parameters), by_member(vectors))
         members, count, wide = self.maps.shape
         if self._is_same:
             return self._by_row(own if self._is_plain else matmul_shared(own, self.maps[0]), wide)
@@ -103,8 +113,9 @@ class MappedMembers:
         self, parameters: tf.Tensor, vectors: Any, levels: WeightedLevels
     ) -> tf.Tensor:
         """`sum_k g_k d2 lambda_k / dy2` over the levels of all members, `[B, q, q]`."""
-        by_member = levels.each(lambda field: tf.reshape(field, [-1, self.inner.size]))
-        return self._summed(self.inner.level_curvature(self._own(parameters), vectors, by_member))
+        own_levels = levels.each(lambda field: tf.reshape(field, [-1, self.inner.size]))
+        own = (self._own(parameters), by_member(vectors), own_levels)
+        return self._summed(self.inner.level_curvature(*own))
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """The second derivatives of `sum_j tr(D_j A_j)`, D `[B, k, n, n]`; None for zero."""

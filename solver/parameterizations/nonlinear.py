@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -57,13 +58,8 @@ class Nonlinear(Parameterization):
         p = check_count("Nonlinear", "p", p)
         if not callable(function):
             raise ValueError(f"Nonlinear: function must be callable, got {function!r}.")
-        magnitudes = np.asarray(typical, dtype=float)
-        if magnitudes.shape not in ((), (p,)) or not (magnitudes > 0).all():
-            raise ValueError(
-                f"Nonlinear: typical must be a positive number or {p} of them, got {typical!r}."
-            )
         super().__init__(n, p, parameter_names, name)
-        self._typical = np.broadcast_to(magnitudes, (p,))
+        self._typical = as_typical("Nonlinear", typical, p)
         self._function = function
         self._takes_batch = _takes_batch(function, n, p)
 
@@ -74,14 +70,7 @@ class Nonlinear(Parameterization):
 
     def matrix(self, parameters: tf.Tensor) -> tf.Tensor:
         """See `Parameterization.matrix`."""
-        full = in_row_packets(self._of_rows, parameters)
-        lower = tf.linalg.band_part(full, -1, 0)
-        strict = lower - tf.linalg.band_part(full, 0, 0)
-        mirrored = tf.linalg.matrix_transpose(strict, conjugate=full.dtype.is_complex)
-        if full.dtype.is_complex:  # ignore the imaginary part of the diagonal
-            diagonal = tf.math.real(tf.linalg.diag_part(full))
-            return strict + mirrored + tf.linalg.diag(tf.cast(diagonal, full.dtype))
-        return lower + mirrored
+        return mirrored(in_row_packets(self._of_rows, parameters))
 
     def _of_rows(self, parameters: tf.Tensor) -> tf.Tensor:
         """The value of the function, `[B, n, n]`."""
@@ -95,6 +84,27 @@ class Nonlinear(Parameterization):
         """Random numbers times `typical`; see `Parameterization.starting_points`."""
         points = super().starting_points(levels, attempt, attempts)
         return points * tf.constant(self._typical, levels.dtype)
+
+
+def mirrored(full: tf.Tensor) -> tf.Tensor:
+    """The symmetric or Hermitian matrices with the lower triangles of `full`, `[B, n, n]`."""
+    lower = tf.linalg.band_part(full, -1, 0)
+    strict = lower - tf.linalg.band_part(full, 0, 0)
+    upper = tf.linalg.matrix_transpose(strict, conjugate=full.dtype.is_complex)
+    if full.dtype.is_complex:  # ignore the imaginary part of the diagonal
+        diagonal = tf.math.real(tf.linalg.diag_part(full))
+        return strict + upper + tf.linalg.diag(tf.cast(diagonal, full.dtype))
+    return lower + upper
+
+
+def as_typical(owner: str, typical: Any, count: int) -> np.ndarray:
+    """The typical magnitudes `[p]` from one positive number or p of them."""
+    magnitudes = np.asarray(typical, dtype=float)
+    if magnitudes.shape not in ((), (count,)) or not (magnitudes > 0).all():
+        raise ValueError(
+            f"{owner}: typical must be a positive number or {count} of them, got {typical!r}."
+        )
+    return np.broadcast_to(magnitudes, (count,))
 
 
 def _takes_batch(function: Callable[[tf.Tensor], tf.Tensor], n: int, p: int) -> bool:

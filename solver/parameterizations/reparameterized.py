@@ -221,9 +221,9 @@ class Reparameterized(Wrapped):
         """Whether the matrix at x = 0 is known to be nonzero."""
         return self.inner.has_constant
 
-    def levels_of_constant(self, dtype: tf.DType) -> tf.Tensor:
+    def levels_of_constant(self, dtype: tf.DType, rows: Any = 1) -> tf.Tensor:
         """The levels at x = 0; see `Parameterization.levels_of_constant`."""
-        return self.inner.levels_of_constant(dtype)
+        return self.inner.levels_of_constant(dtype, rows)
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """The least-squares y of the starting points of x; one in four is a random y."""

@@ -8,15 +8,15 @@ from typing import Any
 import tensorflow as tf
 
 
-def symbolic(function: Callable[[tf.Tensor], Any], spec: tf.TensorSpec) -> tf.Tensor:
+def symbolic(function: Callable[..., Any], *specs: tf.TensorSpec) -> tf.Tensor:
     """The symbolic result of a function, with its shape and dtype, in a temporary graph.
 
     Not `tf.function`: that starts TensorFlow's threads, and a process forked after that hangs when
     it uses TensorFlow. So constructing a solver does not start them.
 
     Args:
-        function: maps a tensor to a tensor.
-        spec: shape and dtype of its argument.
+        function: maps tensors to a tensor.
+        *specs: shape and dtype of each argument.
 
     Returns:
         A symbolic tensor.
@@ -27,4 +27,5 @@ def symbolic(function: Callable[[tf.Tensor], Any], spec: tf.TensorSpec) -> tf.Te
     """
     graph = tf.__internal__.FuncGraph("symbolic")
     with graph.as_default():
-        return tf.convert_to_tensor(function(tf.compat.v1.placeholder(spec.dtype, spec.shape)))
+        given = [tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in specs]
+        return tf.convert_to_tensor(function(*given))

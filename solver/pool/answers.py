@@ -73,7 +73,7 @@ def _answer(settings: Settings, ended: Ended) -> FitResult:
     agreeing = tf.where(status == Status.NON_FINITE, 0, tf.maximum(task.agreeing, 1))
     return FitResult(
         parameters=point.parameters,
-        eigenvalues=point.eigenvalues,
+        eigenvalues=settings.model.structure(data).without_absent(point.eigenvalues),
         residuals=tf.where((data.weights > 0) | is_zero, difference, nan),
         loss=point.loss,
         gradient_norm=2.0 * tf.norm(point.descent, axis=-1),

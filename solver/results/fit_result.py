@@ -27,12 +27,13 @@ class Context(NamedTuple):
             without limits.
         assign: computes the level numbers from parameters, targets and weights, and sides where
             there are limits; None where they are fixed.
+        conditions: `[B, K, d]`; () if the structure takes none.
         covariance: computes the covariance from parameters `[B * S, p]` and losses `[B * S]` of
             this fit, S solutions for each row.
         derived: computes values, standard errors and covariances from the same, a function of the
             parameters and names for its results.
-        predict: computes predicted values and standard errors from the same and an observation,
-            None for that of the solver.
+        predict: computes predicted values and standard errors from the same, an observation and
+            conditions, None for those of the fit.
     """
 
     parameter_names: tuple[str, ...]
@@ -43,9 +44,10 @@ class Context(NamedTuple):
     lower: np.ndarray
     sides: Any
     assign: Callable[..., Any] | None
+    conditions: Any
     covariance: Callable[[Any, Any], Covariance]
     derived: Callable[[Any, Any, Callable[..., Any], Sequence[str] | None], Derived]
-    predict: Callable[[Any, Any, Any], Prediction]
+    predict: Callable[[Any, Any, Any, Any], Prediction]
 
 
 class _Fields(NamedTuple):
@@ -160,7 +162,7 @@ class FitResult(_Fields):
         result.names = found.names
         return result
 
-    def predict(self, observation: Any = None) -> Prediction:
+    def predict(self, observation: Any = None, conditions: Any = None) -> Prediction:
         """What would be measured if the fitted model is right, with standard errors.
 
         Also for what was not observed. The errors are those of the fitted parameters, with their
@@ -170,6 +172,8 @@ class FitResult(_Fields):
             observation: which values; any `Observation` of the same structure, such as `Levels()`
                 where lines were fitted. None for all targets of the solver in their columns: where
                 a target was observed, the value is that target minus its residual.
+            conditions: for a `Sweep`: other conditions than those of the fit, in the forms of
+                `SpectralSolver.fit`.
 
         Returns:
             A `Prediction`, `[B, m]` or, for several solutions, `[B, S, m]`. With `Matched` it is
@@ -194,7 +198,9 @@ class FitResult(_Fields):
         context = self._required_context(
             "predict", "call solver.predict(parameters, targets, weights), or its signature predict"
         )
-        return Prediction(*self._by_solution(context.predict(*self._ends(), observation)))
+        return Prediction(
+            *self._by_solution(context.predict(*self._ends(), observation, conditions))
+        )
 
     def _ends(self) -> tuple[tf.Tensor, tf.Tensor]:
         """The parameters `[B * S, p]` and the losses `[B * S]` of all solutions."""
@@ -287,13 +293,17 @@ class FitResult(_Fields):
             sides = np.asarray(sides)[row]
         parameters = np.atleast_2d(numbers["parameters"])  # one line for each solution
         levels = np.tile(context.upper, (len(parameters), 1))
+        given = not isinstance(context.conditions, tuple)
+        conditions = np.asarray(context.conditions)[row] if given else None
         if context.assign is not None:
             weights = np.asarray(context.weights)[row]
             same = np.ones((len(parameters), 1))
             own = {} if sides is None else {"sides": same * sides}
+            if conditions is not None:
+                own["conditions"] = np.tile(conditions, (len(parameters), 1, 1))
             levels = context.assign(parameters, same * targets, same * weights, **own)
             levels = np.asarray(levels)
-        labels = [level_labels(context.counts, line, context.lower) for line in levels]
+        labels = [level_labels(context.counts, line, context.lower, conditions) for line in levels]
         if sides is not None:
             signs = {1.0: "> ", -1.0: "< "}
             marks = [signs.get(float(side), "") for side in sides]

@@ -62,6 +62,7 @@ class Cause(enum.IntEnum):
     TARGET = 7
     NO_LEVEL = 8
     SIDE = 9
+    CONDITION = 10
     # With NON_FINITE; SIGN also with STALLED and MAX_STEPS.
     SIGN = 20
     NO_MATRIX = 21
@@ -87,6 +88,9 @@ _CAUSES = {
     Cause.TARGET: "a target is infinite or too large or small to be squared",
     Cause.NO_LEVEL: "no level was observed: every target is NaN or has the weight 0",
     Cause.SIDE: "a side is not -1 (below the target), 0 or 1 (above the target)",
+    Cause.CONDITION: (
+        "a condition is infinite or NaN in part, or a target belongs to a condition that is NaN"
+    ),
     Cause.SIGN: "a target has a sign that its level cannot have, whatever the parameters",
     Cause.NO_MATRIX: "no starting point gave a finite matrix (masses and factors are positive)",
     Cause.LOST: "a step led to where the matrix is not finite",

@@ -49,14 +49,15 @@ def hop(settings: Settings, data: Data, best: Best, attempt: tf.Tensor) -> tf.Te
     Returns:
         `[R, p]`; parameters without effect stay as they are.
     """
-    known = settings.parameterization.parameter_scales
-    if not settings.model.comparison.in_level_units:
-        known = np.zeros_like(known)
-    table = np.random.default_rng(SEED).normal(size=(settings.starts, len(known)))
+    count = settings.parameterization.num_parameters
+    table = np.random.default_rng(SEED).normal(size=(settings.starts, count))
     dtype = best.loss.dtype
-    moves = tf.constant(_LENGTH / np.sqrt(len(known)) * table, dtype)
+    known = settings.model.structure(data).scales(dtype)
+    moves = tf.constant(_LENGTH / np.sqrt(count) * table, dtype)
     largest = tf.reduce_max(data.weights, axis=-1, keepdims=True)
-    effect = tf.maximum(best.column_norms, tf.constant(known, dtype) * largest)
+    if not settings.model.comparison.in_level_units:
+        known = tf.zeros_like(known)
+    effect = tf.maximum(best.column_norms, known * largest)
     unit = tf.math.divide_no_nan(weighted_spread(settings, data), effect)
     return best.parameters + tf.gather(moves, attempt) * unit
 

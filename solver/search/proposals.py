@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from ..objective.bounds import into_bounds
 from ..objective.evaluation import evaluate_loss
-from ..objective.model import Data
+from ..objective.model import Data, is_given
 from ..observations import TargetMap
 from ..observations.guesses import in_each_member, unknown_scale
-from ..rowwise.axes import new_axis
+from ..rowwise.axes import new_axis, row_count
 from ..rowwise.elementwise import reciprocal
 from ..rowwise.tables import gather_rows
 from ..seed import SEED
@@ -54,14 +54,14 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     Returns:
         `[R, p]`, within the bounds.
     """
-    structure, candidates = settings.parameterization, settings.candidates
+    structure, candidates = settings.model.structure(data), settings.candidates
     comparison = settings.model.comparison
     number = new_axis(attempt, 1) * candidates + new_axis(tf.range(candidates), 0)
     origin = _levels_of_constant(settings, data)
-    proposals = _from_levels(settings, data, origin, number, attempts * candidates)
-    number = tf.reshape(number, [-1])
     rows = tf.range(tf.size(attempt))
     every = gather_rows(data, tf.repeat(rows, candidates))
+    proposals = _from_levels(settings, data, every, origin, number, attempts * candidates)
+    number = tf.reshape(number, [-1])
     proposals = _into_bounds_and_priors(proposals, every, number, attempts * candidates)
     loss = evaluate_loss(settings.model, proposals, every)
     best = tf.argmin(tf.reshape(loss, [-1, candidates]), axis=-1)
@@ -82,15 +82,24 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
 
 
 def _levels_of_constant(settings: Settings, data: Data) -> tf.Tensor | None:
-    """The levels `[1, n]` of the constant part A(0); None without a constant part."""
-    structure = settings.parameterization
+    """The levels of the constant part A(0), None without one.
+
+    `[1, n]`, or `[R, n]` at the conditions of each row.
+    """
+    structure = settings.model.structure(data)
     if not structure.has_constant:
         return None
-    return structure.levels_of_constant(data.targets.dtype)
+    rows = row_count(data.targets) if is_given(data.conditions) else 1
+    return structure.levels_of_constant(data.targets.dtype, rows)
 
 
 def _from_levels(
-    settings: Settings, data: Data, origin: tf.Tensor | None, number: tf.Tensor, attempts: int
+    settings: Settings,
+    data: Data,
+    every: Data,
+    origin: tf.Tensor | None,
+    number: tf.Tensor,
+    attempts: int,
 ) -> tf.Tensor:
     """The starting points that the parameterization proposes for guessed levels, `[R * c, p]`.
 
@@ -100,11 +109,12 @@ def _from_levels(
     Args:
         settings: the problem.
         data: of `R` rows.
-        origin: `[1, n]`, the levels of the constant part; None without one.
+        every: the data of each candidate, `R * c` rows.
+        origin: the levels of the constant part, from `_levels_of_constant`.
         number: `[R, c]`, int32, the numbers of the candidates.
         attempts: the number of different candidates.
     """
-    structure, comparison = settings.parameterization, settings.model.comparison
+    structure, comparison = settings.model.structure(every), settings.model.comparison
     targets = _as_levels(settings, data)
     if not comparison.in_level_units or comparison.assigned:
         origin = None
@@ -115,6 +125,8 @@ def _from_levels(
     )
     if origin is not None:
         ascending = lambda member: tf.sort(member, axis=1)  # noqa: E731
+        if is_given(data.conditions):
+            origin = tf.repeat(origin, number.shape[1], axis=0)
         levels = in_each_member(ascending, levels + origin, structure.level_counts)
     return structure.starting_points(levels, tf.reshape(number, [-1]), attempts)
 
@@ -128,7 +140,7 @@ def _at_random(
     the levels of the constant part, and one the geometric mean of the two. None if the effect of
     the parameters is unknown.
     """
-    structure, comparison = settings.parameterization, settings.model.comparison
+    structure, comparison = settings.model.structure(data), settings.model.comparison
     levels = _as_levels(settings, data)
     spread = _spread(comparison, levels)
     if not comparison.in_level_units:

@@ -87,7 +87,9 @@ def projected_starts(
         start = tf.where((number < projected)[:, None], start, random)
     if not plan.gram.size:
         return start
-    return middle + _stretch(plan, middle, start, deviations)[:, None] * (start - middle)
+    gram = captured(plan, "gram", dtype, plan.gram)
+    scales = tf.constant(plan.scales, dtype)
+    return middle + stretch(gram, scales, middle, start, deviations)[:, None] * (start - middle)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,14 +133,23 @@ def _in_blocks(forms: Forms, levels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.concat(means, axis=1), tf.concat(deviations, axis=1)
 
 
-def _stretch(plan: _Plan, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Tensor) -> tf.Tensor:
+def stretch(
+    gram: tf.Tensor, scales: tf.Tensor, middle: tf.Tensor, start: tf.Tensor, deviations: tf.Tensor
+) -> tf.Tensor:
     """`[B]`, the c that gives the levels of `A(middle + c (start - middle))` the data's variance.
 
     The squared Frobenius norm of a traceless matrix is the sum of the squared deviations of its
     levels from their mean. 1 if the middle has more variance already, or start and middle agree.
+
+    Args:
+        gram: `[1 + p, 1 + p]`, or for each row `[B, 1 + p, 1 + p]`, the inner products of the
+            traceless parts of A0 and the `B_j / s_j`.
+        scales: `[p]` or `[B, p]`, the s_j.
+        middle: `[B, p]`.
+        start: `[B, p]`.
+        deviations: `[B, n]`, of the wanted levels from their mean in each block.
     """
     dtype = middle.dtype
-    gram, scales = captured(plan, "gram", dtype, plan.gram), tf.constant(plan.scales, dtype)
     at_middle = tf.pad(scales * middle, [[0, 0], [1, 0]], constant_values=1)
     change = tf.pad(scales * (start - middle), [[0, 0], [1, 0]])
     along = tf.linalg.matvec(gram, change)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 import tensorflow as tf
 
 from eigenfit.solver import (
@@ -642,6 +643,43 @@ def test_the_spectrum_of_a_bad_row_is_nan_and_of_no_rows_empty():
     np.testing.assert_array_equal(levels[[3]], solver.spectrum(rows[[3]]))
     assert solver.spectrum(rows[:0]).shape == (0, 5)
     assert solver.matrix(rows[:0]).shape == (0, 5, 5)
+
+
+def test_members_of_one_function_fitted_to_measured_levels(rng):
+    """Second derivatives are computed for the rows whose residual stays, here every second one."""
+
+    def in_field(x: tf.Tensor) -> tf.Tensor:
+        gap, coupling = x[:, 0], tf.tanh(x[:, 1] * x[:, 2])
+        rows = [tf.stack([gap, coupling], -1), tf.stack([coupling, -gap], -1)]
+        return tf.stack(rows, -2)
+
+    fields = np.array([0.5, 1.0, 2.0])
+    names = ["gap", "strength", "field"]
+    one = Nonlinear(in_field, n=2, p=3, parameter_names=names)
+    solver = SpectralSolver(Family([one.with_fixed({"field": b}) for b in fields]))
+    known = rng.uniform(0.5, 1.5, size=(6, 2))
+
+    def by_hand(x: np.ndarray) -> np.ndarray:
+        upper = np.hypot(x[0], np.tanh(x[1] * fields))
+        return np.stack([-upper, upper], axis=1).reshape(-1)
+
+    targets = np.array([by_hand(x) for x in known])
+    targets[1::2] += 0.1 * rng.normal(size=targets[1::2].shape)
+    targets = np.sort(targets.reshape(6, 3, 2)).reshape(6, 6)
+    fit = solver.fit(targets, initial=known)
+    np.testing.assert_array_equal(fit.status, [Status.CONVERGED, Status.STATIONARY] * 3)
+    for row in range(6):
+        alone = solver.fit(targets[row : row + 1], initial=known[row : row + 1])
+        np.testing.assert_array_equal(alone.parameters[0], fit.parameters[row])
+        expected = scipy.optimize.least_squares(
+            lambda x, t: by_hand(x) - t,
+            known[row],
+            args=(targets[row],),
+            ftol=1e-15,
+            xtol=1e-15,
+            gtol=1e-15,
+        )
+        np.testing.assert_allclose(fit.parameters[row], expected.x, atol=1e-6)
 
 
 def test_a_cold_search_in_a_graph_of_unknown_batch():

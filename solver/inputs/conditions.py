@@ -1,0 +1,135 @@
+"""Conditions of the rows: the caller's argument as a tensor, and the targets at each."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from .. import checks
+from ..objective.model import is_given
+from ..parameterizations.conditions import marks_of
+from ..rowwise.axes import new_axis, row_count
+from ..settings import Settings
+
+
+class Conditions(NamedTuple):
+    """The `conditions` argument of a solver's method.
+
+    Attributes:
+        values: `[B, K, d]`, or `[K, d]` for all rows, padded with NaN; None if the structure takes
+            no conditions.
+        given: how many the caller gave for each row, before padding; None if unknown.
+    """
+
+    values: Any = None
+    given: int | None = None
+
+    def of_rows(self, like: tf.Tensor) -> list[tf.Tensor]:
+        """`[values]` for the rows of a tensor `[B, ...]`, `[]` if there are no conditions."""
+        if self.values is None:
+            return []
+        if self.values.shape.rank != 2:
+            checks.check_same_rows(rows=like, conditions=self.values)
+            return [self.values]
+        return [tf.broadcast_to(self.values, [row_count(like), *self.values.shape])]
+
+
+def as_conditions(settings: Settings, value: Any) -> Conditions:
+    """Check and convert the `conditions` argument.
+
+    Args:
+        settings: of the solver.
+        value: `[B, K', d]`, or `[K', d]` for all rows, with K' up to the limit K and NaN where a
+            row has fewer. If d = 1 also `[B, K']`, or `[K']` for all rows.
+
+    Raises:
+        ValueError: for another shape; for a structure that takes conditions and gets none, and the
+            other way round.
+    """
+    structure = settings.parameterization
+    kind, shape = type(structure).__name__, structure.conditions_shape
+    if shape is None:
+        if value is not None:
+            raise ValueError(
+                f"conditions: the structure of this solver, {kind}, takes none; leave them out, or "
+                "use a Sweep."
+            )
+        return Conditions()
+    limit, width = shape
+    wanted = f"[rows, up to {limit}, {width}], or [up to {limit}, {width}] for all rows"
+    if width == 1:
+        wanted = f"[rows, up to {limit}], or [up to {limit}] for all rows"
+    if value is None:
+        names = ", ".join(structure.condition_names)
+        raise ValueError(
+            f"conditions: {kind} needs the conditions ({names}) of each spectrum; pass "
+            f"conditions= of shape {wanted}."
+        )
+    tensor = checks.as_real("conditions", value, settings.dtype)
+    rank = tensor.shape.rank
+    if rank is None:
+        return Conditions(tensor)
+    if width == 1 and rank in (1, 2):
+        tensor = new_axis(tensor, rank)
+        rank += 1
+    count = tensor.shape[-2] if rank in (2, 3) else None
+    right = rank in (2, 3) and tensor.shape[-1] in (None, width) and count != 0
+    if not right or (count is not None and count > limit):
+        more = " The limit of the structure can be raised." if right else ""
+        raise ValueError(
+            f"conditions must have shape {wanted}, got {checks.show(tensor.shape)}.{more}"
+        )
+    if count is not None and count < limit:
+        padding = [[0, 0]] * (rank - 2) + [[0, limit - count], [0, 0]]
+        nan = tf.constant(np.nan, tensor.dtype)
+        tensor = tf.pad(tensor, padding, constant_values=nan)
+    return Conditions(tensor, count)
+
+
+def targets_at_each(settings: Settings) -> int | None:
+    """The number of targets at each condition; None if lines join levels of several conditions."""
+    shape = settings.parameterization.conditions_shape
+    if shape is None:
+        return None
+    comparison, limit = settings.model.comparison, shape[0]
+    count, left = divmod(comparison.num_targets, limit)
+    wanted = np.repeat(np.arange(limit), count)
+    if left or any((of != wanted).any() for of in conditions_of_targets(settings)):
+        return None
+    return count
+
+
+def conditions_of_targets(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the conditions of the upper and the lower level of each target, `[m]` each.
+
+    Both are -1 for a function of the levels, which belongs to no condition.
+    """
+    comparison = settings.model.comparison
+    states = settings.parameterization.level_counts[0]
+    lower = np.where(comparison.lower < 0, comparison.upper, comparison.lower)
+    return comparison.upper // states, lower // states
+
+
+def are_without_condition(settings: Settings, prepared: tf.Tensor) -> tf.Tensor:
+    """`[B, m]` bool: which targets belong to a condition that the row does not have.
+
+    Args:
+        settings: of the solver.
+        prepared: `[B, K, W]`, see `Parameterization.prepared`.
+    """
+    # A function of the levels belongs to no condition: the last column.
+    present = tf.pad(marks_of(prepared) > 0, [[0, 0], [0, 1]], constant_values=True)
+    upper, lower = (number % present.shape[1] for number in conditions_of_targets(settings))
+    there = tf.gather(present, tf.constant(upper, tf.int32), axis=1)
+    if (upper != lower).any():
+        there &= tf.gather(present, tf.constant(lower, tf.int32), axis=1)
+    return ~there
+
+
+def have_faulty_conditions(prepared: Any) -> tf.Tensor | None:
+    """`[B]` bool: which rows have an infinite or incomplete condition; None without conditions."""
+    if not is_given(prepared):
+        return None
+    return tf.reduce_any(tf.math.is_nan(marks_of(prepared)), axis=1)

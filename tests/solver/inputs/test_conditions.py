@@ -1,0 +1,264 @@
+"""Conditions as an argument of every method, with a qubit whose levels are known in closed form."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from eigenfit.solver import (
+    Affine,
+    Cause,
+    SpectralSolver,
+    Status,
+    Sweep,
+    Symmetric,
+    Transitions,
+)
+
+from ..helpers import as_numpy, assert_same, take
+
+LIMIT = 4
+SX, SZ = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
+KNOWN = np.array([[1.0, 0.5], [0.7, 0.4], [1.3, 0.9]])  # gap, moment
+BIAS = np.array([[0.2, 1.0, 2.0, 3.5], [0.5, 2.0, np.nan, np.nan], [-1.0, 0.3, 4.0, np.nan]])
+NOISE = 0.05 * np.array([1, -1, 0, 2, -1, 1, 1, 0])
+
+
+def qubit(limit: int = LIMIT) -> Sweep:
+    """`gap sigma_x + moment bias sigma_z`."""
+    gap = Affine(None, [SX], parameter_names=["gap"])
+    moment = Affine(None, [SZ], parameter_names=["moment"])
+    return Sweep([gap, moment], limit=limit, conditions=["bias"])
+
+
+def by_hand(x: Any, bias: Any) -> np.ndarray:
+    """The levels, `[B, 2 K]`."""
+    x = np.asarray(x)
+    upper = np.hypot(x[:, :1], x[:, 1:] * bias)
+    return np.stack([-upper, upper], axis=2).reshape(len(x), -1)
+
+
+@functools.cache
+def solver() -> SpectralSolver:
+    return SpectralSolver(qubit())
+
+
+def test_one_number_for_each_condition_needs_no_axis():
+    expected = by_hand(KNOWN, BIAS)
+    levels = solver().spectrum(KNOWN, BIAS)
+    np.testing.assert_allclose(levels, expected, atol=1e-14)
+    np.testing.assert_array_equal(solver().spectrum(KNOWN, BIAS[:, :, None]), levels)
+    shared = solver().spectrum(KNOWN, BIAS[0])
+    np.testing.assert_allclose(shared, by_hand(KNOWN, BIAS[:1]), atol=1e-14)
+    got = solver().spectrum(KNOWN, list(BIAS[0, :2])).numpy()
+    np.testing.assert_allclose(got[:, :4], by_hand(KNOWN, BIAS[:1, :2]), atol=1e-14)
+    assert np.isnan(got[:, 4:]).all()
+    by_name = solver().spectrum({"gap": KNOWN[:, 0], "moment": KNOWN[:, 1]}, conditions=BIAS)
+    np.testing.assert_array_equal(by_name, levels)
+
+
+def test_faults_of_conditions_are_those_of_their_row():
+    bias = np.tile(BIAS[:1], (5, 1))
+    bias[1, 2] = np.inf
+    bias[2, 3] = bias[3, 3] = np.nan  # the target of row 2 is left out by its weight
+    bias[4] = np.nan
+    x = np.tile(KNOWN[:1], (5, 1))
+    targets = by_hand(x, BIAS[:1])
+    weights = np.ones((5, 8))
+    weights[2, 6:] = 0.0
+    fit = solver().fit(targets, initial=x, weights=weights, conditions=bias)
+    expected = [Status.CONVERGED, Status.INVALID_INPUT] * 2 + [Status.INVALID_INPUT]
+    np.testing.assert_array_equal(fit.status, expected)
+    bad = [1, 3, 4]
+    np.testing.assert_array_equal(fit.cause.numpy()[bad], [Cause.CONDITION] * 3)
+    assert "a condition is infinite" in fit.summary(1)
+    loss = solver().loss(x, targets, weights, conditions=bias).numpy()
+    np.testing.assert_array_equal(np.isnan(loss), np.isin(range(5), bad))
+    errors = solver().covariance(x, weights, targets, conditions=bias).standard_errors.numpy()
+    np.testing.assert_array_equal(np.isnan(errors).all(axis=1), np.isin(range(5), bad))
+    # Weights without targets: nothing can be observed where there is no condition.
+    planned = solver().covariance(x[:3], 1.0, conditions=bias[:3]).standard_errors.numpy()
+    fewer = solver().covariance(x[:1], 1.0, conditions=bias[:1, :3]).standard_errors
+    assert np.isnan(planned[1]).all()
+    np.testing.assert_allclose(planned[2], fewer[0], rtol=1e-12)
+    levels = solver().spectrum(x, bias).numpy()
+    assert np.isnan(levels[[1, 4]]).all()
+    assert np.isnan(levels[2]).sum() == 2
+    assigned = solver().assignment(x, targets, conditions=bias).numpy()
+    np.testing.assert_array_equal(assigned[3], [0, 1, 2, 3, 4, 5, -1, -1])
+
+
+OUTPUTS = ("parameters", "eigenvalues", "residuals", "loss")
+
+
+def test_the_answer_differentiates_by_the_conditions(rng):
+    """Against finite differences of the fit, with noise, so that the residual stays."""
+    targets = by_hand(KNOWN, BIAS) + NOISE
+    shares = {name: rng.normal(size=(1, 8)) for name in OUTPUTS}
+
+    def mixed(conditions: Any) -> tf.Tensor:
+        fit = solver().fit(targets, initial=KNOWN, conditions=conditions)
+        np.testing.assert_array_equal(fit.status, [Status.STATIONARY] * 3)
+        total = shares["loss"][0, 0] * fit.loss
+        for name in OUTPUTS[:3]:
+            field = getattr(fit, name)
+            field = tf.where(tf.math.is_nan(field), tf.zeros_like(field), field)
+            total += tf.reduce_sum(field * shares[name][:, : field.shape[1]], axis=1)
+        return total
+
+    watched = tf.constant(BIAS)
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(watched)
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            value = mixed(watched)
+        slope = tape.gradient(value, watched)
+    step = 1e-3
+    for place in range(LIMIT):
+        change = step * np.eye(LIMIT)[place]
+        a, b = (mixed(BIAS + k * change) - mixed(BIAS - k * change) for k in (1, 2))
+        expected = (8 * a - b) / (12 * step)
+        np.testing.assert_allclose(slope[:, place], expected, rtol=1e-6, atol=1e-9)
+    assert (slope.numpy()[np.isnan(BIAS)] == 0).all()
+    # Second derivatives are not provided.
+    second = outer.gradient(slope, watched).numpy()
+    np.testing.assert_array_equal(np.isnan(second), ~np.isnan(BIAS))
+
+
+def test_spectrum_and_loss_differentiate_by_the_conditions():
+    targets = by_hand(KNOWN, BIAS) + NOISE
+    watched = tf.constant(BIAS)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(watched)
+        upper = solver().spectrum(KNOWN, watched)[:, 1]
+        loss = solver().loss(KNOWN, targets, conditions=watched)
+    first = tape.gradient(upper, watched)
+    expected = KNOWN[:, 1] ** 2 * BIAS[:, 0] / np.hypot(KNOWN[:, 0], KNOWN[:, 1] * BIAS[:, 0])
+    np.testing.assert_allclose(first[:, 0], expected, rtol=1e-12)
+    assert (first[:, 1:].numpy() == 0).all()
+    slopes = KNOWN[:, 1:] ** 2 * BIAS / np.hypot(KNOWN[:, :1], KNOWN[:, 1:] * BIAS)
+    pairs = NOISE.reshape(4, 2)
+    expected = -2 * slopes * (pairs[:, 1] - pairs[:, 0])
+    np.testing.assert_allclose(tape.gradient(loss, watched), np.nan_to_num(expected), atol=1e-12)
+
+
+def test_a_row_that_did_not_converge_passes_no_gradient():
+    targets = by_hand(KNOWN, BIAS)
+    watched = tf.constant(BIAS)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        fit = solver().fit(targets, initial=KNOWN + 0.3, max_steps=1, conditions=watched)
+    np.testing.assert_array_equal(fit.status, [Status.MAX_STEPS] * 3)
+    assert (tape.gradient(fit.parameters, watched).numpy() == 0).all()
+
+
+def test_inside_a_graph_of_unknown_shapes():
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float64)] * 3)
+    def inside(targets: tf.Tensor, initial: tf.Tensor, conditions: tf.Tensor) -> Any:
+        fit = solver().fit(targets, initial=initial, conditions=conditions)
+        return fit.parameters, fit.status
+
+    targets = by_hand(KNOWN, BIAS)
+    parameters, status = inside(targets, KNOWN * 1.1, BIAS[:, :, None])
+    np.testing.assert_array_equal(status, [Status.CONVERGED] * 3)
+    np.testing.assert_allclose(parameters, KNOWN, rtol=1e-8)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        inside(targets, KNOWN, BIAS[:, :3, None])
+
+
+def test_several_solutions_bounds_and_priors_at_conditions():
+    """The sign of the moment is free: two solutions, of which a bound leaves one."""
+    two = SpectralSolver(qubit(), solutions=2, starts=8)
+    fit = two.fit(by_hand(KNOWN, BIAS), conditions=BIAS, bounds={"gap": (0.0, None)})
+    np.testing.assert_array_equal(fit.status, [[Status.CONVERGED] * 2] * 3)
+    moments = np.sort(fit.parameters.numpy()[:, :, 1])
+    np.testing.assert_allclose(moments, KNOWN[:, 1:] * [-1, 1], rtol=1e-6)
+    assert fit.covariance().covariance.shape == (3, 2, 2, 2)
+    assert "1 at 0.2" in fit.summary(0)
+    bounds = {"gap": (0.0, None), "moment": (0.0, None)}
+    one = two.fit(by_hand(KNOWN, BIAS), conditions=BIAS, bounds=bounds)
+    np.testing.assert_array_equal(one.status, [[Status.CONVERGED, Status.NO_OTHER]] * 3)
+    np.testing.assert_allclose(one.parameters[:, 0], KNOWN, rtol=1e-6)
+
+
+def test_single_precision():
+    single = SpectralSolver(qubit(), dtype=tf.float32, initial=[1.0, 0.5])
+    fit = single.fit(by_hand(KNOWN, BIAS), conditions=BIAS)
+    np.testing.assert_array_equal(fit.status, [Status.CONVERGED] * 3)
+    np.testing.assert_allclose(fit.parameters, KNOWN, rtol=1e-4)
+    for row in range(3):
+        one = slice(row, row + 1)
+        alone = single.fit(by_hand(KNOWN, BIAS)[one], conditions=BIAS[one])
+        np.testing.assert_array_equal(alone.parameters[0], fit.parameters[row])
+
+
+def test_a_copy_gives_the_same_answer():
+    copy = pickle.loads(pickle.dumps(solver()))
+    np.testing.assert_array_equal(copy.spectrum(KNOWN, BIAS), solver().spectrum(KNOWN, BIAS))
+
+
+def test_one_condition_is_enough():
+    """With a limit of one, a sweep is one matrix whose condition is an argument."""
+    line = SpectralSolver(qubit(1), observation=Transitions([(1, 0)]), initial=[1.0, 0.5])
+    targets = 2 * np.hypot(KNOWN[:, :1], KNOWN[:, 1:] * BIAS[:, :1])
+    priors = {"moment": (0.5, 1e-3)}
+    fit = line.fit(targets, conditions=BIAS[:, :1], priors=priors)
+    assert (fit.status.numpy() > 0).all()
+    gap = np.sqrt(targets[:, 0] ** 2 / 4 - (0.5 * BIAS[:, 0]) ** 2)
+    np.testing.assert_allclose(fit.parameters[:, 0], gap, rtol=1e-5)
+
+
+TARGETS = by_hand(KNOWN, BIAS)
+WRONG: dict[str, tuple[Any, str]] = {
+    "none given": (
+        lambda: solver().fit(TARGETS),
+        "Sweep needs the conditions (bias) of each spectrum; pass conditions= of shape "
+        "[rows, up to 4], or [up to 4] for all rows",
+    ),
+    "none given to spectrum": (lambda: solver().spectrum(KNOWN), "Sweep needs the conditions"),
+    "none taken": (
+        lambda: SpectralSolver(Symmetric(2)).fit([[0.0, 1.0]], conditions=[[1.0]]),
+        "the structure of this solver, Symmetric, takes none",
+    ),
+    "too many": (
+        lambda: solver().spectrum(KNOWN, np.ones((3, 5))),
+        "got [3, 5, 1]. The limit of the structure can be raised",
+    ),
+    "too wide": (lambda: solver().spectrum(KNOWN, np.ones((3, 2, 2))), "got [3, 2, 2]."),
+    "one number": (lambda: solver().spectrum(KNOWN, 1.0), "got []"),
+    "none in a row": (lambda: solver().spectrum(KNOWN, np.ones((3, 0))), "got [3, 0, 1]"),
+    "text": (lambda: solver().spectrum(KNOWN, "B"), "conditions must hold real numbers"),
+    "other rows": (
+        lambda: solver().spectrum(KNOWN, np.ones((2, 4))),
+        "rows has 3, conditions has 2",
+    ),
+    "targets of fewer": (
+        lambda: solver().fit(TARGETS[:, :2], conditions=BIAS[:, :2]),
+        "targets must have shape [rows, 4], 2 for each of the 2 conditions, or [rows, 8] with NaN "
+        "at the end, got [3, 2]",
+    ),
+    "weights of fewer": (
+        lambda: solver().fit(TARGETS[:, :4], weights=np.ones(3), conditions=BIAS[:, :2]),
+        "weights must have shape [rows, 4]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_arguments_are_one_clear_error(name: str):
+    make, message = WRONG[name]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()
+
+
+def test_equal_tables_give_equal_bits():
+    targets = by_hand(KNOWN, BIAS) + NOISE
+    full = solver().fit(targets, initial=KNOWN, conditions=BIAS)
+    short = solver().fit(targets[1:2, :4], initial=KNOWN[1:2], conditions=BIAS[1:2, :2])
+    assert_same(as_numpy(short), take(full, slice(1, 2)))
