@@ -680,9 +680,21 @@ class SpectralSolver(PortableModule):
             at = self._arguments.conditions(conditions).of_rows(data[0])
             at = [tf.repeat(part, self._settings.solutions, axis=0) for part in at]
         levels, slopes = self._compiled.levels_and_slopes(parameters, *at)
+        none = tf.math.is_nan(levels)
+        levels = tf.where(none, tf.zeros_like(levels), levels)
         slopes = comparison.observe_slopes(levels, slopes)
         errors, _ = propagate(spread(parameters, loss), slopes)
-        return Prediction(comparison.observe(levels), errors)
+        # NaN at conditions that a row lacks; for a function of the levels where there are none.
+        lost = [tf.reduce_all(none, axis=1, keepdims=True) & tf.fill(tf.shape(errors), True)]
+        none = tf.pad(none, [[0, 0], [0, 1]])
+        lost += [
+            tf.gather(none, part % none.shape[1], axis=1)
+            for part in (comparison.upper, comparison.lower)
+        ]
+        nan = tf.constant(float("nan"), errors.dtype)
+        lost = tf.reduce_any(tf.stack(lost), axis=0)
+        values = comparison.observe(levels)
+        return Prediction(tf.where(lost, nan, values), tf.where(lost, nan, errors))
 
     def _comparison_of(self, observation: Any) -> TargetMap:
         """The map of an observation whose values can be predicted; None for that of the solver."""

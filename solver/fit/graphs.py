@@ -231,13 +231,13 @@ def predict(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> 
 def levels_and_slopes(
     settings: Settings, parameters: tf.Tensor, *conditions: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """All levels `[B, n]` and their derivatives `[B, n, p]`; NaN in a row that is not finite."""
+    """All levels `[B, n]`, NaN where there are none, and their derivatives `[B, n, p]`."""
     parameters, data = _shaped_at(settings, parameters, conditions)
     structure = settings.model.structure(data)
     values, vectors, finite = structure.eigensystem(parameters)
     slopes = above_rounding(structure, structure.level_jacobian(parameters, vectors))
     nan = tf.constant(np.nan, values.dtype)
-    values = tf.where(new_axis(finite, 1), values, nan)
+    values = tf.where(new_axis(finite, 1), structure.without_absent(values), nan)
     slopes = tf.where(tf.reshape(finite, [-1, 1, 1]), slopes, nan)
     one, other = without_derivative((values, slopes), [parameters, *_flat(data.conditions)])
     return one, other
