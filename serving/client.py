@@ -137,8 +137,9 @@ class Client(abc.ABC):
                 also the largest number of steps.
             **more: `sigma`, the inverse of `weights`, instead of them; and other inputs of the
                 signature `fit`, `[B, p]` each: `lower` and `upper` if the solver was exported with
-                bounds, `prior_mean` and `prior_sigma` if with priors. NaN and None mean those of
-                the solver.
+                bounds, `prior_mean` and `prior_sigma` if with priors, `sides` `[B, m]` if with
+                sides, `conditions` `[B, K, d]` if the structure takes any. NaN and None mean those
+                of the solver.
 
         Returns:
             A `FitResult` of NumPy arrays in the dtype of the model. A row that cannot be fitted
@@ -176,11 +177,12 @@ class Client(abc.ABC):
             raise self._error(StatusCode.INTERNAL, message, name)
         return FitResult(*(outputs[field] for field in FitResult._fields))
 
-    def spectrum(self, parameters: Any) -> np.ndarray:
+    def spectrum(self, parameters: Any, **more: Any) -> np.ndarray:
         """The eigenvalues of A(x).
 
         Args:
             parameters: x, `[B, p]`.
+            **more: other inputs of the signature: `conditions`, `[B, K, d]`, if the model has them.
 
         Returns:
             The levels `[B, n]`, ascending.
@@ -193,11 +195,13 @@ class Client(abc.ABC):
             >>> client.spectrum([[0.0, 0.0, 1.0]]).round(6).tolist()
             [[-1.0, 0.0, 1.0]]
         """
-        arrays = {"parameters": as_array("parameters", parameters)}
+        arrays = {"parameters": as_array("parameters", parameters)} | _given(more)
         names = (("parameters",), ("eigenvalues",))
         return self._answer("spectrum", "spectrum", arrays, *names)["eigenvalues"]
 
-    def covariance(self, parameters: Any, weights: Any = None, targets: Any = None) -> Covariance:
+    def covariance(
+        self, parameters: Any, weights: Any = None, targets: Any = None, **more: Any
+    ) -> Covariance:
         """The covariance of parameters, from the Jacobian at them.
 
         Args:
@@ -206,6 +210,7 @@ class Client(abc.ABC):
             targets: `[B, m]`, the observed levels; NaN sets the weight to 0. The covariance is not
                 scaled by their residual, unless the model needs them (`Matched`, a robust loss):
                 then it is that of a fit to them, as in `SpectralSolver.covariance`.
+            **more: other inputs of the signature, see `spectrum`.
 
         Returns:
             A `Covariance` of NumPy arrays.
@@ -218,8 +223,7 @@ class Client(abc.ABC):
             >>> client.covariance([[0.0, 1.0, 2.0]], weights=[[10.0, 10.0, 10.0]]).rank.tolist()
             [3]
         """
-        arrays = {"parameters": as_array("parameters", parameters)}
-        arrays |= _given({"weights": weights, "targets": targets})
+        arrays = _given({"parameters": parameters, "weights": weights, "targets": targets} | more)
         names = (("parameters", "weights"), Covariance._fields)
         outputs = self._answer("covariance", "covariance", arrays, *names, covariance_inputs)
         return Covariance(*(outputs[field] for field in Covariance._fields))
