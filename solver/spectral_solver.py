@@ -684,15 +684,12 @@ class SpectralSolver(PortableModule):
         levels = tf.where(none, tf.zeros_like(levels), levels)
         slopes = comparison.observe_slopes(levels, slopes)
         errors, _ = propagate(spread(parameters, loss), slopes)
-        # NaN at conditions that a row lacks; for a function of the levels where there are none.
-        lost = [tf.reduce_all(none, axis=1, keepdims=True) & tf.fill(tf.shape(errors), True)]
-        none = tf.pad(none, [[0, 0], [0, 1]])
-        lost += [
-            tf.gather(none, part % none.shape[1], axis=1)
-            for part in (comparison.upper, comparison.lower)
-        ]
+        # NaN at conditions that a row lacks, and for a function of all levels if it lacks any.
+        some = tf.reduce_any(none, axis=1, keepdims=True)
+        every = tf.concat([none, some, tf.zeros_like(some)], axis=1)
+        lost = tf.gather(every, comparison.compared_levels % every.shape[1], axis=1)
+        lost = tf.reduce_any(lost, axis=2)
         nan = tf.constant(float("nan"), errors.dtype)
-        lost = tf.reduce_any(tf.stack(lost), axis=0)
         values = comparison.observe(levels)
         return Prediction(tf.where(lost, nan, values), tf.where(lost, nan, errors))
 

@@ -96,20 +96,18 @@ def targets_at_each(settings: Settings) -> int | None:
     comparison, limit = settings.model.comparison, shape[0]
     count, left = divmod(comparison.num_targets, limit)
     wanted = np.repeat(np.arange(limit), count)
-    if left or any((of != wanted).any() for of in conditions_of_targets(settings)):
+    if left or (conditions_of_targets(settings) != wanted[:, None]).any():
         return None
     return count
 
 
-def conditions_of_targets(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the conditions of the upper and the lower level of each target, `[m]` each.
-
-    Both are -1 for a function of the levels, which belongs to no condition.
-    """
-    comparison = settings.model.comparison
+def conditions_of_targets(settings: Settings) -> np.ndarray:
+    """`[m, w]`, the numbers of the conditions that each target needs; K for all of them."""
     states = settings.parameterization.level_counts[0]
-    lower = np.where(comparison.lower < 0, comparison.upper, comparison.lower)
-    return comparison.upper // states, lower // states
+    found = settings.model.comparison.compared_levels // states
+    found = np.where(found < 0, found[:, :1], found)  # no level: the same condition once more
+    other = (found != found[:, :1]).any(axis=0)
+    return found[:, other | (np.arange(found.shape[1]) == 0)]
 
 
 def are_without_condition(settings: Settings, prepared: tf.Tensor) -> tf.Tensor:
@@ -119,13 +117,10 @@ def are_without_condition(settings: Settings, prepared: tf.Tensor) -> tf.Tensor:
         settings: of the solver.
         prepared: `[B, K, W]`, see `Parameterization.prepared`.
     """
-    # A function of the levels belongs to no condition: the last column.
-    present = tf.pad(marks_of(prepared) > 0, [[0, 0], [0, 1]], constant_values=True)
-    upper, lower = (number % present.shape[1] for number in conditions_of_targets(settings))
-    there = tf.gather(present, tf.constant(upper, tf.int32), axis=1)
-    if (upper != lower).any():
-        there &= tf.gather(present, tf.constant(lower, tf.int32), axis=1)
-    return ~there
+    present = marks_of(prepared) > 0
+    present = tf.concat([present, tf.reduce_all(present, axis=1, keepdims=True)], axis=1)
+    needed = tf.constant(conditions_of_targets(settings), tf.int32)
+    return ~tf.reduce_all(tf.gather(present, needed, axis=1), axis=2)
 
 
 def have_faulty_conditions(prepared: Any) -> tf.Tensor | None:

@@ -66,6 +66,7 @@ class Frequencies(Levels):
             ),
             num_values=chosen.num_targets,
             used=chosen.used,
+            own_levels=chosen.upper[:, None],
             ordered=chosen.ordered,
         )
 

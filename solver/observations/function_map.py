@@ -27,6 +27,7 @@ class FunctionMap(TargetMap):
         function: maps levels `[R, n]` to values `[R, m]`; every row by itself.
         num_values: `m`.
         used: the numbers of the levels that the function depends on, ascending.
+        own_levels: `[m, w]`, the numbers of the levels that each value depends on; None for all.
         ordered: see `TargetMap`.
         in_level_units: whether the values are differences or means of levels.
     """
@@ -35,6 +36,7 @@ class FunctionMap(TargetMap):
     function: Callable[[tf.Tensor], tf.Tensor]
     num_values: int
     used: np.ndarray  # type: ignore[assignment]
+    own_levels: np.ndarray | None = None
     ordered: tuple[np.ndarray, np.ndarray] | None = None
     in_level_units: bool = False  # type: ignore[assignment]
     centred: bool = False
@@ -53,6 +55,12 @@ class FunctionMap(TargetMap):
     def measures(self) -> np.ndarray:  # type: ignore[override]
         """`[m]`, True: every target is a datum."""
         return np.ones(self.num_values, bool)
+
+    @property
+    def compared_levels(self) -> np.ndarray:
+        """The levels of each value; see `TargetMap`."""
+        every = np.full((self.num_values, 1), self.num_levels)
+        return every if self.own_levels is None else self.own_levels
 
     @property
     def bends(self) -> bool:

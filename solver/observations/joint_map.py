@@ -86,6 +86,16 @@ class JointMap(TargetMap):
         return np.concatenate(groups)
 
     @property
+    def compared_levels(self) -> np.ndarray:
+        """`[m, w]`, see `TargetMap`."""
+        parts = [part.compared_levels for part in self.parts]
+        width = max(part.shape[1] for part in parts)
+        filled = [[0, 0], [0, width]]
+        return np.concatenate(
+            [np.pad(part, filled, constant_values=-1)[:, :width] for part in parts]
+        )
+
+    @property
     def assigned_targets(self) -> np.ndarray:
         """`[m]` bool, see `TargetMap`."""
         return np.concatenate([part.assigned_targets for part in self.parts])

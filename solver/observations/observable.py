@@ -50,7 +50,8 @@ class Observable(Observation):
         Args:
             function: maps the levels `[R, n]`, ascending, to the values `[R, m]`, real, in the unit
                 of the targets. In a `Family` it gets a tuple with the levels `[R, n_k]` of each
-                member, in a `Sweep` the levels `[R, K, n]`, 0 at conditions that a row lacks.
+                member. In a `Sweep` it gets the levels `[R, K, n]`, and a row in which the values
+                were observed must have all K conditions.
             num_targets: m.
             name: name of the module.
 

@@ -52,6 +52,11 @@ class TargetMap(abc.ABC):
         return np.zeros(self.num_targets, int)
 
     @property
+    def compared_levels(self) -> np.ndarray:
+        """`[m, w]`, the numbers of the levels of each target; -1 for none, n for all levels."""
+        return np.stack([self.upper, self.lower], axis=1)
+
+    @property
     def assigned_targets(self) -> np.ndarray:
         """`[m]` bool, which targets are assigned to levels at every evaluation."""
         return np.zeros(self.num_targets, bool)

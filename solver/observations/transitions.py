@@ -138,6 +138,7 @@ class Transitions(Observation):
         order = np.argsort(self._shares == 0, axis=1, kind="stable")
         order = order[:, : np.count_nonzero(self._shares, axis=1).max()]
         shares = np.take_along_axis(self._shares, order, axis=1)
+        order = np.where(shares > 0, order, order[:, :1])
 
         def blend(levels: tf.Tensor) -> tf.Tensor:
             found = tf.gather(lines.observe(levels), tf.constant(order, tf.int32), axis=1)
@@ -148,6 +149,7 @@ class Transitions(Observation):
             function=blend,
             num_values=len(shares),
             used=lines.used,
+            own_levels=np.concatenate([lines.upper[order], lines.lower[order]], axis=1),
             in_level_units=True,
         )
 

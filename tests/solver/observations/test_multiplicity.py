@@ -77,9 +77,10 @@ def test_a_target_is_the_mean_of_its_multiplet(
     np.testing.assert_allclose(comparison.observe(tf.constant(levels)), means(levels))
     np.testing.assert_allclose(comparison.observe(tf.constant(slopes)), means(slopes))
     weights = rng.normal(size=(3, len(states)))
-    back = comparison.pull_back(tf.constant(weights)).numpy()
+    back = comparison.pull_back(tf.constant(levels), tf.constant(weights)).numpy()
     np.testing.assert_allclose((back * levels).sum(1), (weights * means(levels)).sum(1))
     matrix = means(np.eye(6)).T  # C, with `C lambda` the targets
+    assert isinstance(comparison, Comparison)
     np.testing.assert_allclose(target_overlaps(comparison), np.abs(matrix @ matrix.T))
     used = np.flatnonzero(np.any(matrix != 0, axis=0))
     assert set(used) <= set(comparison.used.tolist())

@@ -464,7 +464,7 @@ def test_the_graph_of_the_covariance_does_not_grow_with_the_members():
     found = []
     for count in (2, 60):
         family = Family(in_fields(np.random.default_rng(1).normal(size=(count, 3))))
-        covariance = SpectralSolver(family)._compiled.covariance[False, False]
+        covariance = SpectralSolver(family)._compiled.covariance[False, False, False]
         graph = covariance.get_concrete_function().graph.as_graph_def()
         found.append(len(graph.node) + sum(len(one.node_def) for one in graph.library.function))
     assert found[1] <= 1.05 * found[0]

@@ -172,7 +172,7 @@ def test_other_conditions_trace_nothing_again_and_the_graph_does_not_grow():
             solver.fit(
                 targets[rows, : 3 * limit], initial=starts[rows], conditions=fields[rows, :limit]
             )
-        compiled = solver._compiled.fit_given[False, False]
+        compiled = solver._compiled.fit_given[False, False, False]
         assert compiled.experimental_get_tracing_count() == 1
         graph = compiled.get_concrete_function().graph.as_graph_def()
         functions = graph.library.function
