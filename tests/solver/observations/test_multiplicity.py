@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import least_squares
 
-from eigenfit.solver import Affine, Family, Levels, Newton, SpectralSolver, Status
+from eigenfit.solver import Affine, Comparison, Family, Levels, Newton, SpectralSolver, Status
 from eigenfit.solver.methods.lift_and_projection import target_overlaps
 from tests.problems import crystal_field
 from tests.problems.given_matrices import random_hermitian
