@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from eigenfit.solver import (
     Affine,
+    Comparison,
     Family,
     LevelCounts,
     Levels,
@@ -115,6 +116,8 @@ def test_levels_by_name_are_compared_in_the_order_given():
 def test_matched_counts_by_name_are_those_in_the_order_of_the_members():
     counts = family().level_counts
     by_name, by_number = Matched({"J=1": 2, "odd": 1}).of(counts), Matched([0, 2, 1]).of(counts)
+    assert isinstance(by_name, Comparison)
+    assert isinstance(by_number, Comparison)
     assert len(by_name.groups) == len(by_number.groups) == 2
     for one, other in zip(by_name.groups, by_number.groups, strict=True):
         np.testing.assert_array_equal(one[0], other[0])
