@@ -52,7 +52,7 @@ def qubit(tmp_path_factory) -> Exported:
 def test_every_signature_takes_the_conditions(qubit):
     info = load_solver_info(qubit.version_dir)
     assert info["condition_names"] == ["bias"]
-    assert len(info["signatures"]) == 6
+    assert len(info["signatures"]) == 7
     for inputs in info["signatures"].values():
         assert list(inputs)[-1] == "conditions"
         assert inputs["conditions"] == {"shape": [None, LIMIT, 1], "dtype": "float64"}
