@@ -135,11 +135,9 @@ class Client(abc.ABC):
             tolerance: one number or `[B]`; NaN and None mean the default of the model.
             max_steps: one integer or `[B]`; 0 and None mean the default of the model, which is
                 also the largest number of steps.
-            **more: `sigma`, the inverse of `weights`, instead of them; and other inputs of the
-                signature `fit`, `[B, p]` each: `lower` and `upper` if the solver was exported with
-                bounds, `prior_mean` and `prior_sigma` if with priors, `sides` `[B, m]` if with
-                sides, `conditions` `[B, K, d]` if the structure takes any. NaN and None mean those
-                of the solver.
+            **more: `sigma`, the inverse of `weights`, instead of them; and what the solver was
+                exported with: `lower`, `upper`, `prior_mean`, `prior_sigma`, `[B, p]` each,
+                `sides`, `[B, m]`, `conditions`, `[B, K, d]`. NaN and None mean its defaults.
 
         Returns:
             A `FitResult` of NumPy arrays in the dtype of the model. A row that cannot be fitted
@@ -182,7 +180,7 @@ class Client(abc.ABC):
 
         Args:
             parameters: x, `[B, p]`.
-            **more: other inputs of the signature: `conditions`, `[B, K, d]`, if the model has them.
+            **more: other inputs of the signature, such as `conditions`, see `fit`.
 
         Returns:
             The levels `[B, n]`, ascending.
@@ -210,7 +208,7 @@ class Client(abc.ABC):
             targets: `[B, m]`, the observed levels; NaN sets the weight to 0. The covariance is not
                 scaled by their residual, unless the model needs them (`Matched`, a robust loss):
                 then it is that of a fit to them, as in `SpectralSolver.covariance`.
-            **more: other inputs of the signature, see `spectrum`.
+            **more: see `spectrum`.
 
         Returns:
             A `Covariance` of NumPy arrays.
@@ -223,7 +221,8 @@ class Client(abc.ABC):
             >>> client.covariance([[0.0, 1.0, 2.0]], weights=[[10.0, 10.0, 10.0]]).rank.tolist()
             [3]
         """
-        arrays = _given({"parameters": parameters, "weights": weights, "targets": targets} | more)
+        arrays = {"parameters": as_array("parameters", parameters)}
+        arrays |= _given({"weights": weights, "targets": targets} | more)
         names = (("parameters", "weights"), Covariance._fields)
         outputs = self._answer("covariance", "covariance", arrays, *names, covariance_inputs)
         return Covariance(*(outputs[field] for field in Covariance._fields))

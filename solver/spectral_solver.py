@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,19 +9,16 @@ import tensorflow as tf
 from . import checks
 from .description import describe
 from .fit.compiled import Compiled
+from .fit.ends import Ends
 from .fit.pieces import as_progress, in_pieces
 from .inputs.arguments import Arguments
-from .inputs.request import Key
 from .methods import Method
-from .named_function import values_and_slopes
-from .names import check_results
-from .objective.propagation import Spread, covariance_of, propagate
-from .observations import Observation, TargetMap
+from .observations import Observation
 from .parameterizations import Parameterization
 from .portable import PortableModule
 from .results.covariance import Covariance
-from .results.derived import Derived, Prediction
-from .results.fit_result import Context, FitResult, Trace
+from .results.derived import Prediction
+from .results.fit_result import FitResult, Trace
 from .settings import make_settings
 
 
@@ -191,6 +186,7 @@ class SpectralSolver(PortableModule):
         self.tolerance = settings.tolerance
         self.max_steps = settings.steps_of_a_search
         self._compiled = Compiled(settings)
+        self._ends = Ends(settings, self._arguments, self._compiled)
 
     def fit(
         self,
@@ -266,7 +262,8 @@ class SpectralSolver(PortableModule):
         smallest = settings.pool_rows // (settings.starts if settings.solutions > 1 else 1)
         result = in_pieces(compiled[key], (targets, *rest), max(smallest, 1), tell)
         at = rest[4 + len(known) :]
-        return result.with_context(self._context(targets, rest[1], known, key, at))
+        context = self._ends.context(targets, rest[1], known, key, at, self.assignment)
+        return result.with_context(context)
 
     def trace(
         self,
@@ -586,130 +583,3 @@ class SpectralSolver(PortableModule):
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         own = [] if sides is None else [self._arguments.sides(targets, sides)]
         return [parameters, targets, weights, *own, *given.of_rows(targets)], bool(own)
-
-    def _context(
-        self,
-        targets: tf.Tensor,
-        weights: tf.Tensor,
-        known: list[tf.Tensor],
-        key: Key,
-        conditions: Sequence[tf.Tensor],
-    ) -> Context:
-        """What the methods of a `FitResult` need besides its fields."""
-        comparison = self._settings.model.comparison
-        sides = known[-1] if key[2] else None
-        data = (targets, weights, *known, *conditions)
-        spread = functools.partial(self._at_ends, "spread_of_fit", key, data)
-        moves = comparison.assigned or comparison.ordered is not None
-        return Context(
-            parameter_names=self.parameterization.parameter_names,
-            targets=targets,
-            weights=weights,
-            counts=self.parameterization.level_counts,
-            upper=comparison.upper,
-            lower=comparison.lower,
-            sides=self._settings.sides if sides is None else sides,
-            assign=self.assignment if moves else None,
-            conditions=conditions[0] if conditions else (),
-            covariance=functools.partial(self._at_ends, "covariance_of_fit", key, data),
-            derived=functools.partial(self._derived_at, spread),
-            predict=functools.partial(self._predicted_at, spread, key, data, conditions),
-        )
-
-    def _at_ends(
-        self,
-        what: str,
-        key: Key,
-        data: Sequence[tf.Tensor],
-        parameters: tf.Tensor,
-        loss: tf.Tensor,
-    ) -> Any:
-        """Compute something at the ends `[B * S, p]` of a fit, with their losses `[B * S]`.
-
-        Args:
-            what: a field of `Compiled`. (Its functions cannot be pickled, and a result can.)
-            key: whether the rows have bounds, priors and sides of their own.
-            data: of the B rows: targets, weights, and bounds, priors and sides if given.
-            parameters: of the ends.
-            loss: of the ends.
-        """
-        targets, weights, *known = (
-            tf.repeat(part, self._settings.solutions, axis=0) for part in data
-        )
-        compute = getattr(self._compiled, what)[key]
-        return compute(parameters, weights, targets, loss, *known)
-
-    def _derived_at(
-        self,
-        spread: Callable[[tf.Tensor, tf.Tensor], Spread],
-        parameters: tf.Tensor,
-        loss: tf.Tensor,
-        function: Callable[..., Any],
-        names: Sequence[str] | None,
-    ) -> Derived:
-        """Functions of the parameters at the ends of a fit; see `FitResult.derived`."""
-        found, values, slopes = values_and_slopes(
-            "derived", function, self.parameterization.parameter_names, parameters
-        )
-        found = check_results("derived", names, found)
-        errors, half = propagate(spread(parameters, loss), slopes)
-        lost = tf.reduce_any(tf.math.is_nan(parameters), axis=1, keepdims=True)
-        values = tf.where(lost, tf.constant(float("nan"), values.dtype), values)
-        result = Derived(values, errors, covariance_of(errors, half))
-        result.names = found
-        return result
-
-    def _predicted_at(
-        self,
-        spread: Callable[[tf.Tensor, tf.Tensor], Spread],
-        key: Key,
-        data: Sequence[tf.Tensor],
-        fitted_at: Sequence[tf.Tensor],
-        parameters: tf.Tensor,
-        loss: tf.Tensor,
-        observation: Any,
-        conditions: Any,
-    ) -> Prediction:
-        """Predictions at the ends of a fit; see `FitResult.predict`."""
-        if observation is None and conditions is None:
-            return self._at_ends("predict_of_fit", key, data, parameters, loss)
-        comparison = self._comparison_of(observation)
-        if conditions is None:
-            at = [tf.repeat(part, self._settings.solutions, axis=0) for part in fitted_at]
-        else:
-            at = self._arguments.conditions(conditions).of_rows(data[0])
-            at = [tf.repeat(part, self._settings.solutions, axis=0) for part in at]
-        levels, slopes = self._compiled.levels_and_slopes(parameters, *at)
-        none = tf.math.is_nan(levels)
-        levels = tf.where(none, tf.zeros_like(levels), levels)
-        slopes = comparison.observe_slopes(levels, slopes)
-        errors, _ = propagate(spread(parameters, loss), slopes)
-        # NaN at conditions that a row lacks, and for a function of all levels if it lacks any.
-        some = tf.reduce_any(none, axis=1, keepdims=True)
-        every = tf.concat([none, some, tf.zeros_like(some)], axis=1)
-        lost = tf.gather(every, comparison.compared_levels % every.shape[1], axis=1)
-        lost = tf.reduce_any(lost, axis=2)
-        nan = tf.constant(float("nan"), errors.dtype)
-        values = comparison.observe(levels)
-        return Prediction(tf.where(lost, nan, values), tf.where(lost, nan, errors))
-
-    def _comparison_of(self, observation: Any) -> TargetMap:
-        """The map of an observation whose values can be predicted; None for that of the solver."""
-        if observation is not None and not isinstance(observation, Observation):
-            raise ValueError(
-                "predict: observation must be an Observation such as Levels(), or None for that "
-                f"of the solver, got {observation!r}."
-            )
-        structure, comparison = self.parameterization, self.comparison
-        if observation is not None:
-            several = structure.conditions_shape is not None
-            made = observation.at_conditions if several else observation.of
-            comparison = made(structure.level_counts)
-        if comparison.assigned or comparison.centred:
-            kind = type(observation or self.observation).__name__
-            what = "Matched" if comparison.assigned else f'{kind}(relative_to="mean")'
-            raise ValueError(
-                f"predict: the values of {what} depend on targets, of which there are none; "
-                "predict Levels(), or leave observation out for that of the solver."
-            )
-        return comparison

@@ -97,17 +97,34 @@ class Compiled:
         bound = apart_from_xla(made)
         return tf.function(bound, input_signature=signature, autograph=False)
 
-    def _by_sides(self, function: Callable, *basic: str) -> dict[bool, Any]:
-        both = {False: basic, True: (*basic, *SIDES)}
-        return {given: self._compile(function, *names) for given, names in both.items()}
+    def _by_sides(self, function: Callable, *basic: str) -> _WhenNeeded:
+        def make(given: bool) -> Any:
+            return self._compile(function, *basic, *(SIDES if given else ()))
+
+        return _WhenNeeded(make)
 
     def _by_arguments(
         self, function: Callable, *basic: str, settings: Settings | None = None
-    ) -> dict[Key, Any]:
-        found = {}
-        for key in itertools.product((False, True), repeat=3):
+    ) -> _WhenNeeded:
+        def make(key: Key) -> Any:
             known = itertools.compress((BOUNDS, PRIORS, SIDES), key)
             given = (*basic, *itertools.chain.from_iterable(known))
             names = (*given, *condition_inputs(self._settings))
-            found[key] = self._compile(function, *given, settings=settings, names=names)
-        return found
+            return self._compile(function, *given, settings=settings, names=names)
+
+        return _WhenNeeded(make)
+
+
+class _WhenNeeded(dict[Any, Any]):
+    """A dict whose values are made when they are asked for: of many kinds of calls, few are used.
+
+    Args:
+        make: from a key to its value.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]):
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: Any) -> Any:
+        return self.setdefault(key, self._make(key))  # the same for all threads

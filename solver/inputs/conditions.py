@@ -95,19 +95,14 @@ def targets_at_each(settings: Settings) -> int | None:
         return None
     comparison, limit = settings.model.comparison, shape[0]
     count, left = divmod(comparison.num_targets, limit)
-    wanted = np.repeat(np.arange(limit), count)
-    if left or (conditions_of_targets(settings) != wanted[:, None]).any():
+    # A target without a second level needs its condition only.
+    levels = comparison.compared_levels
+    needed = (
+        np.where(levels < 0, levels[:, :1], levels) // settings.parameterization.level_counts[0]
+    )
+    if left or (needed != np.repeat(np.arange(limit), count)[:, None]).any():
         return None
     return count
-
-
-def conditions_of_targets(settings: Settings) -> np.ndarray:
-    """`[m, w]`, the numbers of the conditions that each target needs; K for all of them."""
-    states = settings.parameterization.level_counts[0]
-    found = settings.model.comparison.compared_levels // states
-    found = np.where(found < 0, found[:, :1], found)  # no level: the same condition once more
-    other = (found != found[:, :1]).any(axis=0)
-    return found[:, other | (np.arange(found.shape[1]) == 0)]
 
 
 def are_without_condition(settings: Settings, prepared: tf.Tensor) -> tf.Tensor:
@@ -117,10 +112,9 @@ def are_without_condition(settings: Settings, prepared: tf.Tensor) -> tf.Tensor:
         settings: of the solver.
         prepared: `[B, K, W]`, see `Parameterization.prepared`.
     """
-    present = marks_of(prepared) > 0
-    present = tf.concat([present, tf.reduce_all(present, axis=1, keepdims=True)], axis=1)
-    needed = tf.constant(conditions_of_targets(settings), tf.int32)
-    return ~tf.reduce_all(tf.gather(present, needed, axis=1), axis=2)
+    absent = ~(marks_of(prepared) > 0)  # also a faulty one
+    states = settings.parameterization.level_counts[0]
+    return settings.model.comparison.lacks(tf.repeat(absent, states, axis=1))
 
 
 def have_faulty_conditions(prepared: Any) -> tf.Tensor | None:

@@ -90,9 +90,8 @@ def evaluate_curved(
     sensitivity: Any = ()
     errors, in_levels, relative = weights, observed_slopes, difference
     if not comparison.in_level_units:
-        observed = data.targets - difference
-        known = (values, slopes, observed, observed_slopes, data.targets)
-        sensitivity = comparison.sensitivity(*known)
+        sizes = tf.maximum(tf.abs(data.targets), tf.abs(data.targets - difference))
+        sensitivity = comparison.sensitivity(values, slopes, observed_slopes, sizes)
         errors = weights * sensitivity
         in_levels = tf.math.divide_no_nan(observed_slopes, new_axis(sensitivity, 2))
         relative = relative_to_largest(comparison, data, difference)

@@ -8,10 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from ..rowwise.derivatives import first_along, second_along
 from ..rowwise.products import matmul_rows
 from .target_map import TargetMap
-
-_ZERO = tf.UnconnectedGradients.ZERO
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,26 +79,10 @@ class FunctionMap(TargetMap):
     def observe_slopes(
         self, levels: tf.Tensor, slopes: tf.Tensor, assignment: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """`f' dlambda/dx`; see `TargetMap.observe_slopes`.
-
-        The gradient of `u f` is linear in u; its derivative by u in the direction of the slopes is
-        `f' dlambda/dx` (double backward, see `Parameterization.derivatives`).
-        """
+        """`f' dlambda/dx`; see `TargetMap.observe_slopes`."""
         del assignment
         count = slopes.shape[2]
-        repeated = _repeat(levels, count)
-        directions = _as_rows(slopes)
-        with tf.GradientTape() as outer:
-            with tf.GradientTape() as inner:
-                inner.watch(repeated)
-                values = self.function(repeated)
-            seed = tf.zeros_like(values)
-            outer.watch(seed)
-            slope = inner.gradient(
-                values, repeated, output_gradients=seed, unconnected_gradients=_ZERO
-            )
-            along = tf.reduce_sum(slope * directions, axis=-1)
-        found = outer.gradient(along, seed, unconnected_gradients=_ZERO)
+        found = first_along(self.function, _repeat(levels, count), _as_rows(slopes))
         return tf.linalg.matrix_transpose(tf.reshape(found, [-1, count, self.num_values]))
 
     def pull_back(
@@ -107,30 +90,29 @@ class FunctionMap(TargetMap):
     ) -> tf.Tensor:
         """`f'^T g`; see `TargetMap.pull_back`."""
         del assignment
-        return self._pull_back(levels, force)
+        with tf.GradientTape() as tape:
+            tape.watch(levels)
+            values = self.function(levels)
+        zero = tf.UnconnectedGradients.ZERO
+        return tape.gradient(values, levels, output_gradients=force, unconnected_gradients=zero)
 
     def bending(self, levels: tf.Tensor, slopes: tf.Tensor, force: tf.Tensor) -> tf.Tensor | None:
         """`sum_k g_k f_k''[dlambda/dx, dlambda/dx]`; see `TargetMap.bending`."""
         count = slopes.shape[2]
-        repeated = _repeat(levels, count)
-        with tf.GradientTape() as tape:
-            tape.watch(repeated)
-            pulled = self._pull_back(repeated, _repeat(force, count))
-            along = tf.reduce_sum(pulled * _as_rows(slopes), axis=-1)
-        second = tape.gradient(along, repeated, unconnected_gradients=_ZERO)
+        forces = _repeat(force, count)
+
+        def total(rows: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(forces * self.function(rows), axis=-1)
+
+        second = second_along(total, _repeat(levels, count), _as_rows(slopes))
         by_parameter = tf.reshape(second, [-1, count, self.num_levels])
         found = matmul_rows(by_parameter, slopes)
         return 0.5 * (found + tf.linalg.matrix_transpose(found))
 
     def sensitivity(
-        self,
-        levels: tf.Tensor,
-        slopes: tf.Tensor,
-        values: tf.Tensor,
-        value_slopes: tf.Tensor,
-        targets: tf.Tensor,
+        self, levels: tf.Tensor, slopes: tf.Tensor, value_slopes: tf.Tensor, sizes: tf.Tensor
     ) -> tf.Tensor:
-        """The largest `|df/dx| / max |dlambda/dx|` of a parameter, and `max(|f|, |t|) / |lambda|`.
+        """The largest `|df/dx| / max |dlambda/dx|` of a parameter, plus its size over |lambda|.
 
         The first is a lower bound of `sum_k |df / dlambda_k|`, near it unless all parameters move
         the levels in directions that the function does not see. The second is the function's own
@@ -140,14 +122,7 @@ class FunctionMap(TargetMap):
         ratio = tf.math.divide_no_nan(tf.abs(value_slopes), moved)
         found = tf.reduce_max(ratio, axis=2)
         largest = tf.reduce_max(tf.abs(levels), axis=-1, keepdims=True)
-        own = tf.maximum(tf.abs(values), tf.abs(targets))
-        return found + tf.math.divide_no_nan(own, largest)
-
-    def _pull_back(self, levels: tf.Tensor, force: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            tape.watch(levels)
-            values = self.function(levels)
-        return tape.gradient(values, levels, output_gradients=force, unconnected_gradients=_ZERO)
+        return found + tf.math.divide_no_nan(sizes, largest)
 
 
 def _repeat(rows: tf.Tensor, count: int) -> tf.Tensor:

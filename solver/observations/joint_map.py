@@ -162,16 +162,10 @@ class JointMap(TargetMap):
         return tf.add_n(bent) if bent else None
 
     def sensitivity(
-        self,
-        levels: tf.Tensor,
-        slopes: tf.Tensor,
-        values: tf.Tensor,
-        value_slopes: tf.Tensor,
-        targets: tf.Tensor,
+        self, levels: tf.Tensor, slopes: tf.Tensor, value_slopes: tf.Tensor, sizes: tf.Tensor
     ) -> tf.Tensor:
         """See `TargetMap.sensitivity`."""
-        cut = [self.split(each) for each in (values, value_slopes, targets)]
-        parts = zip(self.parts, *cut, strict=True)
+        parts = zip(self.parts, self.split(value_slopes), self.split(sizes), strict=True)
         return tf.concat([part.sensitivity(levels, slopes, *own) for part, *own in parts], axis=1)
 
     def offset_sums(self, values: tf.Tensor) -> tf.Tensor:

@@ -148,27 +148,36 @@ class TargetMap(abc.ABC):
         return None
 
     def sensitivity(
-        self,
-        levels: tf.Tensor,
-        slopes: tf.Tensor,
-        values: tf.Tensor,
-        value_slopes: tf.Tensor,
-        targets: tf.Tensor,
+        self, levels: tf.Tensor, slopes: tf.Tensor, value_slopes: tf.Tensor, sizes: tf.Tensor
     ) -> tf.Tensor:
         """How much larger the rounding error of each value is than that of the levels.
 
         Args:
             levels: `[B, n]`.
             slopes: `[B, n, p]`, the derivatives of the levels.
-            values: `[B, m]`, from `observe`.
             value_slopes: `[B, m, p]`, from `observe_slopes`.
-            targets: `[B, m]`.
+            sizes: `[B, m]`, the magnitude of value or target.
 
         Returns:
             `[B, m]`; 1 for levels. In the unit of the target over that of the levels.
         """
-        del levels, slopes, value_slopes, targets
-        return tf.ones_like(values)
+        del levels, slopes, value_slopes
+        return tf.ones_like(sizes)
+
+    def lacks(self, missing: tf.Tensor) -> tf.Tensor:
+        """Which targets need a level that is missing.
+
+        Args:
+            missing: `[B, n]` bool, of the levels.
+
+        Returns:
+            `[B, m]` bool.
+        """
+        # After the levels: whether any is missing, for functions of all; and False for no level.
+        some = tf.reduce_any(missing, axis=1, keepdims=True)
+        every = tf.concat([missing, some, tf.zeros_like(some)], axis=1)
+        numbers = tf.constant(self.compared_levels % every.shape[1], tf.int32)
+        return tf.reduce_any(tf.gather(every, numbers, axis=1), axis=2)
 
     def offset_sums(self, values: tf.Tensor) -> tf.Tensor:
         """The sum of the values over all targets that share an unknown offset.

@@ -20,6 +20,7 @@ from ..level_counts import LevelCounts, check_names_of
 from ..linalg.eigh import eigenvalues, hermitian_transpose, replace_infinite
 from ..portable import PortableModule
 from ..rowwise.axes import new_axis
+from ..rowwise.derivatives import each_in_turn, first_along, second_along
 from ..rowwise.products import matmul_rows, matmul_shared
 from ..seed import SEED
 from .affine.forms import Form, sum_of
@@ -230,11 +231,7 @@ class Parameterization(PortableModule):
         return eigenvalues(self.matrix(parameters))
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
-        """The derivatives `dA/dx_j`, by automatic differentiation (double backward).
-
-        The gradient of `sum conj(u) A(x)` by `x_j` is linear in `u`; its derivative by `u` is
-        `dA/dx_j`. Unlike forward-mode accumulation this works for every TensorFlow operation that
-        has a gradient.
+        """The derivatives `dA/dx_j`, by automatic differentiation (`first_along`).
 
         Args:
             parameters: `[B, p]`.
@@ -243,19 +240,7 @@ class Parameterization(PortableModule):
             `[B, p, n, n]`, or `[1, p, n, n]` where they do not depend on the parameters.
         """
         count = self.num_parameters
-        repeated, chosen = _each_in_turn(parameters)
-        zero = tf.UnconnectedGradients.ZERO
-        with tf.GradientTape() as outer:
-            with tf.GradientTape() as inner:
-                inner.watch(repeated)
-                matrices = self.matrix(repeated)
-            seed = tf.zeros_like(matrices)
-            outer.watch(seed)
-            slope = inner.gradient(
-                matrices, repeated, output_gradients=seed, unconnected_gradients=zero
-            )
-            component = tf.reduce_sum(slope * chosen)
-        derivative = outer.gradient(component, seed, unconnected_gradients=zero)
+        derivative = first_along(self.matrix, *each_in_turn(parameters))
         by_parameter = tf.reshape(derivative, [count, -1, self.size, self.size])
         return tf.transpose(by_parameter, [1, 0, 2, 3])
 
@@ -368,20 +353,15 @@ class Parameterization(PortableModule):
             `[B, p, p]`, real, or None for zero.
         """
         count = self.num_parameters
-        repeated, chosen = _each_in_turn(parameters)
         weights = tf.math.conj(tf.tile(density, [count, 1, 1]))
-        zero = tf.UnconnectedGradients.ZERO
-        with tf.GradientTape() as outer:
-            outer.watch(repeated)
-            with tf.GradientTape() as inner:
-                inner.watch(repeated)
-                matrices = self.matrix(repeated)
-                if weights.dtype.is_complex and not matrices.dtype.is_complex:
-                    weights = tf.math.real(weights)  # a real part of a complex sum
-                trace = tf.reduce_sum(tf.math.real(weights * matrices), axis=[1, 2])
-            slope = inner.gradient(trace, repeated, unconnected_gradients=zero)
-            component = tf.reduce_sum(slope * chosen, axis=-1)
-        second = outer.gradient(component, repeated, unconnected_gradients=zero)
+
+        def trace(points: tf.Tensor) -> tf.Tensor:
+            matrices, own = self.matrix(points), weights
+            if own.dtype.is_complex and not matrices.dtype.is_complex:
+                own = tf.math.real(own)  # a real part of a complex sum
+            return tf.reduce_sum(tf.math.real(own * matrices), axis=[1, 2])
+
+        second = second_along(trace, *each_in_turn(parameters))
         return tf.transpose(tf.reshape(second, [count, -1, count]), [1, 0, 2])
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
@@ -635,16 +615,6 @@ def same_dtype(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """Cast all tensors to complex if any is complex."""
     found = [tensor.dtype for tensor in tensors if tensor.dtype.is_complex]
     return [tf.cast(tensor, found[0]) if found else tensor for tensor in tensors]
-
-
-def _each_in_turn(parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The rows `[B, p]` repeated for each parameter j, and the unit vectors e_j: `[p B, p]` both.
-
-    The order of the rows within each repetition is kept, as `together` requires.
-    """
-    count = parameters.shape[1]
-    chosen = tf.repeat(tf.eye(count, dtype=parameters.dtype), tf.shape(parameters)[0], axis=0)
-    return tf.tile(parameters, [count, 1]), chosen
 
 
 def _check_name(inner: Parameterization, method: str, name: str) -> None:

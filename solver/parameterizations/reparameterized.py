@@ -12,6 +12,7 @@ from ..checks import show
 from ..named_function import as_result, call, columns_by_name, names_asked_for, value_and_slopes
 from ..names import check_known
 from ..rowwise.axes import new_axis, row_count
+from ..rowwise.derivatives import each_in_turn, second_along
 from ..rowwise.elementwise import in_row_packets
 from ..rowwise.products import matmul_rows
 from ..seed import SEED
@@ -121,17 +122,13 @@ class Reparameterized(Wrapped):
     def _bending_of_rows(self, together: tf.Tensor) -> tf.Tensor:
         """`_bending` for rows `[B, q + p]` of parameters and weights."""
         count = self.num_parameters
-        repeated, weights = tf.split(tf.tile(together, [count, 1]), [count, -1], axis=1)
-        unit = tf.constant(np.eye(count)[:, None], weights.dtype)
-        zero = tf.UnconnectedGradients.ZERO
-        with tf.GradientTape() as outer:
-            outer.watch(repeated)
-            with tf.GradientTape() as inner:
-                inner.watch(repeated)
-                total = tf.reduce_sum(self._of_rows(repeated) * weights)
-            slope = inner.gradient(total, repeated, unconnected_gradients=zero)
-            component = tf.reduce_sum(tf.reshape(slope, [count, -1, count]) * unit)
-        second = outer.gradient(component, repeated, unconnected_gradients=zero)
+        parameters, weights = tf.split(together, [count, -1], axis=1)
+        weights = tf.tile(weights, [count, 1])
+
+        def total(rows: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(self._of_rows(rows) * weights, axis=1)
+
+        second = second_along(total, *each_in_turn(parameters))
         return tf.transpose(tf.reshape(second, [count, -1, count]), [1, 0, 2])
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
