@@ -80,9 +80,8 @@ def signature_inputs(
     unknown = sorted(set(given) - set(signature.inputs))
     if unknown:
         raise ValueError(
-            f"{what}: this model has no input {unknown[0]!r}; it takes "
-            f"{sorted(signature.inputs)}. (lower and upper are there if the solver was exported "
-            "with bounds, prior_mean and prior_sigma if with priors.)"
+            f"{what}: this model has no input {unknown[0]!r}; it takes {sorted(signature.inputs)} "
+            "(bounds, priors, sides and conditions only if it was exported with them)."
         )
     missing = sorted(set(signature.inputs) - set(given))
     if missing and not fill:
