@@ -222,6 +222,29 @@ def test_frame_frequencies_in_hertz():
     assert "4.2997" in fit.summary(0)
 
 
+def test_relative_residuals_of_two_squared_frequencies():
+    """One factor for all stiffnesses: `lambda = a lambda_0`, a linear least-squares problem."""
+    stiffness = np.array([7.52323, 7.3109, 8.81224, 15.77463])  # the published solution
+    scaled = FRAME.with_parameters(
+        ["a"], lambda a: {f"k{j + 1}": a * k for j, k in enumerate(stiffness)}
+    )
+    measured = (2 * np.pi * np.array(MEASURED[:2])) ** 2
+    known = (2 * np.pi * frame_frequencies(stiffness)[:2]) ** 2 / measured
+    factor = known.sum() / (known @ known)
+    loss = np.sum((1 - factor * known) ** 2)
+    error = np.sqrt(loss / (known @ known))  # one degree of freedom
+    for observation, targets, weights in (
+        (Levels(lowest=2), measured, 1 / measured),
+        (Observable(lambda levels: levels[:, :2] / measured, 2), np.ones(2), None),
+    ):
+        fit = SpectralSolver(scaled, observation=observation).fit(
+            [targets], initial=[[0.9]], weights=weights
+        )
+        np.testing.assert_allclose(fit.parameters, [[factor]], rtol=1e-8)
+        np.testing.assert_allclose(fit.loss, [loss], rtol=1e-8)
+        np.testing.assert_allclose(fit.standard_errors, [[error]], rtol=1e-6)
+
+
 def test_free_masses_have_a_rigid_mode_of_frequency_zero():
     free = Generalized(GraphLaplacian([(0, 1), (1, 2)]), np.eye(3))
     chain = SpectralSolver(free, observation=Frequencies())
