@@ -143,7 +143,8 @@ def make_settings(
             f"{owner}: parameterization must be a Parameterization such as Symmetric(3), "
             f"got {parameterization!r}."
         )
-    observation = Levels() if observation is None else observation
+    if observation is None:
+        observation = parameterization.usual_observation or Levels()
     if not isinstance(observation, Observation):
         raise ValueError(
             f"{owner}: observation must be an Observation such as Levels(), got {observation!r}."

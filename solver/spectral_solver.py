@@ -87,8 +87,9 @@ class SpectralSolver(PortableModule):
         Args:
             parameterization: the structured matrix.
             method: `LevenbergMarquardt()` when None.
-            observation: which function of the levels is compared: `Levels()` when None, or
-                `Transitions`, `Matched`, `Frequencies`, `Observable`, or several by `Joint`.
+            observation: which function of the levels is compared: `Levels`, `Transitions`,
+                `Matched`, `Frequencies`, `Observable`, or several by `Joint`. When None, the usual
+                one of the structure, if it has one, else `Levels()`.
             initial: `[p]` or `[K, p]`, starting points of rows for which `fit` is given none, such
                 as the parameters of a related compound; or a dict of all parameters by name, each a
                 number or `[K]`. When None the solver proposes starts from the targets.

@@ -10,7 +10,8 @@ import dataclasses
 import functools
 import operator
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +30,9 @@ from .level_curvature import Coupler, coupler_of, density_of, level_curvature
 from .memory import Memory
 from .weighted_levels import WeightedLevels
 
+if TYPE_CHECKING:
+    from ..observations import Observation
+
 
 class Parameterization(PortableModule):
     """A structured matrix `x -> A(x)`: real symmetric or complex Hermitian, `p` real parameters.
@@ -41,6 +45,10 @@ class Parameterization(PortableModule):
         num_parameters: `p`.
         parameter_names: one name for each parameter.
         condition_names: the names of the numbers of a condition; () if it takes no conditions.
+        level_unit: the unit of the levels, such as "cm^-1"; "" if it is not known. Assign it.
+        parameter_units: the units of the parameters that have one, by name. Assign it.
+        usual_observation: what a `SpectralSolver` observes of this structure unless it is told
+            otherwise; None for `Levels()`. Assign it.
 
     Example:
         >>> class Rotor(Parameterization):
@@ -56,6 +64,9 @@ class Parameterization(PortableModule):
 
     _level_names: tuple[str | None, ...] | None = None
     condition_names: tuple[str, ...] = ()
+    level_unit: str = ""
+    parameter_units: Mapping[str, str] = MappingProxyType({})
+    usual_observation: Observation | None = None
 
     def __init__(
         self,
@@ -438,7 +449,7 @@ class Parameterization(PortableModule):
         if not keep:
             raise ValueError("with_fixed: at least one parameter must stay free.")
         offset = np.array([float(values.get(name, 0.0)) for name in self.parameter_names])
-        return self.mapped(self._only(keep), offset, keep)
+        return self._describe(self.mapped(self._only(keep), offset, keep))
 
     def with_tied(self, ties: Mapping[str, tuple[str, float]]) -> Parameterization:
         """Tie some parameters to multiples of others.
@@ -478,7 +489,7 @@ class Parameterization(PortableModule):
         map_ = self._only(keep)
         for name, (other, factor) in ties.items():
             map_[names.index(name), keep.index(other)] = factor
-        return self.mapped(map_, np.zeros(len(names)), keep)
+        return self._describe(self.mapped(map_, np.zeros(len(names)), keep))
 
     def with_parameters(
         self,
@@ -524,7 +535,18 @@ class Parameterization(PortableModule):
         """
         from .reparameterized import Reparameterized  # it is derived from this class
 
-        return Reparameterized(self, names, function, typical)
+        made = self._describe(Reparameterized(self, names, function, typical))
+        # A new parameter may have the name of an old one, in another unit.
+        kept = made.parameter_units.items()
+        made.parameter_units = {name: unit for name, unit in kept if name not in names}
+        return made
+
+    def _describe(self, made: Parameterization) -> Parameterization:
+        """Give units and usual observation to a structure made of this one; returns it."""
+        units = self.parameter_units
+        made.level_unit, made.usual_observation = self.level_unit, self.usual_observation
+        made.parameter_units = {name: units[name] for name in made.parameter_names if name in units}
+        return made
 
     def _only(self, keep: Sequence[str]) -> np.ndarray:
         """`[p, q]`, the columns of the identity for the kept parameters."""
