@@ -41,9 +41,10 @@ _CANDIDATES_FOR_SOLUTIONS = 8
 _NUMBERS_OF_CANDIDATES = 2**23
 # Default steps from a given start, divided by those of each start of a search on average.
 _SEARCH_SHARE = 8
-# Memory of the largest tensors of a pool; 1000 rows of 32 x 32 matrices with 8 parameters. Larger
-# pools are hardly faster.
-_POOL_BYTES = 96 * 2**20
+# Memory of the largest tensors of a pool; 700 rows of 17 x 17 matrices with 5 parameters. With six
+# times as much, tensors leave the cache and new pages are claimed for them: 4000 such rows take 1.4
+# times as long, and so do a few hundred 64 x 64 matrices.
+_POOL_BYTES = 16 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,11 +35,11 @@ def heat_capacity(kelvin: Array) -> Callable[[tf.Tensor], tf.Tensor]:
     """The heat capacity `[rows, T]` of levels `[rows, n]`: the variance of the energy over T^2."""
 
     def of_levels(levels: tf.Tensor) -> tf.Tensor:
-        t = tf.constant(kelvin, levels.dtype)
-        energy = (levels - levels[:, :1])[:, :, None]
-        shares = tf.nn.softmax(-energy / t, axis=1)
-        mean = tf.reduce_sum(shares * energy, axis=1)
-        return (tf.reduce_sum(shares * energy**2, axis=1) - mean**2) / t**2
+        # In units of T, [rows, T, n]: sums along the last axis are the fastest.
+        energy = (levels - levels[:, :1])[:, None, :] / tf.constant(kelvin, levels.dtype)[:, None]
+        shares = tf.nn.softmax(-energy)
+        mean = tf.reduce_sum(shares * energy, axis=-1)
+        return tf.reduce_sum(shares * (energy * energy), axis=-1) - mean * mean
 
     return of_levels
 

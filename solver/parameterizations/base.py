@@ -250,10 +250,8 @@ class Parameterization(PortableModule):
         Returns:
             `[B, p, n, n]`, or `[1, p, n, n]` where they do not depend on the parameters.
         """
-        count = self.num_parameters
-        derivative = first_along(self.matrix, *each_in_turn(parameters))
-        by_parameter = tf.reshape(derivative, [count, -1, self.size, self.size])
-        return tf.transpose(by_parameter, [1, 0, 2, 3])
+        derivative = first_along(self.matrix, parameters, each_in_turn(parameters))
+        return tf.transpose(derivative, [1, 0, 2, 3])
 
     def level_jacobian(self, parameters: tf.Tensor, eigenvectors: Any) -> tf.Tensor:
         """The Hellmann-Feynman derivatives `d lambda_k / dx_j = v_k^H (dA/dx_j) v_k`.
@@ -363,17 +361,16 @@ class Parameterization(PortableModule):
         Returns:
             `[B, p, p]`, real, or None for zero.
         """
-        count = self.num_parameters
-        weights = tf.math.conj(tf.tile(density, [count, 1, 1]))
 
-        def trace(points: tf.Tensor) -> tf.Tensor:
-            matrices, own = self.matrix(points), weights
+        def trace(points: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+            matrices = self.matrix(points)
             if own.dtype.is_complex and not matrices.dtype.is_complex:
                 own = tf.math.real(own)  # a real part of a complex sum
             return tf.reduce_sum(tf.math.real(own * matrices), axis=[1, 2])
 
-        second = second_along(trace, *each_in_turn(parameters))
-        return tf.transpose(tf.reshape(second, [count, -1, count]), [1, 0, 2])
+        directions = each_in_turn(parameters)
+        second = second_along(trace, parameters, directions, [tf.math.conj(density)])
+        return tf.transpose(second, [1, 0, 2])
 
     def starting_points(self, levels: tf.Tensor, attempt: tf.Tensor, attempts: int) -> tf.Tensor:
         """Default starting points of a fit.

@@ -121,15 +121,13 @@ class Reparameterized(Wrapped):
 
     def _bending_of_rows(self, together: tf.Tensor) -> tf.Tensor:
         """`_bending` for rows `[B, q + p]` of parameters and weights."""
-        count = self.num_parameters
-        parameters, weights = tf.split(together, [count, -1], axis=1)
-        weights = tf.tile(weights, [count, 1])
+        parameters, weights = tf.split(together, [self.num_parameters, -1], axis=1)
 
-        def total(rows: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_sum(self._of_rows(rows) * weights, axis=1)
+        def total(rows: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(self._of_rows(rows) * own, axis=1)
 
-        second = second_along(total, *each_in_turn(parameters))
-        return tf.transpose(tf.reshape(second, [count, -1, count]), [1, 0, 2])
+        second = second_along(total, parameters, each_in_turn(parameters), [weights])
+        return tf.transpose(second, [1, 0, 2])
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """`dA/dy_i = sum_j dA/dx_j dg_j/dy_i`; see `Parameterization.derivatives`."""
