@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from .tensorflow_log import quiet_tensorflow
 
 if TYPE_CHECKING:  # for type checkers and editors, which cannot follow __getattr__
-    from eigenfit import cli, export, serving, solver  # noqa: F401
+    from eigenfit import cli, export, problem, serving, solver, systems  # noqa: F401
     from eigenfit.export import export_saved_model, load_solver_info
+    from eigenfit.problem import Problem, ProblemError
     from eigenfit.serving import GrpcClient, RestClient, ServingError
     from eigenfit.solver import *
 
@@ -61,6 +62,8 @@ __all__ = [
     "Parameterization",
     "Persymmetric",
     "Prediction",
+    "Problem",
+    "ProblemError",
     "Proposal",
     "RestClient",
     "ServingError",
@@ -82,11 +85,13 @@ __all__ = [
     "split_by",
 ]
 
-_ROOMS = ("cli", "export", "serving", "solver")
+_ROOMS = ("cli", "export", "problem", "serving", "solver", "systems")
 # The names of other rooms than `solver`.
 _ROOM_OF = {
     "export_saved_model": "export",
     "load_solver_info": "export",
+    "Problem": "problem",
+    "ProblemError": "problem",
     "GrpcClient": "serving",
     "RestClient": "serving",
     "ServingError": "serving",

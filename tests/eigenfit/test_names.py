@@ -12,6 +12,7 @@ import eigenfit
 ROOM_OF_EACH = {
     "solver": importlib.import_module("eigenfit.solver").__all__,
     "export": importlib.import_module("eigenfit.export").__all__,
+    "problem": ["Problem", "ProblemError"],
     "serving": ["GrpcClient", "RestClient", "ServingError"],
 }
 
