@@ -7,13 +7,24 @@ from typing import Annotated
 
 import typer
 
-from ..serving.server.options import main
+from .check import check
+from .export import export
 from .fit import fit
 from .fit_dataset import fit_dataset
+from .init import init
+from .predict import predict
+from .schema import schema
+from .systems import systems
 
-application = typer.Typer(add_completion=False, no_args_is_help=True)
-application.command()(fit)
-application.command()(fit_dataset)
+# Plain text: boxes cut messages into pieces, and drawing them takes longer than everything else.
+application = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (init, check, fit, predict, export):
+    application.command()(command)
 
 
 # The server parses its flags itself: they have the names of tensorflow_model_server, underscores
@@ -27,7 +38,13 @@ application.command()(fit_dataset)
 )
 def serve(context: typer.Context) -> None:
     """Serve exported models as TensorFlow Serving does, over gRPC and REST."""
+    from ..serving.server.options import main  # imports gRPC and NumPy
+
     raise typer.Exit(main(context.args))
+
+
+for command in (fit_dataset, systems, schema):
+    application.command()(command)
 
 
 def _print_version(wanted: bool) -> None:
