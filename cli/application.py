@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,10 +37,23 @@ for command in (init, check, fit, predict, export):
     }
 )
 def serve(context: typer.Context) -> None:
-    """Serve exported models as TensorFlow Serving does, over gRPC and REST."""
+    """Serve models over gRPC and REST, as TensorFlow Serving."""
     from ..serving.server.options import main  # imports gRPC and NumPy
 
-    raise typer.Exit(main(context.args))
+    raise typer.Exit(main(flags_of_serve(context.args)))
+
+
+def flags_of_serve(arguments: list[str]) -> list[str]:
+    """The flags of the server; `models/ho3` alone stands for the model `ho3` in this directory.
+
+    Example:
+        >>> flags_of_serve(["/models/ho3", "--port=0"])
+        ['--model_base_path=/models/ho3', '--model_name=ho3', '--port=0']
+    """
+    if not arguments or arguments[0].startswith("-"):
+        return arguments
+    path = Path(arguments[0]).absolute()
+    return [f"--model_base_path={path}", f"--model_name={path.name}", *arguments[1:]]
 
 
 for command in (fit_dataset, systems, schema):
@@ -49,6 +62,8 @@ for command in (fit_dataset, systems, schema):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # slow to import
+
         print(f"eigenfit {version('eigenfit')}")
         raise typer.Exit
 

@@ -19,10 +19,10 @@ def check(
     allow_python: AllowPython = False,
     accept_bad_rows: AcceptBadRows = False,
 ) -> None:
-    """Say what a problem file means, without a fit.
+    """Say what a problem file means.
 
-    Sizes, parameters, data by state, degrees of freedom, and which parameters the data cannot
-    determine. The exit status is 0, or 2 if something cannot be understood.
+    There is no fit: sizes, parameters, data by state, degrees of freedom, and which parameters the
+    data cannot determine. The exit status is 0, or 2 if something cannot be understood.
     """
     problem = read_problem(file, data, allow_python)
     with explained():

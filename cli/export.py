@@ -19,7 +19,9 @@ def export(
     data: DataFile = None,
     allow_python: AllowPython = False,
 ) -> None:
-    """Export a problem as a model: the same system, parameters and settings, for other data.
+    """Make a model of a problem, for other data.
+
+    The model has the same system, parameters and settings.
 
     Prints the new version directory, which `eigenfit serve` and `eigenfit fit` take, and
     TensorFlow Serving. The exit status is 0, or 2 if something is wrong.

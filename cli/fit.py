@@ -33,7 +33,7 @@ def fit(
     targets_file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[TARGETS]",
+            metavar="TARGETS",
             help="With a model: observed levels, one spectrum a line. CSV in UTF-8 (an empty field "
             "or nan is a level that was not observed, so for a model of one level an empty line is "
             "a spectrum; where the model names its levels, the first line may hold their names, in "
@@ -58,7 +58,9 @@ def fit(
     allow_python: AllowPython = False,
     accept_bad_rows: AcceptBadRows = False,
 ) -> None:
-    """Fit a problem file: print the summary and write a folder of results.
+    """Fit a problem file, or a file with a model.
+
+    Prints the summary and writes a folder of results.
 
     With a model: fit every spectrum of TARGETS and print a line of CSV for each. The columns are
     status, cause (0 for none), steps, loss, the parameters by name and their standard errors (se_

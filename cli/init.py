@@ -32,9 +32,10 @@ def init(
     ] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
-    """Write a commented problem file with example data, which fits as it is.
+    """Write an example: a problem file and its data.
 
-    Files that are there are not replaced. The exit status is 0, or 2 if nothing was written.
+    The file is commented, and fits as it is. Files that are there are not replaced. The exit status
+    is 0, or 2 if nothing was written.
     """
     known = templates()
     if system == "list":

@@ -31,9 +31,10 @@ def predict(
     allow_python: AllowPython = False,
     accept_bad_rows: AcceptBadRows = False,
 ) -> None:
-    """Fit a problem file and print what would be measured, also what was not.
+    """Print what would be measured, as CSV.
 
-    A line of CSV for each level or line that the data may hold: what was observed, the fitted
+    The problem file is fitted. A line for each level or line that the data may hold, measured or
+    not: what was observed, the fitted
     value, and its standard error. The error of another measurement is not included. The exit status
     is that of `eigenfit fit`.
     """

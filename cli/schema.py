@@ -18,7 +18,10 @@ def schema(
         typer.Option(help="Write it here; standard output when left out.", dir_okay=False),
     ] = None,
 ) -> None:
-    """Print the JSON schema of problem files, with which editors complete and check them."""
+    """Print the JSON schema of problem files.
+
+    With it editors complete and check them.
+    """
     with explained():
         from ..problem.schema import json_schema
 

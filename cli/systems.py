@@ -11,10 +11,10 @@ from .problem_file import explained
 
 def systems(
     system: Annotated[
-        str | None, typer.Argument(metavar="[SYSTEM]", help="Of which the arguments are listed.")
+        str | None, typer.Argument(metavar="SYSTEM", help="Of which the arguments are listed.")
     ] = None,
 ) -> None:
-    """List the systems by name, or the arguments of one."""
+    """List the systems, or the arguments of one."""
     with explained():
         from ..problem.schema import arguments_of_system, list_of_systems
 

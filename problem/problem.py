@@ -293,20 +293,24 @@ class Problem:
 
     def _build(self, function: Callable[..., Any], given: dict[str, Any], table: Table) -> None:
         """Make the structure and arrange the data."""
-        from .arguments import names_of
+        from .arguments import names_of, required_of
         from .checked import checked_arguments
 
         # How many conditions there are is known from the data.
         open_limit = "limit" in names_of(function) and "limit" not in given
-        if open_limit:
-            given = {**given, "limit": len(table.cells)}
+        if open_limit and "limit" in required_of(function):
+            given = {**given, "limit": 1}
         arguments = checked_arguments(self.document, self._path, function, given)
         arguments = with_paths(arguments, self.document.folder)
-        self._arrange(self._made(function, arguments), table)
+        structure = self._made(function, arguments)
+        open_limit &= structure.conditions_shape is not None
+        if open_limit:
+            structure = self._made(function, {**arguments, "limit": len(table.cells)})
+        self._arrange(structure, table)
         if open_limit and self.data.conditions is not None:
             used = ~np.isnan(self.data.conditions).all(axis=2)
-            arguments["limit"] = int(used.sum(axis=1).max())
-            self._arrange(self._made(function, arguments), table)
+            most = int(used.sum(axis=1).max())
+            self._arrange(self._made(function, {**arguments, "limit": most}), table)
 
     def _arrange(self, whole: Parameterization, table: Table) -> None:
         """Fix and tie parameters, and find the target of each value of the table."""

@@ -160,15 +160,18 @@ def summary(problem: Problem, fit: FitResult) -> str:
     """The fit in words: its only row, or counts by status and the first parameters of a batch."""
     spectra = problem.data.spectra
     heading = [problem.title, ""] if problem.title else []
+    held = [f"{name} = {value:.10g} (fixed)" for name, value in problem.fixed.items()]
+    held += [f"{name} = {factor:g} * {other}" for name, (other, factor) in problem.ties.items()]
+    held = ["", *held] if held else []
     if len(spectra) == 1:
-        return "\n".join([*heading, fit.summary(0)])
+        return "\n".join([*heading, fit.summary(0), *held])
     statuses = np.asarray(fit.status).reshape(len(spectra), -1)[:, 0]
     lines = [*heading, f"{len(spectra)} spectra"]
     for code in np.unique(statuses)[::-1]:
         status = Status(int(code))
         count = int((statuses == code).sum())
         lines.append(f"{count:>6} {status.name}: {status.message}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *held])
 
 
 def parameters_table(problem: Problem, fit: FitResult) -> Any:

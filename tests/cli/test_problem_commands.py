@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from eigenfit.cli.application import application
+from eigenfit.cli.application import application, flags_of_serve
 from eigenfit.cli.init import templates
 from eigenfit.problem import Problem
 from eigenfit.systems import SYSTEMS
@@ -94,12 +94,45 @@ def test_init_replaces_nothing(tmp_path, monkeypatch):
     assert "cannot be written" in run("init", "python", "file").stderr
 
 
-@pytest.mark.parametrize("name", [name for name in templates() if name in SYSTEMS])
+# What the examples must find, and how near. Ho3+: the fit of 13 levels in one multiplet. H2S: the
+# constants of SPFIT. Graphene and the triangle: what their data were computed from. The frame has
+# several exact solutions.
+PUBLISHED: dict[str, dict[str, tuple[float, float]]] = {
+    "crystal_field": {
+        "B20": (-613, 0.5),
+        "B40": (-1247, 0.5),
+        "B44": (346, 0.5),
+        "B60": (495, 0.5),
+        "B64": (-8, 0.5),
+    },
+    "rotor": {"A": (310583.541, 0.0005), "B": (270367.778, 0.0005), "C": (141820.008, 0.0005)},
+    "shear_frame": {},
+    "spin_system": {"J": (22.5, 0.03), "J'": (17.3, 0.04)},
+    "tight_binding": {"t1": (-2.78, 0.003), "t2": (0.12, 0.002), "E0": (0.31, 0.007)},
+}
+# Standard errors, to the printed digits.
+ERRORS = {"A": 0.030, "B": 0.042, "C": 0.027}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_example_fits_out_of_the_box(tmp_path, name):
+    if name not in SYSTEMS:
+        pytest.skip(f"the system {name} is not installed")
     assert run("init", name, tmp_path).exit_code == 0
     done = run("fit", tmp_path / f"{name}.toml")
     assert done.exit_code == 0, done.output
     assert done.stdout.split("\n\n")[1].startswith(("CONVERGED", "STATIONARY"))
+    with (tmp_path / f"{name}_results" / "parameters.csv").open(newline="") as file:
+        found = {line["parameter"]: line for line in csv.DictReader(file)}
+    for parameter, (value, tolerance) in PUBLISHED[name].items():
+        assert float(found[parameter]["value"]) == pytest.approx(value, abs=tolerance)
+    if name == "rotor":
+        for parameter, error in ERRORS.items():
+            assert round(float(found[parameter]["standard_error"]), 3) == error
+
+
+def test_every_example_is_tested():
+    assert set(templates()) == {*PUBLISHED, "python"}
 
 
 def test_templates_say_what_they_are():
@@ -219,3 +252,14 @@ def test_help_imports_nothing_heavy():
     for command in ("init", "check", "fit", "predict", "export", "serve", "systems", "schema"):
         assert f"\n  {command} " in done.stdout
     assert done.stdout.endswith("imported: []\n")
+
+
+def test_serve_takes_the_directory_of_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert flags_of_serve(["models/ho3", "--port=0"]) == [
+        f"--model_base_path={tmp_path}/models/ho3",
+        "--model_name=ho3",
+        "--port=0",
+    ]
+    assert flags_of_serve(["--port=0"]) == ["--port=0"]
+    assert flags_of_serve([]) == []
