@@ -5,13 +5,20 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..solver import Frequencies, Matched, Observation, Parameterization, Transitions
+from ..solver import (
+    Comparison,
+    Frequencies,
+    Matched,
+    Observation,
+    Parameterization,
+    Transitions,
+)
 from .cells import Value, is_missing, read_value
 from .columns import Columns, find_columns
 from .errors import Fault, ProblemError, fail, listed
@@ -108,7 +115,7 @@ def arrange(
     if section.assignment == "matched":
         observation, data = _matched(table, section, targets, data)
     elif columns.tidy and "upper" in columns.roles:
-        observation, data = _lines(data, observation, targets)
+        observation, data = _lines(data, reader.asked, observation, targets)
     elif columns.tidy and "level" not in columns.roles:
         data = _in_order(table, targets, data)
     targets = Targets(structure, observation)
@@ -136,6 +143,8 @@ class _Reader:
     def __init__(self, table: Table, section: DataSection, columns: Columns, targets: Targets):
         self.table, self.section, self.columns, self.targets = table, section, columns, targets
         self.faults: list[Fault] = []
+        #: Lines without a value, which can be predicted.
+        self.asked: list[tuple[int, int]] = []
         roles = columns.roles
         self._value_columns = [roles["value"]] if columns.tidy else [c for _, c in columns.values]
         self._errors_times = self._factor_of_errors()
@@ -184,10 +193,10 @@ class _Reader:
         for line, row in enumerate(self.table.cells):
             try:
                 if self._skips(row):
+                    if "upper" in self.columns.roles:
+                        self.asked.append(self._what(line))
                     continue
                 value = self._value(line, row)
-                if math.isnan(value.number):
-                    continue
                 data.append(
                     _Datum(
                         line, self._spectrum(line), self._condition(line), self._what(line), value
@@ -418,40 +427,57 @@ def _matched(
 
 
 def _lines(
-    data: list[_Datum], observation: Observation, targets: Targets
+    data: list[_Datum],
+    asked: Sequence[tuple[int, int]],
+    observation: Observation,
+    targets: Targets,
 ) -> tuple[Observation, list[_Datum]]:
     """The observation of lines between levels, and the data in its columns.
 
-    A line that was measured twice has two targets.
+    Its lines are those that are usually observed, if there are any, and all lines of the table,
+    also those without a value. A line that was measured twice has two targets.
+
+    Args:
+        data: the measured lines.
+        asked: lines without a value.
+        observation: what is usually observed.
+        targets: its targets.
     """
     number_of: dict[Hashable, int] = {}
-    pairs, moved = [], []
+
+    def number(pair: tuple[int, int], time: int) -> int:
+        """The number of the target of a line that was measured so many times before."""
+        return number_of.setdefault((pair, time), len(number_of))
+
+    if isinstance(observation, Transitions) and isinstance(targets.map, Comparison):
+        usual = zip(targets.map.upper.tolist(), targets.map.lower.tolist(), strict=True)
+        for pair, time in _counted(usual):
+            number(pair, time)
+    moved = []
     for group in _groups(data).values():
-        seen: dict[Hashable, int] = {}
-        for datum in group:
-            seen[datum.what] = seen.get(datum.what, 0) + 1
-            key = (datum.what, seen[datum.what])
-            if key not in number_of:
-                number_of[key] = len(pairs)
-                pairs.append(tuple(_as_pair(level, targets) for level in datum.what))
-            moved.append(dataclasses.replace(datum, what=number_of[key]))
-    if isinstance(observation, Transitions) and _same_lines(observation, pairs):
-        return observation, moved
-    return Transitions(pairs), moved
+        for datum, (pair, time) in zip(group, _counted(one.what for one in group), strict=True):
+            moved.append(dataclasses.replace(datum, what=number(pair, time)))
+    for pair in asked:
+        number(pair, 0)
+    return Transitions([_as_pair(pair, targets) for pair, _ in number_of]), moved
 
 
-def _as_pair(number: int, targets: Targets) -> Any:
-    """A level, counted through all members, as a solver takes it."""
+def _counted(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], int]]:
+    """Each pair, and how often it stood there before."""
+    seen: dict[Hashable, int] = {}
+    for pair in pairs:
+        seen[pair] = seen.get(pair, -1) + 1
+        yield pair, seen[pair]
+
+
+def _as_pair(pair: tuple[int, int], targets: Targets) -> Any:
+    """Two levels, counted through all members, as a solver takes them."""
     counts = targets.counts
     if len(counts) == 1:
-        return number
-    member = int(np.searchsorted(counts.firsts, number, side="right")) - 1
-    return member, number - counts.firsts[member]
-
-
-def _same_lines(observation: Transitions, pairs: Sequence[Any]) -> bool:
-    """Whether an observation has just these lines."""
-    return list(Transitions(pairs).pairs) == list(observation.pairs)
+        return pair
+    members = [int(np.searchsorted(counts.firsts, one, side="right")) - 1 for one in pair]
+    places = zip(members, pair, strict=True)
+    return tuple((member, one - counts.firsts[member]) for member, one in places)
 
 
 def _in_order(table: Table, targets: Targets, data: list[_Datum]) -> list[_Datum]:

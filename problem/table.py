@@ -283,9 +283,7 @@ def _from_rows(section: DataSection, place: str) -> Table:
 
 
 def _checked(table: Table, section: DataSection) -> Table:
-    """The table with its header taken off, and without columns that are empty."""
-    if not table.cells or not table.cells[0]:
-        raise fail(table.source, "the table has no cells.")
+    """The table with its header taken off, or with the one that the user gives."""
     if table.header is None and _has_header(table, section):
         names = ["" if cell is None else str(cell) for cell in table.cells[0]]
         table = dataclasses.replace(

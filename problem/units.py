@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 from .extras import load
@@ -63,11 +62,6 @@ def factor(unit: str, wanted: str) -> float:
     return float(one.magnitude)
 
 
-def is_unit(text: str) -> bool:
-    """Whether a text can be a unit: letters, signs of powers, nothing else."""
-    return bool(re.fullmatch(r"[A-Za-zµμΩ°%/*^{}⁻¹²³−\d\s.-]+", text))
-
-
 def _spelled(unit: str) -> str:
     text = unit.strip()
     return _SPELLINGS.get(text, text)
@@ -75,5 +69,4 @@ def _spelled(unit: str) -> str:
 
 @functools.cache
 def _registry() -> Any:
-    registry = load("pint", "values in another unit than the system's need").UnitRegistry()
-    return registry
+    return load("pint", "values in another unit than the system's need").UnitRegistry()

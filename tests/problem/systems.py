@@ -6,7 +6,16 @@ from typing import Literal
 
 import numpy as np
 
-from eigenfit.solver import Affine, Family, Parameterization, Sweep, Transitions
+from eigenfit.solver import (
+    Affine,
+    Family,
+    Frequencies,
+    Generalized,
+    GraphLaplacian,
+    Parameterization,
+    Sweep,
+    Transitions,
+)
 
 
 def ladder(
@@ -55,6 +64,20 @@ def field(limit: int = 1) -> Parameterization:
     return made
 
 
+def plane(limit: int) -> Parameterization:
+    """A level that rises along kx and ky, which are the condition."""
+    terms = [Affine(None, [np.eye(1)], parameter_names=[name]) for name in ("E", "vx", "vy")]
+    return Sweep(terms, limit=limit, conditions=["kx", "ky"])
+
+
+def frame() -> Parameterization:
+    """A chain of two springs and masses, of which natural frequencies are observed."""
+    made = Generalized(GraphLaplacian([(0, 0), (0, 1)]), np.eye(2))
+    made.usual_observation = Frequencies()
+    made.level_unit = "s^-2"
+    return made
+
+
 def lines() -> Parameterization:
     """A ladder of which lines between neighbours are usually observed."""
     made = ladder(4)
@@ -62,4 +85,11 @@ def lines() -> Parameterization:
     return made
 
 
-TEST_SYSTEMS = {"ladder": ladder, "tops": tops, "field": field, "lines": lines}
+TEST_SYSTEMS = {
+    "field": field,
+    "frame": frame,
+    "ladder": ladder,
+    "lines": lines,
+    "plane": plane,
+    "tops": tops,
+}

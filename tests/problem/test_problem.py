@@ -7,8 +7,10 @@ import pytest
 import tensorflow as tf
 
 from eigenfit.problem import Problem, ProblemError
-from eigenfit.problem.problem import METHODS
+from eigenfit.problem.problem import METHODS, with_paths
+from eigenfit.problem.schema import json_schema
 from eigenfit.solver import Adam, LevenbergMarquardt, SpectralSolver
+from eigenfit.systems import SYSTEMS
 
 from .systems import ladder, tops
 
@@ -252,3 +254,62 @@ def test_a_family_is_compared_by_its_members():
     problem = Problem.from_dict({"system": {"type": "tops"}, "data": data})
     assert problem.structure.level_counts == tops().level_counts
     np.testing.assert_array_equal(problem.targets, [[0, 1, np.nan, np.nan]])
+
+
+def test_check_of_lowest_levels_and_limits():
+    rows = [[0, 0.0], [1, 1.0], [2, "> 2"]]
+    data = {"columns": ["level", "energy"], "rows": rows, "relative_to": "lowest"}
+    found = Problem.from_dict({"system": {"type": "ladder"}, "data": data}).check()
+    assert "compared            Levels (relative_to lowest)" in found.text
+    assert "0 - 0: 0 (the zero of the scale)" in found.text
+    assert "2 - 0: > 2" in found.text
+    assert found.values == (1,)
+    assert "no misfit can be seen" in found.text
+    assert "offset" in found.undetermined
+
+
+def test_a_file_that_a_system_names_is_beside_the_problem_file(tmp_path):
+    (tmp_path / "h.npy").touch()
+    given = {"file": "h.npy", "more": ["h.npy", "x.npy", 3], "ion": "Ho3+"}
+    assert with_paths(given, tmp_path) == {
+        "file": str(tmp_path / "h.npy"),
+        "more": [str(tmp_path / "h.npy"), "x.npy", 3],
+        "ion": "Ho3+",
+    }
+
+
+def test_files_that_are_no_problem_files(tmp_path):
+    with pytest.raises(ProblemError, match="this is a directory; give the problem file"):
+        Problem.read(tmp_path)
+    with (tmp_path / "large.toml").open("wb") as file:
+        file.truncate(17 * 2**20)
+    with pytest.raises(ProblemError, match="more than 16 MB, too many for a problem file"):
+        Problem.read(tmp_path / "large.toml")
+    with pytest.raises(ProblemError, match="there is no such file"):
+        Problem.read("no\0such.toml")
+    deep = "x = " + "[" * 100_000
+    with pytest.raises(ProblemError, match="not TOML"):
+        Problem.from_text(deep)
+
+
+def test_a_fault_of_the_system_itself_is_not_hidden(monkeypatch):
+    def faulty() -> None:
+        raise ZeroDivisionError("a fault of eigenfit")
+
+    monkeypatch.setitem(SYSTEMS, "faulty", faulty)
+    with pytest.raises(ZeroDivisionError):
+        Problem.from_dict({"system": {"type": "faulty"}, "data": ROWS})
+
+
+def test_annotations_that_pydantic_does_not_know(monkeypatch):
+    class Matrix:
+        """It has no schema."""
+
+    def odd(matrix: Matrix | list[float], size: "Unknown" = 2, scale=(1, 2)):  # noqa: F821, UP037  # pyright: ignore[reportUndefinedVariable]  # the point of the test
+        return ladder(len(matrix))
+
+    monkeypatch.setitem(SYSTEMS, "odd", odd)
+    data = {"columns": ["level", "energy"], "rows": [[0, 1.0]]}
+    problem = Problem.from_dict({"system": {"type": "odd", "matrix": [1.0, 2.0]}, "data": data})
+    assert problem.structure.size == 2
+    assert json_schema()["properties"]["system"]["oneOf"]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 
 import pandas as pd
 import pytest
 
 from eigenfit.problem import Problem, ProblemError, results
-
-from .systems import ladder  # noqa: F401  # of the problems below
 
 ROWS = {
     "columns": ["sample", "level", "energy"],
@@ -120,3 +119,58 @@ def test_predictions_of_what_was_not_measured():
     assert missing["fitted"].tolist() == pytest.approx([2 + 2.5 / 3 + 0.5, 2 + 5 / 3 + 2])
     levels = results.levels_table(problem, fit)
     assert levels["fitted"].tolist() == pytest.approx(table["fitted"].tolist())
+
+
+def test_the_report_and_the_saved_fit_are_written_where_they_can_be(here, monkeypatch):
+    problem, fit = fitted()
+    calls = []
+
+    def write_report(fit, path, *, title, provenance):
+        calls.append((title, provenance["title"]))
+        path.write_text("<html>")
+
+    monkeypatch.setattr(results, "report_writer", lambda: write_report)
+    monkeypatch.setattr(type(fit), "save", lambda fit, path: path.write_text("{}"), raising=False)
+    folder = results.write_results(problem, fit, "out")
+    assert calls == [("Ladders", "Ladders")]
+    assert (folder / "report.html").read_text() == "<html>"
+    assert list(folder.glob("fit.*"))
+
+
+def test_without_the_packages_of_reports_there_is_none(monkeypatch):
+    found = importlib.util.find_spec
+    for missing in ("eigenfit.report", "jinja2"):
+        here = lambda name, gone=missing: None if name == gone else found("json")  # noqa: E731
+        monkeypatch.setattr(importlib.util, "find_spec", here)
+        assert results.report_writer() is None
+
+
+def test_several_solutions_and_conditions():
+    """(x - 1) (x - 2) has two solutions for the level 0; the field of one run is missing."""
+    problem = Problem.from_dict(
+        {
+            "system": {"type": "field"},
+            "data": {
+                "columns": ["run", "B", "level", "energy"],
+                "rows": [["x", 0, 1, 1.0], ["x", 1, 1, 2.0], ["y", 0, 1, 3.0]],
+            },
+            "fit": {"solutions": 2, "starts": 4},
+        }
+    )
+    fit = problem.fit()
+    table = results.residuals_table(problem, fit)
+    first = table[table["solution"] == 1]
+    assert first[["spectrum", "B", "observed"]].to_numpy().tolist() == [
+        ["x", 0, 1],
+        ["x", 1, 2],
+        ["y", 0, 3],
+    ]
+    levels = results.levels_table(problem, fit)
+    first = levels[levels["solution"] == 1]
+    # Two levels at two fields of x and at one of y, +-E.
+    assert first["fitted"].tolist() == pytest.approx([-1, 1, -2, 2, -3, 3], abs=1e-6)
+
+
+def test_fixed_and_tied_parameters_are_in_the_summary():
+    problem, fit = fitted()
+    assert "bend = 0.5 (fixed)" in results.summary(problem, fit)

@@ -274,3 +274,143 @@ def test_the_level_of_a_multiplet(here):
     problem = read(data, {"type": "ladder", "levels": 4})
     np.testing.assert_array_equal(problem.targets, [[0, 4]])
     assert problem.observation.describe()["multiplicity"] == 2
+
+
+def test_lines_of_one_matrix_and_lines_to_be_predicted(here):
+    (here / "t.csv").write_text("upper,lower,frequency\n2,0,5\n1,0,2\n3,0,NA\n2,0,5.1\n")
+    problem = read({"file": "t.csv"}, {"type": "ladder", "levels": 4})
+    names = problem.solver().target_names
+    assert names == ("2 - 0", "1 - 0", "2 - 0", "3 - 0")
+    np.testing.assert_array_equal(problem.targets, [[5, 2, 5.1, np.nan]])
+
+
+def test_the_lines_of_the_system_come_first(here):
+    (here / "t.csv").write_text("upper,lower,frequency\n3,2,5\n2,0,7\n1,0,2\n")
+    problem = read({"file": "t.csv"}, {"type": "lines"})
+    assert problem.solver().target_names == ("1 - 0", "2 - 1", "3 - 2", "2 - 0")
+    np.testing.assert_array_equal(problem.targets, [[2, np.nan, 5, 7]])
+
+
+def test_lines_at_conditions(here):
+    (here / "t.csv").write_text("B,upper,lower,frequency\n0,1,0,2\n2,1,0,6\n")
+    problem = read({"file": "t.csv"}, {"type": "field"})
+    np.testing.assert_array_equal(problem.targets, [[2, 6]])
+
+
+def test_natural_frequencies(here):
+    (here / "t.csv").write_text("mode,frequency (kHz)\n1,0.002\n0,0.0005\n")
+    problem = read({"file": "t.csv"}, {"type": "frame"})
+    np.testing.assert_allclose(problem.targets, [[0.5, 2]])
+    assert problem.data.unit == "Hz"
+    lowest = read({"file": "t.csv", "lowest": 2}, {"type": "frame"})
+    assert lowest.observation.describe()["lowest"] == 2
+    (fault,) = read({"file": "t.csv", "lowest": 1}, {"type": "frame"}).faults
+    assert fault.text == "level 1 is not among those that are compared."
+
+
+def test_conditions_of_several_numbers(here):
+    (here / "t.csv").write_text("ky,KX,level,energy\n1,0,0,3\n,1,0,2\n1,1,0,4\n")
+    problem = read({"file": "t.csv"}, {"type": "plane"})
+    assert problem.data.conditions is not None
+    np.testing.assert_array_equal(problem.data.conditions, [[[0, 1], [1, 1]]])
+    assert [str(fault) for fault in problem.faults] == [
+        "t.csv, line 3, column 1 (ky): the condition is missing."
+    ]
+
+
+def test_a_level_that_stands_there_twice(here):
+    (here / "t.csv").write_text("level,energy\n0,1\n1,2\n0,1.5\n")
+    problem = read({"file": "t.csv"})
+    np.testing.assert_array_equal(problem.targets, [[1, 2, np.nan]])
+    assert [str(fault) for fault in problem.faults] == [
+        "t.csv, line 4: level 0 stands there twice, first in line 2; keep one of the two, or their "
+        "mean."
+    ]
+
+
+def test_a_spectrum_without_values_is_left_out(here):
+    (here / "t.csv").write_text("0,1,2,3\n1,2,3,4\nNA,-,,\n")
+    problem = read({"file": "t.csv", "header": True}, {"type": "ladder", "levels": 4})
+    np.testing.assert_array_equal(problem.targets, [[1, 2, 3, 4]])
+    assert "there is no measured value; remove the line" in str(problem.faults[0])
+
+
+def test_wide_tables_of_levels_of_unknown_number(here):
+    (here / "t.csv").write_text("3,1\n2,5\n")
+    data = {"file": "t.csv", "assignment": "matched", "layout": "wide", "separator": ","}
+    problem = read(data)
+    np.testing.assert_array_equal(problem.targets, [[3, 1], [2, 5]])
+    (here / "t.csv").write_text("first,second\n3,1\n2,5\n")
+    np.testing.assert_array_equal(read(data).targets, [[3, 1], [2, 5]])
+
+
+def test_wide_columns_by_names_that_say_nothing(here):
+    (here / "t.csv").write_text("E1,E2,E3\n3,1,2\n")  # in any order, as no level is named
+    np.testing.assert_array_equal(read({"file": "t.csv"}).targets, [[3, 1, 2]])
+    (here / "t.csv").write_text("E1,E2\n1,2\n")
+    named = {"0": "E1", "2": "E2"}
+    problem = read({"file": "t.csv", "columns": named, "layout": "wide"})
+    np.testing.assert_array_equal(problem.targets, [[1, np.nan, 2]])
+    # A level of a pair is that of the pair.
+    data = {"file": "t.csv", "columns": {"0": "E1", "1": "E2"}, "multiplicity": 2, "layout": "wide"}
+    with pytest.raises(ProblemError, match=r"column 1 \(E1\) and column 2 \(E2\) are the same"):
+        read(data, {"type": "ladder", "levels": 4})
+
+
+def test_separators_at_the_end_of_wide_lines(here):
+    (here / "t.csv").write_text("1,2,3,4,\n2,3,4,5,\n")
+    problem = read({"file": "t.csv"}, {"type": "ladder", "levels": 4})
+    np.testing.assert_array_equal(problem.targets, [[1, 2, 3, 4], [2, 3, 4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("table", "keys"),
+    [
+        ("1,5;2\n0,5;1\n", {"columns": ["energy", "level"]}),
+        ("1.5,2\n0.5,1\n", {"columns": ["energy", "level"], "separator": ","}),
+        ("energy,level\n1.5,2\n0.5,1\n", {"decimal": "."}),
+        ("energy:level\n1,5:2\n0,5:1\n", {"separator": ":"}),
+        ("energy level\n1,5 2\n0,5 1\n", {"decimal": ","}),
+        ("energy,level\n3/2 no\n1.5,2 no\n0.5,1\n", {"comment": " no", "ignore": ["x"]}),
+        ("energy;level\n1.5;2;\n0.5;1;\n", {"columns": ["energy", "level"], "header": True}),
+        ("energy;level\n1.5;2;7\n0.5;1;8\n", {"columns": ["energy", "level", ""]}),
+    ],
+)
+def test_the_form_of_a_table_is_found_or_given(here, table, keys):
+    (here / "t.csv").write_text(table)
+    problem = read({"file": "t.csv", **keys})
+    np.testing.assert_array_equal(problem.targets, [[np.nan, 0.5, 1.5]])
+
+
+def test_a_column_of_decimal_commas(here):
+    (here / "t.csv").write_text("energy\n0,5\n1,5\n2,5\n")
+    np.testing.assert_array_equal(read({"file": "t.csv"}).targets, [[0.5, 1.5, 2.5]])
+
+
+def test_standard_input_that_is_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(ProblemError, match="standard input, which is a terminal"):
+        read({"file": "-"})
+
+
+def test_tables_without_lines(here):
+    pd.DataFrame({"level": []}).to_parquet(here / "t.parquet")
+    with pytest.raises(ProblemError, match="the table has no lines"):
+        read({"file": "t.parquet"})
+    for frame in (pd.DataFrame(), pd.DataFrame({"level": ["# nothing"]})):
+        frame.to_excel(here / "t.xlsx", index=False, header=False)
+        with pytest.raises(ProblemError, match="the sheet has no lines"):
+            read({"file": "t.xlsx"})
+
+
+def test_a_date_in_a_spreadsheet(here):
+    frame().assign(energy=[pd.Timestamp("2024-01-12"), 2.0, 1.0]).to_excel(
+        here / "t.xlsx", index=False
+    )
+    (fault,) = read({"file": "t.xlsx"}).faults
+    assert fault.place == "t.xlsx, row 2, column 2 (energy)"
+    assert "is a datetime, not a number; format the cell as a number" in fault.text
