@@ -305,6 +305,9 @@ def test_annotations_that_pydantic_does_not_know(monkeypatch):
     class Matrix:
         """It has no schema."""
 
+        def __len__(self) -> int:
+            return 2
+
     def odd(matrix: Matrix | list[float], size: "Unknown" = 2, scale=(1, 2)):  # noqa: F821, UP037  # pyright: ignore[reportUndefinedVariable]  # the point of the test
         return ladder(len(matrix))
 
