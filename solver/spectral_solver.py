@@ -189,6 +189,12 @@ class SpectralSolver(PortableModule):
         self._compiled = Compiled(settings)
         self._ends = Ends(settings, self._arguments, self._compiled)
 
+    def __repr__(self) -> str:
+        return (
+            f"SpectralSolver({self.parameterization!r}, {self.method!r}, "
+            f"observation={self.observation!r}, dtype={self.dtype.name})"
+        )
+
     def fit(
         self,
         targets: Any,
