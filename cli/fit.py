@@ -13,6 +13,7 @@ from typing import Annotated, Any, TextIO
 import numpy as np
 import typer
 
+from .progress import row_progress
 from .targets import read_targets
 
 # Rows of the first piece of a fit; also the smallest piece.
@@ -61,7 +62,7 @@ def fit(
     import tensorflow as tf  # slow to import, so not for `--help`
 
     from ..serving.batch.model import read_model
-    from ..solver.fit.pieces import in_pieces, show
+    from ..solver.fit.pieces import in_pieces
 
     try:
         model = read_model(model_dir)
@@ -78,12 +79,13 @@ def fit(
     # are read, which may be in the same file.
     with open_output(output) as file:
         # In pieces, so that Ctrl-C works and a terminal shows the progress.
-        outputs = in_pieces(
-            lambda rows: serve(targets=rows),
-            [tf.constant(targets, model.dtype)],
-            _SMALLEST_PIECE,
-            show if sys.stderr.isatty() and len(targets) > _SMALLEST_PIECE else None,
-        )
+        with row_progress() as progress:
+            outputs = in_pieces(
+                lambda rows: serve(targets=rows),
+                [tf.constant(targets, model.dtype)],
+                _SMALLEST_PIECE,
+                progress,
+            )
         answer = {name: value.numpy() for name, value in outputs.items()}
         shown = levels or [str(number) for number in range(model.width)]
         columns = shown if residuals else None
