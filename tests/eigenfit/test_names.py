@@ -12,6 +12,7 @@ import eigenfit
 ROOM_OF_EACH = {
     "solver": importlib.import_module("eigenfit.solver").__all__,
     "export": importlib.import_module("eigenfit.export").__all__,
+    "report": importlib.import_module("eigenfit.report").__all__,
     "serving": ["GrpcClient", "RestClient", "ServingError"],
 }
 
