@@ -113,7 +113,8 @@ def fit_model(
     import tensorflow as tf  # slow to import, so not for `--help`
 
     from ..serving.batch.model import read_model
-    from ..solver.fit.pieces import in_pieces, show
+    from ..solver.fit.pieces import in_pieces
+    from .progress import row_progress
     from .targets import read_targets
 
     try:
@@ -131,12 +132,13 @@ def fit_model(
     # are read, which may be in the same file.
     with open_output(output) as file:
         # In pieces, so that Ctrl-C works and a terminal shows the progress.
-        outputs = in_pieces(
-            lambda rows: serve(targets=rows),
-            [tf.constant(targets, model.dtype)],
-            _SMALLEST_PIECE,
-            show if sys.stderr.isatty() and len(targets) > _SMALLEST_PIECE else None,
-        )
+        with row_progress() as progress:
+            outputs = in_pieces(
+                lambda rows: serve(targets=rows),
+                [tf.constant(targets, model.dtype)],
+                _SMALLEST_PIECE,
+                progress,
+            )
         answer = {name: value.numpy() for name, value in outputs.items()}
         shown = levels or [str(number) for number in range(model.width)]
         columns = shown if residuals else None

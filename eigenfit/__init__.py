@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from .tensorflow_log import quiet_tensorflow
 
 if TYPE_CHECKING:  # for type checkers and editors, which cannot follow __getattr__
-    from eigenfit import cli, export, problem, serving, solver, systems  # noqa: F401
+    from eigenfit import cli, export, problem, report, serving, solver, systems  # noqa: F401
     from eigenfit.export import export_saved_model, load_solver_info
     from eigenfit.problem import Problem, ProblemError
+    from eigenfit.report import *
     from eigenfit.serving import GrpcClient, RestClient, ServingError
     from eigenfit.solver import *
 
@@ -77,15 +78,24 @@ __all__ = [
     "Transitions",
     "Tridiagonal",
     "__version__",
+    "correlation_matrix",
+    "eigenvalue_paths",
     "embed",
     "export_saved_model",
     "heisenberg",
+    "level_diagram",
     "load_solver_info",
+    "normalized_residuals",
+    "observed_against_fitted",
+    "parameter_distributions",
     "quiet_tensorflow",
+    "render_report",
+    "search_ends",
     "split_by",
+    "write_report",
 ]
 
-_ROOMS = ("cli", "export", "problem", "serving", "solver", "systems")
+_ROOMS = ("cli", "export", "problem", "report", "serving", "solver", "systems")
 # The names of other rooms than `solver`.
 _ROOM_OF = {
     "export_saved_model": "export",
@@ -95,6 +105,15 @@ _ROOM_OF = {
     "GrpcClient": "serving",
     "RestClient": "serving",
     "ServingError": "serving",
+    "correlation_matrix": "report",
+    "eigenvalue_paths": "report",
+    "level_diagram": "report",
+    "normalized_residuals": "report",
+    "observed_against_fitted": "report",
+    "parameter_distributions": "report",
+    "render_report": "report",
+    "search_ends": "report",
+    "write_report": "report",
 }
 
 

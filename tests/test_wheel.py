@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("eigenfit", "solver", "export", "serving", "cli", "problem", "systems")
+ROOMS = ("eigenfit", "solver", "export", "report", "serving", "cli", "problem", "systems")
+DATA = {"deploy", "templates"}  # folders
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +40,7 @@ def test_the_wheel_holds_the_rooms_and_their_data(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"eigenfit"}
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
-            data = path.suffix == ".py" or path.name == "py.typed"
-            data |= "deploy" in path.parts or "templates" in path.parts
+            data = path.suffix == ".py" or path.name == "py.typed" or DATA & {*path.parts}
             if path.is_file() and data and "__pycache__" not in path.parts:
                 base = ROOT / room if room == "eigenfit" else ROOT
                 assert f"eigenfit/{path.relative_to(base)}" in names

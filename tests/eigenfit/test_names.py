@@ -13,6 +13,7 @@ ROOM_OF_EACH = {
     "solver": importlib.import_module("eigenfit.solver").__all__,
     "export": importlib.import_module("eigenfit.export").__all__,
     "problem": ["Problem", "ProblemError"],
+    "report": importlib.import_module("eigenfit.report").__all__,
     "serving": ["GrpcClient", "RestClient", "ServingError"],
 }
 
