@@ -4,11 +4,13 @@
 """
 
 from .crystal_field import CrystalField
+from .given_matrices import matrices
 from .spin_system import SpinSystem
 
 #: By the `type` of a problem file.
 SYSTEMS = {
     "crystal_field": CrystalField,
+    "matrices": matrices,
     "spin_system": SpinSystem,
 }
 
@@ -16,4 +18,5 @@ __all__ = [
     "SYSTEMS",
     "CrystalField",
     "SpinSystem",
+    "matrices",
 ]

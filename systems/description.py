@@ -9,7 +9,10 @@ from ..solver.observations import Observation
 
 
 def describe(
-    structure: Parameterization, unit: str, parameters: Iterable[str], observation: Observation
+    structure: Parameterization,
+    unit: str,
+    parameters: Iterable[str],
+    observation: Observation | None,
 ) -> Parameterization:
     """Set the unit of levels and of these parameters, and the usual observation; returns it."""
     structure.level_unit = unit
