@@ -73,9 +73,10 @@ def multiplet_blocks(
         above = np.flatnonzero(space.moments == moment + 1)
         if len(states) == len(above):
             continue
-        # S+ takes the states M onto all of the states M + 1; what it takes to 0 has M = S.
-        right = np.linalg.svd(plus[above][:, states].toarray())[2]
-        basis = right[len(above) :].T
+        # S+ takes the states M onto all of the states M + 1, so its rows are independent. What is
+        # orthogonal to them it takes to 0, and that has M = S.
+        rows = plus[above][:, states].toarray()
+        basis = np.linalg.qr(rows.T, mode="complete").Q[:, len(above) :]
         names.append(f"S={Fraction(moment)}")
         blocks.append([_inside(matrix[states][:, states], basis) for matrix in matrices])
     return names, blocks
