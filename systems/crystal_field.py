@@ -7,7 +7,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..solver import Affine, Levels, Parameterization, Spin
+from ..solver.checks import is_number
 from .conventions import in_wybourne, name_of, stevens_factor, term_of
+from .crystal_quantum_number import crystal_blocks
 from .description import describe
 from .point_groups import Combination, allowed_terms
 from .rare_earths import RANKS, Multiplet, ground_multiplet
@@ -28,6 +30,7 @@ def CrystalField(
     j: float | None = None,
     stevens_factors: list[float] | None = None,
     lande: float | None = None,
+    blocks: Literal["none", "mu"] = "none",
 ) -> Parameterization:
     """The crystal-field levels of one J multiplet, `H = sum_kq B_kq O_kq`.
 
@@ -60,9 +63,14 @@ def CrystalField(
             ground multiplet unless they are given.
         lande: the Landé factor g_J, which `field` needs; that of the ion's ground multiplet
             unless it is given.
+        blocks: "none", all levels in ascending order; "mu", for levels whose symmetry is known, the
+            blocks that the axis along z does not mix, named by the crystal quantum number mu = M
+            modulo the order of the axis, such as `mu=1/2`. One level stands for mu and -mu. Then
+            the usual observation is levels with an unknown common zero.
 
     Returns:
-        The structure, with names and units; a `Sweep` if there is a field.
+        The structure, with names and units: an `Affine`, a `Sweep` if there is a field, or a
+        `Family` of blocks.
 
     Raises:
         ValueError: for an unknown ion, point group or parameter, or what does not go together.
@@ -76,8 +84,12 @@ def CrystalField(
         >>> (levels - levels[:, :1]).numpy().round(3).tolist()  # three doublets
         [[0.0, 0.0, 29.326, 29.326, 44.341, 44.341]]
     """
-    multiplet = _multiplet(ion, j, stevens_factors, lande)
     check_field(OWNER, field, limit)
+    if blocks not in ("none", "mu") or (blocks == "mu" and field is not None):
+        raise ValueError(
+            f'{OWNER}: blocks must be "none" or "mu", and "none" with a field, got {blocks!r}.'
+        )
+    multiplet = _multiplet(ion, j, stevens_factors, lande)
     combinations = _combinations(
         parameters, point_group, convention, multiplet, axes_are_given=field is not None
     )
@@ -85,7 +97,11 @@ def CrystalField(
     basis = [_matrix(spin, parts, convention, multiplet) for parts in combinations.values()]
     structure = Affine(None, basis, list(combinations))
     observation = Levels(relative_to="lowest")
-    if field is not None:
+    if blocks == "mu":
+        structure, observation = crystal_blocks(
+            OWNER, structure, combinations.values(), multiplet.j
+        )
+    elif field is not None:
         if multiplet.lande is None:
             raise ValueError(
                 f"{OWNER}: a field needs the Landé factor; give lande, or an ion instead of j."
@@ -98,9 +114,7 @@ def CrystalField(
     return describe(structure, unit, structure.parameter_names, observation)
 
 
-def _multiplet(
-    ion: str | None, j: float | None, factors: list[float] | None, lande: float | None
-) -> Multiplet:
+def _multiplet(ion: str | None, j: Any, factors: Any, lande: Any) -> Multiplet:
     """The multiplet of the ion or of J, with what the caller gives in place of tabulated values."""
     if (ion is None) == (j is None):
         raise ValueError(
@@ -110,21 +124,30 @@ def _multiplet(
     if ion is not None:
         found = ground_multiplet(OWNER, ion)
     else:
-        whole = isinstance(j, (int, float)) and not isinstance(j, bool) and 2 * j % 1 == 0
-        if not whole or j < 1:  # type: ignore[operator]  # a number, as it is whole
+        number = float(j) if is_number(j) else 0.0
+        if number < 1 or 2 * number % 1:
             raise ValueError(
                 f"{OWNER}: j must be a multiple of one half and at least 1, as the two states of "
                 f"1/2 do not split, got {j!r}."
             )
-        found = Multiplet("", float(j), None, None)  # type: ignore[arg-type]
+        found = Multiplet("", number, None, None)
     if factors is not None:
-        if len(factors) != len(RANKS) or not np.isfinite(factors).all():
+        is_list = isinstance(factors, (list, tuple)) and len(factors) == len(RANKS)
+        if not is_list or not all(map(_is_finite, factors)):
             raise ValueError(
                 f"{OWNER}: stevens_factors must be the three numbers theta_2, theta_4 and theta_6, "
                 f"got {factors!r}."
             )
         found = found._replace(factors=tuple(map(float, factors)))
-    return found if lande is None else found._replace(lande=float(lande))
+    if lande is None:
+        return found
+    if not _is_finite(lande):
+        raise ValueError(f"{OWNER}: lande must be a finite number, got {lande!r}.")
+    return found._replace(lande=float(lande))
+
+
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and bool(np.isfinite(value))
 
 
 def _combinations(
@@ -150,7 +173,8 @@ def _combinations(
         if convention == "wybourne":
             found = {term: in_wybourne(term, parts) for term, parts in found.items()}
     else:
-        if isinstance(parameters, str) or not parameters or len({*parameters}) < len(parameters):
+        is_list = isinstance(parameters, (list, tuple)) and len(parameters) > 0
+        if not is_list or any(name in parameters[:place] for place, name in enumerate(parameters)):
             raise ValueError(
                 f'{OWNER}: parameters must be a list of different names, such as ["B20", "B40"], '
                 f"got {parameters!r}."

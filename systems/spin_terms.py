@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..solver.checks import is_number
 from .hints import did_you_mean
 from .spin_operators import EXCHANGE, Sparse, SpinSpace, zero_field_operator
 
@@ -76,8 +77,8 @@ def _entries(argument: str, given: Any, place: str) -> Iterator[tuple[str, Any, 
 
 
 def _check_coefficient(where: str, value: Any) -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (isinstance(value, str) and value) and not (is_number and np.isfinite(value)):
+    named = isinstance(value, str) and value
+    if not named and not (is_number(value) and np.isfinite(value)):
         raise ValueError(
             f"{OWNER}: {where} must be the name of a parameter, or a number that holds it fixed, "
             f"got {value!r}."
