@@ -9,8 +9,7 @@ import scipy.io
 import scipy.sparse
 
 from eigenfit.solver import SpectralSolver
-from eigenfit.systems import matrices
-from eigenfit.systems.hints import import_extra
+from eigenfit.systems import SpinSystem, matrices
 
 from .helpers import levels_of
 
@@ -130,7 +129,11 @@ def test_wrong_arguments(arguments, message):
         matrices(**arguments)
 
 
-def test_what_is_missing_is_said(monkeypatch):
+def test_a_missing_package_is_named_with_its_extra(monkeypatch, tmp_path):
+    scipy.io.mmwrite(tmp_path / "gap.mtx", GAP)
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(ImportError, match="install the extra `systems`: pip install"):
-        import_extra("matrices", "scipy.io")
+    with pytest.raises(ImportError, match=r"matrices needs scipy, .* extra `systems`: pip install"):
+        matrices({"gap": "gap.mtx"}, folder=str(tmp_path))
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+    with pytest.raises(ImportError, match="SpinSystem needs scipy"):
+        SpinSystem([1], zero_field=[{"D": "D"}])
