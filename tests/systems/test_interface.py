@@ -11,17 +11,20 @@ from eigenfit import systems
 from eigenfit.systems import SYSTEMS
 
 PLAIN = (str, int, float, bool, type(None), typing.Any)
+CONTAINERS = (list, tuple, dict, types.UnionType, typing.Union)
 
 
 def parts_of(annotation):
-    """The simple types in an annotation, and the containers around them."""
+    """The types in an annotation without the containers that a file can hold."""
     origin = typing.get_origin(annotation)
     if origin is None:
         return [annotation]
     if origin is typing.Literal:
         return [type(value) for value in typing.get_args(annotation)]
-    inner = [part for one in typing.get_args(annotation) for part in parts_of(one)]
-    return inner if origin in (list, dict, types.UnionType, typing.Union) else [origin, *inner]
+    if origin not in CONTAINERS:
+        return [annotation]
+    inner = [one for one in typing.get_args(annotation) if one is not ...]
+    return [part for one in inner for part in parts_of(one)]
 
 
 def arguments_of(system):
