@@ -40,7 +40,7 @@ def CrystalField(
     or else normal to a mirror plane through z; x, y and z are the axes of a cubic group, whose ties
     B44 = 5 B40, B64 = -21 B60 and B66 = -B62 (of Stevens parameters) are built in. Axes that the
     group leaves free are chosen so that one term vanishes (B2-2 in C2, B4-4 in C4, B4-3 in C3, B6-6
-    in C6; B21, B2-1 and B2-2 in C1), unless `field` fixes them.
+    in C6; B21, B2-1 and B2-2 in C1), unless the components of `field` fix them.
 
     The usual observation is excitation energies. With an odd number of electrons and no field all
     levels are Kramers doublets, and each is one datum.
@@ -91,7 +91,7 @@ def CrystalField(
         )
     multiplet = _multiplet(ion, j, stevens_factors, lande)
     combinations = _combinations(
-        parameters, point_group, convention, multiplet, axes_are_given=field is not None
+        parameters, point_group, convention, multiplet, {None: 3, "z": 1}.get(field, 0)
     )
     spin = Spin(multiplet.j)
     basis = [_matrix(spin, parts, convention, multiplet) for parts in combinations.values()]
@@ -155,7 +155,7 @@ def _combinations(
     point_group: str | None,
     convention: str,
     multiplet: Multiplet,
-    axes_are_given: bool,
+    free_angles: int,
 ) -> dict[str, Combination]:
     """The terms of each parameter, by its name."""
     if (parameters is None) == (point_group is None):
@@ -169,7 +169,7 @@ def _combinations(
         )
     largest = round(2 * multiplet.j)
     if point_group is not None:
-        found = allowed_terms(OWNER, point_group, largest=largest, axes_are_given=axes_are_given)
+        found = allowed_terms(OWNER, point_group, largest=largest, free_angles=free_angles)
         if convention == "wybourne":
             found = {term: in_wybourne(term, parts) for term, parts in found.items()}
     else:

@@ -12,8 +12,8 @@ the inversion allows, its Laue class. Axes:
   of B66 (sixfold z), or of B22, B42, B62 and B66 (twofold z), and the same levels.
 - If the group leaves x and y free, they are chosen so that the first term with q < 0 vanishes:
   B2-2 in C2, B4-4 in C4, B4-3 in C3, B6-6 in C6. C1 leaves all axes free; the principal axes of the
-  rank 2 are chosen, without B21, B2-1 and B2-2. In a magnetic field whose components are known in
-  given axes nothing is left to choose, and these terms are parameters as well.
+  rank 2 are chosen, without B21, B2-1 and B2-2. A magnetic field along z leaves x and y to choose
+  (in C1 without B2-2 only). With other components of the field nothing is left to choose.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ _AXIAL = {
     "C6h": (6, True),
     "D6h": (6, False),
 }
+# By the choice of the axes; the last one by that of x and y.
 _CHOSEN_TO_VANISH = {
     "Ci": ((2, 1), (2, -1), (2, -2)),
     "C2h": ((2, -2),),
@@ -79,7 +80,7 @@ _CUBIC: dict[Term, Combination] = {
 
 
 def allowed_terms(
-    owner: str, point_group: str, *, largest: int, axes_are_given: bool
+    owner: str, point_group: str, *, largest: int, free_angles: int
 ) -> dict[Term, Combination]:
     """The terms of a crystal field in Stevens operators that a point group allows.
 
@@ -87,8 +88,8 @@ def allowed_terms(
         owner: the system named in error messages.
         point_group: Schoenflies or international symbol, such as "C4v" or "4mm".
         largest: the largest rank, 2 J.
-        axes_are_given: whether the axes are given by something else, as a magnetic field is, so
-            that none can be chosen; see the module.
+        free_angles: how many angles of the axes may be chosen as far as the group allows it: 3; 1
+            for x and y if z is given; or 0 if all axes are given. See the module.
 
     Returns:
         For each independent parameter (k, q) its terms.
@@ -104,7 +105,7 @@ def allowed_terms(
         )
     laue = POINT_GROUPS[_BY_SYMBOL[point_group]]
     if laue in _AXIAL:
-        found = _axial(laue, axes_are_given)
+        found = _axial(laue, free_angles)
     else:
         found = {term: _CUBIC[term] for term in _CUBIC if laue == "Th" or term[1] == 0}
     found = {term: parts for term, parts in found.items() if term[0] <= largest}
@@ -116,10 +117,10 @@ def allowed_terms(
     return found
 
 
-def _axial(laue: str, axes_are_given: bool) -> dict[Term, Combination]:
+def _axial(laue: str, free_angles: int) -> dict[Term, Combination]:
     """The terms with q a multiple of the order of the axis, cosines before sines."""
     order, with_sines = _AXIAL[laue]
-    left_out = () if axes_are_given else _CHOSEN_TO_VANISH.get(laue, ())
+    left_out = _CHOSEN_TO_VANISH.get(laue, ())[-free_angles:] if free_angles else ()
     found = {}
     for k in (2, 4, 6):
         for q in range(0, k + 1, order):

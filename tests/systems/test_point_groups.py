@@ -103,14 +103,14 @@ def test_a_group_allows_what_its_operations_leave_as_it_is(group):
     every = elements(generators)
     assert len(every) == order
     actions = [action(operation) for operation in every]
-    found = allowed_terms("test", group, largest=16, axes_are_given=True)
+    found = allowed_terms("test", group, largest=16, free_angles=0)
     for parts in found.values():
         vector = np.array([parts.get(term, 0.0) for term in TERMS])
         for mixing in actions:
             np.testing.assert_allclose(mixing @ vector, vector, atol=1e-10 * abs(vector).max())
     # The dimension of the space of all that is left as it is: no term is missing.
     assert len(found) == round(np.trace(np.mean(actions, axis=0)))
-    chosen = allowed_terms("test", group, largest=16, axes_are_given=False)
+    chosen = allowed_terms("test", group, largest=16, free_angles=3)
     assert len(chosen) == len(found) - FREE_AXES.get(POINT_GROUPS[group], 0)
     assert chosen.keys() <= found.keys()
 
@@ -121,10 +121,10 @@ def parameters_of(matrix):
     )
 
 
-def turned_to_allowed(matrix, group):
+def turned_to_allowed(matrix, group, free_angles):
     """The matrix in axes in which the terms vanish that are left out."""
     found = parameters_of(matrix)
-    if POINT_GROUPS[group] == "Ci":
+    if POINT_GROUPS[group] == "Ci" and free_angles == 3:
         # O_22 = x^2 - y^2, O_21 = xz and so on: the tensor of rank 2, and its principal axes.
         b = {q: found[2, q] for q in range(-2, 3)}
         tensor = np.diag([b[2] - b[0], -b[2] - b[0], 2 * b[0]])
@@ -134,7 +134,9 @@ def turned_to_allowed(matrix, group):
         axes = np.linalg.eigh(tensor)[1]
         vector = Rotation.from_matrix(axes * np.linalg.det(axes)).inv().as_rotvec()
     else:
-        k, q = {"C2h": (2, 2), "C4h": (4, 4), "S6": (4, 3), "C6h": (6, 6)}[POINT_GROUPS[group]]
+        k, q = {"Ci": (2, 2), "C2h": (2, 2), "C4h": (4, 4), "S6": (4, 3), "C6h": (6, 6)}[
+            POINT_GROUPS[group]
+        ]
         vector = -np.arctan2(found[k, -q], found[k, q]) / q * Z
     unitary = expm(
         -1j * sum(v * getattr(SPIN, axis) for v, axis in zip(vector, "xyz", strict=True))
@@ -142,13 +144,15 @@ def turned_to_allowed(matrix, group):
     return unitary @ matrix @ unitary.conj().T
 
 
+@pytest.mark.parametrize("free_angles", [3, 1])
 @pytest.mark.parametrize("group", ["C1", "Cs", "S4", "C3", "C3h"])
-def test_the_terms_left_out_vanish_in_other_axes(group):
-    terms = allowed_terms("test", group, largest=6, axes_are_given=True)
+def test_the_terms_left_out_vanish_in_other_axes(group, free_angles):
+    terms = allowed_terms("test", group, largest=6, free_angles=0)
     values = np.random.default_rng(0).normal(size=len(terms))
     matrix = sum(v * SPIN.stevens(*term) for v, term in zip(values, terms, strict=True))
-    found = parameters_of(turned_to_allowed(matrix, group))
-    chosen = allowed_terms("test", group, largest=6, axes_are_given=False)
+    found = parameters_of(turned_to_allowed(matrix, group, free_angles))
+    chosen = allowed_terms("test", group, largest=6, free_angles=free_angles)
+    assert len(terms) - len(chosen) == (3 if group == "C1" and free_angles == 3 else 1)
     for term, value in found.items():
         assert abs(value) < 1e-10 or term in chosen, term
 
@@ -168,7 +172,9 @@ def test_parameters_of_a_group_have_its_ties_in_both_conventions():
 def test_groups_without_and_with_given_axes():
     free = CrystalField("Ho3+", point_group="S4")
     assert free.parameter_names == ("B20", "B40", "B44", "B60", "B64", "B6-4")
-    given = CrystalField("Ho3+", point_group="S4", field="z")
+    along = CrystalField("Ho3+", point_group="S4", field="z")
+    assert along.parameter_names == free.parameter_names
+    given = CrystalField("Ho3+", point_group="S4", field="xz")
     assert given.parameter_names == ("B20", "B40", "B44", "B4-4", "B60", "B64", "B6-4")
     assert CrystalField(j=1.5, point_group="C1").parameter_names == ("B20", "B22")
     assert term_of("test", "parameters", "B6-4") == (6, -4)
