@@ -44,10 +44,12 @@ def describe(
         directory: of the SavedModel.
         signatures: of the model, by name.
         solver: the exported one.
-        units: by parameter name, and "levels"; see `export_saved_model`.
+        units: by parameter name, and "levels", where they differ from those of the structure; see
+            `export_saved_model`.
     """
     structure, targets = solver.parameterization, solver.target_names
-    units = dict(units or {})
+    own = {**structure.parameter_units, "levels": structure.level_unit or None}
+    units = {**own, **(units or {})}
     return {
         "format": _FORMAT,
         "eigenfit_version": _version(),
