@@ -1,0 +1,36 @@
+"""Checks of the arguments of systems, with messages that name the nearest right word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def check_choice(owner: str, argument: str, value: object, choices: Sequence[str]) -> str:
+    """One of several words.
+
+    Args:
+        owner: the system named in the message.
+        argument: the argument named in the message.
+        value: what was given.
+        choices: the words that are right.
+
+    Returns:
+        The word.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, str) and value in choices:
+        return value
+    listed = ", ".join(repr(choice) for choice in choices)
+    raise ValueError(
+        f"{owner}: {argument} must be one of {listed}, got {value!r}.{hint(value, choices)}"
+    )
+
+
+def hint(value: object, known: Iterable[str]) -> str:
+    """` Did you mean ...?` if a known word is near, else nothing."""
+    by_small = {word.casefold(): word for word in known}
+    near = difflib.get_close_matches(str(value).casefold(), list(by_small), n=1)
+    return f" Did you mean {by_small[near[0]]!r}?" if near else ""
