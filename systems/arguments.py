@@ -31,6 +31,9 @@ def check_choice(owner: str, argument: str, value: object, choices: Sequence[str
 
 def hint(value: object, known: Iterable[str]) -> str:
     """` Did you mean ...?` if a known word is near, else nothing."""
-    by_small = {word.casefold(): word for word in known}
-    near = difflib.get_close_matches(str(value).casefold(), list(by_small), n=1)
-    return f" Did you mean {by_small[near[0]]!r}?" if near else ""
+    words = list(known)
+    near = difflib.get_close_matches(str(value), words, n=1)
+    if not near:  # upper and lower case matter, but people forget which
+        small = {word.casefold(): word for word in words}
+        near = [small[key] for key in difflib.get_close_matches(str(value).casefold(), small, n=1)]
+    return f" Did you mean {near[0]!r}?" if near else ""
