@@ -10,12 +10,14 @@ from typing import Any
 from .rotor import Rotor
 from .shear_frame import ShearFrame
 from .spring_mass import SpringMass
+from .tight_binding import TightBinding
 
 #: The system for each `type` of a problem file.
 SYSTEMS: dict[str, Callable[..., Any]] = {
     "rotor": Rotor,
     "shear_frame": ShearFrame,
     "spring_mass": SpringMass,
+    "tight_binding": TightBinding,
 }
 
 __all__ = [
@@ -23,4 +25,5 @@ __all__ = [
     "Rotor",
     "ShearFrame",
     "SpringMass",
+    "TightBinding",
 ]
