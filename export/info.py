@@ -43,11 +43,13 @@ def describe(
         directory: of the SavedModel.
         signatures: of the model, by name.
         solver: the exported one.
-        units: by parameter name, and "levels"; see `export_saved_model`.
+        units: by parameter name, and "levels", in place of those of the structure; see
+            `export_saved_model`.
     """
     structure, targets = solver.parameterization, solver.target_names
     members = structure.level_counts.members
-    units = dict(units or {})
+    own = {"levels": structure.level_unit or None, **structure.parameter_units}
+    units = {**own, **(units or {})}
     return {
         "format": _FORMAT,
         "eigenfit_version": _version(),
