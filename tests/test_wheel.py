@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("solver", "export", "serving", "cli")
+ROOMS = ("solver", "export", "serving", "systems", "cli")
 
 
 @pytest.fixture(scope="module")
