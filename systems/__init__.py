@@ -10,18 +10,30 @@ from typing import Any
 
 from .crystal_field import CrystalField
 from .given_matrices import matrices
+from .rotor import Rotor
+from .shear_frame import ShearFrame
 from .spin_system import SpinSystem
+from .spring_mass import SpringMass
+from .tight_binding import TightBinding
 
 #: The system for each `type` of a problem file.
 SYSTEMS: dict[str, Callable[..., Any]] = {
     "crystal_field": CrystalField,
     "matrices": matrices,
+    "rotor": Rotor,
+    "shear_frame": ShearFrame,
     "spin_system": SpinSystem,
+    "spring_mass": SpringMass,
+    "tight_binding": TightBinding,
 }
 
 __all__ = [
     "SYSTEMS",
     "CrystalField",
+    "Rotor",
+    "ShearFrame",
     "SpinSystem",
+    "SpringMass",
+    "TightBinding",
     "matrices",
 ]

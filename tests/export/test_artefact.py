@@ -104,6 +104,10 @@ def test_description_with_units_and_bounds(tmp_path):
     assert info["parameter_units"] == {"shift": "cm^-1"}
     assert info["bounds"] == {"shift": [0.0, "inf"]}
     assert info["priors"] == {"shift": [1.0, 2.0]}
+    structure.level_unit, structure.parameter_units = "meV", {"shift": "meV"}
+    own = export_saved_model(solver, tmp_path, units={"shift": "eV"}, measure_latency=False)
+    info = load_solver_info(own)
+    assert (info["level_unit"], info["parameter_units"]) == ("meV", {"shift": "eV"})
     with pytest.raises(ValueError, match=r"units must be strings .*'field'.* levels, shift"):
         export_saved_model(solver, tmp_path, units={"field": "T"})
     for wrong in (["levels"], "levels", []):
