@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from .problem_file import ends_with, explained, read_problem
-
-# Fits of fewer spectra take seconds at most.
-_MANY = 256
+from .progress import row_progress
 
 
 def fit_problem(
@@ -34,8 +31,8 @@ def fit_problem(
     folder = path.with_name(f"{path.stem}_results") if output is None else output
     with explained():
         check_folder(folder)  # before the fit, so that its answer is not lost
-        progress = True if sys.stderr.isatty() and len(problem.targets) > _MANY else None
-        fit = problem.fit(progress=progress)
+        with row_progress() as progress:
+            fit = problem.fit(progress=progress)
         written = write_results(problem, fit, folder)
     print(summary(problem, fit))
     page = " Open report.html there." if (written / "report.html").exists() else ""

@@ -443,7 +443,7 @@ def _lines(
         observation: what is usually observed.
         targets: its targets.
     """
-    number_of: dict[Hashable, int] = {}
+    number_of: dict[tuple[tuple[int, int], int], int] = {}
 
     def number(pair: tuple[int, int], time: int) -> int:
         """The number of the target of a line that was measured so many times before."""

@@ -137,13 +137,24 @@ def _write_files(problem: Problem, fit: FitResult, folder: Path, facts: dict[str
     residuals_table(problem, fit).to_csv(folder / "residuals.csv", index=False)
     if problem.document.text:
         write("problem.toml", problem.document.text)
-    save = getattr(fit, "save", None)
-    if save is not None:
-        save(folder / "fit.json")
+    fit.save(folder / "fit.json")
     report = report_writer()
     if report is not None:
-        report(fit, folder / "report.html", title=problem.title, provenance=facts)
+        title = problem.title or "Result of a fit"
+        report(fit, folder / "report.html", title=title, provenance=_origin(problem))
     write(MARK, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+
+def _origin(problem: Problem) -> dict[str, object]:
+    """What the report says of the origin, beside what it knows itself."""
+    found: dict[str, object] = {"problem file": problem.document.name, "data": problem.data.source}
+    if problem.data.digest:
+        found["SHA-256 of the data"] = problem.data.digest
+    if problem.faults:
+        found["lines left out"] = "; ".join(str(fault) for fault in problem.faults)
+    if problem.notes:
+        found["notes"] = problem.notes
+    return found
 
 
 def report_writer() -> Callable[..., Any] | None:

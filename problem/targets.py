@@ -10,7 +10,7 @@ import numpy as np
 from ..solver import Frequencies, Levels, Observation, Parameterization
 from ..solver.level_counts import LevelCounts
 from ..solver.observations.function_map import FunctionMap
-from ..solver.results.summary import level_labels
+from ..solver.results.labels import level_labels
 from .errors import nearest
 from .sections import DataSection
 
