@@ -9,7 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS_INSTALLED := $(VENV)/.peers
-ROOMS := $(patsubst %/py.typed,%,$(wildcard */py.typed))
+PACKAGE := $(wildcard eigenfit/*.py) eigenfit/py.typed
+ROOMS := $(filter-out eigenfit,$(patsubst %/py.typed,%,$(wildcard */py.typed)))
 
 # Test processes side by side, each with a TensorFlow of its own; 0 runs the tests in one process.
 # A file stays in one process, for its tests share graphs that take seconds to build.
@@ -51,7 +52,8 @@ clean:  ## remove .venv, caches, and what builds and the demo wrote
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Tests import `eigenfit.solver` as users do. Python finds it through the editable install; Pyright
-# cannot read that, so the rooms are also linked under their installed names (extraPaths).
+# cannot read that, so the rooms and the files of the package `eigenfit` are also linked as they are
+# installed (extraPaths).
 $(INSTALLED): pyproject.toml constraints.txt $(wildcard */py.typed)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "eigenfit needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -59,7 +61,8 @@ $(INSTALLED): pyproject.toml constraints.txt $(wildcard */py.typed)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	mkdir -p $(VENV)/typing/eigenfit
-	for room in $(ROOMS); do ln -sfn ../../../$$room $(VENV)/typing/eigenfit/$$room; done
+	for part in $(ROOMS) $(PACKAGE); do \
+	  ln -sfn ../../../$$part $(VENV)/typing/eigenfit/$${part#eigenfit/}; done
 	touch $@
 
 # What eigenfit is measured against, beside the rest.

@@ -1,4 +1,4 @@
-"""`eigenfit fit`: fits the spectra of a file and prints a CSV table."""
+"""`eigenfit fit`: fits a problem file, or the spectra of a file with an exported model."""
 
 from __future__ import annotations
 
@@ -8,60 +8,114 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
-import numpy as np
 import typer
 
-from .targets import read_targets
+from .problem_file import AcceptBadRows, AllowPython, DataFile
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Rows of the first piece of a fit; also the smallest piece.
 _SMALLEST_PIECE = 256
 
-ModelDir = Annotated[
-    Path,
-    typer.Argument(help="Version directory of an exported model, as models/ho3/1.", exists=True),
-]
-
 
 def fit(
-    model_dir: ModelDir,
-    targets_file: Annotated[
+    source: Annotated[
         Path,
         typer.Argument(
-            help="Observed levels, one spectrum a line: CSV in UTF-8 (an empty field or nan is a "
-            "level that was not observed, so for a model of one level an empty line is a spectrum; "
-            "where the model names its levels, the first line may hold their names, in any order, "
-            "and else there is no header) or a two-dimensional .npy.",
-            exists=True,
-            dir_okay=False,
+            metavar="FILE",
+            help="A problem file, as `eigenfit init` writes one; or the version directory of an "
+            "exported model, such as models/ho3/1.",
         ),
     ],
+    targets_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="TARGETS",
+            help="With a model: observed levels, one spectrum a line. CSV in UTF-8 (an empty field "
+            "or nan is a level that was not observed, so for a model of one level an empty line is "
+            "a spectrum; where the model names its levels, the first line may hold their names, in "
+            "any order, and else there is no header) or a two-dimensional .npy.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Write the CSV here; standard output when left out.", dir_okay=False),
+        typer.Option(
+            help="The folder for the results; with a model the file for the CSV. When left out "
+            "ho3_results beside ho3.toml; with a model standard output.",
+        ),
     ] = None,
     residuals: Annotated[
         bool,
         typer.Option(
-            "--residuals", help="Add a column, observed minus fitted, for each level or line."
+            "--residuals",
+            help="With a model: add a column, observed minus fitted, for each level or line.",
         ),
     ] = False,
+    data: DataFile = None,
+    allow_python: AllowPython = False,
+    accept_bad_rows: AcceptBadRows = False,
+) -> None:
+    """Fit a problem file, or a file with a model.
+
+    Prints the summary and writes a folder of results.
+
+    With a model: fit every spectrum of TARGETS and print a line of CSV for each. The columns are
+    status, cause (0 for none), steps, loss, the parameters by name and their standard errors (se_
+    and the name), and with --residuals those of the levels (residual and the name). A model with
+    several solutions gives a line for each.
+
+    The exit status is 0 if every spectrum has an answer; 1 if some have none (INVALID_INPUT or
+    NON_FINITE); 2 if an argument or a file is wrong, and then nothing is fitted, or if lines of the
+    data could not be understood, and then the others are fitted. Standard error says why.
+    """
+    if source.is_dir():
+        if targets_file is None:
+            raise typer.BadParameter(
+                f"{source} is a directory; with an exported model give a file of targets too, "
+                "or give a problem file, such as ho3.toml."
+            )
+        for path in (targets_file, output):
+            if path is not None and path.is_dir():
+                raise typer.BadParameter(f"{path} is a directory; give a file.")
+        if not targets_file.exists():
+            raise typer.BadParameter(f"there is no file {targets_file}.")
+        fit_model(source, targets_file, output, residuals)
+        return
+    if targets_file is not None or residuals:
+        what = "TARGETS" if targets_file is not None else "--residuals"
+        raise typer.BadParameter(
+            f"{what} belongs to an exported model, and {source} is no directory. The data of a "
+            "problem file are named in it, or by --data."
+        )
+    from .fit_problem import fit_problem
+
+    fit_problem(source, output, data, allow_python, accept_bad_rows)
+
+
+def fit_model(
+    model_dir: Path, targets_file: Path, output: Path | None = None, residuals: bool = False
 ) -> None:
     """Fit every spectrum of a file with an exported model; prints a line of CSV for each.
 
-    The columns are status, cause (0 for none), steps, loss, the parameters by name and their
-    standard errors (se_ and the name), and with --residuals those of the levels (residual and the
-    name). A model with several solutions gives a line for each.
+    Args:
+        model_dir: version directory of the model.
+        targets_file: levels, one spectrum a line.
+        output: where the CSV goes; standard output when None.
+        residuals: whether there are columns of residuals.
 
-    The exit status is 0 if every spectrum has an answer; 1 if some have none (INVALID_INPUT or
-    NON_FINITE; standard error says why); 2 if an argument, the model or the file is wrong, and then
-    nothing is fitted.
+    Raises:
+        typer.BadParameter: if the model or a file is wrong; nothing is then fitted.
+        typer.Exit: with 1 if some spectra have no answer.
     """
     import tensorflow as tf  # slow to import, so not for `--help`
 
     from ..serving.batch.model import read_model
-    from ..solver.fit.pieces import in_pieces, show
+    from ..solver.fit.pieces import in_pieces
+    from .progress import row_progress
+    from .targets import read_targets
 
     try:
         model = read_model(model_dir)
@@ -78,12 +132,13 @@ def fit(
     # are read, which may be in the same file.
     with open_output(output) as file:
         # In pieces, so that Ctrl-C works and a terminal shows the progress.
-        outputs = in_pieces(
-            lambda rows: serve(targets=rows),
-            [tf.constant(targets, model.dtype)],
-            _SMALLEST_PIECE,
-            show if sys.stderr.isatty() and len(targets) > _SMALLEST_PIECE else None,
-        )
+        with row_progress() as progress:
+            outputs = in_pieces(
+                lambda rows: serve(targets=rows),
+                [tf.constant(targets, model.dtype)],
+                _SMALLEST_PIECE,
+                progress,
+            )
         answer = {name: value.numpy() for name, value in outputs.items()}
         shown = levels or [str(number) for number in range(model.width)]
         columns = shown if residuals else None
@@ -160,6 +215,8 @@ def as_table(
     Returns:
         The fields of each line, as text.
     """
+    import numpy as np
+
     from ..solver import Status  # imports TensorFlow
 
     several = answer["status"].ndim == 2
@@ -188,6 +245,8 @@ def without_answer(answer: dict[str, np.ndarray]) -> list[str]:
     Args:
         answer: the outputs of a model, by name, `[rows, ...]` or `[rows, S, ...]`.
     """
+    import numpy as np
+
     from ..solver import Cause, Status  # imports TensorFlow
 
     # The best of several solutions comes first; if it failed, there are no others.

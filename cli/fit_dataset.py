@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +32,7 @@ def fit_dataset(
         typer.Option(help='Of a Ray cluster, "auto" for this machine\'s; else one is started.'),
     ] = None,
 ) -> None:
-    """Fit every spectrum of a dataset on a Ray cluster; writes Parquet.
+    """Fit a dataset on a Ray cluster; writes Parquet.
 
     The exit status is 0 when every row has its answer, possibly a status that says why it has no
     fit (the log on standard error counts them); 1 if not; 2 for a wrong argument. An interrupted
@@ -44,7 +43,6 @@ def fit_dataset(
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         run(
             model_dir,

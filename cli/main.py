@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from eigenfit.tensorflow_log import quiet_tensorflow
+
 
 def main() -> None:
     """Run the command `eigenfit` on the arguments of the process."""
+    quiet_tensorflow()
     try:
         from .application import application
     except ModuleNotFoundError as missing:

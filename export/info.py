@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..solver import SpectralSolver
+from ..solver.description import describe_structure
 from .digest import digest_model
 from .signatures import Signature
 
@@ -43,11 +44,12 @@ def describe(
         directory: of the SavedModel.
         signatures: of the model, by name.
         solver: the exported one.
-        units: by parameter name, and "levels"; see `export_saved_model`.
+        units: by parameter name, and "levels", where they differ from those of the structure; see
+            `export_saved_model`.
     """
     structure, targets = solver.parameterization, solver.target_names
-    members = structure.level_counts.members
-    units = dict(units or {})
+    own = {**structure.parameter_units, "levels": structure.level_unit or None}
+    units = {**own, **(units or {})}
     return {
         "format": _FORMAT,
         "eigenfit_version": _version(),
@@ -55,16 +57,10 @@ def describe(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "graph_sha256": _digest_graph(directory),
         "model_sha256": digest_model(directory),
-        "parameterization": type(structure).__name__,
-        "parameter_names": list(structure.parameter_names),
+        **describe_structure(structure),
         "parameter_units": {name: units.get(name) for name in structure.parameter_names},
         "level_unit": units.get("levels"),
-        "num_levels": structure.size,
-        "level_counts": list(structure.level_counts),
-        "member_names": None if members is None else list(members),
-        "level_names": None if structure.level_names is None else list(structure.level_names),
         "target_names": None if targets is None else list(targets),
-        "condition_names": list(structure.condition_names),
         "num_targets": solver.num_targets,
         "dtype": solver.dtype.name,
         **solver.describe(),

@@ -55,7 +55,8 @@ def export_saved_model(
         version: a positive integer; the number after the highest existing version when None.
         keep: remove old models until this many are left, never one above the version written; None
             keeps all. Files, and directories without a graph, are neither counted nor removed.
-        units: of the levels (key "levels") and of parameters by name, for the description.
+        units: of the levels (key "levels") and of parameters by name, for the description; where
+            none is given, those that the structure has.
         relative_tolerance: largest difference between the reloaded model and the solver, relative
             to the magnitude of the output or of the inputs; 1e4 machine epsilons when None.
         measure_latency: whether the report has the time of a call with 1 and 1024 rows.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import re
 
@@ -67,18 +66,6 @@ class ServingError(Exception):
         signature = "" if self.signature is None else f"signature {self.signature!r}"
         origin = ", ".join(part for part in (signature, self.where) if part)
         return f"{self.code.name}{f' ({origin})' if origin else ''}: {self.message}"
-
-
-def need(extra: str, *packages: str) -> None:
-    """Raise a ModuleNotFoundError that names the extra, if one of its packages is missing."""
-    for name in packages:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as missing:
-            if missing.name != name:
-                raise
-            told = f"{name} is missing; it comes with the extra: pip install 'eigenfit[{extra}]'"
-            raise ModuleNotFoundError(told, name=name) from None
 
 
 def fault(code: str, message: str) -> ServingError:

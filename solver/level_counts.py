@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# As many members or levels as an error message lists.
-_MOST_SHOWN = 12
+from .wording import listed
 
 
 class LevelCounts(tuple[int, ...]):
@@ -78,7 +77,7 @@ class LevelCounts(tuple[int, ...]):
             return place, number
         names = self.levels[place]
         if names is None or number not in names:
-            known = "has no names of levels" if names is None else f"has {_listed(names)}"
+            known = "has no names of levels" if names is None else f"has {listed(names)}"
             raise ValueError(
                 f"there is no level {number!r} in member {self._member(place)}, which {known}"
             )
@@ -124,7 +123,7 @@ class LevelCounts(tuple[int, ...]):
         if len(places) == 1:
             return places[0]
         if places:
-            holders = _listed([self._member(member) for member, _ in places])
+            holders = listed([self._member(member) for member, _ in places])
             raise ValueError(
                 f"several members have a level {name!r}: {holders}; write (member, {name!r})"
             )
@@ -135,7 +134,7 @@ class LevelCounts(tuple[int, ...]):
         known = list(self._places_of_levels)
         if known:
             raise ValueError(
-                f"there is no level {name!r}; the levels with names are {_listed(known)}"
+                f"there is no level {name!r}; the levels with names are {listed(known)}"
             )
         raise ValueError(
             f"there is no level {name!r}, for the levels have no names; give numbers, or "
@@ -151,9 +150,9 @@ class LevelCounts(tuple[int, ...]):
     def _shown(self) -> str:
         """The members with their numbers of levels, for messages."""
         if self.members is None:
-            return f"the members have {_listed([str(count) for count in self])} levels"
+            return f"the members have {listed([str(count) for count in self])} levels"
         pairs = zip(self.members, self, strict=True)
-        return f"the members are {_listed([f'{name} ({count} levels)' for name, count in pairs])}"
+        return f"the members are {listed([f'{name} ({count} levels)' for name, count in pairs])}"
 
     def _member(self, place: int) -> str:
         return str(place) if self.members is None else self.members[place]
@@ -240,9 +239,3 @@ def _as_number(value: Any) -> int | str:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
         raise ValueError(f"not a number from 0: {value!r}")
     return int(value)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    """The parts with commas between them; only the first ones of many."""
-    more = len(parts) - _MOST_SHOWN
-    return ", ".join(parts[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -189,6 +189,12 @@ class SpectralSolver(PortableModule):
         self._compiled = Compiled(settings)
         self._ends = Ends(settings, self._arguments, self._compiled)
 
+    def __repr__(self) -> str:
+        return (
+            f"SpectralSolver({self.parameterization!r}, {self.method!r}, "
+            f"observation={self.observation!r}, dtype={self.dtype.name})"
+        )
+
     def fit(
         self,
         targets: Any,
@@ -232,9 +238,10 @@ class SpectralSolver(PortableModule):
                 those of the second, and so on; they may end with condition K'. The answer is
                 differentiable with respect to them.
             progress: True writes the number of finished rows to standard error, about once a
-                second; a function is called with the numbers of finished and of all rows. A fit of
-                many rows runs in pieces of about a second, with the same answer, and Ctrl-C stops
-                it after any of them.
+                second; a function is called with the numbers of finished and of all rows. If it has
+                a method `take`, that is called before with the `FitResult` of the rows that were
+                finished last. A fit of many rows runs in pieces of about a second, with the same
+                answer, and Ctrl-C stops it after any of them.
 
         Returns:
             A `FitResult`. A row that cannot be fitted has a negative status and NaN; it does not

@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("solver", "export", "serving", "cli")
+ROOMS = ("eigenfit", "solver", "export", "report", "serving", "cli", "problem", "systems")
+DATA = {"deploy", "templates"}  # folders
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +40,10 @@ def test_the_wheel_holds_the_rooms_and_their_data(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"eigenfit"}
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
-            data = path.suffix == ".py" or path.name == "py.typed" or "deploy" in path.parts
+            data = path.suffix == ".py" or path.name == "py.typed" or DATA & {*path.parts}
             if path.is_file() and data and "__pycache__" not in path.parts:
-                assert f"eigenfit/{path.relative_to(ROOT)}" in names
+                base = ROOT / room if room == "eigenfit" else ROOT
+                assert f"eigenfit/{path.relative_to(base)}" in names
 
 
 def test_the_first_example_runs_where_only_the_wheel_is_installed(wheel, tmp_path):
@@ -58,10 +60,11 @@ def test_the_first_example_runs_where_only_the_wheel_is_installed(wheel, tmp_pat
     first = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
     example = doctest.DocTestParser().get_doctest(first, {}, "README.md", "README.md", 0)
     lines = "".join(part.source for part in example.examples)
-    script = f"{lines}\nimport eigenfit.solver\nprint(eigenfit.solver.__file__)\n"
+    script = f"{lines}\nimport eigenfit\nprint(eigenfit.__version__)\nprint(eigenfit.__file__)\n"
     run = subprocess.run(
         [python, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    *printed, place = run.stdout.splitlines()
+    *printed, version, place = run.stdout.splitlines()
     assert printed == ["[1. 2. 3. 4.]"]
-    assert place == str(site / "eigenfit" / "solver" / "__init__.py")
+    assert version == wheel.name.split("-")[1]
+    assert place == str(site / "eigenfit" / "__init__.py")

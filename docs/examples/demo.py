@@ -9,6 +9,10 @@
 
 from __future__ import annotations
 
+import eigenfit
+
+eigenfit.quiet_tensorflow()  # before anything imports TensorFlow
+
 import subprocess
 import sys
 import time
@@ -18,10 +22,17 @@ import numpy as np
 import stevens
 from matplotlib.figure import Figure
 
-from eigenfit.export import export_saved_model
-from eigenfit.serving import GrpcClient, RestClient
+from eigenfit import (
+    Adam,
+    Affine,
+    GrpcClient,
+    RestClient,
+    SpectralSolver,
+    Symmetric,
+    export_saved_model,
+)
 from eigenfit.serving.server import ServerOptions, start_server
-from eigenfit.solver import Adam, Affine, SpectralSolver, Symmetric
+from eigenfit.tensorflow_log import without_log_lines
 
 HERE = Path(__file__).parent
 OUTPUT = Path("demo_output")
@@ -106,7 +117,8 @@ def use_elsewhere(version_dir: str) -> None:
     picture = OUTPUT / "ho3_levels.png"
     script = HERE / "use_exported_model.py"
     sys.stdout.flush()
-    subprocess.run([sys.executable, script, version_dir, data, picture], check=True)
+    with without_log_lines():
+        subprocess.run([sys.executable, script, version_dir, data, picture], check=True)
 
 
 def serve(version_dir: str) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import need
+from eigenfit.extras import need
 
 __all__ = ["BatchReport", "fit_dataset"]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import need
+from eigenfit.extras import need
+
 from .options import ServerOptions
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,9 @@ def apart_from_xla(function: Callable) -> Callable:
         with tf.compat.v1.get_default_graph().device(_mark):
             return function(*tensors)
 
-    return apart
+    # A partial has no code of its own: TensorFlow warns of "retracing" when many functions with the
+    # same code are traced.
+    return functools.partial(apart)
 
 
 def _mark(operation: tf.Operation) -> str:

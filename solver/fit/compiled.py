@@ -45,6 +45,7 @@ class Compiled:
         spread_of_fit: the covariance in factors, from the arguments of `covariance_of_fit`.
         predict: all targets of the model, from the arguments of `covariance_of_data`.
         predict_of_fit: the same, from the arguments of `covariance_of_fit`.
+        statistics_of_fit: covariance, predictions and chi2, from the same.
         levels_and_slopes: all levels and their derivatives, from parameters.
         assignment: the level number of each target; by whether rows have sides of their own.
 
@@ -74,6 +75,7 @@ class Compiled:
         self.spread_of_fit = self._by_arguments(graphs.spread, *of_fit)
         self.predict = self._by_arguments(graphs.predict, *of_sigmas, "targets")
         self.predict_of_fit = self._by_arguments(graphs.predict, *of_fit)
+        self.statistics_of_fit = self._by_arguments(graphs.statistics, *of_fit)
         self.levels_and_slopes = self._compile(graphs.levels_and_slopes, "parameters")
         self.assignment = self._by_sides(graphs.assignment, *at_data)
 

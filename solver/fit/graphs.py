@@ -35,6 +35,7 @@ from ..pool.rows import Batch
 from ..results.covariance import Covariance
 from ..results.derived import Prediction
 from ..results.fit_result import FitResult, Trace
+from ..results.statistics import Statistics
 from ..rowwise.axes import new_axis, row_count
 from ..rowwise.once_only import once_only, without_derivative
 from ..rowwise.tables import select_rows
@@ -75,6 +76,7 @@ class _Linear(NamedTuple):
         jacobian: `[B, M, p]`, weighted.
         held: `[B, p]` bool, parameters at a bound; None without bounds.
         variance: `[B]`, of unit weight; None if the weights are 1 / sigma.
+        data_count: `[B]`, the number of data; None without targets.
         usable: `[B]` bool, whether everything is finite.
         arranged: the targets; None without them.
     """
@@ -84,6 +86,7 @@ class _Linear(NamedTuple):
     jacobian: tf.Tensor
     held: tf.Tensor | None
     variance: tf.Tensor | None
+    data_count: tf.Tensor | None
     usable: tf.Tensor
     arranged: Arranged | None
 
@@ -121,13 +124,15 @@ def _linearize(settings: Settings, names: Sequence[str], arguments: Sequence[tf.
     moving = [parameters, *_flat(data.conditions)]
     (fixed,) = without_derivative([point.jacobian], moving)
     jacobian = select_rows(_any_degenerate(settings, values), fixed, point.jacobian)
-    variance = None
-    if targets is not None and not settings.absolute_sigma:
+    count = variance = None
+    if targets is not None:
+        count = count_data(model, data, point.residual)
+    if count is not None and not settings.absolute_sigma:
         loss = point.loss if loss_of_fit is None else loss_of_fit
-        variance = unit_variance(jacobian, held, loss, count_data(model, data, point.residual))
+        variance = unit_variance(jacobian, held, loss, count)
     usable &= tf.reduce_all((weights >= 0) & tf.math.is_finite(weights), axis=-1)
     usable &= tf.reduce_all(tf.math.is_finite(known), axis=-1)
-    return _Linear(curved, values, jacobian, held, variance, usable, arranged)
+    return _Linear(curved, values, jacobian, held, variance, count, usable, arranged)
 
 
 def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Covariance:
@@ -146,7 +151,11 @@ def covariance(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) 
     Returns:
         A `Covariance`, NaN in a row that is not finite.
     """
-    linear = _linearize(settings, names, arguments)
+    return _covariance(settings, _linearize(settings, names, arguments))
+
+
+def _covariance(settings: Settings, linear: _Linear) -> Covariance:
+    """The covariance in the linearized fit."""
     result = covariance_of(linear.jacobian, linear.held)
     if linear.variance is not None:
         result = with_variance(result, linear.variance)
@@ -189,7 +198,11 @@ def predict(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> 
     Returns:
         The `Prediction`, NaN in a row that is not finite.
     """
-    linear = _linearize(settings, names, arguments)
+    return _predict(settings, _linearize(settings, names, arguments), arguments)
+
+
+def _predict(settings: Settings, linear: _Linear, arguments: Sequence[tf.Tensor]) -> Prediction:
+    """The predictions of the linearized fit; the arguments are those that it was made from."""
     curved, comparison = linear.curved, settings.model.comparison
     weights, uncertain = curved.data.weights, _spread(linear)
     nan = tf.constant(np.nan, weights.dtype)
@@ -226,6 +239,28 @@ def predict(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> 
         values, errors = arranged.in_callers_order(values), arranged.in_callers_order(errors)
     # Derivatives of the values are those of `spectrum`.
     return Prediction(*without_derivative((values, errors), _real(arguments)))
+
+
+def statistics(settings: Settings, *arguments: tf.Tensor, names: Sequence[str]) -> Statistics:
+    """The `Statistics` of a fit; the arguments are those of `covariance`, targets and loss too.
+
+    The p-value is `Q(f / 2, chi2 / 2)`, the upper tail of the chi2 distribution with f degrees of
+    freedom (Abramowitz & Stegun 26.4.19).
+    """
+    linear = _linearize(settings, names, arguments)
+    loss, count = dict(zip(names, arguments, strict=True))["loss"], linear.data_count
+    assert count is not None
+    uncertain = _covariance(settings, linear)
+    nan = tf.constant(np.nan, loss.dtype)
+    freedom = tf.where(linear.usable, count - tf.cast(uncertain.rank, loss.dtype), nan)
+    robust = not settings.model.loss.is_linear
+    chi2 = tf.where(linear.usable, nan if robust else loss, nan)
+    tested = (freedom > 0) & (chi2 >= 0) & settings.absolute_sigma
+    one = tf.ones_like(freedom)
+    tail = tf.math.igammac(tf.where(tested, freedom, one) / 2.0, tf.where(tested, chi2, one) / 2.0)
+    p_value = tf.where(tested, tail, nan)
+    numbers = without_derivative((freedom, chi2, p_value), _real(arguments))
+    return Statistics(uncertain, _predict(settings, linear, arguments), *numbers)
 
 
 def levels_and_slopes(

@@ -25,8 +25,8 @@ def as_progress(progress: Any) -> Progress | None:
     """The progress callback `(done, total)`, or None.
 
     Args:
-        progress: a function of the finished and all rows; True for a line on standard error; False
-            or None for nothing.
+        progress: a function of the finished and all rows, see `in_pieces`; True for a line on
+            standard error; False or None for nothing.
 
     Raises:
         ValueError: for anything else, and inside a graph, which runs in one piece.
@@ -68,7 +68,8 @@ def in_pieces(
         function: maps these tensors to a structure of tensors `[B, ...]`, row by row.
         tensors: `[B, ...]` each.
         smallest: the least number of rows in a piece.
-        progress: called after each piece with the number of finished rows and of all rows.
+        progress: called after each piece with the number of finished rows and of all rows. If it
+            has a method `take`, that is called before with what the function returned.
 
     Returns:
         The structure that the function returns, for all rows.
@@ -76,6 +77,7 @@ def in_pieces(
     if not tf.executing_eagerly():
         return function(*tensors)
     total = len(tensors[0])
+    take = getattr(progress, "take", None)
     done, rows, parts = 0, smallest, []
     while done < total or not parts:
         rest = total - done
@@ -85,6 +87,8 @@ def in_pieces(
         parts.append(function(*piece))
         elapsed = time.monotonic() - began
         done += rows
+        if take is not None:
+            take(parts[-1])
         if progress is not None:
             progress(done, total)
         speed_up = min(_SECONDS / max(elapsed, 1e-9), _MOST_GROWTH)

@@ -118,6 +118,18 @@ class Method:
     needs_hessian: bool = False
     uses_curvature: bool = False
 
+    def options(self) -> dict[str, Any]:
+        """Its arguments as plain data."""
+        return {
+            key: value
+            for key, value in vars(self).items()
+            if not key.startswith("_") and isinstance(value, (bool, int, float, str))
+        }
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{key}={value!r}" for key, value in self.options().items())
+        return f"{type(self).__name__}({options})"
+
     def for_model(self, model: Model) -> Method:
         """The method prepared for a model.
 

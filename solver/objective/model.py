@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..linalg.subspace_iteration import FewLevels, few_of
 from ..observations import TargetMap
 from ..parameterizations import Parameterization
-from ..results.summary import level_labels
+from ..results.labels import level_labels
 from ..rowwise.axes import new_axis
 from .robust_loss import RobustLoss
 

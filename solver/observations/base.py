@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,11 @@ from .target_map import TargetMap
 
 class Observation(PortableModule):
     """The function of the eigenvalues that is compared with the targets."""
+
+    def __repr__(self) -> str:
+        given = {key: value for key, value in self.describe().items() if value is not None}
+        options = ", ".join(f"{key}={reprlib.repr(value)}" for key, value in given.items())
+        return f"{type(self).__name__}({options})"
 
     def of(self, counts: Sequence[int]) -> TargetMap:
         """The map from a spectrum of known size to the values of the targets.

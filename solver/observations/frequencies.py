@@ -14,6 +14,9 @@ from .function_map import FunctionMap
 from .levels import Levels
 from .target_map import TargetMap
 
+# The units of squared angular frequencies whose frequencies are in Hz.
+_PER_SECOND_SQUARED = {"1/s^2", "s^-2", "rad^2/s^2", "(rad/s)^2", "rad^2 s^-2", "s⁻²"}
+
 
 class Frequencies(Levels):
     """Targets are natural frequencies: `f = sqrt(lambda) / 2 pi` of the levels `lambda = omega^2`.
@@ -68,6 +71,7 @@ class Frequencies(Levels):
             used=chosen.used,
             own_levels=chosen.upper[:, None],
             ordered=chosen.ordered,
+            unit_of=_unit,
         )
 
     def as_levels(self, comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:
@@ -85,6 +89,11 @@ class Frequencies(Levels):
     def describe(self) -> dict[str, Any]:
         """Its arguments as plain data."""
         return {key: value for key, value in super().describe().items() if key != "relative_to"}
+
+
+def _unit(level_unit: str) -> str:
+    """The unit of the frequencies; "" where it is not known."""
+    return "Hz" if level_unit in _PER_SECOND_SQUARED else ""
 
 
 def _frequencies(numbers: np.ndarray, levels: tf.Tensor) -> tf.Tensor:

@@ -33,6 +33,8 @@ class FunctionMap(TargetMap):
         own_levels: `[m, w]`, the numbers of the levels that each value depends on; None for all.
         ordered: see `TargetMap`.
         in_level_units: whether the values are differences or means of levels.
+        unit_of: from the unit of the levels to that of the values; None where `in_level_units` says
+            all that is known.
     """
 
     num_levels: int
@@ -43,6 +45,13 @@ class FunctionMap(TargetMap):
     ordered: tuple[np.ndarray, np.ndarray] | None = None
     in_level_units: bool = False  # type: ignore[assignment]
     centred: bool = False
+    unit_of: Callable[[str], str] | None = None
+
+    def units(self, level_unit: str) -> tuple[str, ...]:
+        """The unit of each target; see `TargetMap.units`."""
+        if self.unit_of is None:
+            return super().units(level_unit)
+        return (self.unit_of(level_unit),) * self.num_values
 
     @property
     def upper(self) -> np.ndarray:  # type: ignore[override]

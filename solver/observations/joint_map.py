@@ -71,6 +71,10 @@ class JointMap(TargetMap):
         """Whether the targets of all parts are levels, or differences or means of levels."""
         return all(part.in_level_units for part in self.parts)
 
+    def units(self, level_unit: str) -> tuple[str, ...]:
+        """Those of the parts."""
+        return tuple(unit for part in self.parts for unit in part.units(level_unit))
+
     @property
     def bends(self) -> bool:
         """Whether those of a part do."""

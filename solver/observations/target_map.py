@@ -41,6 +41,10 @@ class TargetMap(abc.ABC):
         """Whether every target is a level, or a difference or mean of levels."""
         return True
 
+    def units(self, level_unit: str) -> tuple[str, ...]:
+        """The unit of each target, "" where it is not known, given that of the levels."""
+        return (level_unit if self.in_level_units else "",) * self.num_targets
+
     @property
     def bends(self) -> bool:
         """Whether some targets are no linear function of the levels, see `bending`."""

@@ -24,6 +24,7 @@ from ..rowwise.axes import new_axis
 from ..rowwise.derivatives import each_in_turn, first_along, second_along
 from ..rowwise.products import matmul_rows, matmul_shared
 from ..seed import SEED
+from ..wording import counted, listed
 from .affine.forms import Form, sum_of
 from .affine.symmetry_blocks import Block
 from .level_curvature import Coupler, coupler_of, density_of, level_curvature
@@ -32,6 +33,9 @@ from .weighted_levels import WeightedLevels
 
 if TYPE_CHECKING:
     from ..observations import Observation
+
+# As many names as a line of text shows.
+_MOST_SHOWN = 6
 
 
 class Parameterization(PortableModule):
@@ -94,6 +98,19 @@ class Parameterization(PortableModule):
         self.parameter_names = check_names(type(self).__name__, parameter_names, num_parameters)
         if level_names is not None:
             self.level_names = level_names
+
+    def __repr__(self) -> str:
+        counts, conditions = self.level_counts, self.conditions_shape
+        levels = counted(self.size, "level")
+        if len(counts) > 1:
+            levels = f"{counted(len(counts), 'member')} with {levels}"
+        if conditions is not None:
+            names = listed(self.condition_names)
+            each = f" of {names}" if names else ""
+            levels = f"{counts[0]} levels at up to {counted(conditions[0], 'condition')}{each}"
+        names = listed(self.parameter_names, _MOST_SHOWN)
+        parameters = counted(self.num_parameters, "parameter")
+        return f"<{type(self).__name__}: {levels}, {parameters}: {names}>"
 
     @property
     def level_names(self) -> tuple[str | None, ...] | None:

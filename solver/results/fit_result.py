@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from . import files, shown, tables
+from .archive import Archive, pack, unpack
+from .context import Context
 from .covariance import Covariance
 from .derived import Derived, Prediction
-from .summary import level_labels, summarize
+from .solution import Solution
+from .solutions import solutions_of, statistics_of
+from .summary import summarize
 
-
-class Context(NamedTuple):
-    """What the methods of a result need besides its fields.
-
-    Attributes:
-        parameter_names: `p` names.
-        targets: `[B, m]`, NaN where not observed.
-        weights: `[B, m]`.
-        counts: how many levels each member has.
-        upper: `[m]`, the level number of each target.
-        lower: `[m]`, the number of the level subtracted from it, or -1.
-        sides: `[m]` or `[B, m]`, 1 or -1 for a limit, 0 for a value, NaN for the default; None
-            without limits.
-        assign: computes the level numbers from parameters, targets and weights, and sides where
-            there are limits; None where they are fixed.
-        conditions: `[B, K, d]`; () if the structure takes none.
-        covariance: computes the covariance from parameters `[B * S, p]` and losses `[B * S]` of
-            this fit, S solutions for each row.
-        derived: computes values, standard errors and covariances from the same, a function of the
-            parameters and names for its results.
-        predict: computes predicted values and standard errors from the same, an observation and
-            conditions, None for those of the fit.
-    """
-
-    parameter_names: tuple[str, ...]
-    targets: Any
-    weights: Any
-    counts: tuple[int, ...]
-    upper: np.ndarray
-    lower: np.ndarray
-    sides: Any
-    assign: Callable[..., Any] | None
-    conditions: Any
-    covariance: Callable[[Any, Any], Covariance]
-    derived: Callable[[Any, Any, Callable[..., Any], Sequence[str] | None], Derived]
-    predict: Callable[[Any, Any, Any, Any], Prediction]
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class _Fields(NamedTuple):
@@ -117,7 +89,7 @@ class FitResult(_Fields):
         context = self._required_context(
             "covariance", "call solver.covariance(parameters, weights)"
         )
-        return Covariance(*self._by_solution(context.covariance(*self._ends())))
+        return Covariance(*self._by_solution(context.source.covariance(*self._ends())))
 
     def derived(self, function: Callable[..., Any], names: Sequence[str] | None = None) -> Derived:
         """Functions of the fitted parameters with their standard errors, for every row.
@@ -157,7 +129,7 @@ class FitResult(_Fields):
             [[0.0164, 0.0981]]
         """
         context = self._required_context("derived", "call it where the fit was made")
-        found = context.derived(*self._ends(), function, names)
+        found = context.source.derived(*self._ends(), function, names)
         result = Derived(*self._by_solution(found))
         result.names = found.names
         return result
@@ -198,9 +170,8 @@ class FitResult(_Fields):
         context = self._required_context(
             "predict", "call solver.predict(parameters, targets, weights), or its signature predict"
         )
-        return Prediction(
-            *self._by_solution(context.predict(*self._ends(), observation, conditions))
-        )
+        found = context.source.predict(*self._ends(), observation, conditions)
+        return Prediction(*self._by_solution(found))
 
     def _ends(self) -> tuple[tf.Tensor, tf.Tensor]:
         """The parameters `[B * S, p]` and the losses `[B * S]` of all solutions."""
@@ -245,7 +216,8 @@ class FitResult(_Fields):
             "by_name", "its columns are in the order of the model's names"
         )
         table = getattr(self, field)
-        return {name: table[..., place] for place, name in enumerate(context.parameter_names)}
+        names = context.facts.parameter_names
+        return {name: table[..., place] for place, name in enumerate(names)}
 
     def _required_context(self, method: str, instead: str) -> Context:
         """The context, or a ValueError that says what to do instead."""
@@ -256,10 +228,30 @@ class FitResult(_Fields):
             )
         return self._context
 
-    def summary(self, row: int = 0) -> str:
-        """One row as text: status, parameters with standard errors, observed and fitted values.
+    def row(self, row: int) -> FitResult:
+        """The result of one row, as a `FitResult` with this row alone.
 
-        `310583.541(30)` means 310583.541 with a standard error of 0.030.
+        Args:
+            row: its number, from 0; negative numbers count from the end.
+
+        Raises:
+            ValueError: for a row number out of range, or inside a graph, where there are no values.
+
+        Example:
+            >>> fit = SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0], [2.0, 6.0]])
+            >>> fit.row(1).by_name()["r0"].numpy().round(9)
+            array([4.])
+        """
+        return self._row("row", row)
+
+    def summary(self, row: int = 0) -> str:
+        """One row as text: what came out, how well it fits, and what to be careful about.
+
+        `310583.541(30)` means 310583.541 with a standard error of 0.030. chi2 is the loss with its
+        degrees of freedom, see `Statistics`; its p-value is shown where weights are 1 / sigma.
+        Warnings name parameters at a bound and those that the data do not determine, a p-value
+        below 0.001, and a minimum with a residual that one of several starts found. Targets that
+        were not observed are listed with their predicted values.
 
         Args:
             row: the number of the row.
@@ -276,41 +268,132 @@ class FitResult(_Fields):
             >>> print(fit.summary(0).splitlines()[0])
             CONVERGED: the spectrum is matched: the rms residual is within the tolerance
         """
+        return summarize(self._row("summary", row)._solutions("summary")[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All rows as plain data: dicts, lists, numbers and strings, with names and units.
+
+        Returns:
+            `"model"`, the structure and the settings of the solver, None if they are not known; and
+            `"rows"`, a list with a dict for each solution of each row: status, quality of the fit,
+            parameters, covariance, targets with observed, fitted and predicted values, warnings.
+            Numbers that do not exist are NaN.
+
+        Raises:
+            ValueError: inside a graph, where there are no values.
+
+        Example:
+            >>> fit = SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0]])
+            >>> fit.to_dict()["rows"][0]["parameters"]["r0"]["value"].__round__(9)
+            2.0
+        """
+        return tables.to_dict(self._solutions("to_dict"), self._context)
+
+    def to_dataframe(
+        self, of: Literal["parameters", "targets", "rows"] = "parameters"
+    ) -> DataFrame:
+        """The result as a tidy data frame of pandas.
+
+        Args:
+            of: what a line is. "parameters": a parameter of a row; "targets": a target of a row,
+                observed or not; "rows": a row, with its parameters in columns `name` and their
+                standard errors in columns `se_name`. With several solutions, of each solution.
+
+        Returns:
+            A `pandas.DataFrame`, whose column `row` counts from 0, and `solution` too.
+
+        Raises:
+            ModuleNotFoundError: without pandas, which comes with the extra `results`.
+            ValueError: for another `of`, or inside a graph, where there are no values.
+
+        Example:
+            >>> fit = SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0]])
+            >>> fit.to_dataframe()[["parameter", "value"]].round(9).to_numpy().tolist()
+            [['r0', 2.0], ['r1', 1.0]]
+        """
+        return tables.to_dataframe(self.to_dict(), of)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result to a file that `FitResult.load` reads back without loss.
+
+        The file holds all fields, the data, names and units, settings of the solver, covariance and
+        predictions: every number with all its digits, also NaN and infinity, and its dtype. It
+        does not hold the solver: a result that was read knows neither `derived` nor predictions of
+        anything but its own targets.
+
+        Args:
+            path: the format follows from its end: `.npz` (NumPy), `.json`, `.csv` (a line for each
+                solution of each row, after a comment line with names and settings), or `.parquet`
+                (the same table; needs the extra `results`). An existing file is replaced.
+
+        Raises:
+            ModuleNotFoundError: for Parquet without pyarrow.
+            OSError: if the file cannot be written.
+            ValueError: for another end, or inside a graph, where there are no values.
+
+        Example:
+            >>> import tempfile
+            >>> path = tempfile.mkdtemp() + "/fit.json"
+            >>> fit = SpectralSolver(Toeplitz(2)).fit([[1.0, 3.0]])
+            >>> fit.save(path)
+            >>> FitResult.load(path).summary() == fit.summary()
+            True
+        """
+        self._check_numbers("save")
+        files.write(path, pack(self, self._context, self._statistics()))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FitResult:
+        """Read a result that `save` has written.
+
+        Args:
+            path: of the file.
+
+        Raises:
+            ModuleNotFoundError: for Parquet without pyarrow.
+            OSError: if the file cannot be read.
+            ValueError: if it is no such file, is damaged, or was written by a newer eigenfit.
+        """
+        archive: Archive = files.read(path)
+        fields, context = unpack(path, archive, _Fields._fields)
+        result = cls(*(tf.constant(field) for field in fields))
+        return result if context is None else result.with_context(context)
+
+    def __repr__(self) -> str:
+        return shown.as_text(self, self._context)
+
+    def _repr_html_(self) -> str:
+        """A table of the first rows, for notebooks."""
+        return shown.as_html(self, self._context)
+
+    def _check_numbers(self, method: str) -> None:
+        """Raise a ValueError if the result is in a graph."""
         if any(tf.is_symbolic_tensor(field) for field in self):
-            raise ValueError("summary: the result has no numbers inside a graph; call it outside.")
+            raise ValueError(
+                f"{method}: the result has no numbers inside a graph; call it outside."
+            )
+
+    def _row(self, method: str, row: int) -> FitResult:
+        """One row; `method` is named in messages."""
+        self._check_numbers(method)
         rows = len(self.status)
         if not isinstance(row, (int, np.integer)) or not -rows <= row < rows:
             raise ValueError(
-                f"summary: row must be below {rows}, the number of rows, and whole, got {row!r}."
+                f"{method}: row must be below {rows}, the number of rows, and whole, got {row!r}."
             )
-        numbers = {name: np.asarray(field)[row] for name, field in self._asdict().items()}
-        context = self._context
-        if context is None:
-            return summarize(numbers)
-        targets = np.asarray(context.targets)[row]
-        sides = context.sides
-        if sides is not None and np.ndim(sides) == 2:
-            sides = np.asarray(sides)[row]
-        parameters = np.atleast_2d(numbers["parameters"])  # one line for each solution
-        levels = np.tile(context.upper, (len(parameters), 1))
-        given = not isinstance(context.conditions, tuple)
-        conditions = np.asarray(context.conditions)[row] if given else None
-        if context.assign is not None:
-            weights = np.asarray(context.weights)[row]
-            same = np.ones((len(parameters), 1))
-            own = {} if sides is None else {"sides": same * sides}
-            if conditions is not None:
-                own["conditions"] = np.tile(conditions, (len(parameters), 1, 1))
-            levels = context.assign(parameters, same * targets, same * weights, **own)
-            levels = np.asarray(levels)
-        labels = [level_labels(context.counts, line, context.lower, conditions) for line in levels]
-        if sides is not None:
-            signs = {1.0: "> ", -1.0: "< "}
-            marks = [signs.get(float(side), "") for side in sides]
-            labels = [
-                [mark + one for mark, one in zip(marks, line, strict=True)] for line in labels
-            ]
-        return summarize(numbers, context.parameter_names, targets, labels)
+        place = int(row) % rows
+        chosen = slice(place, place + 1)
+        result = FitResult(*(field[chosen] for field in self))
+        return result if self._context is None else result.with_context(self._context.at(chosen))
+
+    def _solutions(self, method: str) -> list[list[Solution]]:
+        """The solutions of every row, with what is known of them."""
+        self._check_numbers(method)
+        return solutions_of(self._asdict(), self._context, self._statistics())
+
+    def _statistics(self) -> Any:
+        """The statistics of every row and solution, NumPy arrays `[B * S, ...]`, or None."""
+        return None if self._context is None else statistics_of(self._context, *self._ends())
 
 
 class Trace(NamedTuple):

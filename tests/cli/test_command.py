@@ -238,7 +238,8 @@ def test_a_closed_pipe_ends_quietly_and_tensorflow_waits_for_a_fit(model_dir, tm
     (tmp_path / "levels.csv").write_text("1,2,4\n")
     command = [sys.executable, "-c", PROGRAM, "fit", model_dir, tmp_path / "levels.csv"]
     # Unbuffered, the lines would be written at once and not when Python ends.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    unset = ("PYTHONUNBUFFERED", "TF_CPP_MIN_LOG_LEVEL")
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as pipe:
@@ -246,8 +247,7 @@ def test_a_closed_pipe_ends_quietly_and_tensorflow_waits_for_a_fit(model_dir, tm
             command, stdout=pipe, stderr=subprocess.PIPE, text=True, env=environment, check=False
         )
     assert done.returncode == 1
-    for word in ("Traceback", "BrokenPipeError", "AssertionError"):
-        assert word not in done.stderr
+    assert done.stderr == ""  # no line of TensorFlow's or CUDA's either
 
 
 def test_version():

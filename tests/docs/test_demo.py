@@ -19,6 +19,7 @@ def demo(tmp_path_factory):
         [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no line of TensorFlow's or CUDA's
     return folder / "demo_output", done.stdout
 
 

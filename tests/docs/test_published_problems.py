@@ -38,7 +38,7 @@ def test_h2s_with_fifteen_constants():
 
 def test_h2s_with_eight_constants():
     h2s = example("h2s")
-    fit = h2s.fit_lines(h2s.make_solver(h2s.NUM_QUARTIC))
+    fit = h2s.fit_lines(h2s.make_solver("quartic"))
     assert fit.status.numpy() == [Status.STATIONARY]
     assert np.sqrt(fit.loss[0] / len(h2s.LINES)) == pytest.approx(67, abs=0.5)
 

@@ -87,6 +87,7 @@ def test_description(model):
 @pytest.mark.usefixtures("only_spectrum")
 def test_description_with_units_and_bounds(tmp_path):
     structure = Affine(None, [np.eye(2)], parameter_names=["shift"])
+    structure.level_unit, structure.parameter_units = "cm^-1", {"shift": "K"}
     solver = SpectralSolver(
         structure,
         bounds={"shift": (0.0, np.inf)},
@@ -94,7 +95,8 @@ def test_description_with_units_and_bounds(tmp_path):
         tolerance=1e-8,
         max_steps=17,
     )
-    units = {"levels": "cm^-1", "shift": "cm^-1"}
+    # The structure says the unit of the levels; that of the shift is overruled.
+    units = {"shift": "cm^-1"}
     version_dir = export_saved_model(solver, tmp_path, units=units, measure_latency=False)
     info = load_solver_info(version_dir)
     assert (info["tolerance"], info["max_steps"]) == (1e-8, 17)
@@ -102,6 +104,10 @@ def test_description_with_units_and_bounds(tmp_path):
     assert info["parameter_units"] == {"shift": "cm^-1"}
     assert info["bounds"] == {"shift": [0.0, "inf"]}
     assert info["priors"] == {"shift": [1.0, 2.0]}
+    structure.level_unit, structure.parameter_units = "meV", {"shift": "meV"}
+    own = export_saved_model(solver, tmp_path, units={"shift": "eV"}, measure_latency=False)
+    info = load_solver_info(own)
+    assert (info["level_unit"], info["parameter_units"]) == ("meV", {"shift": "eV"})
     with pytest.raises(ValueError, match=r"units must be strings .*'field'.* levels, shift"):
         export_saved_model(solver, tmp_path, units={"field": "T"})
     for wrong in (["levels"], "levels", []):

@@ -21,7 +21,7 @@ from eigenfit.solver import (
     Toeplitz,
     Transitions,
 )
-from eigenfit.solver.results.summary import level_labels
+from eigenfit.solver.results.labels import level_labels
 
 ROTOR = ["1_01", "1_11", "1_10"]
 

@@ -48,6 +48,19 @@ def test_zero_rows():
     assert [np.asarray(field).shape for field in also] == shapes
 
 
+def test_no_warning_of_retracing_for_many_methods_in_turn(monkeypatch: pytest.MonkeyPatch):
+    """TensorFlow warns when five functions with the same code are traced, each only once."""
+    told: list[object] = []
+    monkeypatch.setattr(tf.get_logger(), "handle", told.append)
+    levels, parameters = [[0.0, 1.0, 2.0]], [[1.0, 0.1, 0.1]]
+    for each in [SpectralSolver(Toeplitz(3)) for _ in range(2)]:
+        each.spectrum(parameters)
+        each.loss(parameters, levels)
+        each.matrix(parameters)
+        each.assignment(parameters, levels)
+    assert told == []
+
+
 def test_zero_rows_of_everything_else():
     nothing = np.zeros((0, SIZE))
     assert solver().spectrum(nothing).shape == (0, SIZE)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver import GaussNewton, SpectralSolver, Toeplitz
+from eigenfit.solver import FitResult, GaussNewton, SpectralSolver, Toeplitz
 from eigenfit.solver.fit import pieces
 
 from ..helpers import as_numpy, assert_same
@@ -42,6 +42,25 @@ def test_the_pieces_together_are_the_whole():
     assert told == [(8, 50), (16, 50), (24, 50), (32, 50), (40, 50), (50, 50)]
     assert_same(as_numpy(found), as_numpy(whole().fit(TARGETS)))
     assert found.summary(49)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_progress_that_takes_results_gets_each_row_once_and_before_it_is_told():
+    class Watcher:
+        def __init__(self) -> None:
+            self.taken: list[np.ndarray] = []
+            self.rows_when_told: list[tuple[int, int]] = []
+
+        def take(self, part: FitResult) -> None:
+            self.taken.append(part.status.numpy())
+
+        def __call__(self, done: int, total: int) -> None:
+            self.rows_when_told.append((sum(map(len, self.taken)), done))
+
+    watcher = Watcher()
+    found = solver().fit(TARGETS, progress=watcher)
+    np.testing.assert_array_equal(np.concatenate(watcher.taken), found.status)
+    assert watcher.rows_when_told == [(done, done) for done in (8, 16, 24, 32, 40, 50)]
 
 
 @pytest.mark.usefixtures("small")

@@ -5,15 +5,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import itertools
 import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.stats import chi2
 
-from eigenfit.solver import Affine, Cause, FitResult, Matched, SpectralSolver, Status, Transitions
-from eigenfit.solver.results.summary import bracketed
+from eigenfit.solver import (
+    Affine,
+    Cause,
+    FitResult,
+    Joint,
+    Levels,
+    Matched,
+    Observable,
+    SpectralSolver,
+    Status,
+    Toeplitz,
+    Transitions,
+)
+from eigenfit.solver.results.notation import bracketed
 
 INF, NAN = np.inf, np.nan
 
@@ -124,7 +139,7 @@ def fitted() -> FitResult:
 def test_a_row_by_hand():
     assert fitted().summary().splitlines() == [
         f"CONVERGED: {Status.CONVERGED.message}",
-        f"{fitted().steps[0]} steps, loss {fitted().loss[0]:.6g}",
+        f"{fitted().steps[0]} steps, chi2 {fitted().loss[0]:.6g}, 0 degrees of freedom",
         "",
         "alpha  1.25(10)",
         "b      1.50(25)",
@@ -144,11 +159,93 @@ def test_a_row_by_hand():
 def test_what_is_not_determined_and_what_is_at_its_bound():
     text = fitted().summary(1)
     assert re.search(r"^b      \S+ \(error not determined\)$", text, re.MULTILINE)
-    assert [line.split()[0] for line in text.splitlines()[-2:]] == ["0", "2"]
+    assert "warning: not determined by the data: b; the data determine 2 combinations" in text
+    assert level_column(text) == ["0", "2"]
+    assert text.splitlines()[-2].split() == ["level", "predicted"]
+    assert re.match(r"    1 +\S+ \(error not determined\)$", text.splitlines()[-1])
     text = fitted().summary(3)
     assert text.startswith(f"STATIONARY: {Status.STATIONARY.message}")
+    assert "warning: at a bound: b; " in text
     assert re.search(r"^b      2 \(at its bound\)$", text, re.MULTILINE)
     assert text.splitlines()[-2].split() == ["1", "23.000", "22.000", "1"]
+
+
+def test_a_misfit_is_a_warning_with_its_probability():
+    """b is 1 above its bound, with sigma 1/4: chi2 is 16 with one degree of freedom."""
+    text = fitted().summary(3)
+    tail = chi2.sf(16.0, 1)
+    assert f"chi2 16, 1 degree of freedom, reduced chi2 16, p-value {tail:.2g}" in text
+    assert f"chi2 is this large with probability {tail:.2g}" in text
+    assert "misfit" not in fitted().summary(0)
+
+
+def test_units_stand_at_parameters_and_levels():
+    structure = Affine(ZERO, BASIS, parameter_names=["alpha", "b", "gamma"])
+    structure.level_unit, structure.parameter_units = "cm^-1", {"b": "K"}
+    both = Joint([Levels(lowest=2), Observable(lambda levels: levels[:, :1] ** 2, 1)])
+    for observation, names in ((None, "observed / cm^-1"), (both, "unit")):
+        fitter = SpectralSolver(structure, observation=observation, starts=1, absolute_sigma=True)
+        fit = fitter.fit([[1.25, 21.5, 1.5625]], initial=[[1.0, 1.0, 1.0]], max_steps=0)
+        lines = fit.summary().splitlines()
+        assert [line.split()[2:] for line in lines if line.startswith(("alpha ", "b "))] == [
+            [],
+            ["K"],
+        ]
+        (header,) = [line for line in lines if "observed - fitted" in line]
+        assert names in header
+    assert [line.split()[-1] for line in lines[-3:-1]] == ["cm^-1", "cm^-1"]
+    assert lines[-1].split()[0] == "#2"
+
+
+def test_strong_correlations_and_what_was_not_observed():
+    """Levels a + 6 k + 2 v and so on: the offset and the mean of the perturbation correlate."""
+    line = SpectralSolver(
+        Affine(np.diag([0.0, 3.0, 6.0, 9.0]), [np.ones([4, 4]), np.eye(4)], ["v", "c"]), starts=1
+    )
+    fit = line.fit([[0.31, 3.42, 6.52, NAN]], initial=[[0.3, 0.0]])
+    lines = fit.summary().splitlines()
+    place = lines.index("correlations above 0.9:")
+    name, other, number = lines[place + 1].split()
+    assert (name, other) == ("v,", "c")
+    assert float(number) == pytest.approx(fit.covariance().correlation.numpy()[0, 0, 1], abs=1e-4)
+    place = lines.index("not observed:")
+    predicted = fit.predict()
+    shown = bracketed(float(predicted.values[0, 3]), float(predicted.standard_errors[0, 3]))
+    assert lines[place + 2].split() == ["3", shown]
+    assert len(lines) == place + 3
+
+
+def test_of_many_predictions_only_the_first_are_listed():
+    chain = SpectralSolver(Toeplitz(30), starts=1)
+    fit = chain.fit([[1.0, 2.0, 3.0] + [NAN] * 27], initial=np.ones([1, 30]), max_steps=1)
+    assert fit.summary().splitlines()[-1] == "and 7 more, see predict()"
+
+
+def test_a_minimum_that_one_start_found_is_a_warning():
+    ((one,),) = fitted().row(3)._solutions("test")
+    for starts, agreeing, status, expected in (
+        (8, 1, 2, True),
+        (8, 2, 2, False),
+        (1, 1, 2, False),
+        (8, 1, 1, False),
+    ):
+        numbers = {**one.numbers, "starts": starts, "agreeing": agreeing, "status": status}
+        text = " ".join(dataclasses.replace(one, numbers=numbers).warnings)
+        assert ("only one of 8 starts ended here" in text) == expected
+
+
+def test_without_degrees_of_freedom_the_warning_says_what_helps():
+    diagonal = SpectralSolver(Affine(ZERO, BASIS), starts=1)
+    text = diagonal.fit([[1.25, 21.5, 38.75]], initial=np.zeros([1, 3])).summary()
+    assert "warning: no degree of freedom: " in text
+    assert "absolute_sigma=True" in text
+
+
+def test_a_robust_loss_is_no_chi2():
+    robust = SpectralSolver(Affine(ZERO, BASIS[:1]), starts=1, loss="cauchy", absolute_sigma=True)
+    fit = robust.fit([[1.25, 21.5, 38.75]], initial=[[0.0]])
+    line = fit.summary().splitlines()[1]
+    assert line.endswith(f"robust loss {float(fit.loss[0]):.6g}, 2 degrees of freedom")
 
 
 def test_a_bad_row_is_its_status_and_its_cause():
@@ -200,7 +297,8 @@ def test_differences_of_levels_are_named_as_such():
     assert [line.split("  ")[0].strip() for line in text.splitlines()[-2:]] != ["", ""]
     assert re.search(r"^\s*1 - 0\s+20\.5", text, re.MULTILINE)
     assert re.search(r"^\s*2 - 1\s+21\.0", text, re.MULTILINE)
-    assert "2 - 0" not in text
+    assert text.splitlines()[-3:-1] == ["not observed:", text.splitlines()[-2]]
+    assert text.splitlines()[-1].startswith("2 - 0  41.5 ")
 
 
 @functools.cache
@@ -212,8 +310,8 @@ def matched() -> SpectralSolver:
 
 def level_column(text: str) -> list[str]:
     lines = text.splitlines()
-    header = next(place for place, line in enumerate(lines) if "observed" in line and place > 2)
-    return [line.split()[0] for line in lines[header + 1 :]]
+    (header,) = [place for place, line in enumerate(lines) if "observed - fitted" in line]
+    return [line.split()[0] for line in itertools.takewhile(str.strip, lines[header + 1 :])]
 
 
 def test_matched_values_are_shown_at_their_levels():

@@ -1,0 +1,77 @@
+"""`eigenfit init`: a commented problem file with example data."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .problem_file import say
+
+_TEMPLATES = Path(__file__).parents[1] / "problem" / "templates"
+
+
+def templates() -> dict[str, list[Path]]:
+    """The files of each template, by the name of its system; the problem file first."""
+    return {
+        path.stem: [path, *sorted(_TEMPLATES.glob(f"{path.stem}.[!t]*"))]
+        for path in sorted(_TEMPLATES.glob("*.toml"))
+    }
+
+
+def init(
+    system: Annotated[
+        str, typer.Argument(metavar="SYSTEM", help="Such as crystal_field; `list` names them.")
+    ],
+    folder: Annotated[
+        Path, typer.Argument(help="Where the files go; the current folder when left out.")
+    ] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write an example: a problem file and its data.
+
+    The file is commented, and fits as it is. Files that are there are not replaced. The exit status
+    is 0, or 2 if nothing was written.
+    """
+    known = templates()
+    if system == "list":
+        print("\n".join(known))
+        return
+    if system not in known:
+        near = difflib.get_close_matches(system, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise typer.BadParameter(
+            f"there is no example of {system!r}; there are {', '.join(known)}.{hint}"
+        )
+    there = [path.name for path in known[system] if (folder / path.name).exists()]
+    if there and not force:
+        raise typer.BadParameter(
+            f"{', '.join(there)} is there already; give another folder, or --force to replace it."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in known[system]:
+            _write(folder / path.name, path.read_bytes())
+    except OSError as error:
+        say(f"{folder} cannot be written ({error.strerror}); give another folder.")
+        raise typer.Exit(2) from None
+    names = [str(folder / path.name) for path in known[system]]
+    option = " --allow-python" if system == "python" else ""
+    print(f"Written: {', '.join(names)}. Next: eigenfit fit {names[0]}{option}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a whole file or none."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

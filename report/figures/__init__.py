@@ -1,0 +1,1 @@
+"""Figures of a fit: functions that return a Matplotlib `Figure` and keep no state."""
