@@ -143,17 +143,21 @@ def _quality(best: Solution) -> Iterator[Sentence]:
 
 def _determination(best: Solution) -> Iterator[Sentence]:
     """Which parameters the data determine."""
-    unknown = [one.name for one in best.parameters if np.isinf(one.error)]
+    unknown = [place for place, one in enumerate(best.parameters) if np.isinf(one.error)]
     held = [one.name for one in best.parameters if np.isnan(one.error)]
-    if unknown:
-        if np.isfinite(best.misfit.freedom) and best.misfit.freedom <= 0:
-            yield Sentence(
-                f"The errors of {listed(unknown)} are not determined: there are too few data, or "
-                "the size of their errors is not known.",
-                "warning",
-            )
-        else:
-            yield Sentence(f"The data do not determine {listed(unknown)}.", "warning")
+    own = np.diagonal(best.correlation)
+    hidden = [best.parameters[place].name for place in unknown if np.isnan(own[place])]
+    others = [best.parameters[place].name for place in unknown if not np.isnan(own[place])]
+    if hidden and np.isnan(best.misfit.freedom):  # a result that knows no correlations
+        yield Sentence(f"The errors of {listed(hidden)} are not determined.", "warning")
+    elif hidden:
+        yield Sentence(f"The data do not determine {listed(hidden)}.", "warning")
+    if others:
+        yield Sentence(
+            f"The errors of {listed(others)} are not known: with as many parameters as data the "
+            "scatter of the data cannot be estimated. Give sigma, with absolute_sigma=True.",
+            "warning",
+        )
     if held:
         verb = "is at its bound" if len(held) == 1 else "are at their bounds"
         yield Sentence(

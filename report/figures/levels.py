@@ -87,7 +87,13 @@ def _draw_rungs(
     """Draw the fitted levels, those without a datum faint."""
     for wanted, colour in ((False, FAINT), (True, FITTED)):
         values = [level.value for level in levels if (level.number in seen) is wanted]
-        axes.hlines(values, column + begin, column + _END, colors=colour, linewidth=1.4)
+        width = _linewidth(len(levels))
+        axes.hlines(values, column + begin, column + _END, colors=colour, linewidth=width)
+
+
+def _linewidth(count: int) -> float:
+    """Thin enough for so many levels in a column to stay apart."""
+    return float(np.clip(1.4 * _MOST_NAMES / max(count, 1), 0.2, 1.4))
 
 
 def _draw_observed(axes: Axes, data: Sequence[Datum], places: dict[int, tuple[int, float]]) -> None:
@@ -96,9 +102,13 @@ def _draw_observed(axes: Axes, data: Sequence[Datum], places: dict[int, tuple[in
         column, fitted = places[datum.upper]
         value = fitted + datum.residual
         left, right = column + 0.0, column + _MIDDLE
-        axes.hlines([value], left, right, colors=OBSERVED, linewidth=1.4)
+        axes.hlines([value], left, right, colors=OBSERVED, linewidth=_linewidth(len(data)))
         axes.plot(
-            [right, column + _MIDDLE + 0.08], [value, fitted], color=FAINT, linewidth=0.6, zorder=0
+            [right, column + _MIDDLE + 0.08],
+            [value, fitted],
+            color=FAINT,
+            linewidth=0.4 * _linewidth(len(data)),
+            zorder=0,
         )
         if np.isfinite(datum.sigma):
             axes.errorbar(

@@ -52,7 +52,7 @@ def data_table(solution: Solution) -> Table:
             one.label,
             one.side + with_error(one.observed, one.sigma, decimals),
             with_error(one.fitted, one.fitted_error, decimals),
-            fixed(one.residual, decimals),
+            _difference(one.residual, decimals),
             fixed(one.normalized, 1),
         )
         for one in data
@@ -63,6 +63,12 @@ def data_table(solution: Solution) -> Table:
     return Table(
         "Observed and fitted", head[:columns], [line[:columns] for line in lines], note=note
     )
+
+
+def _difference(residual: float, decimals: int) -> str:
+    """A residual with so many decimals, or two digits if these were all 0, as in an exact fit."""
+    small = abs(residual) < 0.5 * 10.0**-decimals
+    return few_digits(residual, 2) if small else fixed(residual, decimals)
 
 
 def prediction_table(solution: Solution) -> Table | None:

@@ -10,7 +10,7 @@ import pytest
 
 from eigenfit.report.content import Batch, Misfit, Parameter, Solution, solutions_of
 from eigenfit.report.words import answer_of_batch, answer_of_row
-from eigenfit.solver import Cause, Status
+from eigenfit.solver import Affine, Cause, FitResult, SpectralSolver, Status
 
 from . import fits
 
@@ -54,7 +54,11 @@ def test_a_good_fit_has_no_warning():
         ({"cause": Cause.KINK}, "A limit of this answer: levels that are pulled"),
         ({"misfit": misfit(chi2=60.0, p_value=1e-5)}, "The data differ from the model by more"),
         ({"misfit": misfit(freedom=0.0)}, "the fit is no test of the model"),
-        ({"parameters": parameters(INF, 0.1)}, "The data do not determine p0."),
+        (
+            {"parameters": parameters(INF, 0.1), "correlation": np.diag([NAN, 1.0])},
+            "The data do not determine p0.",
+        ),
+        ({"parameters": parameters(INF, 0.1)}, "The errors of p0 are not known: with as many"),
         ({"parameters": parameters(NAN, NAN)}, "p0, p1 are at their bounds"),
         ({"parameters": parameters(0.1, NAN)}, "p1 is at its bound"),
         ({"correlation": np.array([[1.0, -0.95], [-0.95, 1.0]])}, "(\u22120.95)"),
@@ -66,10 +70,17 @@ def test_one_warning_for_one_fault(changes, words):
     assert words in text
 
 
-def test_without_freedom_errors_are_unknown_for_another_reason():
-    found = warnings_of(good(misfit=misfit(freedom=0.0), parameters=parameters(INF, INF)))
-    assert len(found) == 2
-    assert found[1].startswith("The errors of p0, p1 are not determined: there are too few data")
+def test_undetermined_parameters_of_a_fit_without_scatter_and_of_a_bare_result():
+    """One direction is hidden from the data; the error of the third parameter has no scale."""
+    structure = Affine(
+        np.diag([0.0, 1.0, 2.0]), [np.eye(3), np.eye(3), np.ones((3, 3))], ["a", "b", "c"]
+    )
+    fit = SpectralSolver(structure, initial=[0.0, 0.0, 0.1], starts=1).fit([[0.1, 1.3, 2.2]])
+    hidden, unscaled = warnings_of(*solutions_of(fit))
+    assert hidden == "The data do not determine a, b."
+    assert unscaled.startswith("The errors of c are not known")
+    (bare,) = warnings_of(*solutions_of(FitResult(*fit)))
+    assert bare == "The errors of x0, x1, x2 are not determined."
 
 
 def test_an_exact_answer_found_once_is_no_cause_for_doubt():
