@@ -107,6 +107,73 @@ def test_silicon_at_any_wave_vector(rng):
     )
 
 
+# GaAs in the same paper, eV: the anion As is the first atom. "sp" is s of As with p of Ga, "ps" p
+# of As with s of Ga, and so on; bond matrix elements are four times those of a bond.
+GAAS: dict[str, Any] = {
+    "energies": {
+        "As.s": -8.3431,
+        "As.p": 1.0414,
+        "As.s*": 8.5914,
+        "Ga.s": -2.6569,
+        "Ga.p": 3.6686,
+        "Ga.s*": 6.7386,
+    },
+    "ss": -6.4513,
+    "xx": 1.9546,
+    "xy": 5.0779,
+    "sp": 4.4800,
+    "ps": 5.7839,
+    "s*p": 4.8422,
+    "ps*": 4.8077,
+}
+
+
+def gaas_matrix(k: np.ndarray) -> np.ndarray:
+    """The Hamiltonian of Table (A) of the paper, k in units of 2 pi / a."""
+    bonds = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    phases = np.exp(0.5j * np.pi * bonds @ k)
+    g0, (g1, g2, g3) = phases.sum() / 4, bonds.T @ phases / 4
+    v, g = GAAS, np.array([g1, g2, g3])
+    block = np.zeros((5, 5), complex)  # s, px, py, pz, s* of As with those of Ga
+    block[0, 0] = v["ss"] * g0
+    block[0, 1:4], block[1:4, 0] = v["sp"] * g, -v["ps"] * g
+    block[4, 1:4], block[1:4, 4] = v["s*p"] * g, -v["ps*"] * g
+    block[1:4, 1:4] = v["xx"] * g0 * np.eye(3) + v["xy"] * np.array(
+        [[0, g3, g2], [g3, 0, g1], [g2, g1, 0]]
+    )
+    diagonal = [
+        v["energies"][f"{atom}.{shell}"] for atom in ("As", "Ga") for shell in ("s", *"ppp", "s*")
+    ]
+    whole = np.diag(diagonal).astype(complex)
+    whole[:5, 5:], whole[5:, :5] = block, block.conj().T
+    return whole
+
+
+def test_gallium_arsenide(rng):
+    """Unlike atoms: the integrals sp and ps differ. The gap of the paper at Γ is 1.55 eV."""
+    v, root = GAAS, np.sqrt(3) / 4
+    table = {
+        "ss_sigma": "ss",
+        **{f"{name}_sigma": v[name] * root for name in ("sp", "ps", "s*p", "ps*")},
+        "pp_sigma": (v["xx"] + 2 * v["xy"]) / 4,
+        "pp_pi": (v["xx"] - v["xy"]) / 4,
+    }
+    structure = TightBinding(
+        FCC,
+        {"As": [0.0] * 3, "Ga": [0.25] * 3},
+        [("As", "Ga", 1, table)],
+        energies=v["energies"],
+        orbitals={"As": ["s", "p", "s*"], "Ga": ["s", "p", "s*"]},
+        limit=4,
+        wave_vectors="cartesian",
+    )
+    k = np.concatenate([np.zeros((1, 3)), rng.normal(size=(3, 3))])
+    found = levels(structure, [v["ss"] / 4], 2 * np.pi * k)
+    exact = np.linalg.eigvalsh([gaas_matrix(point) for point in k])
+    np.testing.assert_allclose(found, exact, atol=1e-12)
+    np.testing.assert_allclose(found[0, :5], [-12.55, 0.0, 0.0, 0.0, 1.55], atol=0.005)
+
+
 HONEYCOMB = [[1.0, 0.0], [0.5, np.sqrt(3) / 2]]
 SITES = {"A": [1 / 3, 1 / 3], "B": [2 / 3, 2 / 3]}
 
