@@ -37,8 +37,8 @@ def _finite(value: Any) -> Any:
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _finite(value.tolist())
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 

@@ -153,10 +153,11 @@ def test_assignment_is_the_upper_level_and_the_summary_names_both():
     found = solver().assignment(X[None], targets)
     assert found.dtype == tf.int32
     np.testing.assert_array_equal(found, [[3, 5, -1, 5, 3]])
-    text = solver().fit(targets, cold(1)).summary(0)
+    text, _, predicted = solver().fit(targets, cold(1)).summary(0).partition("not observed:")
     for label in ("0:3 - 0:0", "1:1 - 0:2", "1:1 - 1:0", "0:3 - 0:1"):
         assert label in text
     assert "0:1 - 1:0" not in text
+    assert "0:1 - 1:0" in predicted
 
 
 def anything(value: Any) -> Any:
