@@ -214,7 +214,7 @@ def make_settings(
         weights=_default_weights(owner, weights, sigma, model),
         bounds=None if bounds is None else check_bounds(owner, bounds, names),
         priors=None if priors is None else check_priors(owner, priors, names),
-        sides=None if sides is None else _check_sides(owner, sides, comparison),
+        sides=None if sides is None else _check_sides(owner, sides, model),
         solutions=check_count(owner, "solutions", solutions),
         end_early=_check_flag(owner, "end_early", end_early),
         pool_rows=check_count(owner, "pool_rows", pool_rows),
@@ -285,16 +285,20 @@ def _check_values(
         )
 
 
-def _check_sides(owner: str, sides: Any, comparison: TargetMap) -> np.ndarray:
+def _check_sides(owner: str, sides: Any, model: Model) -> np.ndarray:
     """The default sides `[m]`."""
+    comparison, names = model.comparison, model.target_names
     count = comparison.num_targets
+    named = by_target(owner, "sides", sides, names)
+    given = sides if named is None else [named.get(name, "=") for name in names or ()]
     try:
-        found = np.broadcast_to(np.asarray(as_sides(owner, sides), float), [count]).copy()
+        found = np.broadcast_to(np.asarray(as_sides(owner, given), float), [count]).copy()
     except (TypeError, ValueError) as error:
         raise ValueError(
             f'{owner}: sides must be one of ">", "<", "=", or a list of {count} of them, one for '
             f"each target, got {sides!r}."
         ) from error
+    found[np.isnan(found)] = 0.0
     if not np.isin(found, [-1.0, 0.0, 1.0]).all():
         raise ValueError(f"{owner}: sides must be 1, -1 or 0, got {sides!r}.")
     if comparison.centred and found.any():

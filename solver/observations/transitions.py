@@ -13,7 +13,7 @@ from ..linalg.linear import solve_symmetric
 from ..rowwise.axes import new_axis
 from .base import Observation
 from .comparison import Comparison
-from .function_map import FunctionMap
+from .function_of_lines import FunctionOfLines
 from .guesses import in_each_member
 from .target_map import TargetMap
 
@@ -138,18 +138,23 @@ class Transitions(Observation):
         order = np.argsort(self._shares == 0, axis=1, kind="stable")
         order = order[:, : np.count_nonzero(self._shares, axis=1).max()]
         shares = np.take_along_axis(self._shares, order, axis=1)
-        order = np.where(shares > 0, order, order[:, :1])
+        used = shares > 0
+        order = np.where(used, order, order[:, :1])
 
         def blend(levels: tf.Tensor) -> tf.Tensor:
             found = tf.gather(lines.observe(levels), tf.constant(order, tf.int32), axis=1)
             return tf.reduce_sum(found * tf.constant(shares, levels.dtype), axis=2)
 
-        return FunctionMap(
+        return FunctionOfLines(
             num_levels=lines.num_levels,
             function=blend,
             num_values=len(shares),
             used=lines.used,
             own_levels=np.concatenate([lines.upper[order], lines.lower[order]], axis=1),
+            own_lines=(
+                np.where(used, lines.upper[order], -1),
+                np.where(used, lines.lower[order], -1),
+            ),
             in_level_units=True,
         )
 

@@ -21,8 +21,8 @@ class Context(NamedTuple):
         targets: `[B, m]`, NaN where not observed.
         weights: `[B, m]`.
         counts: how many levels each member has.
-        upper: `[m]`, the level number of each target.
-        lower: `[m]`, the number of the level subtracted from it, or -1.
+        lines: the level numbers of each target, and those of the levels subtracted from them,
+            `[m, w]` each; -1 for none.
         sides: `[m]` or `[B, m]`, 1 or -1 for a limit, 0 for a value, NaN for the default; None
             without limits.
         assign: computes the level numbers from parameters, targets and weights, and sides where
@@ -40,8 +40,7 @@ class Context(NamedTuple):
     targets: Any
     weights: Any
     counts: tuple[int, ...]
-    upper: np.ndarray
-    lower: np.ndarray
+    lines: tuple[np.ndarray, np.ndarray]
     sides: Any
     assign: Callable[..., Any] | None
     conditions: Any
@@ -292,7 +291,8 @@ class FitResult(_Fields):
         if sides is not None and np.ndim(sides) == 2:
             sides = np.asarray(sides)[row]
         parameters = np.atleast_2d(numbers["parameters"])  # one line for each solution
-        levels = np.tile(context.upper, (len(parameters), 1))
+        levels, origins = context.lines
+        levels = np.tile(levels, (len(parameters), 1, 1))
         given = not isinstance(context.conditions, tuple)
         conditions = np.asarray(context.conditions)[row] if given else None
         if context.assign is not None:
@@ -301,9 +301,9 @@ class FitResult(_Fields):
             own = {} if sides is None else {"sides": same * sides}
             if conditions is not None:
                 own["conditions"] = np.tile(conditions, (len(parameters), 1, 1))
-            levels = context.assign(parameters, same * targets, same * weights, **own)
-            levels = np.asarray(levels)
-        labels = [level_labels(context.counts, line, context.lower, conditions) for line in levels]
+            found = np.asarray(context.assign(parameters, same * targets, same * weights, **own))
+            levels[:, :, 0] = np.where(found < 0, levels[:, :, 0], found)
+        labels = [level_labels(context.counts, line, origins, conditions) for line in levels]
         if sides is not None:
             signs = {1.0: "> ", -1.0: "< "}
             marks = [signs.get(float(side), "") for side in sides]

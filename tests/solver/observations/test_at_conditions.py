@@ -92,6 +92,29 @@ def test_lines_and_a_function_of_all_fields():
     )
 
 
+def test_targets_weights_and_sides_of_fewer_fields():
+    """Of a joint observation too: targets that need a field which is not there are left out."""
+    lines = Joint([Levels(lowest=2), Transitions([(2, 1)])])
+    seen = SpectralSolver(SWEEP, observation=lines, sigma=SIGMA, sides="=")
+    fields = np.array([[0.5, 0.9]])
+    levels = levels_at(TRUTH, fields[0])
+    short = np.append(levels[:, :2], levels[:, 2] - levels[:, 1])[None] + 0.01 * np.arange(6)
+    places = [0, 1, 2, 3, 6, 7]
+    full = np.full((1, 9), np.nan)
+    full[:, places] = short
+    weights, sides = np.array([[1.0, 2, 1, 1, 3, 4]]), np.array([list("====<>")])
+    all_weights, all_sides = np.ones((1, 9)), np.full((1, 9), "=")
+    all_weights[:, places], all_sides[:, places] = weights, sides
+    found = seen.loss([TRUTH], short, weights, sides=sides, conditions=fields)
+    expected = seen.loss([TRUTH], full, all_weights, sides=all_sides, conditions=fields)
+    np.testing.assert_array_equal(found, expected)
+    # The first limit is met; the second value is 0.05 below its limit.
+    off = 0.01 * np.arange(6) * weights[0] * [1, 1, 1, 1, 0, 1]
+    np.testing.assert_allclose(found, [np.sum(off**2)], rtol=1e-9)
+    with pytest.raises(ValueError, match=r"\[rows, 6\], the targets of the 2 conditions, or"):
+        seen.loss([TRUTH], short[:, :4], conditions=fields)
+
+
 def test_predictions_at_the_fields_of_the_fit_and_at_others():
     targets, start = np.where(SEEN, data(), np.nan), np.array([[1.2, 1.0]] * 2)
     fit = solver().fit(targets, initial=start, conditions=FIELDS)
