@@ -93,8 +93,8 @@ _CAUSES = {
     ),
     Cause.SIGN: "a target has a sign that its level cannot have, whatever the parameters",
     Cause.NO_MATRIX: (
-        "no starting point gave a finite matrix (masses and factors are positive), or finite values "
-        "of the targets"
+        "no starting point gave a finite matrix (masses and factors are positive), or finite "
+        "values of the targets"
     ),
     Cause.LOST: "a step led to where the matrix is not finite",
     Cause.ROUNDING: (

@@ -117,7 +117,7 @@ def level_labels(
         >>> level_labels(LevelCounts([1, 3], ["S=1", "S=0"]), np.array([[3]]), np.array([[0]]))
         ['S=0:2 - S=1:0']
         >>> level_labels([3], np.array([[2, 1]]), np.array([[0, 0]]))  # a blend
-        ['2 - 0, 1 - 0']
+        ['2 - 0 & 1 - 0']
         >>> at = np.array([[0.5], [1.0]])
         >>> level_labels([2, 2], np.array([[1], [3]]), np.array([[0], [0]]), at)
         ['1 - 0 at 0.5', '1 at 1 - 0 at 0.5']
@@ -143,7 +143,7 @@ def level_labels(
     found = []
     for place, both in enumerate(zip(levels.tolist(), origins.tolist(), strict=True)):
         own = [line(*pair) for pair in zip(*both, strict=True) if pair[0] >= 0]
-        found.append(", ".join(own) if own else f"#{place}")
+        found.append(" & ".join(own) if own else f"#{place}")
     return found
 
 

@@ -291,7 +291,7 @@ def test_a_blend_of_two_lines():
     rows[1, 1] = np.nan
     solver = SpectralSolver(structure, observation=lines, sigma=1e-3, absolute_sigma=True)
     assert solver.comparison.in_level_units
-    assert solver.target_names == ("0:1 - 0:0", "1:1 - 0:0, 1:1 - 0:1", "1:1 - 1:0")
+    assert solver.target_names == ("0:1 - 0:0", "1:1 - 0:0 & 1:1 - 0:1", "1:1 - 1:0")
     fit = solver.fit(rows, initial=np.tile([0.3, 0.5], (9, 1)))
     for row in (0, 1, 2):
         seen = ~np.isnan(rows[row])

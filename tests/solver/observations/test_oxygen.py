@@ -84,7 +84,7 @@ def test_two_unresolved_lines_of_oxygen_as_a_blend():
     lines = Transitions([*map(pair_of, RESOLVED), UNRESOLVED, *ROTATIONAL])
     solver = SpectralSolver(MOLECULE, observation=lines, sigma=SIGMA, absolute_sigma=True)
     assert solver.target_names is not None
-    assert solver.target_names[12] == "5_5 - 5_4, 7_7 - 7_8"
+    assert solver.target_names[12] == "5_5 - 5_4 & 7_7 - 7_8"
     bad = targets.copy()
     bad[3] = np.inf
     fit = solver.fit([targets, bad], initial=np.array([START, START]))
