@@ -36,8 +36,7 @@ class Targets:
         self.width = self.map.num_targets
         assigned = self.map.assigned
         self._levels = self._levels_of_targets()
-        upper = self.map.upper if self._levels is None else self._levels
-        self.names = [] if assigned else level_labels(counts, upper, self.map.lower)
+        self.names = [] if assigned else level_labels(counts, *self.map.lines)
         self._by_name: dict[str, int] = {}
         for place, name in enumerate(self.names):
             self._by_name.setdefault(name, place)

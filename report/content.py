@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..solver import Cause, FitResult, LevelCounts, Status, Trace
 from ..solver.results import solution as results
 from ..solver.results.context import Facts
-from ..solver.results.labels import level_labels
+from ..solver.results.labels import level_labels, levels_of
 from ..solver.results.notation import bracketed
 from ..solver.results.solutions import filled_weights, level_numbers
 from ..solver.seed import SEED
@@ -388,8 +388,10 @@ class _Targets(NamedTuple):
         assert one.weights is not None
         assert one.statistics is not None
         # Where nothing was observed, a column stands for the level that it always stands for.
-        upper = facts.upper if levels is None else np.where(levels < 0, facts.upper, levels)
-        labels = level_labels(facts.counts, upper, facts.lower, one.conditions)
+        every = levels_of(facts, levels)
+        labels = level_labels(facts.counts, every, facts.lower, one.conditions)
+        alone = (every >= 0).sum(axis=1) == 1  # a blend is several lines
+        upper, lower = (np.where(alone, each[:, 0], -1) for each in (every, facts.lower))
         if _are_frequencies(one):
             upper = np.arange(len(labels))
         counts = one.observed & facts.measures & (one.weights > 0)
@@ -397,7 +399,7 @@ class _Targets(NamedTuple):
             labels=labels,
             units=facts.target_units,
             upper=upper,
-            lower=facts.lower,
+            lower=lower,
             sides=[{1.0: ">", -1.0: "<"}.get(float(side), "") for side in sides],
             observed=one.targets,
             weights=np.where(counts, one.weights, 0.0),

@@ -187,21 +187,27 @@ SIDES = {">": 1.0, "<": -1.0, "=": 0.0}
 def as_sides(owner: str, value: Any) -> Any:
     """Replace the signs in an array of texts by numbers; numbers and tensors stay as they are.
 
+    Args:
+        owner: the class or method named in error messages.
+        value: signs, among which None and NaN stand for the default, or numbers.
+
     Raises:
         ValueError: for any other text.
     """
     if tf.is_tensor(value):
         return value
-    array = np.asarray(value)
-    if array.dtype.kind not in "UO" or not all(isinstance(each, str) for each in array.flat):
+    array = np.array(value, dtype=object)
+    if array.size and not any(isinstance(each, str) for each in array.flat):
         return value
-    unknown = [each for each in array.flat if each not in SIDES]
-    if unknown:
-        raise ValueError(
-            f'{owner}: sides must be ">" (the value is above the target), "<" (below it) or "=", '
-            f"got {unknown[0]!r}."
-        )
-    return np.vectorize(SIDES.__getitem__, otypes=[float])(array)
+    numbers = {**SIDES, None: np.nan}
+    known = [each if isinstance(each, float) else numbers.get(each) for each in array.flat]
+    for each, number in zip(array.flat, known, strict=True):
+        if number is None:
+            raise ValueError(
+                f'{owner}: sides must be ">" (the value is above the target), "<" (below it) or '
+                f'"=", got {each!r}.'
+            )
+    return np.array(known, float).reshape(array.shape)
 
 
 def largest_number(dtype: tf.DType) -> float:

@@ -17,7 +17,7 @@ _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_O
 
 
 def names_asked_for(
-    owner: str, function: Callable[..., Any], names: Sequence[str]
+    owner: str, function: Callable[..., Any], names: Sequence[str], missing: Sequence[str] = ()
 ) -> tuple[str, ...] | None:
     """The parameters that a function takes by name; None if it takes all as one tensor.
 
@@ -26,6 +26,7 @@ def names_asked_for(
         function: either its arguments are names of parameters (all of them with `**`), or it has
             one argument of another name.
         names: of the parameters.
+        missing: names that could be parameters too, for the message.
 
     Raises:
         ValueError: for anything that is no function, or for other arguments.
@@ -60,10 +61,12 @@ def names_asked_for(
         return asked
     if not asked and len(others) == 1:
         return None
+    left_out = [name for name in others if name in missing]
+    hint = f" Put {', '.join(left_out)} into names too." if left_out else ""
     raise ValueError(
         f"{owner}: the arguments of function must be parameters, {', '.join(names)}, or it must "
         f"have one other argument, for all of them as [rows, {len(names)}]; got the arguments "
-        f"({', '.join(argument.name for argument in arguments)})."
+        f"({', '.join(argument.name for argument in arguments)}).{hint}"
     )
 
 

@@ -50,28 +50,23 @@ def by_target(
             for names where these are mere numbers.
 
     Raises:
-        ValueError: for an unknown name, or where names do not tell the targets apart.
+        ValueError: for an unknown name, or where targets have no names.
     """
     named = by_name(value, names or ())
     if named is None:
         return None
     is_dict = isinstance(value, Mapping)
-    if names is None or len(set(names)) < len(names):
+    if names is None:
         if not is_dict:
             return None
-        why = "are assigned in the fit" if names is None else f"have equal names ({_twice(names)})"
         raise ValueError(
-            f"{owner}: {argument} cannot be given by name, for the targets {why}; pass an array "
-            "with a column for each."
+            f"{owner}: {argument} cannot be given by name, for the targets are assigned in the "
+            "fit; pass an array with a column for each."
         )
     if not is_dict and all(name.isdigit() for name in names):
         return None
     check_known(owner, argument, named, names, "target")
     return named
-
-
-def _twice(names: Sequence[str]) -> str:
-    return next(name for place, name in enumerate(names) if name in names[:place])
 
 
 def check_complete(

@@ -24,6 +24,7 @@ from .objective.bounds_and_priors import Bounds, Priors, check_bounds, check_pri
 from .objective.model import Model
 from .objective.robust_loss import check_loss
 from .observations import Levels, Observation, TargetMap
+from .observations.joint_map import JointMap
 from .parameterizations import Parameterization
 from .parameterizations.memory import check_memory
 from .parameterizations.symbolic import symbolic
@@ -215,7 +216,7 @@ def make_settings(
         weights=_default_weights(owner, weights, sigma, model),
         bounds=None if bounds is None else check_bounds(owner, bounds, names),
         priors=None if priors is None else check_priors(owner, priors, names),
-        sides=None if sides is None else _check_sides(owner, sides, comparison),
+        sides=None if sides is None else _check_sides(owner, sides, model),
         solutions=check_count(owner, "solutions", solutions),
         end_early=_check_flag(owner, "end_early", end_early),
         pool_rows=check_count(owner, "pool_rows", pool_rows),
@@ -270,7 +271,7 @@ def _check_matrix(owner: str, parameterization: Parameterization, dtype: tf.DTyp
 def _check_values(
     owner: str, observation: Observation, comparison: TargetMap, dtype: tf.DType
 ) -> None:
-    """Check that the targets follow from levels in this dtype, and their shape and dtype."""
+    """Check that the targets follow from levels in this dtype, their shape, dtype and slopes."""
     kind, size, count = type(observation).__name__, comparison.num_levels, comparison.num_targets
     try:
         found = symbolic(comparison.observe, tf.TensorSpec([None, size], dtype))
@@ -284,18 +285,46 @@ def _check_values(
             f"{owner}: the targets of {kind} must be [rows, {count}] in {dtype.name}, got "
             f"{found.shape} in {found.dtype.name}."
         )
+    if _lacks_slopes(comparison, dtype):
+        raise ValueError(
+            f"{owner}: the targets of {kind} have no derivative by the levels; use operations that "
+            "have one (tf.round and tf.argmax have none)."
+        )
 
 
-def _check_sides(owner: str, sides: Any, comparison: TargetMap) -> np.ndarray:
+def _lacks_slopes(comparison: TargetMap, dtype: tf.DType) -> bool:
+    """Whether the values, or those of a part, have no derivative by the levels."""
+    if isinstance(comparison, JointMap):
+        return any(_lacks_slopes(part, dtype) for part in comparison.parts)
+    if not comparison.bends:
+        return False
+    found = []
+
+    def values(levels: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(levels)
+            made = comparison.observe(levels)
+        found.append(tape.gradient(made, levels))
+        return made
+
+    symbolic(values, tf.TensorSpec([None, comparison.num_levels], dtype))
+    return found[0] is None
+
+
+def _check_sides(owner: str, sides: Any, model: Model) -> np.ndarray:
     """The default sides `[m]`."""
+    comparison, names = model.comparison, model.target_names
     count = comparison.num_targets
+    named = by_target(owner, "sides", sides, names)
+    given = sides if named is None else [named.get(name, "=") for name in names or ()]
     try:
-        found = np.broadcast_to(np.asarray(as_sides(owner, sides), float), [count]).copy()
+        found = np.broadcast_to(np.asarray(as_sides(owner, given), float), [count]).copy()
     except (TypeError, ValueError) as error:
         raise ValueError(
             f'{owner}: sides must be one of ">", "<", "=", or a list of {count} of them, one for '
             f"each target, got {sides!r}."
         ) from error
+    found[np.isnan(found)] = 0.0
     if not np.isin(found, [-1.0, 0.0, 1.0]).all():
         raise ValueError(f"{owner}: sides must be 1, -1 or 0, got {sides!r}.")
     if comparison.centred and found.any():

@@ -123,9 +123,9 @@ class SpectralSolver(PortableModule):
             priors: (mean, sigma), in the same forms: Gaussian priors on parameters. Each counts as
                 one datum and adds `((mean - x) / sigma)^2` to the loss.
             sides: ">" or "<" for a target that is a limit, such as a level known to be above it, or
-                a splitting below it, and "=" for a measured value; one for all targets or `[m]`.
-                Or the numbers 1, -1 and 0. A limit has no residual on its allowed side, and is then
-                no datum.
+                a splitting below it, and "=" for a measured value; one for all targets or `[m]`, or
+                by the names in `target_names`. Or the numbers 1, -1 and 0. A limit has no residual
+                on its allowed side, and is then no datum.
             loss: the loss function of the weighted residuals, as in `scipy.optimize.least_squares`:
                 "linear" (least squares), or the robust "soft_l1", "huber" or "cauchy". Priors are
                 always quadratic.
@@ -230,13 +230,14 @@ class SpectralSolver(PortableModule):
             priors: (mean, sigma), `[B, p]` each, in the same forms. The answer is differentiable
                 with respect to both.
             sides: which targets are limits, `[B, m]`, or one or `[m]` for all rows, in the forms of
-                the solver; NaN and None mean the solver's.
+                the solver; NaN and None mean the solver's. Or by name, as targets.
             conditions: for a `Sweep` only, which needs them: the fields, wave vectors, fluxes at
                 which each spectrum was measured, `[B, K', d]` with K' up to the limit K of the
                 sweep, NaN where a row has fewer; `[K', d]` for all rows. If d = 1 also `[B, K']`,
-                or `[K']` for all rows. Targets and weights are then those of the first condition,
-                those of the second, and so on; they may end with condition K'. The answer is
-                differentiable with respect to them.
+                or `[K']` for all rows; `[K', 1]` is one condition for each of K' rows. Targets,
+                weights and sides are then those of the first condition, those of the second, and so
+                on; those that need a condition beyond K' may be left out. The answer is
+                differentiable with respect to the conditions.
             progress: True writes the number of finished rows to standard error, about once a
                 second; a function is called with the numbers of finished and of all rows. If it has
                 a method `take`, that is called before with the `FitResult` of the rows that were
@@ -258,7 +259,7 @@ class SpectralSolver(PortableModule):
         tell = as_progress(progress)
         given = self._arguments.conditions(conditions)
         targets = self._arguments.targets(targets, given)
-        known, key = self._arguments.knowledge(targets, bounds, priors, sides)
+        known, key = self._arguments.knowledge(targets, bounds, priors, sides, given)
         rest = self._arguments.complete(
             targets, initial, weights, sigma, tolerance, max_steps, given, *known
         )
@@ -314,7 +315,7 @@ class SpectralSolver(PortableModule):
         """
         given = self._arguments.conditions(conditions)
         targets = self._arguments.targets(targets, given)
-        known, key = self._arguments.knowledge(targets, bounds, priors, sides)
+        known, key = self._arguments.knowledge(targets, bounds, priors, sides, given)
         rest = self._arguments.complete(
             targets, initial, weights, sigma, tolerance, max_steps, given, *known
         )
@@ -385,7 +386,7 @@ class SpectralSolver(PortableModule):
             known, key = self._arguments.knowledge(parameters, bounds, priors)
             known += given.of_rows(parameters)
             return self._compiled.covariance[key](parameters, weights, *known)
-        known, key = self._arguments.knowledge(parameters, bounds, priors, sides)
+        known, key = self._arguments.knowledge(parameters, bounds, priors, sides, given)
         targets = self._arguments.targets(targets, given)
         known += given.of_rows(parameters)
         checks.check_same_rows(parameters=parameters, targets=targets)
@@ -434,7 +435,7 @@ class SpectralSolver(PortableModule):
         parameters = self._arguments.unknowns(parameters)
         targets = self._arguments.targets(targets, given)
         weights = self._arguments.weights(targets, weights, sigma, given)
-        known, key = self._arguments.knowledge(targets, bounds, priors, sides)
+        known, key = self._arguments.knowledge(targets, bounds, priors, sides, given)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
         known += given.of_rows(targets)
         return self._compiled.predict[key](parameters, weights, targets, *known)
@@ -461,7 +462,8 @@ class SpectralSolver(PortableModule):
 
         Returns:
             `[B, m]`, int32, level numbers from 0, counted through all members (with `Transitions`
-            that of the upper level); -1 where none was observed, and for functions of levels.
+            that of the upper level); -1 where none was observed, and for functions of several
+            levels.
 
         Raises:
             ValueError: for wrong shapes or dtypes.
@@ -589,5 +591,5 @@ class SpectralSolver(PortableModule):
         targets = self._arguments.targets(targets, given)
         weights = self._arguments.weights(targets, weights, sigma, given)
         checks.check_same_rows(parameters=parameters, targets=targets, weights=weights)
-        own = [] if sides is None else [self._arguments.sides(targets, sides)]
+        own = [] if sides is None else [self._arguments.sides(targets, sides, given)]
         return [parameters, targets, weights, *own, *given.of_rows(targets)], bool(own)

@@ -17,15 +17,15 @@ def apart_from_xla(function: Callable) -> Callable:
     The number of rows in the loop changes from turn to turn, and XLA needs fixed shapes: under
     `TF_XLA_FLAGS=--tf_xla_auto_jit=2` fits would fail.
     """
+    # A partial, and no nested function: TensorFlow counts how often functions of the same code are
+    # traced, and would warn of the different functions of a solver as of one that is traced again.
+    return functools.partial(_apart, function)
 
-    def apart(*tensors: tf.Tensor) -> Any:
-        # Only a device function reaches into the graphs of loops and branches.
-        with tf.compat.v1.get_default_graph().device(_mark):
-            return function(*tensors)
 
-    # A partial has no code of its own: TensorFlow warns of "retracing" when many functions with the
-    # same code are traced.
-    return functools.partial(apart)
+def _apart(function: Callable, *tensors: tf.Tensor) -> Any:
+    # Only a device function reaches into the graphs of loops and branches.
+    with tf.compat.v1.get_default_graph().device(_mark):
+        return function(*tensors)
 
 
 def _mark(operation: tf.Operation) -> str:

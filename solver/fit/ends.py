@@ -44,14 +44,15 @@ class Ends:
         comparison, structure = settings.model.comparison, settings.parameterization
         names, units = structure.parameter_names, structure.parameter_units
         ones = np.ones(comparison.num_targets)
+        upper, lower = comparison.lines
         return Facts(
             parameter_names=names,
             parameter_units=tuple(units.get(name, "") for name in names),
             level_unit=structure.level_unit,
             target_units=comparison.units(structure.level_unit),
             counts=structure.level_counts,
-            upper=comparison.upper,
-            lower=comparison.lower,
+            upper=upper,
+            lower=lower,
             measures=comparison.measures,
             weights=ones if settings.weights is None else settings.weights,
             absolute_sigma=settings.absolute_sigma,

@@ -312,6 +312,10 @@ def assignment(
         tf.where(observed, targets, tf.zeros_like(targets)),
         tf.where(observed, weights, tf.zeros_like(weights)),
     )
+    # A function of one level or line, such as a frequency, is named by it.
+    upper = comparison.lines[0]
+    alone = np.where(np.count_nonzero(upper >= 0, axis=1) == 1, upper.max(axis=1), -1)
+    found = tf.where(found < 0, tf.constant(alone, tf.int32), found)
     return arranged.in_callers_order(tf.where(observed, found, -1))
 
 

@@ -15,7 +15,7 @@ from ..results.fit_result import FitResult
 from ..rowwise.axes import row_count
 from ..rowwise.elementwise import reciprocal
 from ..settings import Settings
-from .conditions import Conditions, as_conditions, targets_at_each
+from .conditions import Conditions, as_conditions, targets_of
 from .request import BOUNDS, PRIORS, Key
 
 
@@ -117,9 +117,14 @@ class Arguments:
         return self._columns(argument, named, rows)
 
     def knowledge(
-        self, targets: tf.Tensor, bounds: Any, priors: Any, sides: Any = None
+        self,
+        targets: tf.Tensor,
+        bounds: Any,
+        priors: Any,
+        sides: Any = None,
+        conditions: Conditions | None = None,
     ) -> tuple[list[tf.Tensor], Key]:
-        """Bounds, priors and sides of the rows.
+        """Bounds, priors and sides of the rows; sides of the given conditions alone are padded.
 
         Returns:
             `[B, p]` each: lower, upper, prior mean, prior sigma, and `[B, m]`: sides, of those
@@ -152,17 +157,23 @@ class Arguments:
                 label = f"{argument}: {name}"
                 tensors.append(self._for_all_rows(label, part, targets, self._count, "parameters"))
         if sides is not None:
-            tensors.append(self.sides(targets, sides))
+            tensors.append(self.sides(targets, sides, conditions))
         return tensors, (bounds is not None, priors is not None, sides is not None)
 
-    def sides(self, targets: tf.Tensor, value: Any) -> tf.Tensor:
-        """The sides `[B, m]`, from signs or numbers; a single one or `[m]` for all rows."""
+    def sides(
+        self, targets: tf.Tensor, value: Any, conditions: Conditions | None = None
+    ) -> tf.Tensor:
+        """The sides `[B, m]`, from signs or numbers, also by name; see `SpectralSolver.fit`."""
         if self._centred:
             raise ValueError(
                 'sides: a limit needs levels with a known zero, not relative_to="mean"; leave the '
                 "target out (NaN), or compare with the lowest level."
             )
-        numbers = checks.as_sides("fit", value)
+        named = by_target("fit", "sides", value, self._target_names)
+        if named is not None:
+            numbers = {name: checks.as_sides("fit", side) for name, side in named.items()}
+            return self._columns("sides", numbers, targets, self._target_names)
+        numbers = self._padded("sides", checks.as_sides("fit", value), conditions)
         return self._for_all_rows("sides", numbers, targets, self._num_targets, "targets")
 
     def complete(
@@ -200,28 +211,33 @@ class Arguments:
         return initial, weights, tolerance, max_steps, *known, *conditions.of_rows(targets)
 
     def _padded(self, label: str, value: Any, conditions: Conditions | None) -> Any:
-        """Pad values of the given conditions alone, `[..., K' m']`, with NaN to all, `[..., m]`.
+        """Pad values for the targets of the given conditions alone with NaN to all, `[..., m]`.
 
         Raises:
             ValueError: for targets of another number of conditions.
         """
-        each = targets_at_each(self._settings)
         count = None if conditions is None else conditions.given
-        if each is None or count is None or count * each == self._num_targets:
+        if count is None:
+            return value
+        needed = targets_of(self._settings, count)
+        wanted = int(np.sum(needed))
+        if wanted in (0, self._num_targets):
             return value
         value = checks.as_real(label, value, self._dtype)
         width = value.shape[-1] if value.shape.rank in (1, 2) else None
         if width is None or width == self._num_targets:
             return value
-        if width != count * each:
+        if width != wanted:
             raise ValueError(
-                f"{label} must have shape [rows, {count * each}], {each} for each of the {count} "
-                f"conditions, or [rows, {self._num_targets}] with NaN at the end, got "
+                f"{label} must have shape [rows, {wanted}], the targets of the {count} conditions, "
+                f"or [rows, {self._num_targets}] with NaN for the others, got "
                 f"{checks.show(value.shape)}."
             )
+        padding = [[0, 0]] * (value.shape.rank - 1) + [[0, 1]]
         nan = tf.constant(np.nan, self._dtype)
-        padding = [[0, 0]] * (value.shape.rank - 1) + [[0, self._num_targets - width]]
-        return tf.pad(value, padding, constant_values=nan)
+        padded = tf.pad(value, padding, constant_values=nan)
+        source = np.where(needed, np.cumsum(needed) - 1, wanted)
+        return tf.gather(padded, tf.constant(source, tf.int32), axis=-1)
 
     def _of_targets(
         self, argument: str, value: Any, like: tf.Tensor, conditions: Conditions | None

@@ -42,7 +42,7 @@ def as_conditions(settings: Settings, value: Any) -> Conditions:
     Args:
         settings: of the solver.
         value: `[B, K', d]`, or `[K', d]` for all rows, with K' up to the limit K and NaN where a
-            row has fewer. If d = 1 also `[B, K']`, or `[K']` for all rows.
+            row has fewer. If d = 1 they are `[B, K']`, or `[K']` for all rows, and `[B, K', 1]`.
 
     Raises:
         ValueError: for another shape; for a structure that takes conditions and gets none, and the
@@ -88,21 +88,12 @@ def as_conditions(settings: Settings, value: Any) -> Conditions:
     return Conditions(tensor, count)
 
 
-def targets_at_each(settings: Settings) -> int | None:
-    """The number of targets at each condition; None if lines join levels of several conditions."""
-    shape = settings.parameterization.conditions_shape
-    if shape is None:
-        return None
-    comparison, limit = settings.model.comparison, shape[0]
-    count, left = divmod(comparison.num_targets, limit)
-    # A target without a second level needs its condition only.
-    levels = comparison.compared_levels
-    needed = (
-        np.where(levels < 0, levels[:, :1], levels) // settings.parameterization.level_counts[0]
-    )
-    if left or (needed != np.repeat(np.arange(limit), count)[:, None]).any():
-        return None
-    return count
+def targets_of(settings: Settings, count: int) -> np.ndarray:
+    """`[m]` bool: which targets need the first `count` conditions only."""
+    states = settings.parameterization.level_counts[0]
+    # A target without a level, or of all levels, has -1 or n.
+    needed = settings.model.comparison.compared_levels // states
+    return needed.max(axis=1) < count
 
 
 def are_without_condition(settings: Settings, prepared: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from typing import Any, NamedTuple
 
@@ -31,11 +32,19 @@ class Model:
 
     @property
     def target_names(self) -> tuple[str, ...] | None:
-        """What each target is, such as `M=3:1 - M=2:0`; None where the fit assigns the levels."""
+        """What each target is, such as `M=3:1 - M=2:0`; None where the fit assigns the levels.
+
+        A name that several targets would have is followed by the number of the column, as in
+        `1 - 0 #4`.
+        """
         comparison, counts = self.comparison, self.parameterization.level_counts
         if comparison.assigned:
             return None
-        return tuple(level_labels(counts, comparison.upper, comparison.lower))
+        names = level_labels(counts, *comparison.lines)
+        several = {name for name, times in collections.Counter(names).items() if times > 1}
+        return tuple(
+            f"{name} #{place}" if name in several else name for place, name in enumerate(names)
+        )
 
     @property
     def few(self) -> FewLevels | None:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..rowwise.elementwise import in_row_packets
-from .function_map import FunctionMap
+from .function_of_lines import FunctionOfLines
 from .levels import Levels
 from .target_map import TargetMap
 
@@ -62,7 +62,7 @@ class Frequencies(Levels):
     def of(self, counts: Sequence[int]) -> TargetMap:
         """The map for members with these numbers of levels; see `Observation.of`."""
         chosen = super().of(counts)
-        return FunctionMap(
+        return FunctionOfLines(
             num_levels=chosen.num_levels,
             function=functools.partial(
                 in_row_packets, functools.partial(_frequencies, chosen.upper)
@@ -70,6 +70,7 @@ class Frequencies(Levels):
             num_values=chosen.num_targets,
             used=chosen.used,
             own_levels=chosen.upper[:, None],
+            own_lines=chosen.lines,
             ordered=chosen.ordered,
             unit_of=_unit,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -92,12 +92,13 @@ class JointMap(TargetMap):
     @property
     def compared_levels(self) -> np.ndarray:
         """`[m, w]`, see `TargetMap`."""
-        parts = [part.compared_levels for part in self.parts]
-        width = max(part.shape[1] for part in parts)
-        filled = [[0, 0], [0, width]]
-        return np.concatenate(
-            [np.pad(part, filled, constant_values=-1)[:, :width] for part in parts]
-        )
+        return _below([part.compared_levels for part in self.parts])
+
+    @property
+    def lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """`[m, w]` each, see `TargetMap`."""
+        upper, lower = zip(*(part.lines for part in self.parts), strict=True)
+        return _below(upper), _below(lower)
 
     @property
     def assigned_targets(self) -> np.ndarray:
@@ -203,3 +204,10 @@ class JointMap(TargetMap):
         """Each part with its own assignment."""
         given = [None] * len(self.parts) if assignment is None else self.split(assignment)
         return zip(self.parts, given, strict=True)
+
+
+def _below(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Tables one below the other, the narrower ones filled with -1."""
+    width = max(part.shape[1] for part in parts)
+    filled = [np.pad(part, [[0, 0], [0, width]], constant_values=-1) for part in parts]
+    return np.concatenate([part[:, :width] for part in filled])

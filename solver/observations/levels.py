@@ -288,7 +288,13 @@ def _are_levels(indices: Any) -> bool:
 
 
 def _by_member(counts: LevelCounts, levels: Sequence[Any]) -> list[np.ndarray]:
-    """The numbers of the given levels in each member."""
+    """The numbers of the given levels in each member; those of names that all have, in all."""
+    members = range(len(counts))
+    if all(
+        isinstance(level, str) and all(level in (names or ()) for names in counts.levels)
+        for level in levels
+    ):
+        levels = [(member, level) for member in members for level in levels]
     try:
         found = [counts.find(level) for level in levels]
     except ValueError as error:
@@ -300,8 +306,7 @@ def _by_member(counts: LevelCounts, levels: Sequence[Any]) -> list[np.ndarray]:
             f"as the targets are; write {order}."
         )
     return [
-        np.array([number for place, number in found if place == member], int)
-        for member in range(len(counts))
+        np.array([number for place, number in found if place == member], int) for member in members
     ]
 
 

@@ -61,6 +61,14 @@ class TargetMap(abc.ABC):
         return np.stack([self.upper, self.lower], axis=1)
 
     @property
+    def lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """`[m, w]` each, the levels and the subtracted levels that name a target; -1 for none.
+
+        Several for a blend, none for a function of many levels.
+        """
+        return self.upper[:, None], self.lower[:, None]
+
+    @property
     def assigned_targets(self) -> np.ndarray:
         """`[m]` bool, which targets are assigned to levels at every evaluation."""
         return np.zeros(self.num_targets, bool)

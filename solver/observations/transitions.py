@@ -13,7 +13,7 @@ from ..linalg.linear import solve_symmetric
 from ..rowwise.axes import new_axis
 from .base import Observation
 from .comparison import Comparison
-from .function_map import FunctionMap
+from .function_of_lines import FunctionOfLines
 from .guesses import in_each_member
 from .target_map import TargetMap
 
@@ -62,8 +62,9 @@ class Transitions(Observation):
     a molecule with one matrix for each J. Where members or levels have names, these may stand in
     place of the numbers: `("M=3", 1)`; a level with a name of its own is given by this name alone.
 
-    With a `Sweep`, level numbers alone are lines at every condition, and the targets are those of
-    the first condition, then those of the second, and so on; a pair is (condition, number).
+    With a `Sweep`, level numbers or names alone are lines at every condition, and the targets are
+    those of the first condition, then those of the second, and so on; a pair is (condition, number)
+    or (condition, name).
 
     Example:
         >>> lines = Transitions([(1, 0), (2, 1)])
@@ -105,6 +106,8 @@ class Transitions(Observation):
         lines = [(place, pair) for place, each in enumerate(entries) for pair in each.pairs]
         self.pairs = tuple(_check_pair(*line) for line in lines)
         self._bare = [pair for _, pair in lines if any(map(is_number_alone, pair))]
+        # Those that a sweep has at every condition.
+        self._anywhere = [pair for _, pair in lines if not any(map(_is_pair, pair))]
         # `[m, c]`: the share of each line in each target.
         self._shares = np.zeros((len(entries), len(lines)))
         columns = iter(range(len(lines)))
@@ -131,25 +134,35 @@ class Transitions(Observation):
 
     def of(self, counts: Sequence[int]) -> TargetMap:
         """The map for members with these numbers of levels; see `Observation.of`."""
-        lines = self._lines(counts)
+        return self._blended_from(self._lines(counts), 1)
+
+    def _blended_from(self, lines: Comparison, times: int) -> TargetMap:
+        """The map from all lines, repeated so many times, to the targets."""
         if not self._blended:
             return lines
         # The lines of each target, padded with lines of share 0.
         order = np.argsort(self._shares == 0, axis=1, kind="stable")
         order = order[:, : np.count_nonzero(self._shares, axis=1).max()]
         shares = np.take_along_axis(self._shares, order, axis=1)
-        order = np.where(shares > 0, order, order[:, :1])
+        used = shares > 0
+        order = np.where(used, order, order[:, :1])
+        order = np.concatenate([order + place * len(self.pairs) for place in range(times)])
+        shares, used = np.tile(shares, [times, 1]), np.tile(used, [times, 1])
 
         def blend(levels: tf.Tensor) -> tf.Tensor:
             found = tf.gather(lines.observe(levels), tf.constant(order, tf.int32), axis=1)
             return tf.reduce_sum(found * tf.constant(shares, levels.dtype), axis=2)
 
-        return FunctionMap(
+        return FunctionOfLines(
             num_levels=lines.num_levels,
             function=blend,
             num_values=len(shares),
             used=lines.used,
             own_levels=np.concatenate([lines.upper[order], lines.lower[order]], axis=1),
+            own_lines=(
+                np.where(used, lines.upper[order], -1),
+                np.where(used, lines.lower[order], -1),
+            ),
             in_level_units=True,
         )
 
@@ -168,35 +181,32 @@ class Transitions(Observation):
 
     def at_conditions(self, counts: Sequence[int]) -> TargetMap:
         """See `Observation.at_conditions`."""
-        if not self._bare:
+        some = self._anywhere or self._bare
+        if not some:
             return self.of(counts)
-        if len(self._bare) < len(self.pairs):
+        if len(self._anywhere) < len(self.pairs):
             raise ValueError(
-                "Transitions: pairs of a sweep must all be level numbers, for lines at every "
-                "condition, or all be ((condition, number), (condition, number)); got "
-                f"{self._bare[0]!r} among the latter."
+                "Transitions: pairs of a sweep must all be level numbers or names, for lines at "
+                "every condition, or all be ((condition, number), (condition, number)); got "
+                f"{some[0]!r} among the latter."
             )
-        if self._blended:
-            raise ValueError(
-                "Transitions: a Blend in a sweep must name the condition of each level, "
-                f"((condition, number), (condition, number)); got {self._bare[0]!r}."
-            )
-        one, limit = self._lines(counts[:1]), len(counts)
+        one, limit = self._lines(_first_of(counts)), len(counts)
         first = np.repeat(np.arange(limit) * counts[0], one.num_targets)
-        return Comparison(
+        lines = Comparison(
             num_levels=sum(counts),
             upper=first + np.tile(one.upper, limit),
             lower=first + np.tile(one.lower, limit),
             measures=np.tile(one.measures, limit),
         )
+        return self._blended_from(lines, limit)
 
     def guess_levels(
         self, comparison: TargetMap, counts: Sequence[int], targets: tf.Tensor
     ) -> tf.Tensor:
         """The least-norm levels with these differences, sorted within each member."""
-        if self._bare and len(counts) > 1:  # the same lines at each condition
-            each = tf.reshape(targets, [-1, len(self.pairs)])
-            found = self.guess_levels(self._lines(counts[:1]), counts[:1], each)
+        if targets.shape[1] > len(self._shares):  # the same lines at each condition
+            each, one = tf.reshape(targets, [-1, len(self._shares)]), _first_of(counts)
+            found = self.guess_levels(self._lines(one), one, each)
             return tf.reshape(found, [-1, sum(counts)])
         observed = ~tf.math.is_nan(targets)
         known = tf.where(observed, targets, tf.zeros_like(targets))
@@ -209,6 +219,17 @@ class Transitions(Observation):
         right = tf.linalg.matvec(kept, known, transpose_a=True)
         levels = solve_symmetric(normal, tf.ones_like(right), right)
         return in_each_member(lambda member: tf.sort(member, axis=1), levels, counts)
+
+
+def _is_pair(level: Any) -> bool:
+    """Whether the level is given with its member, or condition."""
+    return not isinstance(level, str) and not is_number_alone(level)
+
+
+def _first_of(counts: Sequence[int]) -> LevelCounts:
+    """The counts of the first member alone."""
+    named = LevelCounts.of(counts)
+    return LevelCounts(named[:1], levels=named.levels[:1])
 
 
 def _check_pair(place: int, pair: Any) -> tuple[Any, Any]:

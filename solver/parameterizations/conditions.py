@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import check_count
-from ..level_counts import LevelCounts
+from ..level_counts import LevelCounts, check_names_of
 from ..rowwise.axes import new_axis
 from ..rowwise.products import sum_over_second
 from .affine.symmetry_blocks import Block
@@ -58,8 +58,15 @@ class Conditioned(Parameterization):
 
     @property
     def level_counts(self) -> LevelCounts:
-        """The number of levels at each condition."""
-        return LevelCounts((self.states,) * self.limit)
+        """The number of levels at each condition, with their names."""
+        names = self._checked_level_names(self.level_names)
+        return LevelCounts((self.states,) * self.limit, levels=(names,) * self.limit)
+
+    def _checked_level_names(self, names: Any) -> tuple[str, ...] | None:
+        """The names of the levels at a condition, the same at each."""
+        if names is None:
+            return None
+        return check_names_of(type(self).__name__, "level_names", names, self.states, "level")
 
     @property
     def is_one_block(self) -> bool:
@@ -149,6 +156,7 @@ class AtConditions(Parameterization):
         self.size, self.num_parameters = owner.size, owner.num_parameters
         self.parameter_names = owner.parameter_names
         self.limit, self.states = owner.limit, owner.states
+        self._counts = owner.level_counts
         self.members, self.present = members, present
 
     @property
@@ -158,8 +166,8 @@ class AtConditions(Parameterization):
 
     @property
     def level_counts(self) -> LevelCounts:
-        """The number of levels at each condition."""
-        return LevelCounts((self.states,) * self.limit)
+        """The number of levels at each condition, with their names."""
+        return self._counts
 
     @property
     def is_one_block(self) -> bool:

@@ -83,6 +83,7 @@ class NonlinearSweep(Conditioned):
         """A `NonlinearSweep` of the mapped parameters; see `Parameterization.mapped`."""
         made = NonlinearSweep.__new__(NonlinearSweep)
         Conditioned.__init__(made, self.states, len(names), names, self.limit, self.condition_names)
+        made._level_names = self._level_names
         made._function = self._function
         if self._map is not None:
             map_, offset = self._map[0] @ map_, self._map[0] @ offset + self._map[1]

@@ -59,7 +59,7 @@ class Reparameterized(Wrapped):
                 f"{_OWNER}: typical must be a positive number, or one for each of the "
                 f"{len(names)} names, got {typical!r}."
             )
-        asked = names_asked_for(_OWNER, function, names)
+        asked = names_asked_for(_OWNER, function, names, missing=inner.parameter_names)
         computed = _names_computed(inner, names, function, asked)
         kept = [name for name in inner.parameter_names if name not in computed]
         behind = [name for name in kept if name not in names]

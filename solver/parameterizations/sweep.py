@@ -65,7 +65,8 @@ class Sweep(Conditioned):
 
         Args:
             terms: F affine structures of one size, such as `Affine`, or matrices `[n, n]`. A name
-                in several terms is one parameter.
+                in several terms is one parameter. The level names of the first term that has any
+                are those of the levels at each condition.
             factors: maps conditions `[B, d]` to the factors `[B, F]`, each row independently, by
                 operations of TensorFlow. When None there are d + 1 terms with the factors 1 and the
                 numbers of the condition: `A_0 + sum_i c_i A_i`.
@@ -86,6 +87,7 @@ class Sweep(Conditioned):
         super().__init__(
             forms[0].size, joined.num_parameters, joined.parameter_names, limit, conditions, name
         )
+        self.level_names = next((names for names in joined.level_counts.levels if names), None)
         count, width = len(forms), len(self.condition_names)
         if factors is None:
             if count != width + 1:
@@ -126,6 +128,7 @@ class Sweep(Conditioned):
                     "the factors, or fix it."
                 )
         made._take(forms, self._factors)
+        made._level_names = self._level_names
         return made
 
     @property

@@ -22,8 +22,8 @@ class Facts(NamedTuple):
         level_unit: the unit of the levels, "" if it is not known.
         target_units: `m` units, "" where it is not known.
         counts: how many levels each member has, and their names.
-        upper: `[m]`, the level number of each target; -1 for a function of levels.
-        lower: `[m]`, the number of the level subtracted from it, or -1.
+        upper: `[m, w]`, the level numbers that name each target, several for a blend; -1 for none.
+        lower: `[m, w]`, the number of the level subtracted from each, or -1.
         measures: `[m]` bool, False for a target that is the zero of the scale.
         weights: `[m]`, the weights of targets for which a fit is given none.
         absolute_sigma: whether weights are 1 / sigma.

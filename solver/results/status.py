@@ -92,7 +92,10 @@ _CAUSES = {
         "a condition is infinite or NaN in part, or a target belongs to a condition that is NaN"
     ),
     Cause.SIGN: "a target has a sign that its level cannot have, whatever the parameters",
-    Cause.NO_MATRIX: "no starting point gave a finite matrix (masses and factors are positive)",
+    Cause.NO_MATRIX: (
+        "no starting point gave a finite matrix (masses and factors are positive), or finite "
+        "values of the targets"
+    ),
     Cause.LOST: "a step led to where the matrix is not finite",
     Cause.ROUNDING: (
         "the rounding error of the levels, not the data, limits how near this is to the minimum"

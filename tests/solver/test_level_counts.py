@@ -83,7 +83,7 @@ def test_a_line_by_names_is_the_line_by_numbers():
     ).of([1, 3, 2])
     np.testing.assert_array_equal(by_name.upper, by_number.upper)
     np.testing.assert_array_equal(by_name.lower, by_number.lower)
-    labels = level_labels(counts, by_name.upper, by_name.lower)
+    labels = level_labels(counts, *by_name.lines)
     assert labels[:2] == ["1_11 - J=0:0", "odd:1 - 1_10"]
     alone = Transitions([("1_10", "1_01"), (2, "1_11")]).of(family().members[1].level_counts)
     assert (alone.upper.tolist(), alone.lower.tolist()) == ([2, 2], [0, 1])

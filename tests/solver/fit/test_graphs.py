@@ -174,3 +174,21 @@ def test_shapes_and_dtypes_of_the_result(dtype: tf.DType, given: str):
     dtypes = [field.dtype for field in fit]
     assert dtypes == [dtype] * 6 + [tf.int32] * 5
     assert (np.diff(fit.eigenvalues, axis=1) >= 0).all()
+
+
+def test_the_functions_of_a_solver_are_not_taken_for_one_that_is_traced_again(caplog):
+    """TensorFlow warns where functions of the same code are traced five times in ten calls."""
+    other, values = SpectralSolver(Toeplitz(2)), np.array([[1.0, 2.0]])
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        for _ in range(2):
+            other.spectrum(values)
+            other.matrix(values)
+            other.loss(values, values)
+            other.loss(values, values, sides="=")
+            other.assignment(values, values)
+            other = SpectralSolver(Toeplitz(2))
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text

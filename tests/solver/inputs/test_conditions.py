@@ -240,8 +240,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "targets of fewer": (
         lambda: solver().fit(TARGETS[:, :2], conditions=BIAS[:, :2]),
-        "targets must have shape [rows, 4], 2 for each of the 2 conditions, or [rows, 8] with NaN "
-        "at the end, got [3, 2]",
+        "targets must have shape [rows, 4], the targets of the 2 conditions, or [rows, 8] with NaN "
+        "for the others, got [3, 2]",
     ),
     "weights of fewer": (
         lambda: solver().fit(TARGETS[:, :4], weights=np.ones(3), conditions=BIAS[:, :2]),

@@ -90,6 +90,22 @@ def test_a_violated_limit_is_as_good_as_a_value():
     np.testing.assert_allclose(fitted().standard_errors[2], fitted().standard_errors[4], rtol=1e-12)
 
 
+def test_limits_by_name_and_default_sides():
+    """Missing names, None and NaN are the sides of the solver, here "="."""
+    start = np.repeat(START, len(ROWS), 0)
+    expected = as_numpy(fitted())
+    named = solver().fit(TARGETS, initial=start, sides={"4": SIDES[:, 4]})
+    assert_same(as_numpy(named), expected)
+    short = solver().fit(TARGETS[:1], initial=START, sides=[None, np.nan, "=", None, ">"])
+    assert_same(as_numpy(short), take(fitted(), [0]))
+    default = SpectralSolver(Affine(A[0], A[1:]), sigma=SIGMA, sides={"4": ">"})
+    np.testing.assert_array_equal(
+        default.loss(START, TARGETS[:1]), solver().loss(START, TARGETS[:1], sides=list("====>"))
+    )
+    with pytest.raises(ValueError, match="there is no target '5'"):
+        solver().fit(TARGETS, sides={"5": ">"})
+
+
 def test_rows_alone_bad_rows_and_no_rows():
     alone = solver().fit(TARGETS[2:3], initial=START, sides=SIDES[2:3])
     assert_same(as_numpy(alone), take(fitted(), [2]))

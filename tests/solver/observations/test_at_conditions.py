@@ -92,6 +92,29 @@ def test_lines_and_a_function_of_all_fields():
     )
 
 
+def test_targets_weights_and_sides_of_fewer_fields():
+    """Of a joint observation too: targets that need a field which is not there are left out."""
+    lines = Joint([Levels(lowest=2), Transitions([(2, 1)])])
+    seen = SpectralSolver(SWEEP, observation=lines, sigma=SIGMA, sides="=")
+    fields = np.array([[0.5, 0.9]])
+    levels = levels_at(TRUTH, fields[0])
+    short = np.append(levels[:, :2], levels[:, 2] - levels[:, 1])[None] + 0.01 * np.arange(6)
+    places = [0, 1, 2, 3, 6, 7]
+    full = np.full((1, 9), np.nan)
+    full[:, places] = short
+    weights, sides = np.array([[1.0, 2, 1, 1, 3, 4]]), np.array([list("====<>")])
+    all_weights, all_sides = np.ones((1, 9)), np.full((1, 9), "=")
+    all_weights[:, places], all_sides[:, places] = weights, sides
+    found = seen.loss([TRUTH], short, weights, sides=sides, conditions=fields)
+    expected = seen.loss([TRUTH], full, all_weights, sides=all_sides, conditions=fields)
+    np.testing.assert_array_equal(found, expected)
+    # The first limit is met; the second value is 0.05 below its limit.
+    off = 0.01 * np.arange(6) * weights[0] * [1, 1, 1, 1, 0, 1]
+    np.testing.assert_allclose(found, [np.sum(off**2)], rtol=1e-9)
+    with pytest.raises(ValueError, match=r"\[rows, 6\], the targets of the 2 conditions, or"):
+        seen.loss([TRUTH], short[:, :4], conditions=fields)
+
+
 def test_predictions_at_the_fields_of_the_fit_and_at_others():
     targets, start = np.where(SEEN, data(), np.nan), np.array([[1.2, 1.0]] * 2)
     fit = solver().fit(targets, initial=start, conditions=FIELDS)
@@ -140,5 +163,32 @@ def test_a_blend_in_a_sweep_names_its_conditions():
         [[levels[0, 1] - levels[0, 0], mean]], initial=[[1.2, 1.0]], conditions=[0.3, 0.8]
     )
     np.testing.assert_allclose(fit.parameters, [TRUTH], rtol=1e-7)
-    with pytest.raises(ValueError, match="must name the condition"):
-        SpectralSolver(SWEEP, observation=Transitions([Blend([((1, 0), 1.0), ((2, 0), 1.0)])]))
+
+
+def test_lines_and_blends_by_name_at_every_condition():
+    """Levels have the names that the first term gives them, at each condition."""
+    named = Affine(None, [SZ @ SZ], ["D"], level_names=["low", "mid", "high"])
+    sweep = Sweep([named, *TERMS[1:]], limit=3, conditions=["B"])
+    assert sweep.with_fixed({"g": 1.0}).level_names == ("low", "mid", "high")
+    lines = [("mid", "low"), Blend([(("high", "low"), 3.0), (("high", "mid"), 1.0)])]
+    blended = SpectralSolver(sweep, observation=Transitions(lines))
+    names = ["{0}:mid - {0}:low", "{0}:high - {0}:low & {0}:high - {0}:mid"]
+    assert blended.target_names == tuple(name.format(k) for k in range(3) for name in names)
+    fields = np.array([0.3, 0.8])
+    low, mid, high = levels_at(TRUTH, fields).T
+    targets = np.stack([mid - low, 0.75 * (high - low) + 0.25 * (high - mid)], axis=1)
+    fit = blended.fit(targets.reshape(1, 4), conditions=fields)  # from a cold start
+    np.testing.assert_allclose(
+        blended.loss(fit.parameters, targets.reshape(1, 4), conditions=fields), 0, atol=1e-18
+    )
+    again = levels_at(fit.parameters.numpy()[0], fields)
+    np.testing.assert_allclose(again[:, 1] - again[:, 0], mid - low, rtol=1e-8)
+    last = fit.summary().splitlines()[-1]
+    assert last.startswith("high - low at 0.8 & high - mid at 0.8  ")
+    for choice in (Levels(indices=["low", "high"]), Levels(indices=[0, 2])):
+        some = SpectralSolver(sweep, observation=choice)
+        assert some.target_names == ("0:low", "0:high", "1:low", "1:high", "2:low", "2:high")
+    one = SpectralSolver(sweep, observation=Transitions([((1, "mid"), (0, "low"))]))
+    assert one.target_names == ("1:mid - 0:low",)
+    with pytest.raises(ValueError, match="all be level numbers or names"):
+        SpectralSolver(sweep, observation=Transitions([("mid", "low"), ((1, 0), (0, 0))]))

@@ -220,6 +220,12 @@ def test_frame_frequencies_in_hertz():
     cold = known.fit([MEASURED])
     np.testing.assert_allclose(frame_frequencies(cold.parameters.numpy()[0]), MEASURED, rtol=1e-9)
     assert "4.2997" in fit.summary(0)
+    assert known.target_names == ("0", "1", "2", "3")
+    # Each line of the table shows the mode that the value was compared with.
+    table = [line.split()[:2] for line in fit.summary(1).splitlines()[-4:]]
+    assert [(mode, float(f"{float(value):.3f}")) for mode, value in table] == [
+        (str(place), round(MEASURED[place], 3)) for place in (2, 0, 3, 1)
+    ]
 
 
 def test_relative_residuals_of_two_squared_frequencies():
@@ -285,6 +291,7 @@ def test_a_blend_of_two_lines():
     rows[1, 1] = np.nan
     solver = SpectralSolver(structure, observation=lines, sigma=1e-3, absolute_sigma=True)
     assert solver.comparison.in_level_units
+    assert solver.target_names == ("0:1 - 0:0", "1:1 - 0:0 & 1:1 - 0:1", "1:1 - 1:0")
     fit = solver.fit(rows, initial=np.tile([0.3, 0.5], (9, 1)))
     for row in (0, 1, 2):
         seen = ~np.isnan(rows[row])

@@ -10,7 +10,16 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import least_squares
 
-from eigenfit.solver import Affine, Comparison, Family, Levels, Newton, SpectralSolver, Status
+from eigenfit.solver import (
+    Affine,
+    Comparison,
+    Family,
+    Levels,
+    Newton,
+    SpectralSolver,
+    Status,
+    Transitions,
+)
 from eigenfit.solver.methods.lift_and_projection import target_overlaps
 from tests.problems import crystal_field
 from tests.problems.given_matrices import random_hermitian
@@ -115,6 +124,27 @@ def test_each_pair_is_one_datum_of_a_fit():
     assert solver().fit(targets[:0], start[:0]).loss.shape == (0,)
     table = solver().fit(targets[:1], start[:1]).summary().splitlines()[-3:]
     assert [line.split("  ")[0].strip() for line in table] == ["2 - 0", "4 - 0", "6 - 0"]
+
+
+@pytest.mark.parametrize("method", [None, Newton()])
+def test_a_line_between_pairs_is_given_once_from_any_of_their_states(method: Any):
+    """The states of a pair have the same levels and derivatives, whichever basis they come in."""
+    structure = Affine(PAIRED[0], PAIRED[1:]).with_fixed({"x2": X[2]})
+
+    def lines_of(x: np.ndarray) -> np.ndarray:
+        upper = gaps(np.append(x, X[2]))
+        return np.array([upper[0], upper[1], upper[2], upper[2] - upper[0]])
+
+    targets = lines_of(X[:2]) + 0.01 * np.array([1.0, -2.0, 1.5, 0.5])
+    found = least_squares(lambda x: lines_of(x) - targets, X[:2], jac="3-point", xtol=1e-15)
+    variance = 2 * found.cost / (4 - 2)
+    errors = np.sqrt(np.diag(variance * np.linalg.inv(found.jac.T @ found.jac)))
+    for pairs in ([(2, 0), (4, 0), (6, 0), (6, 2)], [(3, 0), (4, 1), (7, 1), (7, 2)]):
+        solver = SpectralSolver(structure, method, observation=Transitions(pairs))
+        fit = solver.fit([targets], initial=[X[:2] + 0.05])
+        assert fit.status.numpy().tolist() == [Status.STATIONARY]
+        np.testing.assert_allclose(fit.parameters[0], found.x, atol=1e-3 * errors.min())
+        np.testing.assert_allclose(fit.standard_errors[0], errors, rtol=1e-3)
 
 
 def test_the_loss_and_its_gradient():

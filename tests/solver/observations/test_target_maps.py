@@ -157,6 +157,12 @@ WRONG: Any = "levels"
             "cannot be computed from float64 levels",
         ),
         (
+            lambda: SpectralSolver(
+                Symmetric(2), observation=Joint([Levels(), Observable(tf.round, 2)])
+            ),
+            r"have no derivative by the levels; .* \(tf.round",
+        ),
+        (
             lambda: SpectralSolver(Toeplitz(3), LiftAndProjection(), observation=Frequencies()),
             "must compare levels or differences",
         ),

@@ -14,6 +14,8 @@ from scipy.optimize import least_squares
 from eigenfit.solver import (
     Affine,
     Family,
+    Frequencies,
+    Joint,
     Levels,
     Matched,
     Nonlinear,
@@ -407,13 +409,22 @@ def test_targets_without_names_of_their_own_are_not_given_by_name():
     assert assigned.target_names is None
     with pytest.raises(ValueError, match="by name, for the targets are assigned in the fit"):
         assigned.fit({"0": 1.0})
-    twice = SpectralSolver(Toeplitz(3), observation=Transitions([(1, 0), (1, 0)]))
-    with pytest.raises(ValueError, match=r"for the targets have equal names \(1 - 0\); pass an"):
-        twice.fit({"1 - 0": 1.0})
     numbers = SpectralSolver(Toeplitz(2))
     table = pd.DataFrame([[1.0, 3.0]], columns=["1", "0"])  # in the order of the columns
     np.testing.assert_array_equal(numbers._arguments.targets(table), [[1.0, 3.0]])
     np.testing.assert_array_equal(numbers._arguments.targets({"1": 3.0, "0": 1}), [[1.0, 3.0]])
+
+
+def test_targets_of_equal_names_are_told_apart_by_their_columns():
+    """A line that was measured twice, and a mode in Hz beside its level."""
+    lines = Joint([Transitions([(1, 0), (2, 0), (1, 0)]), Frequencies(lowest=1), Levels(lowest=1)])
+    several = SpectralSolver(Toeplitz(3), observation=lines)
+    assert several.target_names == ("1 - 0 #0", "2 - 0", "1 - 0 #2", "0 #3", "0 #4")
+    point = [[3.0, 1.0, 0.5]]
+    np.testing.assert_array_equal(
+        several.loss(point, {"1 - 0 #2": 1.0, "2 - 0": 2.5, "0 #4": 1.5}),
+        several.loss(point, [[np.nan, 2.5, 1.0, np.nan, 1.5]]),
+    )
 
 
 @functools.cache

@@ -348,6 +348,7 @@ def test_single_precision():
         (["D", "D"], ratio, "2 different names"),
         (["D", "rho"], 3.0, "function must be a function of TensorFlow operations"),
         (["D", "rho"], lambda D, sigma: {"E": D * sigma}, r"got the arguments \(D, sigma\)"),
+        (["rho"], lambda D, rho: {"E": D * rho}, r"arguments \(D, rho\)\. Put D into names"),
         (["D", "rho"], lambda D, rho: {"F": D * rho}, "no parameter 'F'; the parameters are D,"),
         (["D", "rho"], lambda D, rho: {}, "empty dict"),
         (["D", "rho"], lambda D, rho: {"E": np.ones(3)}, "use TensorFlow operations"),
