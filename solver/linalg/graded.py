@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
+from ..rowwise.traced_once import traced_once
 
 # Below this ratio of the smallest weight to the largest, J^T J is too inaccurate for light rows.
 UNEVEN = 1e-3
@@ -46,6 +47,7 @@ class Graded(NamedTuple):
     determined: tf.Tensor
 
 
+@traced_once
 def decompose(
     jacobian: tf.Tensor, residual: tf.Tensor | None = None, error: tf.Tensor | None = None
 ) -> Graded:
@@ -113,6 +115,7 @@ def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf
     return tf.linalg.matvec(graded.right, moved), tf.reduce_sum(gains, axis=-1), effect
 
 
+@traced_once
 def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
     """The minimum-norm least-squares solution `J^+ r`, with the rank of `Graded.determined`.
 
@@ -131,6 +134,7 @@ def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
     return tf.linalg.matvec(found.right, moved)
 
 
+@traced_once
 def gain_by_projection(
     jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

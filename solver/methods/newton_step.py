@@ -18,6 +18,7 @@ from ..objective.hessian import Curvature
 from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
+from ..rowwise.traced_once import traced_once
 
 # Below this ratio of gradient to residual norm, a saddle is left along its negative curvature.
 _FLAT = 1e-3
@@ -36,6 +37,7 @@ class ModifiedStep(NamedTuple):
     saddle: tf.Tensor
 
 
+@traced_once
 def modified_step(
     hessian: tf.Tensor, gradient: tf.Tensor, damping: tf.Tensor, residual: tf.Tensor
 ) -> ModifiedStep:

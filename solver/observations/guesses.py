@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..rowwise.axes import ascending_order, new_axis
+from ..rowwise.traced_once import traced_once
 
 
 def in_each_member(
@@ -39,6 +40,7 @@ def in_each_member(
     return tf.gather(tf.concat(found, axis=1), tf.constant(order, tf.int32), axis=1)
 
 
+@traced_once
 def fill_gaps(targets: tf.Tensor) -> tf.Tensor:
     """Fill each NaN by linear interpolation between its observed neighbours.
 

@@ -24,6 +24,7 @@ from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root
 from ..rowwise.products import matmul_rows
 from ..rowwise.tables import on_rows, repeat_rows
+from ..rowwise.traced_once import traced_once
 from ..settings import Settings
 
 # Step lengths along the direction, in units of sqrt(loss): at about 1 the levels might match.
@@ -32,6 +33,7 @@ _DISTANCES = np.outer([1.0, -1.0], [4.0, 1.0, 0.25, 0.0625, 0.004]).ravel()
 _LEAST_FALL = 1e-6
 
 
+@traced_once
 def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The lowest eigenvector of the scaled Hessian `H_ij / (u_i u_j)`.
 
@@ -52,6 +54,7 @@ def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, 
     return finite & (tf.reduce_min(values, axis=-1) < -clear), over_root(vectors[:, :, 0], units)
 
 
+@traced_once
 def lowest_light_curvature(
     jacobian: tf.Tensor, bending: tf.Tensor, effect: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
