@@ -48,6 +48,16 @@ def test_zero_rows():
     assert [np.asarray(field).shape for field in also] == shapes
 
 
+def test_zero_rows_build_no_graph_of_their_own():
+    assert expected().loss.shape == (50,)
+    own = SpectralSolver(Toeplitz(SIZE), starts=3)
+    own._compiled.fit.update(solver()._compiled.fit)
+    nothing = np.zeros((0, SIZE))
+    assert own.fit(nothing).loss.shape == own.fit(nothing, nothing).loss.shape == (0,)
+    assert len(own._compiled.fit) == 1
+    assert not own._compiled.fit_given
+
+
 def test_zero_rows_of_everything_else():
     nothing = np.zeros((0, SIZE))
     assert solver().spectrum(nothing).shape == (0, SIZE)
