@@ -264,9 +264,11 @@ class SpectralSolver(PortableModule):
             targets, initial, weights, sigma, tolerance, max_steps, given, *known
         )
         settings = self._settings
-        # If every row has its starting point, use the graph without a search.
+        # If every row has its starting point, use the graph without a search. A batch without rows
+        # needs neither, and builds none of its own.
         complete = settings.solutions == 1 and checks.is_complete(rest[0])
-        compiled = self._compiled.fit_given if complete else self._compiled.fit
+        built = targets.shape[0] == 0 and key in self._compiled.fit
+        compiled = self._compiled.fit_given if complete and not built else self._compiled.fit
         # With several solutions each start of a row is a row of the pool.
         smallest = settings.pool_rows // (settings.starts if settings.solutions > 1 else 1)
         result = in_pieces(compiled[key], (targets, *rest), max(smallest, 1), tell)

@@ -19,9 +19,9 @@ from ..inputs.request import (
     condition_inputs,
     request_shapes,
 )
+from ..rowwise.apart_from_xla import apart_from_xla
 from ..settings import Settings
 from . import graphs
-from .apart_from_xla import apart_from_xla
 
 
 class Compiled:

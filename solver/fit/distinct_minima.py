@@ -27,7 +27,7 @@ from ..results.status import Status
 from ..rowwise.axes import new_axis, row_count
 from ..rowwise.loops import loop
 from ..rowwise.products import sum_over_second
-from ..rowwise.tables import select_rows
+from ..rowwise.tables import repeat_rows, select_rows
 from ..search.deflation import deflated_walk
 from ..search.multistart import starts_anywhere
 from ..search.saddles import lowest_curvature
@@ -86,7 +86,7 @@ def _deflated_runs(settings: Settings) -> int:
 def _plain_ends(settings: Settings, batch: Batch, starts: int) -> FitResult:
     """The ends of the first starts of each row, `[B, starts, ...]`."""
     number = tf.tile(tf.range(starts), [row_count(batch.initial)])
-    every = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, starts, axis=0), batch)
+    every = repeat_rows(batch, starts)
     # The row's own starting point is its first start; the solver chooses the others.
     nan = tf.constant(np.nan, batch.initial.dtype)
     initial = tf.where(new_axis(number == 0, 1), every.initial, nan)
@@ -165,9 +165,8 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
 
     def one_row(row: tuple[Data, tf.Tensor]) -> tf.Tensor:
         known, points = row
-        repeated = tf.nest.map_structure(
-            lambda tensor: tf.repeat(new_axis(tensor, 0), settings.starts, axis=0), known
-        )
+        alone = tf.nest.map_structure(lambda tensor: new_axis(tensor, 0), known)
+        repeated = repeat_rows(alone, settings.starts)
         points = tf.where(tf.math.is_finite(points), points, tf.zeros_like(points))
         point = evaluate(settings.model, points, repeated, with_hessian=True)
         held = at_bounds(points, repeated)
@@ -261,7 +260,7 @@ def pull_back(settings: Settings, result: FitResult, data: Data, upstream: FitRe
 
         return FitResult(*(one(field) for field in fields))
 
-    repeated = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, count, axis=0), data)
+    repeated = repeat_rows(data, count)
     every = pull_back_answer(settings.model, flat(result), repeated, flat(upstream))
     return tf.nest.map_structure(
         lambda tensor: sum_over_second(tf.reshape(tensor, [-1, count, tensor.shape[1]])),

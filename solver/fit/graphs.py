@@ -489,11 +489,12 @@ def _shaped(settings: Settings, **tensors: tf.Tensor) -> list[tf.Tensor]:
     shapes = request_shapes(settings)
     shaped = {name: tf.ensure_shape(tensor, shapes[name]) for name, tensor in tensors.items()}
     (leader, first), *others = shaped.items()
-    checks = [
-        tf.debugging.assert_equal(
-            row_count(tensor), row_count(first), f"{name} must have as many rows as {leader}"
-        )
-        for name, tensor in others
-    ]
+    rows = row_count(first)
+    # A few operations each, where `tf.debugging.assert_equal` takes fifteen.
+    checks = []
+    for name, tensor in others:
+        count = row_count(tensor)
+        told = [f"{name} must have as many rows as {leader}; these are:", count, rows]
+        checks.append(tf.debugging.Assert(tf.equal(count, rows), told))
     with tf.control_dependencies(checks):
         return [tf.identity(tensor) for tensor in shaped.values()]

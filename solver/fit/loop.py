@@ -20,7 +20,7 @@ from ..results.fit_result import FitResult
 from ..results.status import RUNNING
 from ..rowwise.axes import row_count
 from ..rowwise.loops import loop
-from ..rowwise.tables import Layout, Tables, followed_by, gather_rows, row_numbers
+from ..rowwise.tables import Layout, Tables, followed_by, gather, gather_rows, row_numbers
 from ..search.multistart import begin, compare_starts, next_starts
 from ..search.saddles import leave_saddles
 from ..settings import Settings
@@ -57,7 +57,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 
     def admit(place: tf.Tensor) -> Tables:
         """The rows at these places of the batch, packed."""
-        rows = batch_layout.unpack(tuple(tf.gather(table, place) for table in batch_tables))
+        rows = batch_layout.unpack(tuple(gather(table, place) for table in batch_tables))
         return waiting_layout.pack(new_rows(settings, rows, place))
 
     def unfinished(left: tf.Tensor, *others: Any) -> tf.Tensor:
@@ -131,7 +131,7 @@ def fit_rows(settings: Settings, batch: Batch) -> FitResult:
 
 
 def _rows(pool: PoolTables, numbers: tf.Tensor) -> PoolTables:
-    return tf.nest.map_structure(lambda table: tf.gather(table, numbers), pool)
+    return tf.nest.map_structure(lambda table: gather(table, numbers), pool)
 
 
 def settle(settings: Settings, done: Pool) -> tuple[Pool, Ended]:

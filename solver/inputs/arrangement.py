@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ..objective.model import is_given
 from ..observations import TargetMap
-from ..rowwise.axes import new_axis
+from ..rowwise.axes import ascending_order, new_axis
 from ..settings import Settings
 
 
@@ -41,9 +41,9 @@ class Arranged(NamedTuple):
         if self.back is None:
             return values
         if values.shape.rank == 2:
-            return _reordered(values, self.back)
+            return _reordered(self.back, values)[0]
         back = tf.repeat(new_axis(self.back, 1), values.shape[1], axis=1)
-        return _reordered(values, back)
+        return _reordered(back, values)[0]
 
 
 def arrange(
@@ -77,8 +77,8 @@ def arrange(
         # Unconditionally: TensorFlow cannot vectorize a `tf.cond` (`GradientTape.jacobian`), and
         # the operations are few.
         order = _order(*comparison.ordered, targets, there)
-        targets, weights = _reordered(targets, order), _reordered(weights, order)
-        back = tf.argsort(order, axis=-1)
+        targets, weights = _reordered(order, targets, weights)
+        back = ascending_order(order)
     zero = _ground(comparison, targets)
     return Arranged(targets if zero is None else targets - zero, weights, back, zero)
 
@@ -90,14 +90,16 @@ def fill_weights(settings: Settings, weights: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_nan(weights), tf.constant(default, weights.dtype), weights)
 
 
-def _reordered(values: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-    """`values[..., numbers]` along the last axis, for values and numbers `[..., m]`."""
+def _reordered(numbers: tf.Tensor, *fields: tf.Tensor) -> list[tf.Tensor]:
+    """`field[..., numbers]` along the last axis, for fields and numbers `[..., m]`."""
     # `tf.gather` with batch_dims has no second derivatives by forward accumulators.
-    width = values.shape[-1]
-    rows = tf.range(tf.size(numbers) // width) * width
-    places = tf.reshape(numbers, [-1, width]) + new_axis(rows, 1)
-    found = tf.gather(tf.reshape(values, [-1]), places)
-    return found if values.shape.rank == 2 else tf.reshape(found, tf.shape(values))
+    width = numbers.shape[-1]
+    first = tf.range(0, tf.size(numbers), width)
+    places = tf.reshape(numbers, [-1, width]) + new_axis(first, 1)
+    found = [tf.gather(tf.reshape(field, [-1]), places) for field in fields]
+    if numbers.shape.rank == 2:
+        return found
+    return [tf.reshape(one, tf.shape(field)) for one, field in zip(found, fields, strict=True)]
 
 
 def _order(
@@ -114,12 +116,12 @@ def _order(
         there: `[B, m]` bool, which targets are observed.
     """
     infinity = tf.constant(np.inf, targets.dtype)
-    by_value = tf.argsort(tf.where(there, targets, infinity), axis=-1, stable=True)
+    by_value = ascending_order(tf.where(there, targets, infinity))
     place = np.arange(len(member)) - first
     before = tf.cumsum(tf.cast(there, tf.int32), axis=-1, exclusive=True)
     if first.any():
         members = tf.gather(tf.constant(member, tf.int32), by_value)
-        by_member = tf.argsort(members, axis=-1, stable=True)
+        by_member = ascending_order(members)
         by_value = tf.gather(by_value, by_member, axis=1, batch_dims=1)
         before -= tf.gather(before, tf.constant(first, tf.int32), axis=1)
     # The k-th lowest value of a member goes into the k-th of its observed columns. The unobserved

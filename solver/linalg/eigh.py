@@ -51,8 +51,13 @@ def replace_infinite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     magnitude = tf.abs(matrix)
     limit = tf.constant(largest_number(magnitude.dtype), magnitude.dtype)
     finite = tf.reduce_all(magnitude < limit, axis=[1, 2])
-    identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
-    return tf.where(tf.reshape(finite, [-1, 1, 1]), matrix, identity), finite
+    unit = identity(matrix.shape[-1], matrix.dtype)
+    return tf.where(tf.reshape(finite, [-1, 1, 1]), matrix, unit), finite
+
+
+def identity(size: int, dtype: tf.DType) -> tf.Tensor:
+    """`tf.eye` in two operations instead of six, `[n, n]`."""
+    return tf.raw_ops.MatrixDiag(diagonal=tf.ones([size], dtype))
 
 
 def divided_differences(

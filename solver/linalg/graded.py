@@ -8,13 +8,14 @@ Björck, Numerical Methods for Least Squares Problems, 1996, section 4.4).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
+from ..rowwise.traced_once import traced_once
 
 # Below this ratio of the smallest weight to the largest, J^T J is too inaccurate for light rows.
 UNEVEN = 1e-3
@@ -31,8 +32,9 @@ class Graded(NamedTuple):
     Attributes:
         singular: `[R, k]`, the singular values s, descending.
         right: `[R, p, k]`, the right singular vectors V in columns.
-        components: `[R, k]`, `U^T r`, the residual along the left singular vectors.
-        rounding: `[R, k]`, a bound on their errors, from those of the residual and of J.
+        components: `[R, k]`, `U^T r`, the residual along the left singular vectors; () without r.
+        rounding: `[R, k]`, a bound on their errors, from those of the residual and of J; () where
+            the error of the residual was not given.
         determined: `[R, k]` bool, which directions the data determine:
             `max_i s_k |U_ik| / |J_i| > sqrt(epsilon)`, with `|J_i|` the norm of row i. The rank is
             then that of `J^T J` with each row normalized.
@@ -40,18 +42,21 @@ class Graded(NamedTuple):
 
     singular: tf.Tensor
     right: tf.Tensor
-    components: tf.Tensor
-    rounding: tf.Tensor
+    components: Any
+    rounding: Any
     determined: tf.Tensor
 
 
-def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None = None) -> Graded:
+@traced_once
+def decompose(
+    jacobian: tf.Tensor, residual: tf.Tensor | None = None, error: tf.Tensor | None = None
+) -> Graded:
     """Decompose weighted Jacobians, with their rows sorted by descending norm.
 
     Args:
         jacobian: `[R, M, p]`, with columns of comparable norm.
-        residual: `[R, M]`.
-        error: `[R, M]`, the error of each residual; None for 0.
+        residual: `[R, M]`; None if its components are not needed.
+        error: `[R, M]`, the error of each residual; None if `rounding` is not needed.
 
     Returns:
         The `Graded` decomposition.
@@ -60,20 +65,24 @@ def decompose(jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor | None 
     lengths = tf.sqrt(tf.reduce_sum(jacobian * jacobian, axis=-1))
     lengths, order = tf.math.top_k(lengths, lengths.shape[1])  # stable
     jacobian = tf.gather(jacobian, order, batch_dims=1)
-    residual = tf.gather(residual, order, batch_dims=1)
     singular, left, right = tf.linalg.svd(jacobian)
-    components = tf.linalg.matvec(left, residual, transpose_a=True)
     seen = lengths > 0
     safe = tf.where(seen, lengths, tf.ones_like(lengths))
     inverse = new_axis(tf.where(seen, reciprocal(safe), 0.0), 2)
     most = singular * tf.reduce_max(tf.abs(left) * inverse, axis=1)
     determined = (most > np.sqrt(epsilon)) & (singular > 0)
+    graded = Graded(singular, right, (), (), determined)
+    if residual is None:
+        return graded
+    ordered: tf.Tensor = tf.gather(residual, order, batch_dims=1)
+    graded = graded._replace(components=tf.linalg.matvec(left, ordered, transpose_a=True))
+    if error is None:
+        return graded
     safe = tf.where(determined, singular, tf.ones_like(singular))
-    rounding = new_axis(_turned(jacobian, residual), 1) * reciprocal(safe)
-    if error is not None:
-        squares = tf.gather(error * error, order, batch_dims=1)
-        rounding += tf.sqrt(tf.linalg.matvec(left * left, squares, transpose_a=True))
-    return Graded(singular, right, components, rounding, determined)
+    rounding = new_axis(_turned(jacobian, ordered), 1) * reciprocal(safe)
+    squares = tf.gather(error * error, order, batch_dims=1)
+    rounding += tf.sqrt(tf.linalg.matvec(left * left, squares, transpose_a=True))
+    return graded._replace(rounding=rounding)
 
 
 def _turned(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
@@ -106,6 +115,7 @@ def damped(graded: Graded, damping: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf
     return tf.linalg.matvec(graded.right, moved), tf.reduce_sum(gains, axis=-1), effect
 
 
+@traced_once
 def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
     """The minimum-norm least-squares solution `J^+ r`, with the rank of `Graded.determined`.
 
@@ -124,6 +134,7 @@ def minimum_norm_step(jacobian: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
     return tf.linalg.matvec(found.right, moved)
 
 
+@traced_once
 def gain_by_projection(
     jacobian: tf.Tensor, residual: tf.Tensor, error: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -154,6 +165,9 @@ def gain_by_projection(
 
 def gain_left(graded: Graded) -> tuple[tf.Tensor, tf.Tensor]:
     """The decrease of the loss that a Gauss-Newton step predicts, `g^T (J^T J)^+ g`.
+
+    Args:
+        graded: the decomposition, with residual and error.
 
     Returns:
         `[R]`, the decrease; and `[R]`, the part of it beyond the rounding error.

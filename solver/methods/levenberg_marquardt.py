@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks import is_number
+from ..linalg.eigh import identity
 from ..linalg.graded import UNEVEN, UNEVEN_CURVATURE
 from ..objective.point import Point
 from ..rowwise.axes import new_axis
@@ -121,7 +122,7 @@ def damped_step(
         `[R, p]`.
     """
     levels, count = jacobian.shape[1:]
-    diagonal = tf.reshape(damping, [-1, 1, 1]) * tf.eye(min(levels, count), dtype=jacobian.dtype)
+    diagonal = tf.reshape(damping, [-1, 1, 1]) * identity(min(levels, count), jacobian.dtype)
     if count <= levels:
         normal = matmul_rows(jacobian, jacobian, transpose_a=True) + diagonal
         return tf.squeeze(tf.linalg.solve(normal, new_axis(gradient, 2)), 2)

@@ -18,6 +18,7 @@ from ..objective.hessian import Curvature
 from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import reciprocal
+from ..rowwise.traced_once import traced_once
 
 # Below this ratio of gradient to residual norm, a saddle is left along its negative curvature.
 _FLAT = 1e-3
@@ -36,6 +37,7 @@ class ModifiedStep(NamedTuple):
     saddle: tf.Tensor
 
 
+@traced_once
 def modified_step(
     hessian: tf.Tensor, gradient: tf.Tensor, damping: tf.Tensor, residual: tf.Tensor
 ) -> ModifiedStep:
@@ -58,14 +60,15 @@ def modified_step(
     epsilon = np.finfo(hessian.dtype.as_numpy_dtype).eps
     values, vectors, finite = guarded_eigh(hessian)
     share = tf.linalg.matvec(vectors, gradient, transpose_a=True)
-    lowest = values[:, 0]
+    lowest = tf.reduce_min(values, axis=-1)
     clear = tf.reduce_max(tf.abs(values), axis=-1) * np.cbrt(epsilon)
     saddle = finite & (lowest < -clear)
     flat = tf.reduce_sum(gradient * gradient, axis=-1) <= (_FLAT * residual) ** 2
-    push = tf.maximum(tf.abs(share[:, 0]), _PUSH * residual)
-    push = tf.where(share[:, 0] < 0, -push, push)
-    push = tf.where(saddle & flat, push, share[:, 0])
-    share = tf.concat([new_axis(push, 1), share[:, 1:]], axis=1)
+    along, *others = tf.unstack(share, axis=1)
+    push = tf.maximum(tf.abs(along), _PUSH * residual)
+    push = tf.where(along < 0, -push, push)
+    push = tf.where(saddle & flat, push, along)
+    share = tf.stack([push, *others], axis=1)
     step = tf.linalg.matvec(vectors, share / (tf.abs(values) + new_axis(damping, 1)))
     return ModifiedStep(step, saddle)
 

@@ -12,6 +12,7 @@ from ..linalg.graded import UNEVEN, damped, decompose
 from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.tables import on_rows, select_rows
+from ..rowwise.traced_once import traced_once
 from .descent import Iteration
 
 # Least mu after a failed step, relative to the effect of that step.
@@ -48,6 +49,7 @@ def light_steps(
     return select_rows(back, (step, kept.predicted, kept.damping, kept.least), found)
 
 
+@traced_once
 def uneven_step(
     jacobian: tf.Tensor,
     residual: tf.Tensor,
@@ -117,6 +119,7 @@ def led_back(
     return on_rows(asked, (tf.zeros_like(asked), away), wanted, _with_second_step)
 
 
+@traced_once
 def _with_second_step(
     jacobian: tf.Tensor, residual: tf.Tensor, away: tf.Tensor, loss: tf.Tensor, before: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -23,6 +23,7 @@ import tensorflow as tf
 from ..parameterizations.weighted_levels import Crossing, WeightedLevels
 from ..rowwise.axes import new_axis, row_count
 from ..rowwise.products import matmul_rows
+from ..rowwise.tables import gather
 from .model import Data, Model, is_given
 
 # Splitting assumed for equal levels with different targets, relative to the targets.
@@ -63,7 +64,7 @@ class Curvature:
         """The `Curvature` of the rows with these indices."""
 
         def picked(tensor: tf.Tensor) -> tf.Tensor:
-            return tensor if tensor.shape[0] == 1 else tf.gather(tensor, rows)
+            return tensor if tensor.shape[0] == 1 else gather(tensor, rows)
 
         names = [field.name for field in dataclasses.fields(self) if field.name != "model"]
         fields = {name: getattr(self, name) for name in names}

@@ -15,9 +15,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from ..rowwise.axes import new_axis
+from ..rowwise.axes import ascending_order, new_axis
+from ..rowwise.traced_once import traced_once
 
 
+@traced_once
 def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Assign each observed target to a level of its own, in ascending order.
 
@@ -37,7 +39,7 @@ def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -
     observed = weights > 0
     infinity = tf.constant(np.inf, targets.dtype)
     # Observed values first, ascending; the others get no level.
-    order = tf.argsort(tf.where(observed, targets, infinity), axis=-1, stable=True)
+    order = ascending_order(tf.where(observed, targets, infinity))
     values = tf.gather(targets, order, axis=1, batch_dims=1)
     scales = tf.gather(weights, order, axis=1, batch_dims=1)
     count = tf.math.count_nonzero(observed, axis=-1, dtype=tf.int32)
@@ -49,7 +51,7 @@ def assign_in_order(levels: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -
     partners = tf.one_hot(tf.transpose(chosen) - 1, targets.shape[1], dtype=tf.int32)
     places = tf.range(levels.shape[1], dtype=tf.int32)
     numbers = tf.reduce_sum(partners * tf.reshape(places, [1, -1, 1]), axis=1)
-    back = tf.argsort(order, axis=-1, stable=True)
+    back = ascending_order(order)
     return tf.gather(numbers, back, axis=1, batch_dims=1)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..portable import PortableModule
+from ..rowwise.axes import repeated
 from .target_map import TargetMap
 
 
@@ -85,7 +86,7 @@ class Observation(PortableModule):
         """
         del attempts
         levels = self.guess_levels(comparison, counts, targets)
-        return tf.repeat(levels, number.shape[1], axis=0)
+        return repeated(levels, number.shape[1])
 
     def as_levels(self, comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:
         """The targets in the unit of the levels, for starting points.

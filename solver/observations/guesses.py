@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from ..rowwise.axes import new_axis
+from ..rowwise.axes import ascending_order, new_axis
+from ..rowwise.traced_once import traced_once
 
 
 def in_each_member(
@@ -39,6 +40,7 @@ def in_each_member(
     return tf.gather(tf.concat(found, axis=1), tf.constant(order, tf.int32), axis=1)
 
 
+@traced_once
 def fill_gaps(targets: tf.Tensor) -> tf.Tensor:
     """Fill each NaN by linear interpolation between its observed neighbours.
 
@@ -53,9 +55,9 @@ def fill_gaps(targets: tf.Tensor) -> tf.Tensor:
     size = targets.shape[-1]
     seen = ~tf.math.is_nan(targets)
     values = tf.where(seen, targets, tf.zeros_like(targets))
-    place = new_axis(tf.range(size), 0) + tf.zeros_like(targets, tf.int32)
+    place = tf.constant(np.arange(size), tf.int32) + tf.zeros_like(targets, tf.int32)
     # observed[:, j] is the position of the j-th observed level.
-    observed = tf.argsort(tf.where(seen, place, place + size), axis=-1)
+    observed = ascending_order(tf.where(seen, place, place + size))
     number = tf.cumsum(tf.cast(seen, tf.int32), axis=-1)  # observed levels up to each position
     count = number[:, -1:]
     inside = (number > 0) & (number < count)

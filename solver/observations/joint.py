@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..rowwise.axes import new_axis
+from ..rowwise.axes import new_axis, repeated
 from .base import Observation
 from .guesses import evenly_spaced
 from .joint_map import JointMap
@@ -77,7 +77,7 @@ class Joint(Observation):
         each = list(zip(self.observations, *_split(comparison, targets), strict=True))
         for one, part, own in reversed(each):
             seen = tf.reduce_any(~tf.math.is_nan(own), axis=1)
-            seen = new_axis(tf.repeat(seen, number.shape[1]), 1)
+            seen = new_axis(repeated(seen, number.shape[1]), 1)
             levels = tf.where(seen, one.guesses(part, counts, own, number, attempts), levels)
         return levels
 

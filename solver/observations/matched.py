@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ..checks import check_count
 from ..level_counts import LevelCounts
+from ..rowwise.axes import repeated
 from ..seed import SEED
 from .base import Observation
 from .comparison import Comparison
@@ -129,8 +130,8 @@ class Matched(Observation):
         seen = tf.reduce_sum(tf.cast(observed, targets.dtype), axis=-1, keepdims=True)
         mean = tf.reduce_sum(known, axis=-1, keepdims=True) / tf.maximum(seen, 1.0)
         copies = number.shape[1]
-        values = tf.repeat(tf.where(observed, targets, mean), copies, axis=0)
-        mean = tf.repeat(mean, copies, axis=0)
+        values = repeated(tf.where(observed, targets, mean), copies)
+        mean = repeated(mean, copies)
         chosen = tf.reshape(number, [-1]) % attempts
         generator = np.random.default_rng(SEED)
         groups = {int(candidates[0]): places for places, candidates in comparison.groups}

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ..checks import check_count
 from ..level_counts import LevelCounts, check_names_of
-from ..rowwise.axes import new_axis
+from ..rowwise.axes import new_axis, repeated
 from ..rowwise.products import sum_over_second
 from .affine.symmetry_blocks import Block
 from .base import Parameterization, check_names
@@ -229,7 +229,7 @@ class AtConditions(Parameterization):
 
     def _own(self, parameters: tf.Tensor) -> tf.Tensor:
         """The parameters at each condition, `[B K, p]`."""
-        return tf.repeat(parameters, self.limit, axis=0)
+        return repeated(parameters, self.limit)
 
     def _by_row(self, field: tf.Tensor, *trailing: int) -> tf.Tensor:
         """Reshape a field of the levels of the members to `[B, K n, ...]`."""

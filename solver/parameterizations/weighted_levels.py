@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from ..linalg.eigh import divided_differences
@@ -43,8 +44,9 @@ class Crossing(NamedTuple):
         distance = tf.abs(new_axis(targets, 2) - new_axis(targets, 1))
         alike = distance <= new_axis(self.rounding, 2)
         mean = 0.5 * (new_axis(stiffness, 2) + new_axis(stiffness, 1))
-        number = tf.range(targets.shape[1])  # not a constant [n, n] in the graph
-        order = tf.cast(tf.sign(new_axis(number, 1) - new_axis(number, 0)), forces.dtype)
+        number = np.arange(targets.shape[1])
+        upper, lower = tf.constant(number[:, None], forces.dtype), tf.constant(number, forces.dtype)
+        order = tf.sign(upper - lower)  # not a constant [n, n] in the graph
         apart = order * (new_axis(forces, 2) - new_axis(forces, 1)) / new_axis(self.split, 2)
         # `order` is 0 on the diagonal.
         return tf.where(alike, -mean * tf.abs(order), apart)

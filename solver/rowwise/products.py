@@ -67,10 +67,11 @@ def matmul_shared(left: tf.Tensor, right: tf.Tensor | np.ndarray) -> tf.Tensor:
     together = _ROWS_AT_ONCE // math.gcd(height, _ROWS_AT_ONCE)
     rows = row_count(left)
     if together > 1:
-        left = tf.pad(left, _PAD_ROWS * (-rows % together))
+        left = tf.pad(left, (rows * -_PAD_ROWS) % together)
         left.set_shape([None, height, length])
     product = _flat_product(left, factor)
-    product = product[:rows] if together > 1 else product
+    if together > 1:  # `product[:rows]` in fewer operations
+        product = tf.strided_slice(product, [0], tf.stack([rows]), [1])
     return product[:, :, :1] if width == 1 else product
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from .axes import repeated
+
 Tables = tuple[tf.Tensor, ...]
 
 
@@ -89,7 +91,18 @@ def zeros_like_specs(specs: Any, rows: tf.Tensor) -> Any:
 def gather_rows(structure: Any, index: tf.Tensor) -> Any:
     """`tf.gather` of rows from every tensor `[R, ...]` of a structure."""
     layout = Layout(structure)
-    return layout.unpack(tuple(tf.gather(table, index) for table in layout.pack(structure)))
+    return layout.unpack(tuple(gather(table, index) for table in layout.pack(structure)))
+
+
+def gather(table: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+    """`tf.gather` of rows in one operation, without a constant for the axis."""
+    return tf.raw_ops.Gather(params=table, indices=index)
+
+
+def repeat_rows(structure: Any, times: int) -> Any:
+    """Every tensor `[R, ...]` of a structure with each row several times in a row."""
+    layout = Layout(structure)
+    return layout.unpack(tuple(repeated(table, times) for table in layout.pack(structure)))
 
 
 def on_rows(mask: tf.Tensor, old: Any, wanted: Any, compute: Callable[..., Any]) -> Any:

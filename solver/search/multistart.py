@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from ..objective.bounds import into_bounds
@@ -147,7 +148,7 @@ def _with_new_minimum(minima: tf.Tensor, loss: tf.Tensor, found: tf.Tensor) -> t
     """Append a loss `[R]` to those of the distinct minima `[R, K]`, if found, `[R]`, and new."""
     known = tf.abs(minima - new_axis(loss, 1)) <= _SAME_LOSS * new_axis(loss, 1)
     new = found & ~tf.reduce_any(known, axis=-1)
-    place = new_axis(tf.range(minima.shape[1]), 0) == new_axis(_count_minima(minima), 1)
+    place = tf.constant(np.arange(minima.shape[1]), tf.int32) == new_axis(_count_minima(minima), 1)
     return tf.where(place & new_axis(new, 1), new_axis(loss, 1), minima)
 
 

@@ -10,9 +10,9 @@ from ..objective.evaluation import evaluate_loss
 from ..objective.model import Data, is_given
 from ..observations import TargetMap
 from ..observations.guesses import in_each_member, unknown_scale
-from ..rowwise.axes import new_axis, row_count
+from ..rowwise.axes import new_axis, repeated, row_count
 from ..rowwise.elementwise import reciprocal
-from ..rowwise.tables import gather_rows
+from ..rowwise.tables import repeat_rows
 from ..seed import SEED
 from ..settings import Settings
 
@@ -56,10 +56,9 @@ def choose_start(settings: Settings, data: Data, attempt: tf.Tensor, attempts: i
     """
     structure, candidates = settings.model.structure(data), settings.candidates
     comparison = settings.model.comparison
-    number = new_axis(attempt, 1) * candidates + new_axis(tf.range(candidates), 0)
+    number = new_axis(attempt, 1) * candidates + tf.constant([list(range(candidates))])
     origin = _levels_of_constant(settings, data)
-    rows = tf.range(tf.size(attempt))
-    every = gather_rows(data, tf.repeat(rows, candidates))
+    every = repeat_rows(data, candidates)
     proposals = _from_levels(settings, data, every, origin, number, attempts * candidates)
     number = tf.reshape(number, [-1])
     proposals = _into_bounds_and_priors(proposals, every, number, attempts * candidates)
@@ -126,7 +125,7 @@ def _from_levels(
     if origin is not None:
         ascending = lambda member: tf.sort(member, axis=1)  # noqa: E731
         if is_given(data.conditions):
-            origin = tf.repeat(origin, number.shape[1], axis=0)
+            origin = repeated(origin, number.shape[1])
         levels = in_each_member(ascending, levels + origin, structure.level_counts)
     return structure.starting_points(levels, tf.reshape(number, [-1]), attempts)
 

@@ -23,7 +23,8 @@ from ..results.status import Status
 from ..rowwise.axes import new_axis
 from ..rowwise.elementwise import over_root
 from ..rowwise.products import matmul_rows
-from ..rowwise.tables import gather_rows, on_rows
+from ..rowwise.tables import on_rows, repeat_rows
+from ..rowwise.traced_once import traced_once
 from ..settings import Settings
 
 # Step lengths along the direction, in units of sqrt(loss): at about 1 the levels might match.
@@ -32,6 +33,7 @@ _DISTANCES = np.outer([1.0, -1.0], [4.0, 1.0, 0.25, 0.0625, 0.004]).ravel()
 _LEAST_FALL = 1e-6
 
 
+@traced_once
 def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The lowest eigenvector of the scaled Hessian `H_ij / (u_i u_j)`.
 
@@ -49,9 +51,10 @@ def lowest_curvature(hessian: tf.Tensor, effect: tf.Tensor) -> tuple[tf.Tensor, 
     units = tf.where(units > 0, units, tf.ones_like(units))
     values, vectors, finite = guarded_eigh(hessian / (new_axis(units, 2) * new_axis(units, 1)))
     clear = np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
-    return finite & (values[:, 0] < -clear), over_root(vectors[:, :, 0], units)
+    return finite & (tf.reduce_min(values, axis=-1) < -clear), over_root(vectors[:, :, 0], units)
 
 
+@traced_once
 def lowest_light_curvature(
     jacobian: tf.Tensor, bending: tf.Tensor, effect: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -73,7 +76,7 @@ def lowest_light_curvature(
     data, count = jacobian.shape[1:]
     padding = [[0, 0], [0, max(0, count - data)], [0, 0]]
     padded = tf.pad(jacobian / new_axis(units, 1), padding)
-    graded = decompose(padded, tf.zeros_like(padded[:, :, 0]))
+    graded = decompose(padded)
     scaled = bending / (new_axis(units, 2) * new_axis(units, 1))
     turned = matmul_rows(matmul_rows(graded.right, scaled, transpose_a=True), graded.right)
     size = tf.sqrt(tf.abs(tf.linalg.diag_part(turned)))
@@ -84,7 +87,7 @@ def lowest_light_curvature(
     values, vectors, finite = guarded_eigh(curvature)
     clear = np.cbrt(epsilon) * tf.reduce_max(tf.abs(values), axis=-1)
     direction = tf.linalg.matvec(graded.right, over_root(vectors[:, :, 0], size))
-    return finite & (values[:, 0] < -clear), direction / units
+    return finite & (tf.reduce_min(values, axis=-1) < -clear), direction / units
 
 
 def leave_saddles(settings: Settings, pool: Pool) -> tuple[Pool, tf.Tensor]:
@@ -166,7 +169,7 @@ def _lowest_along(
         step, 1
     )
     points = tf.reshape(points, [-1, parameters.shape[1]])
-    data = gather_rows(data, tf.repeat(tf.range(tf.size(loss)), count))
+    data = repeat_rows(data, count)
     if data.bounded:
         points = tf.maximum(tf.minimum(points, data.upper), data.lower)
     losses = tf.reshape(evaluate_loss(settings.model, points, data), [-1, count])

@@ -48,17 +48,14 @@ def test_zero_rows():
     assert [np.asarray(field).shape for field in also] == shapes
 
 
-def test_no_warning_of_retracing_for_many_methods_in_turn(monkeypatch: pytest.MonkeyPatch):
-    """TensorFlow warns when five functions with the same code are traced, each only once."""
-    told: list[object] = []
-    monkeypatch.setattr(tf.get_logger(), "handle", told.append)
-    levels, parameters = [[0.0, 1.0, 2.0]], [[1.0, 0.1, 0.1]]
-    for each in [SpectralSolver(Toeplitz(3)) for _ in range(2)]:
-        each.spectrum(parameters)
-        each.loss(parameters, levels)
-        each.matrix(parameters)
-        each.assignment(parameters, levels)
-    assert told == []
+def test_zero_rows_build_no_graph_of_their_own():
+    assert expected().loss.shape == (50,)
+    own = SpectralSolver(Toeplitz(SIZE), starts=3)
+    own._compiled.fit.update(solver()._compiled.fit)
+    nothing = np.zeros((0, SIZE))
+    assert own.fit(nothing).loss.shape == own.fit(nothing, nothing).loss.shape == (0,)
+    assert len(own._compiled.fit) == 1
+    assert not own._compiled.fit_given
 
 
 def test_zero_rows_of_everything_else():
