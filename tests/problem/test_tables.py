@@ -222,7 +222,8 @@ def test_lines_between_named_levels(here):
     )
     problem = read({"file": "t.csv", "sigma": 0.05}, {"type": "tops"})
     solver = problem.solver()
-    assert solver.target_names == ("1_10 - 1_01", "1_11 - 0_00", "1_10 - 1_11", "1_10 - 1_01")
+    names = ("1_10 - 1_01 #0", "1_11 - 0_00", "1_10 - 1_11", "1_10 - 1_01 #3")
+    assert solver.target_names == names
     np.testing.assert_allclose(problem.targets, [[500, 700, 200, 510]])
     assert problem.data.sigma is not None
     np.testing.assert_allclose(problem.data.sigma, [[50, 100, 100, 50]])
@@ -280,7 +281,7 @@ def test_lines_of_one_matrix_and_lines_to_be_predicted(here):
     (here / "t.csv").write_text("upper,lower,frequency\n2,0,5\n1,0,2\n3,0,NA\n2,0,5.1\n")
     problem = read({"file": "t.csv"}, {"type": "ladder", "levels": 4})
     names = problem.solver().target_names
-    assert names == ("2 - 0", "1 - 0", "2 - 0", "3 - 0")
+    assert names == ("2 - 0 #0", "1 - 0", "2 - 0 #2", "3 - 0")
     np.testing.assert_array_equal(problem.targets, [[5, 2, 5.1, np.nan]])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eigenfit import serving
-from eigenfit.serving import ServingError
+from eigenfit.serving import ServingError, TensorInfo
 from eigenfit.solver import Covariance, FitResult
 
 from .fake_model import FIT_OUTPUTS, Fault, definition, pretend, pretended
@@ -80,8 +80,8 @@ def test_metadata_and_status(kind):
     assert (metadata.name, metadata.version) == ("levels", 1)
     assert set(metadata.signatures) == {"serving_default", "fit", "spectrum", "matrix"}
     fit = metadata.signatures["fit"]
-    assert fit.inputs["targets"] == serving.TensorInfo((None, 3), np.dtype("float64"))
-    assert fit.inputs["max_steps"] == serving.TensorInfo((None,), np.dtype("int32"))
+    assert fit.inputs["targets"] == TensorInfo((None, 3), np.dtype("float64"))
+    assert fit.inputs["max_steps"] == TensorInfo((None,), np.dtype("int32"))
     assert set(fit.outputs) == set(FIT_OUTPUTS)
     assert fit.by_rows
     assert metadata.signatures["matrix"].outputs["matrix"].dtype == np.dtype("complex128")
