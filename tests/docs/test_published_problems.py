@@ -32,7 +32,7 @@ def test_h2s_with_fifteen_constants():
     assert fit.status.numpy() == [Status.STATIONARY]
     assert np.sqrt(fit.loss[0] / len(h2s.LINES)) == pytest.approx(0.915, abs=0.0005)
     lines = fit.summary(0).splitlines()
-    printed = dict(line.split() for line in lines if line[:2] in ("A ", "B ", "C "))
+    printed = dict(line.split()[:2] for line in lines if line[:2] in ("A ", "B ", "C "))
     assert printed == {"A": "310583.541(30)", "B": "270367.778(42)", "C": "141820.008(27)"}
 
 

@@ -25,6 +25,20 @@ sys.stdin.read()
 ray.shutdown()
 """
 
+# Run by every Python that the cluster starts. Not a module `eigenfit` on the path: Ray puts the
+# working directory, in which there is a folder of this name, before it.
+_BLOCKED = """
+import sys
+
+class Blocked:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] == "eigenfit":
+            raise ImportError("not on the workers")
+
+sys.meta_path.insert(0, Blocked)
+"""
+
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory) -> Iterator[tuple[str, int]]:
@@ -33,7 +47,7 @@ def cluster(tmp_path_factory) -> Iterator[tuple[str, int]]:
     Its workers cannot import eigenfit.
     """
     shadow = tmp_path_factory.mktemp("path")
-    (shadow / "eigenfit.py").write_text("raise ImportError('not on the workers')")
+    (shadow / "sitecustomize.py").write_text(_BLOCKED)
     command, pipe = [sys.executable, "-c", _PROGRAM], subprocess.PIPE
     # Ray makes its workers nicer than anything else: on a busy machine tests would wait for ever.
     variables = {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
