@@ -201,7 +201,7 @@ def frame_frequencies(k: np.ndarray) -> np.ndarray:
 
 
 def test_frame_frequencies_in_hertz():
-    """Four frequencies have four exact solutions, k1 from 6.2 to 32.6; a prior selects one."""
+    """Four frequencies have six exact solutions, k1 from 6.2 to 32.6; a prior selects one."""
     sigma = 0.002
     known = SpectralSolver(FRAME, observation=Frequencies(), sigma=sigma, absolute_sigma=True)
     shuffled = [MEASURED[place] for place in (2, 0, 3, 1)]  # the order is free

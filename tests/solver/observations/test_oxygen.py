@@ -1,8 +1,9 @@
 """The fine structure of 16O2, with two lines that air never resolves as one blend.
 
-Frequencies in MHz and logarithms of intensities are those of the Millimeter-wave Propagation Model:
-H. J. Liebe, Int. J. Infrared Millim. Waves 10 (1989) 631. At the pressure of the ground the lines
-5- and 7+, 129 MHz apart, are each more than 1 GHz wide.
+Frequencies in MHz and logarithms of intensities are those of the Millimeter-wave Propagation Model
+(H. J. Liebe, Int. J. Infrared Millim. Waves 10 (1989) 631, with its later revisions), as a public
+program of the model lists them. At the pressure of the ground the lines 5- and 7+, 129 MHz apart,
+are each more than 1 GHz wide; the blend is made from the two tabulated lines.
 """
 
 from __future__ import annotations
