@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from eigenfit.spelling import did_you_mean
 
 from .problem_file import say
 
@@ -42,10 +43,9 @@ def init(
         print("\n".join(known))
         return
     if system not in known:
-        near = difflib.get_close_matches(system, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
         raise typer.BadParameter(
-            f"there is no example of {system!r}; there are {', '.join(known)}.{hint}"
+            f"there is no example of {system!r}; there are {', '.join(known)}."
+            f"{did_you_mean(system, known)}"
         )
     there = [path.name for path in known[system] if (folder / path.name).exists()]
     if there and not force:

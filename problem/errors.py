@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from eigenfit.spelling import nearest
 
 # As many names as a message lists.
 _MOST_SHOWN = 12
@@ -59,25 +60,13 @@ def unknown(what: str, name: object, names: Sequence[str], plural: str | None = 
         "there is no key 'titel'; did you mean 'title'? The keys are title, data."
     """
     text = f"there is no {what} {name!r}"
-    near = nearest(str(name), names)
+    near = nearest(name, names)
     if near is not None:
         text += f"; did you mean {near!r}?"
     if not names:
         return f"{text}; there are none."
     ending = " The" if near is not None else "; the"
     return f"{text}{ending} {plural or what + 's'} are {listed(names)}."
-
-
-def nearest(name: str, names: Sequence[str]) -> str | None:
-    """The name that is most like a misspelt one; None if none is near.
-
-    Example:
-        >>> nearest("b2O", ["B20", "B40"]), nearest("sigma", ["title"])
-        ('B20', None)
-    """
-    by_small = {other.lower(): other for other in names}
-    found = difflib.get_close_matches(name.lower(), list(by_small), n=1, cutoff=0.6)
-    return by_small[found[0]] if found else None
 
 
 def listed(names: Sequence[str]) -> str:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eigenfit.extras import need
+
 from ..solver import FitResult, Observation, Parameterization, SpectralSolver
 from ..solver import methods as solver_methods
 from ..solver.methods import Method
 from .document import Document, parse_document, read_document
 from .errors import Fault, ProblemError, fail, unknown
-from .extras import load
 
 if TYPE_CHECKING:
     from .check import Check
@@ -93,8 +94,7 @@ class Problem:
         Raises:
             ProblemError: for anything that cannot be understood.
         """
-        for module in ("pydantic", "pandas"):
-            load(module)
+        need("problem", "pydantic", "pandas")
         from .checked import checked_file
         from .sections import DataSection
         from .table import read_table

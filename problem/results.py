@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eigenfit.extras import need
+
 from ..solver import FitResult, Levels, Status
 from .errors import fail
-from .extras import load
 from .targets import Targets
 
 if TYPE_CHECKING:
@@ -187,7 +188,9 @@ def summary(problem: Problem, fit: FitResult) -> str:
 
 def parameters_table(problem: Problem, fit: FitResult) -> Any:
     """A line for each spectrum, solution and parameter, as a data frame of pandas."""
-    pandas = load("pandas")
+    need("problem", "pandas")
+    import pandas
+
     structure = problem.structure
     rows = []
     for _, start, numbers in _ends(problem, fit):
@@ -207,7 +210,9 @@ def residuals_table(problem: Problem, fit: FitResult, prediction: Any = None) ->
         prediction: of `fit.predict()`: then also a line for each value that was not measured, and
             the standard errors of the fitted values.
     """
-    pandas = load("pandas")
+    need("problem", "pandas")
+    import pandas
+
     data = problem.data
     targets = Targets(problem.structure, problem.observation)
     names = structure_names(problem, targets)
@@ -234,7 +239,9 @@ def residuals_table(problem: Problem, fit: FitResult, prediction: Any = None) ->
 
 def levels_table(problem: Problem, fit: FitResult) -> Any:
     """A line for each spectrum, solution and level, with its fitted energy and standard error."""
-    pandas = load("pandas")
+    need("problem", "pandas")
+    import pandas
+
     prediction = fit.predict(Levels())
     targets = Targets(problem.structure, Levels())
     names = targets.names * (prediction.values.shape[-1] // targets.width)

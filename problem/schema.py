@@ -6,15 +6,16 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from eigenfit.extras import need
+
 from .errors import fail, unknown
-from .extras import load
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema of problem files: keys, kinds and descriptions, for every system."""
-    load("pydantic")
+    need("problem", "pydantic")
     from .arguments import PlainSchema
     from .problem import METHODS
     from .sections import ProblemFile
@@ -74,7 +75,7 @@ def arguments_of_system(name: str) -> str:
     Raises:
         ProblemError: if there is no such system.
     """
-    load("pydantic")
+    need("problem", "pydantic")
     from .arguments import adapter_of, descriptions, names_of, required_of, summary_of
 
     known = _systems()

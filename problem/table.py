@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eigenfit.extras import need
+
 from .cells import is_missing, is_numeric, tidied
 from .dialect import SEPARATORS, find_dialect
 from .errors import fail, listed
-from .extras import load
 from .sections import DataSection
 
 _COMMENT_LINE = re.compile(r"\s*(?:#|%|!|//)")
@@ -127,7 +128,9 @@ def _from_text(content: bytes, section: DataSection, name: str) -> Table:
     else:
         width = max(line.count(separator) for line in lines) + 1
         options = {"sep": separator, "skipinitialspace": separator != "\t"}
-    pandas = load("pandas")
+    need("problem", "pandas")
+    import pandas
+
     try:
         frame = pandas.read_csv(
             io.StringIO("\n".join(lines)),
@@ -191,8 +194,9 @@ def _check_separator(separator: str, name: str) -> None:
 
 def _from_excel(content: bytes, section: DataSection, name: str) -> Table:
     """Read a sheet with pandas."""
-    pandas = load("pandas")
-    load("openpyxl", "tables in Excel files need")
+    need("problem", "pandas", "openpyxl")
+    import pandas
+
     try:
         every = pandas.read_excel(
             io.BytesIO(content),
@@ -246,8 +250,9 @@ def _sheets(names: Sequence[str], wanted: str | int | None, name: str) -> list[s
 
 def _from_parquet(content: bytes, name: str) -> Table:
     """Read a Parquet file with pandas."""
-    pandas = load("pandas")
-    load("pyarrow", "Parquet files need")
+    need("problem", "pandas", "pyarrow")
+    import pandas
+
     try:
         frame = pandas.read_parquet(io.BytesIO(content))
     except Exception as error:  # a damaged file raises nearly any kind

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from eigenfit.spelling import nearest
+
 from ..solver import Frequencies, Levels, Observation, Parameterization
 from ..solver.level_counts import LevelCounts
 from ..solver.observations.function_map import FunctionMap
 from ..solver.results.labels import level_labels
-from .errors import nearest
 from .sections import DataSection
 
 
@@ -77,7 +78,7 @@ class Targets:
         if isinstance(label, str) and label in self._by_name:
             return self._by_name[label]
         if self._levels is None:
-            near = nearest(str(label), self.names)
+            near = nearest(label, self.names)
             hint = f"; did you mean {near!r}?" if near else ""
             raise ValueError(f"there is no target {label!r}{hint}")
         number = self.level(label)
@@ -100,7 +101,7 @@ class Targets:
             member, number = self.counts.find(as_label(label, self.counts))
         except ValueError as error:
             names = [name for names in self.counts.levels for name in names or ()]
-            near = nearest(str(label), names)
+            near = nearest(label, names)
             hint = f"; did you mean {near!r}?" if near and near != label else ""
             raise ValueError(f"{error}{hint}") from None
         return self.counts.firsts[member] + number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .extras import load
+from eigenfit.extras import need
 
 # How people write units that pint spells otherwise.
 _SPELLINGS = {
@@ -69,4 +69,7 @@ def _spelled(unit: str) -> str:
 
 @functools.cache
 def _registry() -> Any:
-    return load("pint", "values in another unit than the system's need").UnitRegistry()
+    need("problem", "pint")
+    import pint
+
+    return pint.UnitRegistry()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from eigenfit.spelling import did_you_mean
 
 
 def check_choice(owner: str, argument: str, value: object, choices: Sequence[str]) -> str:
@@ -25,15 +26,5 @@ def check_choice(owner: str, argument: str, value: object, choices: Sequence[str
         return value
     listed = ", ".join(repr(choice) for choice in choices)
     raise ValueError(
-        f"{owner}: {argument} must be one of {listed}, got {value!r}.{hint(value, choices)}"
+        f"{owner}: {argument} must be one of {listed}, got {value!r}.{did_you_mean(value, choices)}"
     )
-
-
-def hint(value: object, known: Iterable[str]) -> str:
-    """` Did you mean ...?` if a known word is near, else nothing."""
-    words = list(known)
-    near = difflib.get_close_matches(str(value), words, n=1)
-    if not near:  # upper and lower case matter, but people forget which
-        small = {word.casefold(): word for word in words}
-        near = [small[key] for key in difflib.get_close_matches(str(value).casefold(), small, n=1)]
-    return f" Did you mean {near[0]!r}?" if near else ""

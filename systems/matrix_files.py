@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .hints import import_extra
+from eigenfit.extras import need
 
 # What scipy.sparse.save_npz writes beside the numbers.
 _OF_SPARSE = {"format", "shape"}
@@ -31,7 +31,7 @@ def read_matrices(owner: str, argument: str, path: Path) -> dict[str | None, Any
         ImportError: for a file that needs SciPy, without SciPy.
     """
     name = path.name.lower()
-    readers: dict[str, Callable[[str, Path], dict[str | None, Any]]] = {
+    readers: dict[str, Callable[[Path], dict[str | None, Any]]] = {
         ".npy": _npy,
         ".npz": _npz,
         ".mtx": _matrix_market,
@@ -50,7 +50,7 @@ def read_matrices(owner: str, argument: str, path: Path) -> dict[str | None, Any
             f"{str(Path.cwd())!r}, or from `folder`."
         )
     try:
-        return readers[ending](owner, path)
+        return readers[ending](path)
     except ImportError:
         raise
     except Exception as error:  # what a damaged file raises differs between readers
@@ -59,17 +59,22 @@ def read_matrices(owner: str, argument: str, path: Path) -> dict[str | None, Any
         ) from error
 
 
-def _npy(owner: str, path: Path) -> dict[str | None, Any]:
-    del owner
+def _npy(path: Path) -> dict[str | None, Any]:
     return {None: np.load(path, allow_pickle=False)}
 
 
-def _npz(owner: str, path: Path) -> dict[str | None, Any]:
+def _npz(path: Path) -> dict[str | None, Any]:
     with np.load(path, allow_pickle=False) as archive:
         if {*archive.files} >= _OF_SPARSE:
-            return {None: import_extra(owner, "scipy.sparse").load_npz(path)}
+            need("systems", "scipy")
+            from scipy import sparse
+
+            return {None: sparse.load_npz(path)}
         return {name: archive[name] for name in archive.files}
 
 
-def _matrix_market(owner: str, path: Path) -> dict[str | None, Any]:
-    return {None: import_extra(owner, "scipy.io").mmread(path)}
+def _matrix_market(path: Path) -> dict[str | None, Any]:
+    need("systems", "scipy")
+    from scipy import io
+
+    return {None: io.mmread(path)}

@@ -18,7 +18,7 @@ the inversion allows, its Laue class. Axes:
 
 from __future__ import annotations
 
-from .hints import did_you_mean
+from eigenfit.spelling import did_you_mean
 
 Term = tuple[int, int]
 #: The terms of a parameter with their factors: `B_kq O_kq` alone is `{(k, q): 1.0}`.

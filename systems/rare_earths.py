@@ -11,7 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from .hints import did_you_mean
+from eigenfit.spelling import did_you_mean
 
 RANKS = (2, 4, 6)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from eigenfit.extras import need
+
 from ..solver import Spin
 from .conventions import term_of
-from .hints import import_extra
 
 Sparse = Any  # a CSR array of SciPy, which is imported when it is used
 
@@ -34,7 +35,10 @@ class SpinSpace:
         self.moments = np.zeros(1)
         for spin in spins:
             self.moments = np.add.outer(self.moments, spin.z.diagonal()).ravel()
-        self._sparse = import_extra(owner, "scipy.sparse")
+        need("systems", "scipy")
+        from scipy import sparse
+
+        self._sparse = sparse
 
     def at(self, site: int, operator: np.ndarray) -> Sparse:
         """An operator of one spin: `1 x ... x O x ... x 1`."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from eigenfit.spelling import did_you_mean
+
 from ..solver.checks import is_number
-from .hints import did_you_mean
 from .spin_operators import EXCHANGE, Sparse, SpinSpace, zero_field_operator
 
 OWNER = "SpinSystem"

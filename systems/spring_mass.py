@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from eigenfit.spelling import did_you_mean
+
 from ..solver import Affine, Frequencies, Generalized, GraphLaplacian, Parameterization
-from .arguments import hint
 
 #: The end of a spring that does not move.
 GROUND = "ground"
@@ -156,7 +157,7 @@ def _edge(
             known = [GROUND, *places]
             raise ValueError(
                 f"{owner}: springs[{number}] ends at {end!r}, which is neither 'ground' nor one of "
-                f"the masses {', '.join(places)}.{hint(end, known)}"
+                f"the masses {', '.join(places)}.{did_you_mean(end, known)}"
             )
     if ends[0] == ends[1]:
         raise ValueError(

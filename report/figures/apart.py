@@ -23,8 +23,8 @@ def apart(values: Sequence[float], gap: float) -> NDArray[np.float64]:
         The places, ascending, as many as values.
 
     Example:
-        >>> apart([0.0, 1.0, 1.0, 5.0], gap=1.0).tolist()
-        [-0.0, 1.0, 2.0, 5.0]
+        >>> apart([0.0, 2.0, 2.0, 5.0], gap=1.0).tolist()
+        [0.0, 1.5, 2.5, 5.0]
     """
     means: list[float] = []
     counts: list[int] = []

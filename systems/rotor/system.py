@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from eigenfit.spelling import did_you_mean
+
 from ...solver import Family, Transitions
-from ..arguments import check_choice, hint
+from ..arguments import check_choice
 from .labels import label
 from .watson import (
     AXES,
@@ -179,7 +181,7 @@ def _chosen(owner: str, known: Sequence[Sequence[str]], parameters: Any, order: 
         if name not in every:
             raise ValueError(
                 f"{owner}: parameters: there is no constant {name!r}; the constants of this rotor "
-                f"are {', '.join(every)}.{hint(name, every)}"
+                f"are {', '.join(every)}.{did_you_mean(name, every)}"
             )
     if len(set(parameters)) < len(parameters):
         raise ValueError(

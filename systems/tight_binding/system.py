@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from eigenfit.spelling import did_you_mean
+
 from ...solver import Parameterization
-from ..arguments import check_choice, hint
+from ..arguments import check_choice
 from .hoppings import Hoppings, structure_of
 from .neighbours import shell
 from .slater_koster import SHELLS, parse_integral, shell_of, two_centre
@@ -175,7 +177,7 @@ def _places(sites: Mapping[str, Any], orbitals: Any) -> dict[str, dict[str, int]
         if name not in sites:
             raise ValueError(
                 f"{_OWNER}: orbitals: there is no site {name!r}; the sites are {', '.join(sites)}."
-                f"{hint(name, sites)}"
+                f"{did_you_mean(name, sites)}"
             )
     found: dict[str, dict[str, int]] = {}
     count = 0
@@ -204,7 +206,7 @@ def _find(where: str, word: Any, places: Mapping[str, Mapping[str, int]]) -> tup
     if site not in places:
         raise ValueError(
             f"{_OWNER}: {where}: there is no site {site!r}; the sites are {', '.join(places)}."
-            f"{hint(site, places)}"
+            f"{did_you_mean(site, places)}"
         )
     own = places[site]
     wanted = SHELLS.get(orbital, (orbital,)) if orbital else tuple(own)
