@@ -87,7 +87,7 @@ def test_init_replaces_nothing(tmp_path, monkeypatch):
     assert (tmp_path / "python.csv").read_text() != "mine"
     done = run("init", "pyton")
     assert done.exit_code == 2
-    assert "Did you mean python?" in done.stderr
+    assert "Did you mean 'python'?" in done.stderr
     assert run("init", "list").stdout.split() == sorted(templates())
     (tmp_path / "file").touch()
     assert "cannot be written" in run("init", "python", "file").stderr
