@@ -19,6 +19,7 @@ from .checks import (
     is_number,
 )
 from .methods import LevenbergMarquardt, Method
+from .methods.descent import GRADIENT_TOLERANCE
 from .names import by_name, by_target, check_complete
 from .objective.bounds_and_priors import Bounds, Priors, check_bounds, check_priors
 from .objective.model import Model
@@ -30,7 +31,6 @@ from .parameterizations.memory import check_memory
 from .parameterizations.symbolic import symbolic
 
 _DEFAULT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
-_GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
 # Gradient tolerance (cosine) of one of several starts; the best end is refined afterwards.
 _SURVEY_TOLERANCE = 1e-3
 # Each start is the best of this many proposals. Measured on Toeplitz, additive and Jacobi problems:
@@ -210,7 +210,7 @@ def make_settings(
         starts=starts,
         initial=points,
         candidates=candidates,
-        gradient_tolerance=_GRADIENT_TOLERANCE[dtype],
+        gradient_tolerance=GRADIENT_TOLERANCE[dtype],
         survey_tolerance=_SURVEY_TOLERANCE,
         absolute_sigma=_check_flag(owner, "absolute_sigma", absolute_sigma),
         weights=_default_weights(owner, weights, sigma, model),

@@ -16,6 +16,9 @@ from ..objective.model import Data, Model
 from ..objective.point import Point
 from ..rowwise.tables import select_rows
 
+# A gradient vanishes if no cosine between the residual and a column of the Jacobian is larger.
+GRADIENT_TOLERANCE = {tf.float64: 1e-10, tf.float32: 1e-5}
+
 
 class MethodState(NamedTuple):
     """The rows of a fit between two evaluations.
@@ -29,8 +32,8 @@ class MethodState(NamedTuple):
         kept: what the method keeps of its own, of any structure.
         saddle: `[R]` bool, whether the Hessian at the point has a negative eigenvalue, so that a
             vanishing gradient is not a minimum; () without `needs_hessian`.
-        curves_up: `[R]` bool, whether the Hessian at the point is known to have no negative
-            eigenvalue; () without `uses_curvature`.
+        curves_up: `[R]` bool, whether the Hessian at the point is known to be positive definite;
+            () without `uses_curvature`.
     """
 
     point: Point

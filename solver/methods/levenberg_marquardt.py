@@ -15,7 +15,7 @@ from ..objective.point import Point
 from ..rowwise.axes import new_axis
 from ..rowwise.products import matmul_rows
 from ..rowwise.tables import on_rows
-from .descent import Iteration, Method, Proposal
+from .descent import GRADIENT_TOLERANCE, Iteration, Method, Proposal
 from .newton_step import curved_steps, residual_stays
 from .uneven_step import light_steps
 
@@ -24,6 +24,9 @@ from .uneven_step import light_steps
 _DAMPING_AFTER_FAILURE = 3e-2
 # Above this gain ratio the linear model is taken as accurate.
 _GOOD_GAIN = 0.75
+# A Newton step is short if its model predicts a decrease of the loss below this share of the loss
+# per datum: a thousandth of a standard error.
+_SHORT = 1e-6
 
 
 class Damping(NamedTuple):
@@ -152,7 +155,9 @@ class LevenbergMarquardt(Method):
 
     A row whose loss decreases only slightly has a nonzero residual at the minimum. It continues
     with Newton steps, with exact second derivatives, so that it converges quadratically too; not
-    with more parameters than data, or with such weights.
+    with more parameters than data, or with such weights. Where the last of these steps is shorter
+    than a thousandth of a standard error, the Hessian from which it came also tells that the end is
+    a minimum.
 
     Example:
         >>> LevenbergMarquardt(initial_damping=1e-2).initial_damping
@@ -213,6 +218,8 @@ class LevenbergMarquardt(Method):
             step, predicted, mu, least = light_steps(iteration, followed, usual[:4])
             found = (step, predicted, least, curves_up)
             if iteration.curvature is not None:
+                ended = slow & _ended_by_a_short_step(iteration)
+                found = (step, predicted, least, curves_up | ended)
                 wanted = (
                     tf.range(tf.size(slow)),
                     iteration.data.weight_ratio,
@@ -221,7 +228,7 @@ class LevenbergMarquardt(Method):
                     damping,
                 )
                 wanted = (*wanted, point.loss, point.column_norms)
-                found = on_rows(slow, found, wanted, functools.partial(_newton, iteration))
+                found = on_rows(slow & ~ended, found, wanted, functools.partial(_newton, iteration))
             step, predicted, least, curves = found
             return step, predicted, mu, least, curves
 
@@ -247,6 +254,22 @@ class LevenbergMarquardt(Method):
         stays = residual_stays(iteration.state.point, iteration.trial, iteration.accepted)
         slow = ~iteration.first & ~uneven & stays
         return slow if iteration.curved is None else slow & iteration.curved
+
+
+def _ended_by_a_short_step(iteration: Iteration) -> tf.Tensor:
+    """`[R]` bool, whether an accepted step was short, and its end is a minimum.
+
+    If the Hessian at the point before is known to be positive definite, so is that at the end,
+    which is then not evaluated: the step is shorter than a thousandth of a standard error, measured
+    by the Hessian itself. Where the curvature changes much over a standard error, standard errors
+    mean nothing, and here it would have to change a thousand times as fast.
+    """
+    state, point = iteration.state, iteration.point
+    short = state.kept.predicted <= _SHORT / point.residual.shape[1] * point.loss
+    cosine = GRADIENT_TOLERANCE[point.loss.dtype]
+    steepest = cosine * point.column_norms * new_axis(tf.sqrt(point.loss), 1)
+    flat = tf.reduce_all(tf.abs(point.descent) <= steepest, axis=-1)
+    return state.curves_up & short & flat
 
 
 def _newton(

@@ -83,7 +83,7 @@ class Newton(Method):
         size = tf.sqrt(tf.reduce_sum(descent * descent, axis=-1))
         reference = tf.where(first, size, old.reference)
         shrink = tf.where(size < reference, size / tf.maximum(reference, tiny), 1.0)
-        step, saddle = modified_step(
+        step, saddle, _ = modified_step(
             point.hessian / (new_axis(units, 2) * new_axis(units, 1)),
             descent,
             tf.maximum(damping * shrink, floor),

@@ -31,10 +31,17 @@ _ROUNDING = 1e-3
 
 
 class ModifiedStep(NamedTuple):
-    """A step `[R, p]`, and `[R]` bool, whether H has an eigenvalue negative beyond rounding."""
+    """A step, and what is known of the Hessian.
+
+    Attributes:
+        step: `[R, p]`.
+        saddle: `[R]` bool, whether H has an eigenvalue that is negative beyond rounding.
+        convex: `[R]` bool, whether H is positive definite beyond rounding.
+    """
 
     step: tf.Tensor
     saddle: tf.Tensor
+    convex: tf.Tensor
 
 
 @traced_once
@@ -61,8 +68,9 @@ def modified_step(
     values, vectors, finite = guarded_eigh(hessian)
     share = tf.linalg.matvec(vectors, gradient, transpose_a=True)
     lowest = tf.reduce_min(values, axis=-1)
-    clear = tf.reduce_max(tf.abs(values), axis=-1) * np.cbrt(epsilon)
-    saddle = finite & (lowest < -clear)
+    largest = tf.reduce_max(tf.abs(values), axis=-1)
+    clear = largest * np.cbrt(epsilon)
+    saddle, convex = finite & (lowest < -clear), finite & (lowest > clear)
     flat = tf.reduce_sum(gradient * gradient, axis=-1) <= (_FLAT * residual) ** 2
     along, *others = tf.unstack(share, axis=1)
     push = tf.maximum(tf.abs(along), _PUSH * residual)
@@ -70,7 +78,7 @@ def modified_step(
     push = tf.where(saddle & flat, push, along)
     share = tf.stack([push, *others], axis=1)
     step = tf.linalg.matvec(vectors, share / (tf.abs(values) + new_axis(damping, 1)))
-    return ModifiedStep(step, saddle)
+    return ModifiedStep(step, saddle, convex)
 
 
 def residual_stays(point: Point, trial: Point, accepted: tf.Tensor) -> tf.Tensor:
@@ -104,15 +112,15 @@ def curved_steps(
     Returns:
         The step `[S, p]`; the decrease of the loss that the quadratic model predicts, `[S]`; the
         curvature along the step, `|h^T H h| / h^T h`, `[S]`, the least mu if the step fails; and
-        `[S]` bool, whether the Hessian has no eigenvalue that is negative beyond rounding and every
-        column norm is positive.
+        `[S]` bool, whether the Hessian is positive definite beyond rounding and every column norm
+        is positive.
     """
     inverse = tf.where(norms > 0, reciprocal(units), 0.0)
     hessian = curvature.hessian() * new_axis(inverse, 2) * new_axis(inverse, 1)
-    step, saddle = modified_step(hessian, gradient, damping, tf.sqrt(loss))
+    step, _, convex = modified_step(hessian, gradient, damping, tf.sqrt(loss))
     bend = tf.linalg.matvec(hessian, step)
     # A zero column of the Jacobian proves nothing: the parameter may act to second order.
-    curves_up = ~saddle & tf.reduce_all(norms > 0, axis=-1)
+    curves_up = convex & tf.reduce_all(norms > 0, axis=-1)
     predicted = tf.reduce_sum((2.0 * gradient - bend) * step, axis=-1)
     length = tf.reduce_sum(step * step, axis=-1)
     along = tf.math.divide_no_nan(tf.abs(tf.reduce_sum(bend * step, axis=-1)), length)
