@@ -176,8 +176,9 @@ def test_derivative_of_the_answer_by_the_data():
         np.testing.assert_allclose(slope[:, column], (up - down) / (2 * h), rtol=2e-4, atol=1e-6)
 
 
-def test_covariance_and_summary():
+def test_covariance_and_summary(request: pytest.FixtureRequest):
     fit = fitted()
+    request.getfixturevalue("eagerly")  # their graphs are those of an export
     found = fit.covariance()
     np.testing.assert_allclose(found.standard_errors[:3], fit.standard_errors[:3], rtol=1e-9)
     lines = fit.summary(0).splitlines()
