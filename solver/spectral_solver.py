@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from . import checks
 from .description import describe
+from .fit.as_written import as_written
 from .fit.compiled import Compiled
 from .fit.ends import Ends
 from .fit.pieces import as_progress, in_pieces
@@ -195,6 +196,7 @@ class SpectralSolver(PortableModule):
             f"observation={self.observation!r}, dtype={self.dtype.name})"
         )
 
+    @as_written
     def fit(
         self,
         targets: Any,
@@ -276,6 +278,7 @@ class SpectralSolver(PortableModule):
         context = self._ends.context(targets, rest[1], known, key, at, self.assignment)
         return result.with_context(context)
 
+    @as_written
     def trace(
         self,
         targets: Any,
@@ -325,6 +328,7 @@ class SpectralSolver(PortableModule):
         compiled = self._compiled.trace_given if complete else self._compiled.trace
         return compiled[key](targets, *rest)
 
+    @as_written
     def covariance(
         self,
         parameters: Any,
@@ -394,6 +398,7 @@ class SpectralSolver(PortableModule):
         checks.check_same_rows(parameters=parameters, targets=targets)
         return self._compiled.covariance_of_data[key](parameters, weights, targets, *known)
 
+    @as_written
     def predict(
         self,
         parameters: Any,
@@ -442,6 +447,7 @@ class SpectralSolver(PortableModule):
         known += given.of_rows(targets)
         return self._compiled.predict[key](parameters, weights, targets, *known)
 
+    @as_written
     def assignment(
         self,
         parameters: Any,
@@ -478,6 +484,7 @@ class SpectralSolver(PortableModule):
         data, key = self._compared(parameters, targets, weights, sigma, sides, conditions)
         return self._compiled.assignment[key](*data)
 
+    @as_written
     def spectrum(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
 
@@ -500,6 +507,7 @@ class SpectralSolver(PortableModule):
         """
         return self._compiled.spectrum(*self._at(parameters, conditions))
 
+    @as_written
     def matrix(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The matrix `A(x)`.
 
@@ -520,6 +528,7 @@ class SpectralSolver(PortableModule):
         """
         return self._compiled.matrix(*self._at(parameters, conditions))
 
+    @as_written
     def loss(
         self,
         parameters: Any,

@@ -87,6 +87,7 @@ def hessian_of(family: Family, x: np.ndarray) -> np.ndarray:
     return slopes.T @ slopes + 2 * second.real
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_random_problems_without_full_rank(rng: np.random.Generator):
     """A matrix that is the sum of others, and turns of the whole matrix, have no effect."""
     # All real symmetric 3x3 matrices A, and known fields along a matrix D: levels of A + f D.

@@ -19,41 +19,40 @@ from eigenfit.solver import (
     Nonlinear,
     Parameterization,
     SpectralSolver,
-    Symmetric,
     Toeplitz,
 )
 from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_rows_of_structure_are_independent, assert_same, take
 
-ROWS = 1000
+ROWS = 500
 
 
-def waves(x: tf.Tensor) -> tf.Tensor:
-    """A nonlinear matrix `[B, 3, 3]` of two parameters."""
-    a, b = tf.unstack(x, axis=-1)
-    c = tf.zeros_like(a) + 0.3
-    rows = [[a, tf.exp(-b), c], [tf.exp(-b), tf.cos(b), c], [c, c, -a]]
-    return tf.stack([tf.stack(row, -1) for row in rows], -2)
+def one_matrix(x: tf.Tensor) -> tf.Tensor:
+    """Most of a batch and its end go through other code of tf.exp, tf.sin and the like."""
+    off = tf.exp(-x[1]) * tf.sin(3.0 * x[0])
+    return tf.stack([tf.stack([x[0], off]), tf.stack([off, -x[1]])])
 
 
 DENSE = random_hermitian(8, 5, seed=5, complex_entries=True)
 KINDS: dict[str, Callable[[], Parameterization]] = {
-    "symmetric": lambda: Symmetric(3),
     "toeplitz": lambda: Toeplitz(6),
     "hermitian": lambda: Hermitian(3),
     "more_parameters_than_levels": lambda: Affine(DENSE[0], DENSE[1:]),
-    "nonlinear": lambda: Nonlinear(waves, n=3, p=2),
+    # In single precision, in which Grappler rewrites divisions.
+    "function_of_one_matrix": lambda: Nonlinear(one_matrix, n=2, p=2),
 }
-# A diagonal matrix, the default start, is the answer at once for these; they begin elsewhere.
-FREE = ("symmetric", "hermitian")
+# A diagonal matrix, the default start, is the answer at once: it begins elsewhere.
+FREE = "hermitian"
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @functools.cache
 def solver_of(kind: str) -> SpectralSolver:
     # With some damping from the start on: without it a free matrix is fitted in one step.
-    return SpectralSolver(KINDS[kind](), LevenbergMarquardt(1e-3), starts=4)
+    single = kind == "function_of_one_matrix"
+    dtype = tf.float32 if single else tf.float64
+    return SpectralSolver(KINDS[kind](), LevenbergMarquardt(1e-3), starts=4, dtype=dtype)
 
 
 @functools.cache
@@ -63,11 +62,7 @@ def rows_of(kind: str) -> tuple[np.ndarray, np.ndarray]:
     parameterization = solver_of(kind).parameterization
     shape = (ROWS, parameterization.num_parameters)
     targets = np.sort(generator.normal(size=(ROWS, parameterization.size)), axis=1)
-    initial = generator.normal(size=shape) if kind in FREE else np.full(shape, np.nan)
-    if kind == "nonlinear":
-        solution = [1.0, 0.8] + 0.2 * generator.normal(size=shape)
-        targets = np.linalg.eigvalsh(parameterization.matrix(tf.constant(solution)))
-        initial = solution + 0.1 * generator.normal(size=shape)
+    initial = generator.normal(size=shape) if kind == FREE else np.full(shape, np.nan)
     targets[::5, 1] = np.nan
     return targets, initial
 
@@ -94,7 +89,7 @@ def test_the_batch_is_worth_comparing(kind: str):
 
 
 @each_kind
-@pytest.mark.parametrize("row", [0, 3, 500, 999])
+@pytest.mark.parametrize("row", [0, 3, 250, 499])
 def test_alone(kind: str, row: int):
     alone = fit_rows(kind, [row])
     assert_same(alone, take(full_fit(kind), [row]))
@@ -103,12 +98,13 @@ def test_alone(kind: str, row: int):
 @each_kind
 @pytest.mark.parametrize("size", [2, 3, 7, 64, 333])
 def test_in_smaller_batches(kind: str, size: int):
-    rows = np.arange(400, 400 + size)
+    rows = np.arange(100, 100 + size)
     assert_same(fit_rows(kind, rows), take(full_fit(kind), rows))
 
 
 @each_kind
 def test_at_another_place(kind: str):
+    """And in another call."""
     order = np.random.default_rng(7).permutation(ROWS)
     assert_same(fit_rows(kind, order), take(full_fit(kind), order))
 
@@ -120,43 +116,22 @@ def test_copies_of_a_row_get_the_same_answer(kind: str):
     assert_same(fit_rows(kind, rows), take(full_fit(kind), rows))
 
 
-def one_matrix(x: tf.Tensor) -> tf.Tensor:
-    """Most of a batch and its end go through other code of tf.exp, tf.sin and the like."""
-    off = tf.exp(-x[1]) * tf.sin(3.0 * x[0])
-    return tf.stack([tf.stack([x[0], off]), tf.stack([off, -x[1]])])
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_rows_of_a_function_of_one_matrix(dtype: type):
-    x = np.random.default_rng(9).normal(size=(37, 2)).astype(dtype)
+def test_rows_of_a_function_of_one_matrix():
+    """In double precision; in single precision it is fitted here."""
+    x = np.random.default_rng(9).normal(size=(37, 2))
     assert_rows_of_structure_are_independent(Nonlinear(one_matrix, n=2, p=2), x)
 
 
-def test_fits_of_a_function_of_one_matrix():
-    solver = SpectralSolver(Nonlinear(one_matrix, n=2, p=2), dtype=tf.float32, starts=2)
-    targets = np.sort(np.random.default_rng(9).normal(size=(29, 2)), axis=1)
-    together = as_numpy(solver.fit(targets))
-    for row in range(0, 29, 4):
-        assert_same(as_numpy(solver.fit(targets[row : row + 1])), take(together, [row]))
-    assert_same(as_numpy(solver.fit(targets[[3] * 7])), take(together, [3] * 7))
-
-
-@each_kind
-def test_called_again(kind: str):
-    assert_same(fit_rows(kind, slice(None)), full_fit(kind))
-
-
 @pytest.mark.parametrize(
-    ("kind", "pool"),
+    ("kind", "pool", "count"),
     [
-        ("toeplitz", {"pool_rows": 4}),
-        ("toeplitz", {"compaction": False}),
-        ("more_parameters_than_levels", {"pool_rows": 1}),
+        ("toeplitz", {"compaction": False}, 60),
+        ("more_parameters_than_levels", {"pool_rows": 1}, 20),
     ],
 )
-def test_through_other_pools(kind: str, pool: dict):
+def test_through_other_pools(kind: str, pool: dict, count: int):
     """Rows pass through a pool of another size, beside other rows, for other numbers of turns."""
-    rows = np.arange(60)
+    rows = np.arange(count)
     solver = SpectralSolver(KINDS[kind](), LevenbergMarquardt(1e-3), starts=4, **pool)
     assert_same(fit_rows(kind, rows, solver), take(full_fit(kind), rows))
 

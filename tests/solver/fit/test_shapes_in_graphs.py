@@ -65,6 +65,7 @@ ARGUMENTS = ("initial", "weights", "tolerance", "max_steps")
 
 
 def arguments(rows: int) -> dict[str, np.ndarray]:
+    """In the order of `ARGUMENTS`."""
     return {
         "initial": np.full((rows, 7), np.nan),
         "weights": np.ones((rows, 4)),
@@ -74,25 +75,26 @@ def arguments(rows: int) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def fit_with(argument: str) -> Callable:
-    dtype = tf.int32 if argument == "max_steps" else tf.float64
-    shape = list(arguments(0)[argument].shape)
-    shape[0] = None
-    signature = [tf.TensorSpec([None, 4], tf.float64), tf.TensorSpec(shape, dtype)]
+def fit_with_all() -> Callable:
+    dtypes = [tf.int32 if name == "max_steps" else tf.float64 for name in ARGUMENTS]
+    shapes = [[None, *arguments(0)[name].shape[1:]] for name in ARGUMENTS]
+    specs = [tf.TensorSpec(*spec) for spec in zip(shapes, dtypes, strict=True)]
+    signature = [tf.TensorSpec([None, 4], tf.float64), *specs]
 
-    def fit(targets: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        return solver().fit(targets, **{argument: value}).status
+    def fit(targets: tf.Tensor, *values: tf.Tensor) -> tf.Tensor:
+        return solver().fit(targets, **dict(zip(ARGUMENTS, values, strict=True))).status
 
     return tf.function(fit, input_signature=signature, autograph=False)
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS)
 def test_unknown_numbers_of_rows_must_agree(argument: str):
-    fit, targets = fit_with(argument), np.array([[1.0, 2.0, 4.0, 5.0]] * 5)
-    assert fit(targets, arguments(5)[argument]).numpy().tolist() == [1] * 5
+    targets = np.array([[1.0, 2.0, 4.0, 5.0]] * 5)
+    assert fit_with_all()(targets, *arguments(5).values()).numpy().tolist() == [1] * 5
     for rows in (0, 1, 4, 6):
+        values = {**arguments(5), argument: arguments(rows)[argument]}
         with pytest.raises(tf.errors.InvalidArgumentError, match=f"{argument} must have as many"):
-            fit(targets, arguments(rows)[argument])
+            fit_with_all()(targets, *values.values())
 
 
 def test_unknown_numbers_of_rows_of_the_loss_must_agree():

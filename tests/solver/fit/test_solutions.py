@@ -295,6 +295,7 @@ def test_wrong_numbers_have_a_message(solutions: Any):
         SpectralSolver(Additive(COUPLED), solutions=solutions)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_saddle_is_no_solution():
     """The coupling c and -c are minima; 0, where a start may stand, is none."""
     pair = Affine(np.diag([0.0, 1.0]), [np.array([[0.0, 1.0], [1.0, 0.0]])])

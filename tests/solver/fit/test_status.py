@@ -8,8 +8,10 @@ import tensorflow as tf
 
 from eigenfit.solver import Adam, Affine, Levels, Nonlinear, SpectralSolver, Status, Toeplitz
 
+pytestmark = pytest.mark.usefixtures("eagerly")
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture
 def toeplitz() -> SpectralSolver:
     return SpectralSolver(Toeplitz(3))
 
@@ -59,50 +61,14 @@ def test_max_steps_for_each_row(toeplitz):
     assert fit.steps.numpy().tolist()[:2] == [1, 2]
 
 
-def test_a_small_limit_still_gives_the_first_start_a_chance():
-    spectra = np.sort(np.random.default_rng(0).normal(size=(100, 6)), axis=1)
-    fit = SpectralSolver(Toeplitz(6)).fit(spectra, max_steps=30)
-    assert (fit.steps.numpy() <= 30).all()
-    assert np.mean(fit.status.numpy() == 1) > 0.5
-
-
-def test_stalled_when_neither_can_be_certified():
-    """The lower of two levels +-r is pulled above 0: at the best, r = 0, no gradient vanishes."""
-    cone = Affine(None, [[[0.0, 1.0], [1.0, 0.0]], np.diag([1.0, -1.0])])
-    fit = SpectralSolver(cone, observation=Levels(lowest=1)).fit([[0.2]], [[0.4, 0.7]])
-    assert fit.status.numpy()[0] in (Status.STALLED, Status.STATIONARY, Status.MAX_STEPS)
-    np.testing.assert_allclose(fit.loss.numpy(), [0.04], rtol=1e-2)
-
-
 def test_non_finite_at_the_start():
     """By the method that accepts every step; other tests have such starts of the others."""
     root = Nonlinear(lambda x: tf.linalg.diag(tf.sqrt(x)), n=1, p=1)
-    fit = SpectralSolver(root, Adam(0.1)).fit([[2.0], [2.0]], [[-1.0], [3.9]], max_steps=500)
+    fit = SpectralSolver(root, Adam(0.1)).fit([[2.0], [2.0]], [[-1.0], [3.9]], max_steps=20)
     assert fit.status.numpy().tolist()[0] == -2
     assert np.isnan(fit.parameters.numpy()[0]).all()
     assert fit.status.numpy().tolist()[1] in (1, 4)
     assert np.isfinite(fit.parameters.numpy()[1]).all()
-
-
-def test_invalid_rows(toeplitz):
-    nan, inf = np.nan, np.inf
-    targets = np.tile([1.0, 2.0, 4.0], (9, 1))
-    weights, initial = np.ones((9, 3)), np.tile([2.0, 0.5, 0.3], (9, 1))
-    tolerance, steps = np.full(9, 1e-8), np.zeros(9, int)
-    targets[0] = nan
-    targets[1, 1] = inf
-    targets[2, 1] = 1e300
-    targets[3] *= 1e-200
-    weights[4, 0] = -1.0
-    weights[5] = 0.0
-    initial[6, 2] = inf
-    tolerance[7] = -1.0
-    steps[8] = -1
-    fit = toeplitz.fit(targets, initial, weights, tolerance, steps)
-    assert fit.status.numpy().tolist() == [-1] * 9
-    assert fit.steps.numpy().tolist() == [0] * 9
-    for field in fit[: fit._fields.index("steps")]:
-        assert np.isnan(field.numpy()).all()
 
 
 def test_what_is_left_out_may_be_anything(toeplitz):

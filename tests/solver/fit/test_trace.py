@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from eigenfit.solver import SpectralSolver, Toeplitz
+from eigenfit.solver import SpectralSolver, Status, Toeplitz
+
+from ..helpers import as_numpy, assert_same, take
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +34,16 @@ def test_ends_where_the_fit_ends_and_starts_where_it_starts(solver, rng):
 
 
 def test_a_bad_row_holds_nan_and_harms_no_other(solver):
-    targets = [[1.0, 2.0, 3.0, 4.0], [np.inf, 2.0, 3.0, 4.0]]
-    start = [[2.0, 0.5, 0.3, 0.1]] * 2
-    trace = solver.trace(targets, start)
-    alone = solver.trace(targets[:1], start[:1])
-    assert trace.status.numpy().tolist()[1] == -1
-    assert np.isnan(trace.loss.numpy()[1]).all()
-    np.testing.assert_array_equal(trace.loss[0], alone.loss[0])
+    targets = [[1.0, 2.0, 3.0, 4.0], [np.inf, 2.0, 3.0, 4.0], [2.0, 3.0, 5.0, 9.0]]
+    start = [[2.0, 0.5, 0.3, 0.1]] * 3
+    trace = as_numpy(solver.trace(targets, start))
+    good = as_numpy(solver.trace(targets[::2], start[::2]))
+    assert trace.status[1] == Status.INVALID_INPUT
+    assert trace.steps[1] == 0
+    assert np.isnan(trace.parameters[1]).all()
+    assert np.isnan(trace.eigenvalues[1]).all()
+    assert np.isnan(trace.loss[1]).all()
+    assert_same(take(trace, [0, 2]), good)
 
 
 def test_zero_rows(solver):

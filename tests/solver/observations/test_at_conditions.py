@@ -92,6 +92,7 @@ def test_lines_and_a_function_of_all_fields():
     )
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_targets_weights_and_sides_of_fewer_fields():
     """Of a joint observation too: targets that need a field which is not there are left out."""
     lines = Joint([Levels(lowest=2), Transitions([(2, 1)])])
@@ -115,6 +116,7 @@ def test_targets_weights_and_sides_of_fewer_fields():
         seen.loss([TRUTH], short[:, :4], conditions=fields)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_predictions_at_the_fields_of_the_fit_and_at_others():
     targets, start = np.where(SEEN, data(), np.nan), np.array([[1.2, 1.0]] * 2)
     fit = solver().fit(targets, initial=start, conditions=FIELDS)
@@ -143,6 +145,7 @@ def test_predictions_at_the_fields_of_the_fit_and_at_others():
     assert np.isnan(other.values.numpy()[:, 6:]).all()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_new_parameters_of_a_sweep():
     structure = SWEEP.with_parameters(["log_D"], lambda log_D: {"D": 10.0**log_D})
     assert structure.parameter_names == ("log_D", "g")
@@ -154,6 +157,7 @@ def test_new_parameters_of_a_sweep():
     np.testing.assert_allclose(fit.parameters, [[np.log10(TRUTH[0]), TRUTH[1]]], rtol=1e-8)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_blend_in_a_sweep_names_its_conditions():
     lines = [((0, 1), (0, 0)), Blend([(((1, 2), (1, 0)), 1.0), (((1, 1), (1, 0)), 1.0)])]
     blended = SpectralSolver(SWEEP, observation=Transitions(lines))
@@ -165,6 +169,7 @@ def test_a_blend_in_a_sweep_names_its_conditions():
     np.testing.assert_allclose(fit.parameters, [TRUTH], rtol=1e-7)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_lines_and_blends_by_name_at_every_condition():
     """Levels have the names that the first term gives them, at each condition."""
     named = Affine(None, [SZ @ SZ], ["D"], level_names=["low", "mid", "high"])

@@ -149,6 +149,7 @@ def rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return targets, generator.uniform(0.5, 2.0, size=(20, 4)), x
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_answer_has_the_assignment_of_brute_force():
     targets, weights, start = rows()
     fit = as_numpy(solver().fit(targets, start, weights, tolerance=1e-14))
@@ -165,6 +166,7 @@ def test_the_answer_has_the_assignment_of_brute_force():
         np.testing.assert_allclose(fit.loss[row], np.sum((weights[row][seen] * residual) ** 2))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_order_of_the_targets_does_not_matter():
     targets, weights, start = rows()
     order = [2, 0, 3, 1]
@@ -201,6 +203,7 @@ def test_fewer_values_than_parameters_in_a_graph_of_unknown_batch():
     np.testing.assert_allclose(np.abs(levels - one).min(), 0.0, atol=1e-8)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_loss_differentiates_twice():
     targets, weights, start = (array[0] for array in rows())
     x = start + 0.03
@@ -225,6 +228,7 @@ def test_the_loss_differentiates_twice():
     np.testing.assert_allclose(tape_hessian(compiled, x), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_float32_and_a_family():
     """Of the second member, whose only parameter is in the first as well, one value."""
     single = SpectralSolver(TWO, observation=Matched([3, 1]), starts=1, dtype=tf.float32)
@@ -237,6 +241,7 @@ def test_float32_and_a_family():
     np.testing.assert_array_equal(single.assignment(fit.parameters, targets), [[4, 0, 2, N + 3]])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_assignment_leaves_out_what_was_not_observed():
     levels = levels_of(X)
     targets = np.array([[levels[4] + 0.01, np.nan, levels[1] - 0.01, levels[3]]])
@@ -248,6 +253,7 @@ def test_assignment_leaves_out_what_was_not_observed():
     assert solver().assignment(np.zeros((0, 2)), np.zeros((0, 4))).shape == (0, 4)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_summary_names_the_levels_of_the_fit_with_its_weights():
     """A value of weight 0 takes no level; without the weights it would push its neighbour away."""
     levels = levels_of(X)

@@ -126,6 +126,7 @@ def test_each_pair_is_one_datum_of_a_fit():
     assert [line.split("  ")[0].strip() for line in table] == ["2 - 0", "4 - 0", "6 - 0"]
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("method", [None, Newton()])
 def test_a_line_between_pairs_is_given_once_from_any_of_their_states(method: Any):
     """The states of a pair have the same levels and derivatives, whichever basis they come in."""
@@ -147,6 +148,7 @@ def test_a_line_between_pairs_is_given_once_from_any_of_their_states(method: Any
         np.testing.assert_allclose(fit.standard_errors[0], errors, rtol=1e-3)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_loss_and_its_gradient():
     targets = np.append(0.0, gaps(X) + 0.1)
 
@@ -162,6 +164,7 @@ def test_the_loss_and_its_gradient():
     )
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("method", [None, Newton()])
 def test_the_thirteen_levels_of_holmium(method: Any):
     """Published levels, of which four are doublets; the numbers are SciPy's."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.optimize import least_squares
 
 from eigenfit.solver import Affine, Blend, Family, SpectralSolver, Transitions
@@ -80,6 +81,7 @@ def targets_of(fine: dict[str, float], rotational: Any) -> np.ndarray:
     return np.array([*(fine[line] for line in RESOLVED), blend, *rotational])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_two_unresolved_lines_of_oxygen_as_a_blend():
     targets = targets_of(FINE, ROTATIONAL.values())
     lines = Transitions([*map(pair_of, RESOLVED), UNRESOLVED, *ROTATIONAL])

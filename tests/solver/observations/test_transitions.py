@@ -72,6 +72,7 @@ def test_pairs_may_be_an_array_and_levels_of_one_matrix_numbers(rng):
     assert Transitions(PAIRS).num_targets([4, 2]) == 5
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_lines_from_the_lowest_level_are_levels_relative_to_it(rng):
     model = Affine(A[0], A[1:])
     lines = SpectralSolver(model, observation=Transitions([(1, 0), (2, 0), (3, 0)]), starts=1)
@@ -127,6 +128,7 @@ def test_a_bad_row_harms_no_other_in_a_graph_of_unknown_batch():
     assert answer(targets[:0])[0].shape == (0, 3)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_loss_differentiates_twice():
     targets = lines_of(X + 0.1)
     targets[3] = np.nan

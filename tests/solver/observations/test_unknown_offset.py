@@ -63,6 +63,7 @@ def both_fits(weighted: bool) -> tuple[Any, Any]:
     return as_numpy(one), as_numpy(other)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_fit_is_that_with_an_identity_matrix(weighted: bool):
     one, other = both_fits(weighted)
@@ -76,6 +77,7 @@ def test_the_fit_is_that_with_an_identity_matrix(weighted: bool):
         np.testing.assert_allclose(one.eigenvalues[row], levels_of(one.parameters[row]), atol=1e-11)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_gradients_are_those_with_an_identity_matrix():
     targets, weights, x = (tf.constant(array[:4]) for array in data())
     targets -= np.resize([0.0, 1.0, -30.0, 1000.0], 4)[:, None]
@@ -99,6 +101,7 @@ def test_the_gradients_are_those_with_an_identity_matrix():
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7, err_msg=str(place))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_covariance_counts_the_offset():
     one, _ = both_fits(weighted=True)
     weights = np.where(np.isnan(data()[0]), 0.0, data()[1])
@@ -111,6 +114,7 @@ def test_covariance_counts_the_offset():
     np.testing.assert_allclose(one.standard_errors, expected, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_loss_is_about_the_weighted_means_and_differentiates_twice():
     targets, weights = (array[0] for array in data()[:2])
     seen = ~np.isnan(targets)
@@ -147,6 +151,7 @@ def test_a_cold_search_does_not_see_the_offset_and_rows_are_independent():
     assert centred().fit(targets[:0], cold(0)).parameters.shape == (0, 3)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_one_observed_level_says_nothing():
     """It is matched by the offset; every parameter stays where it was."""
     targets = np.full((1, N), np.nan)
@@ -158,6 +163,7 @@ def test_one_observed_level_says_nothing():
     assert fit.residuals[0, 3] == 0.0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_no_level_to_spare_beside_parameters_and_offset():
     targets = levels_of(X)[None] + 5.0
     targets[0, [0, 4]] = np.nan
@@ -166,6 +172,7 @@ def test_no_level_to_spare_beside_parameters_and_offset():
     assert np.isinf(fit.standard_errors).all()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_parameter_that_only_shifts_has_no_effect():
     solver = SpectralSolver(
         Affine(A[0], np.concatenate([EYE, A[1:2]])),
@@ -181,6 +188,7 @@ def test_a_parameter_that_only_shifts_has_no_effect():
     assert np.isfinite(fit.standard_errors[0, 1])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_float32_with_an_offset():
     targets = (levels_of(X)[None] + 8.0).astype(np.float32)
     fit = centred(1, tf.float32).fit(targets, X[None] + 0.02)
