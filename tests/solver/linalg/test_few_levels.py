@@ -192,7 +192,9 @@ def solver_of(kind: str) -> SpectralSolver:
 
 
 @pytest.mark.parametrize("kind", OBSERVATIONS)
-def test_fits(kind: str):
+def test_fits(kind: str, request: pytest.FixtureRequest):
+    if kind != "lowest":  # the graph of which other tests need too
+        request.getfixturevalue("eagerly")
     solver = solver_of(kind)
     assert solver._settings.model.few is not None
     x, targets, starts = rows_of(kind, 5)
