@@ -421,7 +421,6 @@ FIT_TOGETHER = (
     "many members with matrices of their own",
     "many small complex members",
     "members that symmetry splits, and one that it does not",
-    "sizes in turn, some alike",
     "structures of one kind",
     "one function, fixed and tied differently",
     "stiffnesses with masses given",
