@@ -99,6 +99,13 @@ def test_one_side_given(side: str):
     np.testing.assert_allclose(values[0], levels(x), atol=1e-12)
     slopes = model.level_jacobian(row, vectors)
     np.testing.assert_allclose(slopes[0], finite_differences(levels, x), atol=1e-9)
+    g = np.random.default_rng(35).normal(size=N)
+    found = model.level_curvature(row, vectors, WeightedLevels(values, tf.constant(g[None])))
+    expected = finite_differences(lambda y: finite_differences(lambda z: levels(z) @ g, y), x)
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+    by_entry = finite_differences(lambda y: model.matrix(tf.constant(y[None])).numpy()[0], x)
+    found = np.moveaxis(model.derivatives(row).numpy()[0], 0, -1)
+    np.testing.assert_allclose(found, by_entry, atol=1e-9)
 
 
 @pytest.mark.usefixtures("eagerly")
