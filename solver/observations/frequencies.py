@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..rowwise.elementwise import in_row_packets
-from .function_of_lines import FunctionOfLines
+from .frequency_map import FrequencyMap, frequencies
 from .levels import Levels
 from .target_map import TargetMap
 
@@ -62,11 +62,12 @@ class Frequencies(Levels):
     def of(self, counts: Sequence[int]) -> TargetMap:
         """The map for members with these numbers of levels; see `Observation.of`."""
         chosen = super().of(counts)
-        return FunctionOfLines(
+        return FrequencyMap(
             num_levels=chosen.num_levels,
             function=functools.partial(
-                in_row_packets, functools.partial(_frequencies, chosen.upper)
+                in_row_packets, functools.partial(frequencies, chosen.upper)
             ),
+            numbers=chosen.upper,
             num_values=chosen.num_targets,
             used=chosen.used,
             own_levels=chosen.upper[:, None],
@@ -95,16 +96,3 @@ class Frequencies(Levels):
 def _unit(level_unit: str) -> str:
     """The unit of the frequencies; "" where it is not known."""
     return "Hz" if level_unit in _PER_SECOND_SQUARED else ""
-
-
-def _frequencies(numbers: np.ndarray, levels: tf.Tensor) -> tf.Tensor:
-    """`sign(lambda) sqrt(|lambda|) / 2 pi` of the levels with these numbers, `[R, m]`."""
-    chosen = tf.gather(levels, tf.constant(numbers, tf.int32), axis=1)
-    size = tf.abs(chosen)
-    # A level that is 0 to within its rounding error is a rigid-body mode. At 0 the derivative would
-    # be infinite: there it is 0.
-    epsilon = np.finfo(chosen.dtype.as_numpy_dtype).eps
-    largest = tf.reduce_max(tf.abs(tf.stop_gradient(levels)), axis=1, keepdims=True)
-    positive = size > 4.0 * epsilon * levels.shape[1] * largest
-    safe = tf.where(positive, size, tf.ones_like(size))
-    return tf.where(positive, tf.sign(chosen) * tf.sqrt(safe), 0.0) / (2.0 * np.pi)

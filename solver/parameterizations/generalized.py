@@ -148,6 +148,16 @@ class Generalized(Parameterization):
             parts.append(-levels[:, :, None] * self.mass.expectation_slopes(y, modes))
         return tf.concat(parts, axis=-1)
 
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Parameterization.derivatives`; `[1, p, n, n]` where the matrix is affine."""
+        affine = None if self._inverts else self._affine
+        return super().derivatives(parameters) if affine is None else affine.derivatives(parameters)
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
+        """See `Parameterization.curvature`; None where the matrix is affine."""
+        affine = None if self._inverts else self._affine
+        return super().curvature(parameters, density) if affine is None else None
+
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, the signs of the stiffness (Sylvester's law of inertia)."""

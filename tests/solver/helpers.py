@@ -48,6 +48,18 @@ def finite_differences(
     return np.stack(columns, axis=-1)
 
 
+def finite_differences_of_rows(
+    function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, step: float = 1e-3
+) -> np.ndarray:
+    """As `finite_differences`, with one call of a function of many points, `[k, p] -> [k, ...]`."""
+    units = np.eye(len(x)) * step
+    shifts = np.multiply.outer([1.0, 2.0, 3.0, -1.0, -2.0, -3.0], units).reshape(-1, len(x))
+    values = function(np.asarray(x) + shifts)
+    values = values.reshape(2, 3, len(x), *values.shape[1:])
+    a, b, c = values[0] - values[1]
+    return np.moveaxis((45 * a - 9 * b + c) / (60 * step), 0, -1)
+
+
 def tape_jacobian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> np.ndarray:
     """`[k, p]` for a function `[B, p] -> [B, k]` at one point, by one tape.
 
@@ -63,16 +75,34 @@ def tape_jacobian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> 
     return tape.gradient(chosen, points).numpy()
 
 
-def tape_hessian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> np.ndarray:
-    """`[p, p]` for a function `[B, p] -> [B]` at one point, by a tape in a tape."""
-    points = tf.constant(np.tile(x, (len(x), 1)))
+def tape_hessians(
+    function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray, count: int
+) -> np.ndarray:
+    """`[k, p, p]` for a function `[B, p] -> [B, k]` at one point, by one tape in another.
+
+    A row for each value and each of its slopes, so that the function is called once.
+
+    Args:
+        function: of `B = k p` rows.
+        x: `[p]`.
+        count: k.
+    """
+    size = len(x)
+    points = tf.constant(np.tile(x, (count * size, 1)))
+    value = np.repeat(np.eye(count, dtype=x.dtype), size, axis=0)
+    slope = np.tile(np.eye(size, dtype=x.dtype), (count, 1))
     with tf.GradientTape() as outer:
         outer.watch(points)
         with tf.GradientTape() as inner:
             inner.watch(points)
-            values = function(points)
-        chosen = tf.linalg.trace(inner.gradient(values, points))
-    return outer.gradient(chosen, points).numpy()
+            values = tf.reduce_sum(function(points) * value)
+        chosen = tf.reduce_sum(inner.gradient(values, points) * slope)
+    return outer.gradient(chosen, points).numpy().reshape(count, size, size)
+
+
+def tape_hessian(function: Callable[[tf.Tensor], tf.Tensor], x: np.ndarray) -> np.ndarray:
+    """`[p, p]` for a function `[B, p] -> [B]` at one point, by a tape in a tape."""
+    return tape_hessians(lambda points: function(points)[:, None], x, 1)[0]
 
 
 def assert_rows_of_structure_are_independent(structure: Parameterization, x: np.ndarray) -> None:

@@ -84,6 +84,7 @@ def test_cubic_field_on_a_spin_five_halves():
     np.testing.assert_allclose(levels, [-240, -240, 120, 120, 120, 120], atol=1e-9)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_zero_field_splitting_is_found_again():
     """D and E of a triplet: levels D/3 + E, D/3 - E, -2D/3."""
     s = Spin(1)

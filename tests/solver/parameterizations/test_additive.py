@@ -10,6 +10,8 @@ import pytest
 from eigenfit.solver import Affine, LevenbergMarquardt, SpectralSolver, Status, Trace
 from tests.problems import additive as p1
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @functools.cache
 def trace_from_the_published_start(initial_damping: float) -> Trace:

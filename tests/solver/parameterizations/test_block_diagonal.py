@@ -106,7 +106,8 @@ def test_derivatives_where_levels_of_two_blocks_cross():
     np.testing.assert_array_equal(slopes, [np.eye(2), np.eye(2)[::-1]])
 
 
-def test_a_tape_through_the_compiled_spectrum():
+@pytest.mark.usefixtures("eagerly")
+def test_a_tape_through_the_spectrum():
     solver, one = solvers()[0], whole()
     np.testing.assert_allclose(
         tape_jacobian(solver.spectrum, X),
@@ -115,6 +116,7 @@ def test_a_tape_through_the_compiled_spectrum():
     )
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_fit_is_that_of_the_matrix_in_one_piece():
     targets, weights, start = data()
     one, other = (
@@ -127,6 +129,7 @@ def test_the_fit_is_that_of_the_matrix_in_one_piece():
     np.testing.assert_allclose(one.standard_errors, other.standard_errors, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_gradient_is_that_of_the_matrix_in_one_piece():
     targets, weights, start = (tf.constant(array[:4]) for array in data())
     found = []

@@ -71,6 +71,7 @@ def test_level_jacobian(kind: str, rng: np.random.Generator):
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("kind", KINDS)
 def test_tape_through_the_spectrum(kind: str, rng: np.random.Generator):
     """What a user gets with a `tf.GradientTape`, by another route than the fit's Jacobian."""

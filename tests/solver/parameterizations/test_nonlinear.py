@@ -116,7 +116,8 @@ def test_curvature(kind: str, rng: np.random.Generator):
     np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
 
 
-@each_kind
+# A batch or one vector, real or complex: the derivatives of the others are made in the same ways.
+@pytest.mark.parametrize("kind", ["complex, one vector", "complex", "batched"])
 def test_derivatives_where_the_number_of_rows_is_unknown(kind: str, rng: np.random.Generator):
     parameterization = KINDS[kind][0]()
     points = points_for(parameterization, rng)
@@ -136,8 +137,8 @@ def test_derivatives_where_the_number_of_rows_is_unknown(kind: str, rng: np.rand
     np.testing.assert_allclose(second, eager, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["one vector", "complex"])
-def test_fit(kind: str, rng: np.random.Generator):
+def check_fit(kind: str, rng: np.random.Generator) -> None:
+    """The parameters have the levels that were fitted."""
     make, reference = KINDS[kind]
     solution = 1.0 + 0.2 * rng.normal(size=(5, make().num_parameters))
     targets = np.stack([np.linalg.eigvalsh(reference(x)) for x in solution])
@@ -147,6 +148,15 @@ def test_fit(kind: str, rng: np.random.Generator):
     np.testing.assert_allclose(found, targets, rtol=0, atol=1e-9)
 
 
+def test_fit_in_a_graph(rng: np.random.Generator):
+    check_fit("one vector", rng)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_complex_fit(rng: np.random.Generator):
+    check_fit("complex", rng)
+
+
 def test_affine_function_has_no_curvature(rng: np.random.Generator):
     linear = Nonlinear(lambda x: tf.reshape(x, [-1, 2, 2]), n=2, p=4)
     points = points_for(linear, rng)
@@ -154,6 +164,7 @@ def test_affine_function_has_no_curvature(rng: np.random.Generator):
     np.testing.assert_array_equal(linear.curvature(points, density), np.zeros((4, 4, 4)))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_parameter_without_effect(rng: np.random.Generator):
     """Its derivative is zero, its standard error infinite, and it stays where it was."""
     deaf = Nonlinear(lambda x: x[:, :2, None] * x[:, None, :2], n=2, p=3)
@@ -165,6 +176,7 @@ def test_parameter_without_effect(rng: np.random.Generator):
     assert fit.standard_errors[0, 2].numpy() == np.inf
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_function_that_knows_single_precision_only():
     """A constant in the function settles the dtype; the solver must be of that dtype."""
     constant = tf.constant([[1.0, 0.5], [0.5, -1.0]])

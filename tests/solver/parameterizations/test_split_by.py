@@ -232,6 +232,7 @@ def dimer(dtype: tf.DType) -> SpectralSolver:
     return SpectralSolver(family, observation=lines, dtype=dtype)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(("dtype", "digits"), [(tf.float64, 1e-9), (tf.float32, 2e-5)])
 def test_levels_of_two_sites_cross_between_the_start_and_the_solution(
     dtype: tf.DType, digits: float
@@ -466,6 +467,7 @@ def caesium_fluoride() -> tuple[SpectralSolver, np.ndarray, np.ndarray]:
     return solver, np.array(signed), np.array([line.sigma for line in csf.lines()])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_multiplets_are_given_and_counted_once():
     """The published constants of CsF: 14 lines between 6 multiplets of 48 states."""
     solver, targets, sigma = caesium_fluoride()

@@ -98,6 +98,7 @@ def test_curvature_agrees_with_finite_differences(structure, rng):
 SEARCHED = ("additive complex", "multiplicative", "laplacian", "tied", "sum with a nonlinear part")
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("name", SEARCHED)
 def test_structures_are_found_again_from_their_levels(name, rng):
     structure = STRUCTURES[name]
@@ -157,6 +158,7 @@ def test_masses_of_a_beaded_string():
     np.testing.assert_allclose(masses, [17.804, 30.783], atol=1e-3)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_step_out_of_the_positive_parameters_is_taken_back():
     solver = SpectralSolver(Multiplicative(np.diag([1.0, 2.0])))
     # From 100 the linear model overshoots far below 0.

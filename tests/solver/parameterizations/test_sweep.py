@@ -157,8 +157,14 @@ def test_shorter_tables_are_filled_up():
     ]
     assert_same(*map(as_numpy, same))
     assert (same[0].loss.numpy() < full.loss.numpy()).all()
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_shorter_tables_are_filled_up_in_a_trace():
+    fields, targets, starts = measured()
+    rows, solver = [1, 2, 4], many_fields()
     assert_same(
-        solver.trace(targets[rows, :51], **short),
+        solver.trace(targets[rows, :51], initial=starts[rows], conditions=fields[rows, :17]),
         solver.trace(targets[rows], initial=starts[rows], conditions=fields[rows]),
     )
 
@@ -193,6 +199,7 @@ def test_a_cold_search_finds_every_row(rng):
     np.testing.assert_allclose(abs(fit.parameters.numpy()[ended, 2]), known[ended, 2], rtol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_resonance_fields_are_data():
     """Fields at which a triplet absorbs at X band, along its axes: frequencies at measured fields.
 
@@ -266,6 +273,7 @@ def fluxonium_on_a_grid(x: np.ndarray, flux: float) -> np.ndarray:
     return np.linalg.eigvalsh(kinetic.real + np.diag(potential))[:3]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_fluxonium_against_flux():
     """The lines 0-1 and 0-2 of Manucharyan et al., Science 326, 113 (2009), over half a period."""
     published = np.array([2.5, 0.52, 9.0])  # E_C, E_L, E_J, GHz
@@ -313,6 +321,7 @@ def silicon(limit: int) -> Sweep:
     )
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_silicon_against_wave_vector(rng):
     """One solver for the points of high symmetry, and for others, with the answer of a family."""
     structure = silicon(6)
@@ -407,6 +416,7 @@ def test_fixed_and_tied_parameters(rng):
         Sweep([pair], lambda c: c, limit=2).with_tied({"x1": ("x0", -1.0)})
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_symmetry_blocks_of_all_terms(rng):
     """With fields along z alone every m is a block; the levels of nine of them are merged."""
     spin = Spin(4)
