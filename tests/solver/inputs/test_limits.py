@@ -161,14 +161,12 @@ def test_a_limit_keeps_its_level_when_targets_are_sorted():
 
 
 def test_the_sides_of_a_solver_and_its_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Without `serving_default`, whose graph is that of `fit` with neutral inputs."""
+    """With the signature `fit` only: no other has sides."""
 
-    def without_default(solver: SpectralSolver) -> dict[str, Signature]:
-        found = signatures_of(solver)
-        del found["serving_default"]
-        return found
+    def only_fit(solver: SpectralSolver) -> dict[str, Signature]:
+        return {"fit": signatures_of(solver)["fit"]}
 
-    monkeypatch.setattr("eigenfit.export.saved_model.signatures_of", without_default)
+    monkeypatch.setattr("eigenfit.export.saved_model.signatures_of", only_fit)
     lines = Transitions([(1, 0), (2, 0), (3, 0), (4, 3)])
     gaps = EXACT[[1, 2, 3, 4]] - EXACT[[0, 0, 0, 3]]
     bounded = SpectralSolver(
