@@ -117,7 +117,7 @@ def test_a_fit_in_another_graph_has_the_same_derivatives():
 
     @tf.function(autograph=False)
     def gradients(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             tape.watch(rows)
             value = scalars(fit_rows("gap", **rows), "parameters")
         return tape.gradient(value, rows)
@@ -134,7 +134,9 @@ def test_a_fit_in_another_graph_has_the_same_derivatives():
             np.testing.assert_allclose(found[by][0], expected[0], rtol=1e-12, atol=1e-13)
 
 
+@eagerly
 def test_a_persistent_tape_has_the_same_derivatives():
+    """Operation by operation; `test_a_fit_in_another_graph...` has one in a graph."""
     solver, start, targets = case("residual")
     watched = tf.constant(targets[None])
     with tf.GradientTape(persistent=True) as tape:
