@@ -12,7 +12,6 @@ from scipy.optimize import curve_fit
 
 from eigenfit.solver import (
     Affine,
-    Covariance,
     FitResult,
     Levels,
     Matched,
@@ -128,16 +127,10 @@ def test_against_curve_fit():
         np.testing.assert_allclose(fit.covariance().covariance[0], expected, rtol=1e-4)
 
 
-def test_inside_a_graph_and_without_what_was_observed():
-    solver, start = solver_of("plain"), tf.constant(START, tf.float64)
-
-    @tf.function(autograph=False)
-    def inside(targets: tf.Tensor) -> tuple[FitResult, Covariance]:
-        fit = solver.fit(targets, start)
-        return fit, fit.covariance()
-
-    fit, found = inside(tf.constant(TARGETS))
-    np.testing.assert_allclose(found.standard_errors, fit.standard_errors, rtol=1e-6)
+@eagerly
+def test_without_what_was_observed():
+    """The covariance inside a caller's graph is compared in `test_propagation.py`."""
+    fit = solver_of("plain").fit(TARGETS, START)
     with pytest.raises(ValueError, match="covariance: this result comes out of another graph"):
         FitResult(*fit).covariance()
 

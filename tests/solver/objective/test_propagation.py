@@ -246,10 +246,11 @@ def test_inside_a_graph():
     @tf.function(input_signature=[tf.TensorSpec([None, 5], tf.float64)])
     def both(rows: tf.Tensor) -> tuple[Any, ...]:
         fit = solver(True).fit(rows, initial=tf.zeros_like(rows[:, :3]) + START)
-        return *fit.derived(combined), *fit.predict()
+        return *fit.derived(combined), *fit.predict(), *fit.covariance()
 
     fit = fit_of(True)
-    expected = [*fit.derived(combined), *fit.predict()]
+    expected = [*fit.derived(combined), *fit.predict(), *fit.covariance()]
+    np.testing.assert_allclose(fit.covariance().standard_errors, fit.standard_errors, rtol=1e-6)
     for one, other in zip(both(tf.constant(targets())), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-12)
 
