@@ -19,7 +19,6 @@ from .portable import PortableModule
 from .results.covariance import Covariance
 from .results.derived import Prediction
 from .results.fit_result import FitResult, Trace
-from .rowwise.without_autograph import without_autograph
 from .settings import make_settings
 
 
@@ -196,7 +195,6 @@ class SpectralSolver(PortableModule):
             f"observation={self.observation!r}, dtype={self.dtype.name})"
         )
 
-    @without_autograph
     def fit(
         self,
         targets: Any,
@@ -278,7 +276,6 @@ class SpectralSolver(PortableModule):
         context = self._ends.context(targets, rest[1], known, key, at, self.assignment)
         return result.with_context(context)
 
-    @without_autograph
     def trace(
         self,
         targets: Any,
@@ -328,7 +325,6 @@ class SpectralSolver(PortableModule):
         compiled = self._compiled.trace_given if complete else self._compiled.trace
         return compiled[key](targets, *rest)
 
-    @without_autograph
     def covariance(
         self,
         parameters: Any,
@@ -398,7 +394,6 @@ class SpectralSolver(PortableModule):
         checks.check_same_rows(parameters=parameters, targets=targets)
         return self._compiled.covariance_of_data[key](parameters, weights, targets, *known)
 
-    @without_autograph
     def predict(
         self,
         parameters: Any,
@@ -447,7 +442,6 @@ class SpectralSolver(PortableModule):
         known += given.of_rows(targets)
         return self._compiled.predict[key](parameters, weights, targets, *known)
 
-    @without_autograph
     def assignment(
         self,
         parameters: Any,
@@ -484,7 +478,6 @@ class SpectralSolver(PortableModule):
         data, key = self._compared(parameters, targets, weights, sigma, sides, conditions)
         return self._compiled.assignment[key](*data)
 
-    @without_autograph
     def spectrum(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The eigenvalues of the matrix; twice differentiable, also at degenerate levels.
 
@@ -507,7 +500,6 @@ class SpectralSolver(PortableModule):
         """
         return self._compiled.spectrum(*self._at(parameters, conditions))
 
-    @without_autograph
     def matrix(self, parameters: Any, conditions: Any = None) -> tf.Tensor:
         """The matrix `A(x)`.
 
@@ -528,7 +520,6 @@ class SpectralSolver(PortableModule):
         """
         return self._compiled.matrix(*self._at(parameters, conditions))
 
-    @without_autograph
     def loss(
         self,
         parameters: Any,
