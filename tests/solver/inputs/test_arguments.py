@@ -18,6 +18,8 @@ from eigenfit.solver import Affine, Cause, Family, FitResult, SpectralSolver
 
 from ..helpers import as_numpy, assert_same, take
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 INF, NAN = np.inf, np.nan
 CONSTANT = np.diag([0.0, 3.0, 6.0])
 BASIS = np.array([np.ones((3, 3)), np.diag([1.0, -1.0, 0.5])])
@@ -88,6 +90,7 @@ def test_other_forms_of_bounds_and_priors_are_refused(form: Any):
         solver().fit(ROWS, bounds=form)
 
 
+@eagerly
 def test_priors_in_the_same_forms():
     expected = fit(priors=([0.5, 0.1], [0.01, 0.02]))
     assert_same(fit(priors=[(0.5, 0.01), (0.1, 0.02)]), expected)
@@ -96,6 +99,7 @@ def test_priors_in_the_same_forms():
         SpectralSolver(structure(), priors={"a": (None, 1.0)})
 
 
+@eagerly
 def test_bounds_and_priors_by_name_row_by_row():
     expected = fit(bounds=([[-INF, -INF], [0.5, -INF]], [[0.2, INF], [0.9, INF]]))
     found = fit(bounds={"a": ([None, 0.5], tf.constant([0.2, 0.9], tf.float64))})
@@ -111,6 +115,7 @@ def test_bounds_and_priors_by_name_row_by_row():
         fit(bounds={"a": ([0.0, 0.1],)})
 
 
+@eagerly
 def test_names_left_out_keep_the_bounds_of_the_solver():
     bounded = SpectralSolver(structure(), starts=1, bounds={"a": (0.0, 0.2)})
     found = as_numpy(bounded.fit(ROWS, START, bounds={"b": (None, 0.0)}))
@@ -175,6 +180,7 @@ def test_a_row_with_an_impossible_sigma_harms_no_other():
         assert_same(take(found, [1]), take(fit(sigma=0.1), [1]))
 
 
+@eagerly
 def test_initial_and_results_by_name():
     """Whatever the order of the parameters is, as in a family whose first member lacks one."""
     field = Affine(CONSTANT, BASIS[:1], parameter_names=["a"])
@@ -326,6 +332,7 @@ def test_matrices_that_do_not_fit(make: Any, message: str):
         make()
 
 
+@eagerly
 def test_default_weights_are_those_of_the_fit():
     """Everything that counts targets counts them so; NaN asks for them, a number replaces them."""
     sigma = np.array([0.1, 0.2, 0.05])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from scipy.optimize import least_squares
 
 from eigenfit.export import export_saved_model
+from eigenfit.export.signatures import Signature, signatures_of
 from eigenfit.solver import Affine, Cause, Levels, SpectralSolver, Status, Transitions
 from tests.problems.given_matrices import random_hermitian
 from tests.solver.helpers import as_numpy, assert_same, take
@@ -42,7 +44,7 @@ SIDES = np.array([list(signs) for _, signs in ROWS.values()])
 
 @functools.cache
 def solver() -> SpectralSolver:
-    return SpectralSolver(Affine(A[0], A[1:]), sigma=SIGMA, sides="=")
+    return SpectralSolver(Affine(A[0], A[1:]), starts=1, sigma=SIGMA, sides="=")
 
 
 @functools.cache
@@ -78,7 +80,7 @@ def test_limits_against_scipy():
 def test_a_met_limit_is_as_if_it_were_not_there():
     without = TARGETS[:2].copy()
     without[:, 4] = np.nan
-    plain = solver().fit(without, initial=np.repeat(START, 2, 0))
+    plain = solver().fit(without, initial=np.repeat(START, 2, 0), sides="=")
     for name in ("parameters", "standard_errors", "loss", "steps"):
         np.testing.assert_allclose(getattr(fitted(), name)[:2], getattr(plain, name), rtol=1e-9)
     assert (fitted().residuals[:2, 4].numpy() == 0).all()
@@ -148,7 +150,8 @@ def test_a_limit_keeps_its_level_when_targets_are_sorted():
     """Levels 0, 1, 3, 4 in any order, level 2 below a value that is larger than that of level 3."""
     targets = np.array([DATA[4], DATA[0], EXACT[3] + 5.0, DATA[1], DATA[3]])
     fit = solver().fit(targets[None], initial=START, sides=["=", "=", "<", "=", "="])
-    plain = solver().fit([[DATA[0], DATA[1], np.nan, DATA[3], DATA[4]]], initial=START)
+    without = [[DATA[0], DATA[1], np.nan, DATA[3], DATA[4]]]
+    plain = solver().fit(without, initial=START, sides="=")
     np.testing.assert_allclose(fit.parameters, plain.parameters, rtol=1e-12)
     assert fit.residuals.numpy()[0, 2] == 0
     found = solver().assignment(fit.parameters, targets[None], sides=[0, 0, -1.0, 0, 0])
@@ -157,11 +160,17 @@ def test_a_limit_keeps_its_level_when_targets_are_sorted():
     assert line.split()[-1] == "0"
 
 
-def test_the_sides_of_a_solver_and_its_export(tmp_path):
+def test_the_sides_of_a_solver_and_its_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With the signature `fit` only: no other has sides."""
+
+    def only_fit(solver: SpectralSolver) -> dict[str, Signature]:
+        return {"fit": signatures_of(solver)["fit"]}
+
+    monkeypatch.setattr("eigenfit.export.saved_model.signatures_of", only_fit)
     lines = Transitions([(1, 0), (2, 0), (3, 0), (4, 3)])
     gaps = EXACT[[1, 2, 3, 4]] - EXACT[[0, 0, 0, 3]]
     bounded = SpectralSolver(
-        Affine(A[0], A[1:]), observation=lines, sigma=SIGMA, sides=["=", "=", "=", "<"]
+        Affine(A[0], A[1:]), observation=lines, starts=1, sigma=SIGMA, sides=["=", "=", "=", "<"]
     )
     targets = np.tile(gaps + SIGMA * np.array([1.0, -1.0, 0.5, 0.0]), (3, 1))
     targets[0, 3] += 0.5

@@ -18,13 +18,19 @@ from eigenfit.solver import (
 )
 from tests.problems.given_matrices import random_hermitian
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.mark.parametrize(
     ("method", "complex_entries"),
     [(GaussNewton(), False), (LBFGS(), False), (Newton(), False), (LiftAndProjection(True), True)],
     ids=lambda value: type(value).__name__,
 )
-def test_bounds_hold_and_the_end_is_that_of_scipy(method: Method, complex_entries: bool):
+def test_bounds_hold_and_the_end_is_that_of_scipy(
+    method: Method, complex_entries: bool, request: pytest.FixtureRequest
+):
+    if not isinstance(method, LiftAndProjection):  # which takes many steps
+        request.getfixturevalue("eagerly")
     constant, *basis = random_hermitian(4, 6, seed=301, complex_entries=complex_entries)
 
     def levels(x: np.ndarray) -> np.ndarray:
@@ -54,6 +60,7 @@ def test_what_only_looks_like_a_method_is_refused():
         SpectralSolver(Affine(None, [np.eye(2)]), Similar())  # pyright: ignore[reportArgumentType]  # wrong on purpose
 
 
+@eagerly
 def test_a_method_must_propose():
     solver = SpectralSolver(Affine(None, [np.eye(2)]), Method())
     with pytest.raises(NotImplementedError, match=r"Method must define propose\(iteration\)"):

@@ -16,6 +16,8 @@ from eigenfit.solver.objective.point import Point
 from tests.problems import additive as p1
 from tests.problems.given_matrices import random_hermitian
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *REST = random_hermitian(4, 6, seed=301)
 BASIS = np.stack(REST)
 
@@ -44,6 +46,7 @@ def test_step_is_that_of_the_pseudo_inverse(
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
+@eagerly
 def test_published_iterates_of_the_additive_problem():
     """With as many parameters as levels: method I of Friedland, Nocedal & Overton, table 4.1."""
     solver = SpectralSolver(Affine(p1.CONSTANT, p1.BASIS), GaussNewton(), tolerance=1e-13)
@@ -53,6 +56,7 @@ def test_published_iterates_of_the_additive_problem():
     assert norms[5] < 1e-11
 
 
+@eagerly
 def test_free_entries_need_one_step(rng: np.random.Generator):
     """With a free matrix the step of least norm is `V diag(t - lambda) V^T`: the answer."""
     start = rng.normal(size=(20, 6))
@@ -100,6 +104,7 @@ def test_downhill_stays_within_bounds_and_falls():
     np.testing.assert_allclose(found, [[1, 1], [1, 0], [1, 2], [1, 2]])
 
 
+@eagerly
 def test_single_precision():
     solver = SpectralSolver(Affine(p1.CONSTANT, p1.BASIS), GaussNewton(), dtype=tf.float32)
     fit = solver.fit(p1.LEVELS[None], initial=p1.LEVELS[None])

@@ -12,6 +12,8 @@ from eigenfit.solver.methods.lbfgs import Memory, interpolated_share, remember, 
 from eigenfit.solver.objective.point import Point
 from tests.problems.given_matrices import random_hermitian
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *REST = random_hermitian(4, 6, seed=301)
 BASIS = np.stack(REST)
 
@@ -100,6 +102,7 @@ def test_loss_never_rises_and_a_longer_memory_helps(memory: int, most: int):
     assert np.median(trace.steps) <= most
 
 
+@eagerly
 def test_residual_left(rng: np.random.Generator):
     start = 0.3 * rng.normal(size=(4, 3))
     targets = np.stack([levels(x) for x in start]) + 0.05 * rng.normal(size=(4, 6))
@@ -112,6 +115,7 @@ def test_residual_left(rng: np.random.Generator):
         assert fit.loss.numpy()[row] == pytest.approx(2 * best.cost, rel=1e-9)
 
 
+@eagerly
 def test_single_precision(rng: np.random.Generator):
     targets = np.sort(rng.normal(size=(20, 4)), axis=1)
     solver = SpectralSolver(Symmetric(4), LBFGS(), dtype=tf.float32)

@@ -10,6 +10,8 @@ from eigenfit.solver import Affine, LevenbergMarquardt, SpectralSolver, Status
 from eigenfit.solver.methods.levenberg_marquardt import damped_step, next_damping
 from tests.problems.given_matrices import random_hermitian
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.mark.parametrize(
     ("gain", "accepted", "factor", "next_growth"),
@@ -78,6 +80,7 @@ def test_damped_step_solves_the_damped_normal_equations(
 CONSTANT, *REST = random_hermitian(4, 6, seed=101, complex_entries=False)
 
 
+@eagerly
 @pytest.mark.parametrize("initial_damping", [1e-12, 1e3])
 def test_every_damping_finds_the_way(initial_damping: float):
     basis = np.stack(REST)

@@ -28,6 +28,8 @@ from eigenfit.solver import (
 from tests.problems import additive as p1
 from tests.problems.given_matrices import random_hermitian
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *REST = random_hermitian(4, 6, seed=301, complex_entries=True)
 BASIS = np.stack(REST)
 PAIRS = [(1, 0), (2, 1), (5, 2), (4, 0), (5, 3)]
@@ -88,6 +90,7 @@ def test_doubling_halves_the_number_of_steps():
     assert (loss[1:] <= loss[:-1]).all()
 
 
+@eagerly
 @pytest.mark.parametrize("kind", ["weights and gaps", "singular", "family"])
 def test_first_steps_are_those_of_numpy(kind: str):
     generator = np.random.default_rng(17)
@@ -158,6 +161,7 @@ def test_full_steps_lower_the_loss_of_every_observation(kind: str):
     assert (loss[:, 1:] < loss[:, :-1]).all()
 
 
+@eagerly
 def test_priors_and_bounds_are_part_of_the_projection():
     """One step minimizes `|A(x) - Z|^2 + sum ((x - mean) / sigma)^2` over the parameters."""
     start, mean, sigma = np.zeros(3), np.array([0.5, 0.0, -0.5]), np.array([0.7, 0.2, np.inf])
@@ -175,6 +179,7 @@ def test_priors_and_bounds_are_part_of_the_projection():
     np.testing.assert_allclose(found, least_squares(residual, start).x, atol=1e-6)
 
 
+@eagerly
 def test_single_precision(rng: np.random.Generator):
     """With free entries the lifted matrix is itself of the structure: one step."""
     targets = np.sort(rng.normal(size=(20, 4)), axis=1)
@@ -209,6 +214,7 @@ def test_what_is_refused():
         LiftAndProjection(doubled=2)  # pyright: ignore[reportArgumentType]  # wrong on purpose
 
 
+@eagerly
 def test_a_method_serves_several_solvers():
     """Preparing it for one model leaves the method itself as it was."""
     method: Method = LiftAndProjection()

@@ -12,6 +12,8 @@ from eigenfit.solver import Affine, Newton, SpectralSolver, Status, Symmetric
 from eigenfit.solver.methods.newton import modified_step
 from tests.problems.given_matrices import random_hermitian
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 
 @functools.cache
 def free_entries() -> SpectralSolver:
@@ -59,6 +61,7 @@ def test_triple_level_from_a_thousand_starts():
     assert np.median(fit.steps) <= 8
 
 
+@eagerly
 @pytest.mark.parametrize("wanted", [[1, 1, 2, 2, 2], [1, 2, 3, 4, 5]])
 def test_quadratic_convergence(wanted: list[int]):
     """As many parameters as levels; a matrix with exactly these levels is in the family."""
@@ -79,6 +82,7 @@ def test_quadratic_convergence(wanted: list[int]):
     assert (following <= 50.0 * last**2).all()  # the ratio of an error to the square before it
 
 
+@eagerly
 def test_saddles_are_left():
     """By symmetry the loss is even in b: b = 0 is stationary, and a maximum along b."""
     coupling = np.array([[0, 1.0, 0], [1, 0, 0], [0, 0, 0]])
@@ -89,6 +93,7 @@ def test_saddles_are_left():
     np.testing.assert_allclose(np.abs(fit.parameters), [[np.sqrt(0.75), 1]] * 2, atol=1e-8)
 
 
+@eagerly
 def test_single_precision(rng: np.random.Generator):
     solver = SpectralSolver(Symmetric(3), Newton(), dtype=tf.float32)
     fit = solver.fit(np.ones((20, 3)), initial=rng.normal(size=(20, 6)))

@@ -34,6 +34,8 @@ from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 # Random weights are fitted by each of them; each special case by two.
 METHODS = [LevenbergMarquardt(), Newton(), GaussNewton(), LBFGS()]
 CERTIFIED = (Status.CONVERGED, Status.STATIONARY)
@@ -76,6 +78,7 @@ def shifts(slopes: tuple[float, ...] = (0.5, -0.5, 1.5)) -> Family:
 LINES = np.array([[600000433.501, 600000426.498, 600000440.499]])
 
 
+@eagerly
 @pytest.mark.parametrize("method", METHODS[::2], ids=name_of)
 def test_precise_lines_are_fitted_to_their_sigma(method: Method):
     """Three lines known to 0.001 at 6e8, from a start within 1e-10 of them."""
@@ -95,6 +98,7 @@ def test_precise_lines_are_fitted_to_their_sigma(method: Method):
     assert rough.steps.numpy().tolist() == [0]  # a tolerance of one's own decides alone
 
 
+@eagerly
 def test_lines_without_sigma_are_matched_to_rounding():
     """As many lines as parameters: 1e-10 of the largest level is 1 % of the small parameter."""
     observation = Transitions([((i, 1), (i, 0)) for i in range(2)])
@@ -229,6 +233,7 @@ def test_methods_that_cannot_solve_it_do_not_claim_to(method: Method):
     assert fit.status[0] in (Status.MAX_STEPS, Status.STALLED)
 
 
+@eagerly
 def test_rounding_is_named_where_it_limits():
     """In single precision, levels at 1000 with a sigma of 1e-6."""
     solver = SpectralSolver(Toeplitz(3), absolute_sigma=True, dtype=tf.float32)
@@ -241,6 +246,7 @@ def test_rounding_is_named_where_it_limits():
     assert fit.cause.numpy().tolist() == [Cause.NONE]
 
 
+@eagerly
 @pytest.mark.parametrize("method", METHODS[:3:2], ids=name_of)
 def test_a_heavy_datum_does_not_hide_a_saddle(method: Method):
     """With no coupling the gradient vanishes; by hand, the coupling is the root of 3/4."""

@@ -8,24 +8,34 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from eigenfit.solver import Affine, FitResult, Multiplicative, SpectralSolver, Toeplitz
+from eigenfit.solver import (
+    Affine,
+    FitResult,
+    GaussNewton,
+    Multiplicative,
+    Nonlinear,
+    SpectralSolver,
+    Toeplitz,
+)
 from tests.problems.given_matrices import random_hermitian
 
-from ..helpers import finite_differences
+from .differences import differences_of_moved, moved_rows
 
+eagerly = pytest.mark.usefixtures("eagerly")
 FIELDS = ("parameters", "eigenvalues", "residuals", "loss")
+STEP = 1e-4
 
 
 @functools.cache
 def solver_of(name: str) -> SpectralSolver:
     if name == "solvable":
-        return SpectralSolver(Toeplitz(4))
+        return SpectralSolver(Toeplitz(4), starts=1)
     if name == "nonlinear":
         spring = np.array([[2.0, -1, 0, 0], [-1, 2, -1, 0], [0, -1, 2, -1], [0, 0, -1, 2]])
         chain = Multiplicative(spring).with_tied({"m3": ("m0", 1.0), "m2": ("m1", 1.0)})
-        return SpectralSolver(chain)
+        return SpectralSolver(chain, starts=1)
     constant, *basis = random_hermitian(4, 6, seed=2, complex_entries=True)
-    return SpectralSolver(Affine(constant, np.stack(basis)))
+    return SpectralSolver(Affine(constant, np.stack(basis)), starts=1)
 
 
 STARTS = {"solvable": [1.0, 0.6, -0.3, 0.2], "nonlinear": [1.0, 2.0]}
@@ -69,52 +79,37 @@ def data_of(name: str) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def derivatives(name: str) -> dict[str, dict[str, np.ndarray]]:
-    """By field and by name of the data, `[m]`."""
-    rows = {key: tf.constant(array[None]) for key, array in data_of(name).items()}
-    found = {}
-    for field in FIELDS:
-        with tf.GradientTape() as tape:
-            tape.watch(rows)
-            value = scalars(fit_rows(name, **rows), field)
-        found[field] = {by: g.numpy()[0] for by, g in tape.gradient(value, rows).items()}
-    return found
+def compared(name: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """By name of the data, `[4, m]`: the derivatives of the fields, and finite differences.
+
+    The fits of the row and of all changed data are rows of one batch; each field is that of a row.
+    """
+    row = data_of(name)
+    point, count = np.concatenate(list(row.values())), len(FIELDS)
+    both = np.concatenate([[point] * count, moved_rows(point, STEP)])
+    data = dict(zip(row, map(tf.constant, np.split(both, 2, axis=1)), strict=True))
+    with tf.GradientTape() as tape:
+        tape.watch(data)
+        fit = fit_rows(name, **data)
+        values = tf.stack([scalars(fit, field) for field in FIELDS], axis=1)
+        total = tf.linalg.trace(values[:count])
+    found = {by: slopes.numpy()[:count] for by, slopes in tape.gradient(total, data).items()}
+    expected = np.split(differences_of_moved(values[count:], STEP), 2, axis=1)
+    return found, dict(zip(row, expected, strict=True))
 
 
-@functools.cache
-def differences(name: str, by: str) -> dict[str, np.ndarray]:
-    """The same from fits of changed data, all of them rows of one batch; NaN where no level is."""
-    data = data_of(name)
-    seen = ~np.isnan(data["targets"])
-    points: list[np.ndarray] = []
-
-    def note(changed: np.ndarray) -> np.ndarray:
-        points.append(changed)
-        return np.zeros(())
-
-    finite_differences(note, data[by][seen], step=1e-4)
-    rows = {key: np.tile(array, (len(points), 1)) for key, array in data.items()}
-    rows[by][:, seen] = points
-    fit = fit_rows(name, **{key: tf.constant(array) for key, array in rows.items()})
-    found = {}
-    for field in FIELDS:
-        answers = iter(scalars(fit, field).numpy())
-        found[field] = np.full(len(seen), np.nan)
-        found[field][seen] = finite_differences(
-            lambda _, answers=answers: next(answers), data[by][seen], step=1e-4
-        )
-    return found
-
-
-@pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("by", ["targets", "weights"])
+@eagerly
 @pytest.mark.parametrize("name", CASES)
-def test_finite_differences_agree(name: str, by: str, field: str):
-    found, expected = derivatives(name)[field][by], differences(name, by)[field]
-    seen = ~np.isnan(expected)
-    scale = max(1.0, np.abs(expected[seen]).max())
-    np.testing.assert_allclose(found[seen], expected[seen], rtol=1e-6, atol=1e-6 * scale)
-    np.testing.assert_array_equal(found[~seen], 0.0)
+def test_finite_differences_agree(name: str):
+    seen = ~np.isnan(case(name)[2])
+    found, expected = compared(name)
+    for by in found:
+        for field, one, other in zip(FIELDS, found[by], expected[by], strict=True):
+            scale = max(1.0, np.abs(other[seen]).max())
+            np.testing.assert_allclose(
+                one[seen], other[seen], rtol=1e-6, atol=1e-6 * scale, err_msg=f"{field} by {by}"
+            )
+            np.testing.assert_array_equal(one[~seen], 0.0)
 
 
 def test_a_fit_in_another_graph_has_the_same_derivatives():
@@ -122,7 +117,7 @@ def test_a_fit_in_another_graph_has_the_same_derivatives():
 
     @tf.function(autograph=False)
     def gradients(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             tape.watch(rows)
             value = scalars(fit_rows("gap", **rows), "parameters")
         return tape.gradient(value, rows)
@@ -135,24 +130,30 @@ def test_a_fit_in_another_graph_has_the_same_derivatives():
         tape.watch(rows)
         outside = value(rows)
     for found in (gradients(rows), tape.gradient(outside, rows)):
-        for by, expected in derivatives("gap")["parameters"].items():
-            np.testing.assert_allclose(found[by][0], expected, rtol=1e-12, atol=1e-13)
+        for by, expected in compared("gap")[0].items():
+            np.testing.assert_allclose(found[by][0], expected[0], rtol=1e-12, atol=1e-13)
 
 
+@eagerly
 def test_a_persistent_tape_has_the_same_derivatives():
+    """Operation by operation; `test_a_fit_in_another_graph...` has one in a graph."""
     solver, start, targets = case("residual")
     watched = tf.constant(targets[None])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(watched)
         fit = solver.fit(watched, start[None], tolerance=1e-14)
         parts = tf.unstack(fit.parameters[0])
+    every = tf.constant(np.tile(targets, (len(parts), 1)))
+    with tf.GradientTape() as one:
+        one.watch(every)
+        again = solver.fit(every, [start] * len(parts), tolerance=1e-14).parameters
+        total = tf.linalg.trace(again)
+    expected = one.gradient(total, every)
     for number, part in enumerate(parts):
-        with tf.GradientTape() as one:
-            one.watch(watched)
-            again = solver.fit(watched, start[None], tolerance=1e-14).parameters[0, number]
-        np.testing.assert_array_equal(tape.gradient(part, watched), one.gradient(again, watched))
+        np.testing.assert_array_equal(tape.gradient(part, watched)[0], expected[number])
 
 
+@eagerly
 def test_bad_rows_pass_no_gradient_on_and_harm_no_other():
     solver, start, levels = case("nonlinear")
     rows = np.stack([levels, levels, np.full(4, np.nan), 1.1 * levels])
@@ -172,6 +173,7 @@ def test_bad_rows_pass_no_gradient_on_and_harm_no_other():
     np.testing.assert_allclose(found[[0, 3]], gradient(rows[[0, 3]]), rtol=1e-12)
 
 
+@eagerly
 def test_underdetermined_rows_have_the_derivative_of_least_norm():
     """Two parameters share one matrix: each takes half of the change."""
     matrix = np.diag([1.0, 2.0, 4.0])
@@ -193,7 +195,7 @@ def test_a_coupling_that_ends_at_zero_leaves_the_other_derivatives():
     targets = tf.constant(np.sort(np.array([0.0, 2.0, 6.0]) + noise, axis=1))
     with tf.GradientTape() as tape:
         tape.watch(targets)
-        parameters = solver.fit(targets).parameters
+        parameters = solver.fit(targets, [[2.0, 0.3]] * len(targets)).parameters
         scale = parameters[:, 0]
     found = tape.gradient(scale, targets).numpy()
     at_zero = np.abs(parameters[:, 1]) < 1e-6
@@ -206,10 +208,9 @@ def test_a_coupling_that_ends_at_zero_leaves_the_other_derivatives():
 
 
 def test_a_variable_inside_the_matrix_gets_no_gradient_and_stops_nothing():
-    from eigenfit.solver import Nonlinear
-
     factor = tf.Variable(2.0, dtype=tf.float64)
-    solver = SpectralSolver(Nonlinear(lambda x: tf.linalg.diag(x * factor), n=2, p=2))
+    structure = Nonlinear(lambda x: tf.linalg.diag(x * factor), n=2, p=2)
+    solver = SpectralSolver(structure, GaussNewton())
     targets = tf.constant([[1.0, 3.0]], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(targets)

@@ -26,6 +26,8 @@ from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, take
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *_REST = random_hermitian(4, 7, seed=71)
 BASIS = np.stack(_REST)
 SOLUTION = np.array([0.5, -0.4, 0.8])
@@ -163,6 +165,7 @@ def test_at_other_places_in_other_company():
     assert_same(fit_rows(names), take(all_rows(), slice(None, None, -1)))
 
 
+@eagerly
 def test_no_iterate_leaves_the_bounds():
     lower, upper, start = arrays()
     rows = len(start)
@@ -208,6 +211,7 @@ def test_infeasible_rows_are_invalid_and_harm_no_other():
     assert_same(take(fit, slice(4, -1)), all_rows())
 
 
+@eagerly
 def test_equal_bounds_hold_a_parameter():
     """As `with_fixed` does: the same minimum, and the same errors of the others."""
     low, high = [[-INF, -0.1, -INF]], [[INF, -0.1, INF]]
@@ -256,6 +260,7 @@ def test_errors_at_a_bound_against_curve_fit(name: str):
     )
 
 
+@eagerly
 def test_nan_means_the_bounds_of_the_solver():
     own = as_numpy(bounded().fit([TARGETS] * 2, initial=[SOLUTION] * 2))
     assert own.parameters[:, 0].tolist() == [0.3, 0.3]
@@ -269,6 +274,7 @@ def test_nan_means_the_bounds_of_the_solver():
     assert mixed.parameters[1, :2].tolist() == [0.3, -0.2]
 
 
+@eagerly
 def test_a_row_may_lift_the_bounds_of_the_solver():
     free = bounded().fit([TARGETS], initial=[SOLUTION], bounds=([[-INF] * 3], [[INF] * 3]))
     np.testing.assert_allclose(free.parameters[0], row_of("infinite").parameters, atol=1e-9)
@@ -356,6 +362,7 @@ def test_zero_rows_and_unknown_rows():
         inside(targets, start, lower[:2], upper)
 
 
+@eagerly
 def test_single_precision():
     single = SpectralSolver(Affine(CONSTANT, BASIS), starts=1, dtype=tf.float32)
     lower, upper, start = arrays()
@@ -419,6 +426,7 @@ def test_a_search_ends_within_the_bounds_of_its_row():
     np.testing.assert_allclose(half.parameters[0], additive_solution(ORDERS[5]), atol=1e-7)
 
 
+@eagerly
 def test_a_bound_on_a_plane_of_symmetry_is_no_trap():
     """`c >= 0` for a coupling: at 0 no gradient leads away, so steps must not stop there."""
     coupling = np.array([[0.0, 1.0], [1.0, 0.0]])

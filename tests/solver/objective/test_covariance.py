@@ -16,6 +16,8 @@ from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, take
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *_REST = random_hermitian(4, 7, seed=71)
 BASIS = np.stack(_REST)
 SOLUTION = np.array([0.5, -0.4, 0.8])
@@ -68,6 +70,7 @@ def test_against_the_inverse_of_the_normal_matrix():
         np.testing.assert_allclose(found.condition_number[row], np.linalg.cond(scaled), rtol=1e-9)
 
 
+@eagerly
 @pytest.mark.parametrize("absolute_sigma", [False, True])
 def test_against_curve_fit(absolute_sigma: bool):
     best, expected = curve_fit(
@@ -216,6 +219,7 @@ def test_parameters_of_very_different_size_by_hand():
     assert found.rank == 3
 
 
+@eagerly
 def test_exact_data_and_no_datum_to_spare():
     """Absolute errors do not ask how well the fit is; estimated ones need a datum to spare."""
     exact = levels_of(SOLUTION)
@@ -304,6 +308,7 @@ def test_other_rows_raise(shape: str):
         solver().covariance(**arguments)
 
 
+@eagerly
 def test_bounds_and_priors_of_one_call():
     """The errors of a fit with bounds and priors of its own."""
     ladder = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones((3, 3)), np.eye(3)])
@@ -317,6 +322,7 @@ def test_bounds_and_priors_of_one_call():
     assert np.isnan(found.standard_errors[0, 0])
 
 
+@eagerly
 def test_undetermined_parameters_at_zero_residual():
     """Infinity times the root of zero is no error that means "at its bound"."""
     twins = Affine(None, [np.diag([0.0, 1.0, 0.0]), np.diag([0.0, 2.0, 0.0])])
@@ -357,6 +363,7 @@ def test_rows_are_independent_to_the_last_bit():
         assert_same(as_numpy(solver.covariance(x[row : row + 1], 1.0)), take(together, [row]))
 
 
+@eagerly
 def test_its_derivative_by_parameters_is_right_and_nan_where_levels_meet():
     constant, basis = np.diag([0.0, 1.0, 3.0]), np.stack([np.ones([3, 3]), np.diag([1.0, 0, -1])])
     of = SpectralSolver(Affine(constant, basis), starts=1)

@@ -20,6 +20,7 @@ from scipy.optimize import curve_fit, least_squares
 from eigenfit.solver import (
     Affine,
     Family,
+    FitResult,
     Generalized,
     Levels,
     Matched,
@@ -31,8 +32,10 @@ from eigenfit.solver import (
 )
 from tests.problems.given_matrices import random_hermitian
 
-from ..helpers import as_numpy, assert_same
+from ..helpers import as_numpy, assert_same, take
+from .differences import differences_of_moved, moved_rows
 
+eagerly = pytest.mark.usefixtures("eagerly")
 FIELDS = ("parameters", "eigenvalues", "residuals", "loss")
 STEP = 1e-4
 NONE = -1
@@ -172,7 +175,15 @@ CASES = [
     "tied family",
     "generalized",
 ]
+# What the other cases run, row by row and in a graph, is tested with their structures.
+IN_GRAPHS = CASES[:3]
 each_case = pytest.mark.parametrize("name", CASES)
+
+
+@pytest.fixture(autouse=True)
+def as_graphs_or_not(request: pytest.FixtureRequest, name: str) -> None:
+    if name not in IN_GRAPHS:
+        request.getfixturevalue("eagerly")
 
 
 def fit_rows(name: str, targets: np.ndarray, weights: np.ndarray, start: np.ndarray | None = None):
@@ -191,15 +202,16 @@ def batch(name: str):
         Targets, weights, and the answers, `[1 + 12 m, ...]`.
     """
     chosen = case(name)
-    moves = STEP * np.array([1.0, 2.0, 3.0, -1.0, -2.0, -3.0])
-    steps = (moves[None, :, None] * np.eye(len(chosen.targets))[:, None, :]).reshape(
-        -1, len(chosen.targets)
-    )
-    nothing = np.zeros_like(steps)
-    still = np.zeros((1, len(chosen.targets)))
-    targets = chosen.targets + np.concatenate([still, steps, nothing])
-    weights = chosen.weights + np.concatenate([still, nothing, steps])
+    count = len(chosen.targets)
+    point = np.concatenate([chosen.targets, chosen.weights])
+    targets, weights = np.split(np.concatenate([[point], moved_rows(point, STEP)]), 2, axis=1)
+    assert len(targets) == 1 + 12 * count
     return targets, weights, as_numpy(fit_rows(name, targets, weights))
+
+
+def row_of(name: str) -> FitResult:
+    """The row itself."""
+    return take(batch(name)[2], [0])
 
 
 def contracted(value: np.ndarray) -> np.ndarray:
@@ -208,37 +220,39 @@ def contracted(value: np.ndarray) -> np.ndarray:
     return flat @ np.arange(1.0, flat.shape[1] + 1)
 
 
-def differences(values: np.ndarray) -> np.ndarray:
-    """Six-point central differences for values `[6 m]`: `[m]`."""
-    parts = values.reshape(-1, 6)
-    a, b, c = (parts[:, k] - parts[:, k + 3] for k in range(3))
-    return (45 * a - 9 * b + c) / (60 * STEP)
-
-
 @functools.cache
 def gradients(name: str) -> dict[tuple[str, str], np.ndarray]:
-    """By field and by what: the derivative of the contracted field."""
+    """By field and by what: the derivative of the contracted field, that of a row for each.
+
+    And of the parameters of three bad rows after them, as fields 0, 1 and 2.
+    """
     chosen = case(name)
-    targets, weights = tf.constant(chosen.targets[None]), tf.constant(chosen.weights[None])
-    found = {}
-    for field in FIELDS:
-        with tf.GradientTape() as tape:
-            tape.watch([targets, weights])
-            fit = chosen.solver.fit(targets, chosen.start[None], weights, tolerance=1e-14)
-            value = tf.reshape(getattr(fit, field), [-1])
+    count = len(FIELDS)
+    rows = np.tile(chosen.targets, (count + 3, 1))
+    rows[count] = np.nan
+    rows[count + 1, np.flatnonzero(chosen.seen)[0]] = np.inf
+    initial = np.tile(chosen.start, (count + 3, 1))
+    initial[count + 2] = 1.3e148  # the squares of the levels overflow
+    targets, weights = tf.constant(rows), tf.constant([chosen.weights] * (count + 3))
+    with tf.GradientTape() as tape:
+        tape.watch([targets, weights])
+        fit = chosen.solver.fit(targets, initial, weights, tolerance=1e-14)
+        total = tf.reduce_sum(fit.parameters[count:])
+        for row, field in enumerate(FIELDS):
+            value = tf.reshape(getattr(fit, field)[row], [-1])
             value = tf.where(tf.math.is_nan(value), tf.zeros_like(value), value)
-            factors = tf.cast(tf.range(1, tf.size(value) + 1), value.dtype)
-            total = tf.reduce_sum(value * factors)
-        by_targets, by_weights = tape.gradient(total, [targets, weights])
-        found[field, "targets"] = by_targets.numpy()[0]
-        found[field, "weights"] = by_weights.numpy()[0]
+            total += tf.reduce_sum(value * tf.range(1, len(value) + 1, dtype=value.dtype))
+    by_targets, by_weights = tape.gradient(total, [targets, weights])
+    found = {}
+    for row, field in enumerate((*FIELDS, "0", "1", "2")):
+        found[field, "targets"] = by_targets[row].numpy()
+        found[field, "weights"] = by_weights[row].numpy()
     return found
 
 
 @each_case
 def test_the_minimum_is_that_of_scipy(name: str):
-    chosen = case(name)
-    fit = as_numpy(fit_rows(name, chosen.targets[None], chosen.weights[None]))
+    chosen, fit = case(name), row_of(name)
     assert fit.status.tolist() == [Status.STATIONARY]
     best = least_squares(
         chosen.residual, chosen.start, jac="3-point", xtol=1e-15, ftol=1e-15, gtol=1e-15
@@ -253,13 +267,47 @@ def test_the_minimum_is_that_of_scipy(name: str):
     )
 
 
+@pytest.mark.parametrize("name", IN_GRAPHS)
+def test_a_row_alone_is_the_row_in_the_batch_to_the_last_bit(name: str):
+    targets, weights, fit = batch(name)
+    for row in (0, 5, len(targets) - 1):
+        alone = as_numpy(fit_rows(name, targets[[row]], weights[[row]]))
+        assert_same(alone, type(fit)(*(field[[row]] for field in fit)))
+    rows = np.random.default_rng(3).permutation(len(targets))[:11]
+    some = as_numpy(fit_rows(name, targets[rows], weights[rows]))
+    assert_same(some, type(fit)(*(field[rows] for field in fit)))
+
+
+@pytest.mark.parametrize("name", IN_GRAPHS)
+def test_bad_rows_harm_no_other_and_no_rows_are_no_answer(name: str):
+    chosen = case(name)
+    targets, weights, fit = batch(name)
+    bad = np.tile(chosen.targets, (4, 1))
+    bad[0] = np.nan
+    bad[1, np.flatnonzero(chosen.seen)[0]] = np.inf
+    rows = np.concatenate([bad, targets[:3]])
+    all_weights = np.concatenate([np.tile(chosen.weights, (4, 1)), weights[:3]])
+    all_weights[2, np.flatnonzero(chosen.seen)[1]] = -1.0
+    initial = np.tile(chosen.start, (7, 1))
+    initial[3] = 1.3e148  # the squares of the levels overflow
+    result = as_numpy(chosen.solver.fit(rows, initial, all_weights, tolerance=1e-14))
+    assert result.status[:3].tolist() == [Status.INVALID_INPUT] * 3
+    assert result.status[3] == Status.NON_FINITE
+    for field in result[:6]:
+        assert np.isnan(field[:4]).all()
+    assert_same(
+        type(fit)(*(field[4:] for field in result)), type(fit)(*(field[:3] for field in fit))
+    )
+    empty = chosen.solver.fit(targets[:0], initial[:0], weights[:0])
+    assert [field.shape[0] for field in empty] == [0] * len(empty)
+
+
+@eagerly
 @each_case
 def test_standard_errors_are_those_of_curve_fit(name: str):
     """Estimated from the residual, by the fit and by `covariance`; for absolute weights without."""
-    chosen = case(name)
-    row = (chosen.targets[None], chosen.weights[None])
-    fit = as_numpy(fit_rows(name, *row))
-    scaled = chosen.solver.covariance(fit.parameters, row[1], row[0])
+    chosen, fit = case(name), row_of(name)
+    scaled = chosen.solver.covariance(fit.parameters, chosen.weights, chosen.targets[None])
     np.testing.assert_allclose(scaled.standard_errors, fit.standard_errors, rtol=1e-6)
     seen = chosen.seen
     start = np.append(fit.parameters[0], 0.0) if chosen.centred else fit.parameters[0]
@@ -287,6 +335,7 @@ def test_standard_errors_are_those_of_curve_fit(name: str):
         np.testing.assert_allclose(np.asarray(errors)[0], expected, rtol=1e-4)
 
 
+@eagerly
 @each_case
 @pytest.mark.parametrize("by", ["targets", "weights"])
 @pytest.mark.parametrize("field", FIELDS)
@@ -296,7 +345,7 @@ def test_derivatives_of_the_answer(name: str, by: str, field: str):
     count = 6 * len(chosen.targets)
     first = 1 if by == "targets" else 1 + count
     values = contracted(getattr(fit, field))[first : first + count]
-    expected = differences(values)
+    expected = differences_of_moved(values, STEP)
     expected[~chosen.seen] = 0.0
     found = gradients(name)[field, by]
     scale = max(1.0, np.abs(expected).max())
@@ -304,56 +353,10 @@ def test_derivatives_of_the_answer(name: str, by: str, field: str):
     np.testing.assert_array_equal(found[~chosen.seen], 0.0)
 
 
-@each_case
-def test_a_row_alone_is_the_row_in_the_batch_to_the_last_bit(name: str):
-    targets, weights, fit = batch(name)
-    for row in (0, 5, len(targets) - 1):
-        alone = as_numpy(fit_rows(name, targets[[row]], weights[[row]]))
-        assert_same(alone, type(fit)(*(field[[row]] for field in fit)))
-    rows = np.random.default_rng(3).permutation(len(targets))[:11]
-    some = as_numpy(fit_rows(name, targets[rows], weights[rows]))
-    assert_same(some, type(fit)(*(field[rows] for field in fit)))
-
-
-@each_case
-def test_bad_rows_harm_no_other_and_no_rows_are_no_answer(name: str):
-    chosen = case(name)
-    targets, weights, fit = batch(name)
-    bad = np.tile(chosen.targets, (4, 1))
-    bad[0] = np.nan
-    bad[1, np.flatnonzero(chosen.seen)[0]] = np.inf
-    rows = np.concatenate([bad, targets[:3]])
-    all_weights = np.concatenate([np.tile(chosen.weights, (4, 1)), weights[:3]])
-    all_weights[2, np.flatnonzero(chosen.seen)[1]] = -1.0
-    initial = np.tile(chosen.start, (7, 1))
-    initial[3] = 1.3e148  # the squares of the levels overflow
-    result = as_numpy(chosen.solver.fit(rows, initial, all_weights, tolerance=1e-14))
-    assert result.status[:3].tolist() == [Status.INVALID_INPUT] * 3
-    assert result.status[3] == Status.NON_FINITE
-    for field in result[:6]:
-        assert np.isnan(field[:4]).all()
-    assert_same(
-        type(fit)(*(field[4:] for field in result)), type(fit)(*(field[:3] for field in fit))
-    )
-    empty = chosen.solver.fit(targets[:0], initial[:0], weights[:0])
-    assert [field.shape[0] for field in empty] == [0] * len(empty)
-
-
+@eagerly
 @each_case
 def test_bad_rows_pass_no_gradient_on(name: str):
-    chosen = case(name)
-    rows = np.tile(chosen.targets, (4, 1))
-    rows[0] = np.nan
-    rows[1, np.flatnonzero(chosen.seen)[0]] = np.inf
-    targets = tf.constant(rows)
-    initial = np.tile(chosen.start, (4, 1))
-    initial[2] = 1.3e148
-    weights = tf.constant(np.tile(chosen.weights, (4, 1)))
-    with tf.GradientTape() as tape:
-        tape.watch(targets)
-        fit = chosen.solver.fit(targets, initial, weights, tolerance=1e-14)
-        total = tf.reduce_sum(fit.parameters * np.arange(1.0, len(chosen.start) + 1))
-    found = tape.gradient(total, targets).numpy()
-    np.testing.assert_array_equal(found[:3], 0.0)
-    alone = gradients(name)["parameters", "targets"]
-    np.testing.assert_allclose(found[3], alone, rtol=1e-9, atol=1e-12)
+    """Nor do they change those of the rows beside them, which the other tests check."""
+    for row in ("0", "1", "2"):
+        np.testing.assert_array_equal(gradients(name)[row, "targets"], 0.0)
+        np.testing.assert_array_equal(gradients(name)[row, "weights"], 0.0)

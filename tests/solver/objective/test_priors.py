@@ -18,6 +18,8 @@ from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, take
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *_REST = random_hermitian(4, 7, seed=71)
 BASIS = np.stack(_REST)
 SOLUTION = np.array([0.5, -0.4, 0.8])
@@ -99,6 +101,7 @@ def test_against_scipy(name: str):
     np.testing.assert_allclose(found.residuals, TARGETS - levels_of(found.parameters), atol=1e-12)
 
 
+@eagerly
 @pytest.mark.parametrize("absolute_sigma", [False, True])
 @pytest.mark.parametrize("name", ROWS)
 def test_standard_errors_against_curve_fit(name: str, absolute_sigma: bool):
@@ -122,6 +125,7 @@ def test_standard_errors_against_curve_fit(name: str, absolute_sigma: bool):
     np.testing.assert_allclose(found.standard_errors, np.sqrt(np.diag(covariance)), rtol=1e-4)
 
 
+@eagerly
 def test_no_prior_is_no_prior():
     plain = solver().fit([TARGETS], initial=[SOLUTION], weights=[WEIGHTS])
     found = row_of("none")
@@ -168,6 +172,7 @@ def known() -> SpectralSolver:
     return SpectralSolver(structure, starts=4, absolute_sigma=True, priors=priors)
 
 
+@eagerly
 def test_priors_of_the_solver():
     """NaN means them, `loss` counts them, the search starts near them, `covariance` knows them."""
     weights = [WEIGHTS] * 3
@@ -240,6 +245,7 @@ def test_wrong_priors_have_a_message(priors: Any, message: str):
         solver().fit([TARGETS], priors=priors)
 
 
+@eagerly
 def test_priors_decide_what_the_levels_leave_open():
     """Five parameters: two share a matrix, and one moves only a level that is never observed.
 
@@ -277,6 +283,7 @@ def test_priors_decide_what_the_levels_leave_open():
         assert np.isinf(fit.standard_errors[row][~free]).all()
 
 
+@eagerly
 def test_a_prior_counts_however_well_the_levels_are_known():
     """The first level says nothing of the second parameter: its prior is all there is."""
     structure = Affine(None, np.stack([np.diag([1.0, 0.0]), np.diag([0.0, 1.0])]))
@@ -311,6 +318,7 @@ def test_a_matched_spectrum_with_an_unmet_prior_is_not_converged():
     np.testing.assert_allclose(fit.parameters[1], SOLUTION, rtol=0, atol=1e-8)
 
 
+@eagerly
 def test_priors_and_bounds_together():
     """SciPy with the prior rows and the bounds."""
     mean, sigma = np.array([0.6, -0.3, 0.9]), np.array([0.02, 0.01, 0.03])

@@ -14,6 +14,8 @@ from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *REST = random_hermitian(3, 6, seed=81, complex_entries=True)
 BASIS = np.stack(REST)
 SOLUTION = np.array([0.7, -0.5])
@@ -124,6 +126,7 @@ def relative_solver() -> SpectralSolver:
     )
 
 
+@eagerly
 def test_relative_levels_know_nothing_of_a_common_shift():
     excitations = TARGETS - TARGETS[:, :1]
     here = np.column_stack([START, np.zeros(5)])
@@ -143,6 +146,7 @@ def test_relative_levels_know_nothing_of_a_common_shift():
     np.testing.assert_array_equal(one.residuals[:, 0], 0.0)
 
 
+@eagerly
 def test_relative_levels_are_fitted_as_scipy_fits_them():
     excitations = TARGETS - TARGETS[:, :1]
     excitations[:, 2] = np.nan

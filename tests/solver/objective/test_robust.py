@@ -18,6 +18,8 @@ from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, finite_differences, take
 
+eagerly = pytest.mark.usefixtures("eagerly")
+
 CONSTANT, *_REST = random_hermitian(4, 8, seed=71)
 BASIS = np.stack(_REST)
 SOLUTION = np.array([0.5, -0.4, 0.8])
@@ -115,6 +117,7 @@ def test_gradient_on_the_way(loss: str):
         np.testing.assert_allclose(value(fit.parameters[row]), fit.loss[row], rtol=1e-12)
 
 
+@eagerly
 @pytest.mark.parametrize("absolute_sigma", [False, True])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_errors_and_covariance_against_curve_fit(loss: str, absolute_sigma: bool):
@@ -151,9 +154,10 @@ def test_covariance_says_that_it_needs_targets():
     assert not SpectralSolver(Toeplitz(2)).covariance_needs_targets
 
 
+@eagerly
 @pytest.mark.parametrize("loss", LOSSES)
 def test_one_wrong_level_does_less_harm(loss: str):
-    linear = as_numpy(solver("linear").fit(TARGETS, [SOLUTION] * 4, WEIGHTS_OF_ROWS))
+    linear = fit_of("linear")
     harm = np.linalg.norm(linear.parameters[:2] - SOLUTION, axis=1)
     with_loss = np.linalg.norm(fit_of(loss).parameters[:2] - SOLUTION, axis=1)
     assert (with_loss < harm / 2.5).all()
@@ -225,10 +229,11 @@ def test_a_very_small_scale_is_least_absolute_deviations():
         assert fit.loss[row] <= 2 * expected.cost * (1 + 1e-3)
 
 
+@eagerly
 def test_a_very_large_scale_is_least_squares():
     wide = SpectralSolver(Affine(CONSTANT, BASIS), starts=1, loss="cauchy", f_scale=1e6)
     fit = as_numpy(wide.fit(TARGETS, [SOLUTION] * 4, WEIGHTS_OF_ROWS))
-    linear = as_numpy(solver("linear").fit(TARGETS, [SOLUTION] * 4, WEIGHTS_OF_ROWS))
+    linear = fit_of("linear")
     np.testing.assert_allclose(fit.parameters, linear.parameters, rtol=0, atol=1e-6)
     np.testing.assert_allclose(fit.loss, linear.loss, rtol=1e-6)
     np.testing.assert_allclose(fit.standard_errors, linear.standard_errors, rtol=1e-5)

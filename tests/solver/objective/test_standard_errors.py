@@ -9,8 +9,12 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import curve_fit
 
-from eigenfit.solver import Affine, SpectralSolver, Status, Symmetric
+from eigenfit.solver import Affine, FitResult, SpectralSolver, Status, Symmetric
 from tests.problems.given_matrices import random_hermitian
+
+from ..helpers import take
+
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 CONSTANT, *REST = random_hermitian(4, 7, seed=71, complex_entries=False)
 BASIS = np.stack(REST)
@@ -29,17 +33,28 @@ def solver(absolute_sigma: bool) -> SpectralSolver:
     return SpectralSolver(Affine(CONSTANT, BASIS), starts=1, absolute_sigma=absolute_sigma)
 
 
+MISSING = [(), (0, 3)]
+
+
+@functools.cache
+def fits(absolute_sigma: bool) -> FitResult:
+    """Without weights and with them, each with no level missing and with two, as one batch."""
+    gaps = np.concatenate(
+        [np.where(np.isin(np.arange(7), gap), np.nan, TARGETS) for gap in MISSING]
+    )
+    weights = np.repeat([np.ones(7), WEIGHTS], 8, axis=0)
+    fit = solver(absolute_sigma).fit(np.tile(gaps, (2, 1)), [SOLUTION] * 16, weights)
+    return FitResult(*(tf.reshape(field, [2, 2, 4, *field.shape[1:]]) for field in fit))
+
+
 @pytest.mark.parametrize("absolute_sigma", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("missing", [(), (0, 3)])
-def test_against_curve_fit(absolute_sigma: bool, weighted: bool, missing: tuple[int, ...]):
+@pytest.mark.parametrize("gap", [0, 1])
+def test_against_curve_fit(absolute_sigma: bool, weighted: bool, gap: int):
     weights = WEIGHTS if weighted else np.ones(7)
-    seen = ~np.isin(np.arange(7), missing)
-    targets = np.where(seen, TARGETS, np.nan)
-    fit = solver(absolute_sigma).fit(
-        targets, initial=[SOLUTION] * 4, weights=[weights] * 4 if weighted else None
-    )
-    assert fit.status.numpy().tolist() == [Status.STATIONARY] * 4
+    seen = ~np.isin(np.arange(7), MISSING[gap])
+    fit = take(fits(absolute_sigma), (int(weighted), gap))
+    assert fit.status.tolist() == [Status.STATIONARY] * 4
     for row in range(4):
         best, covariance = curve_fit(
             lambda _, *x: levels_of(np.array(x))[seen],
@@ -58,10 +73,10 @@ def test_against_curve_fit(absolute_sigma: bool, weighted: bool, missing: tuple[
 
 
 def test_weights_of_another_unit_change_nothing_unless_sigma_is_absolute():
-    relative = solver(False).fit(TARGETS, initial=[SOLUTION] * 4, weights=[WEIGHTS] * 4)
+    relative = take(fits(False), (1, 0))
     scaled = solver(False).fit(TARGETS, initial=[SOLUTION] * 4, weights=[4 * WEIGHTS] * 4)
     np.testing.assert_allclose(scaled.standard_errors, relative.standard_errors, rtol=1e-6)
-    one = solver(True).fit(TARGETS, initial=[SOLUTION] * 4, weights=[WEIGHTS] * 4)
+    one = take(fits(True), (1, 0))
     other = solver(True).fit(TARGETS, initial=[SOLUTION] * 4, weights=[4 * WEIGHTS] * 4)
     np.testing.assert_allclose(4 * other.standard_errors, one.standard_errors, rtol=1e-6)
 
@@ -75,11 +90,11 @@ def test_duplicate_direction_is_undetermined_and_the_others_are_not(dtype: tf.DT
     fit = twin.fit(TARGETS, initial=start)
     errors = fit.standard_errors.numpy()
     assert np.isinf(errors[:, [1, 2]]).all()
-    alone = solver(True).fit(TARGETS, initial=[SOLUTION] * 4).standard_errors.numpy()
+    alone = take(fits(True), (0, 0)).standard_errors
     accuracy = 1e-4 if dtype == tf.float64 else 2e-2
     np.testing.assert_allclose(errors[:, [0, 3]], alone[:, [0, 2]], rtol=accuracy)
     combined = fit.parameters.numpy()[:, 1] + 2 * fit.parameters.numpy()[:, 2]
-    expected = solver(True).fit(TARGETS, initial=[SOLUTION] * 4).parameters.numpy()[:, 1]
+    expected = take(fits(True), (0, 0)).parameters[:, 1]
     np.testing.assert_allclose(combined, expected, atol=1e-6 if dtype == tf.float64 else 2e-3)
 
 
