@@ -110,7 +110,11 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         return {"conditions": inputs[-1]} if at else {}
 
     def fit_targets(targets: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
-        return solver.fit(targets, **conditioned(others))._asdict()
+        # NaN for the solver's own bounds, priors and sides: without them, the model would hold the
+        # graph of a fit once more.
+        nan, rows = tf.constant(float("nan"), solver.dtype), tf.shape(targets)[0]
+        own = tuple(tf.fill([rows, spec.shape[1]], nan) for spec in known)
+        return solver.fit(targets, **paired(own), **conditioned(others))._asdict()
 
     def fit(
         targets: tf.Tensor,

@@ -71,15 +71,25 @@ def test_a_failing_warmup_request_is_noticed(model, tmp_path):
 
 
 def test_description(model):
-    info = load_solver_info(model("lowest, float32").version_dir)
-    assert info["parameterization"] == "Symmetric"
-    assert info["parameter_names"] == ["a00", "a11", "a22", "a10", "a21", "a20"]
+    info = load_solver_info(model("hermitian, float32").version_dir)
+    assert info["parameterization"] == "Hermitian"
+    assert info["parameter_names"] == [
+        "a00",
+        "a11",
+        "a22",
+        "re10",
+        "re21",
+        "im10",
+        "im21",
+        "re20",
+        "im20",
+    ]
     assert info["observation"]["relative_to"] == "lowest"
     assert info["method"]["kind"] == "LevenbergMarquardt"
     assert info["tensorflow_version"] == tf.__version__
     assert info["signatures"]["fit"]["targets"] == {"shape": [None, 3], "dtype": "float32"}
     assert (info["starts"], info["solutions"], info["bounds"]) == (128, 1, None)
-    solver = model("lowest, float32").solver
+    solver = model("hermitian, float32").solver
     assert (info["tolerance"], info["max_steps"]) == (1e-5, solver.max_steps)
     assert info["eigenfit_version"] == importlib.metadata.version("eigenfit")
 
@@ -158,7 +168,7 @@ def test_exchanged_variables_are_refused(tmp_path):
 
 
 def test_every_file_that_tensorflow_reads_counts(model, tmp_path):
-    source = Path(model("lowest, float32").version_dir)
+    source = Path(model("hermitian, float32").version_dir)
     assert load_solver_info(source)["model_sha256"] == digest_model(source)
     index = "variables/variables.index"
 
@@ -251,18 +261,14 @@ def test_a_damaged_field_is_named(model, tmp_path, name, value):
 def test_report_of_a_validated_model(model):
     written = report_of(model("toeplitz").version_dir)
     assert written["tolerance"] == {"relative": 1e4 * 2.0**-52, "integers": 0}
-    single = report_of(model("lowest, float32").version_dir)
+    single = report_of(model("hermitian, float32").version_dir)
     assert single["tolerance"] == {"relative": 1e4 * 2.0**-23, "integers": 0}
     assert set(written["signatures"]) == set(signatures_of(model("toeplitz").solver))
     for signature in written["signatures"].values():
         assert 0 <= signature["max_relative_difference"] <= 1e-11
         assert signature["max_absolute_difference"] >= 0
-        assert signature["latency_ms"]["1"] > 0
-        # On a busy machine 1024 rows of a fit may seem to take too long to be measured.
-        assert signature["latency_ms"]["1024"] is None or signature["latency_ms"]["1024"] > 0
-    assert written["signatures"]["spectrum"]["latency_ms"]["1024"] > 0
+        assert signature["latency_ms"] is None
     assert written["warmup_requests_replayed"] == 7 * len(warmup.WARMUP_ROWS)
-    assert report_of(model("hermitian").version_dir)["signatures"]["fit"]["latency_ms"] is None
 
 
 def test_latencies_are_milliseconds(model, monkeypatch):
@@ -274,6 +280,14 @@ def test_latencies_are_milliseconds(model, monkeypatch):
     monkeypatch.setattr(report, "time", clock)
     found = report.measure_latencies(toeplitz.reloaded, {"spectrum": signature}, toeplitz.solver)
     assert found == {"spectrum": {"1": 250.0, "1024": None}}  # 1024 times 250 ms is too long
+
+
+@pytest.mark.usefixtures("only_spectrum")
+def test_latencies_are_in_the_report(tmp_path):
+    version_dir = export_saved_model(SpectralSolver(Symmetric(2)), tmp_path)
+    latency = report_of(version_dir)["signatures"]["spectrum"]["latency_ms"]
+    assert latency["1"] > 0
+    assert latency["1024"] > 0
 
 
 @pytest.mark.usefixtures("only_spectrum")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from eigenfit.export import load_solver_info
 from eigenfit.solver import Affine, SpectralSolver, Status, Sweep
@@ -56,6 +58,14 @@ def test_every_signature_takes_the_conditions(qubit):
     for inputs in info["signatures"].values():
         assert list(inputs)[-1] == "conditions"
         assert inputs["conditions"] == {"shape": [None, LIMIT, 1], "dtype": "float64"}
+
+
+def test_a_model_with_bounds_holds_the_graph_of_a_fit_once(qubit):
+    """Though `serving_default` takes no bounds and `fit` does."""
+    stored = Path(qubit.version_dir, "saved_model.pb").read_bytes()
+    functions = saved_model_pb2.SavedModel.FromString(stored).meta_graphs[0].graph_def.library
+    loops = [f for f in functions.function if f.signature.name.startswith("while_body_")]
+    assert len(loops) == 1
 
 
 def test_fits_at_other_conditions(qubit):

@@ -1,4 +1,7 @@
-"""A reloaded fit in other graphs: a Keras model that is trained, tf.data, another SavedModel."""
+"""A reloaded fit in other graphs: a Keras model that is trained, and tf.data.
+
+Inside another SavedModel it is called in test_other_processes.py.
+"""
 
 # pyright: reportArgumentType=false
 # Keras annotates jit_compile and verbose by their defaults, which are strings.
@@ -9,8 +12,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from eigenfit.solver import Status
 
 
 class FitLayer(keras.layers.Layer):
@@ -61,16 +62,3 @@ def test_in_a_dataset(model, spectra):
     dataset = dataset.map(lambda levels: signature(targets=levels)["parameters"])
     found = np.concatenate(list(dataset.as_numpy_iterator()))
     np.testing.assert_array_equal(found, model("toeplitz").solver.fit(spectra).parameters)
-
-
-def test_inside_another_saved_model(outer_dir, spectra):
-    """In a process without eigenfit it is called in test_other_processes.py."""
-    loaded = tf.saved_model.load(outer_dir)
-    levels = tf.constant(spectra[:4])
-    with tf.GradientTape() as tape:
-        tape.watch(levels)
-        answer = loaded(levels)
-        total = tf.reduce_sum(answer["doubled"][:, 0])
-    assert answer["status"].numpy().tolist() == [Status.CONVERGED] * 4
-    # The diagonal is the mean of five levels, doubled.
-    np.testing.assert_allclose(tape.gradient(total, levels), np.full((4, 5), 0.4), rtol=1e-6)

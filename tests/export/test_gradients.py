@@ -37,36 +37,6 @@ def test_fit_agrees_with_the_live_solver_and_finite_differences(model, targets, 
         np.testing.assert_allclose(got[:, level], slope, rtol=1e-5, atol=1e-7)
 
 
-def test_fit_differentiates_by_weights(model, targets):
-    """With more levels than the structure can match, weights move the answer."""
-    wells = model("nonlinear")
-    levels = tf.constant([[-1.0, 2.0], [-3.0, 1.0]], tf.float64)
-    weights = np.array([[1.0, 2.0], [0.5, 1.0]])
-    nan = tf.fill([2, 2], tf.constant(np.nan, tf.float64))
-
-    def eigenvalues(weights):
-        fit = wells.reloaded.signatures["fit"](
-            targets=levels,
-            initial=nan,
-            weights=tf.convert_to_tensor(weights),
-            tolerance=nan[:, 0],
-            max_steps=tf.zeros([2], tf.int32),
-        )
-        return fit["eigenvalues"][:, 1]
-
-    watched = tf.constant(weights)
-    with tf.GradientTape() as tape:
-        tape.watch(watched)
-        value = eigenvalues(watched)
-    got = tape.gradient(value, watched).numpy()
-    step = 1e-4
-    for level in range(2):
-        shift = step * np.eye(2)[level]
-        slope = (eigenvalues(weights + shift) - eigenvalues(weights - shift)).numpy() / (2 * step)
-        assert np.abs(slope).min() > 1e-2
-        np.testing.assert_allclose(got[:, level], slope, rtol=1e-4)
-
-
 def test_spectrum_differentiates(model):
     toeplitz = model("toeplitz")
     parameters = tf.constant(np.random.default_rng(1).normal(size=(3, 5)))
@@ -79,14 +49,12 @@ def test_spectrum_differentiates(model):
 
 
 def test_loss_and_gradient_is_the_derivative(model, rows_for):
-    hermitian = model("hermitian")
-    rows = rows_for(hermitian.solver, 4)
+    wells = model("nonlinear")
+    rows = rows_for(wells.solver, 4)
     parameters, levels = rows["parameters"], tf.constant(rows["targets"][::-1].copy())
 
     def answer(parameters):
-        return hermitian.call(
-            "loss_and_gradient", parameters=tf.constant(parameters), targets=levels
-        )
+        return wells.call("loss_and_gradient", parameters=tf.constant(parameters), targets=levels)
 
     got, step = answer(parameters)["gradient"], 1e-6
     for index in range(parameters.shape[1]):
@@ -98,13 +66,13 @@ def test_loss_and_gradient_is_the_derivative(model, rows_for):
 
 
 def test_the_gradient_differentiates_again(model, rows_for):
-    hermitian = model("hermitian")
-    rows = rows_for(hermitian.solver, 3)
+    wells = model("nonlinear")
+    rows = rows_for(wells.solver, 3)
     parameters, levels = tf.constant(rows["parameters"]), tf.constant(rows["targets"][::-1].copy())
     direction = np.random.default_rng(2).normal(size=parameters.shape)
 
     def gradient(values):
-        signature = hermitian.reloaded.signatures["loss_and_gradient"]
+        signature = wells.reloaded.signatures["loss_and_gradient"]
         return signature(parameters=values, targets=levels)["gradient"]
 
     with tf.GradientTape() as tape:

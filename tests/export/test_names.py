@@ -38,7 +38,7 @@ def solver():
 
 @pytest.fixture(scope="module")
 def model_dir(tmp_path_factory):
-    return export_once(tmp_path_factory, "named", solver())
+    return export_once(tmp_path_factory, "named", solver(), "serving_default", "spectrum")
 
 
 def lines(d, g):

@@ -1,18 +1,11 @@
-"""The SavedModel without eigenfit: fresh processes, a TF1 session, the command-line tool."""
+"""The SavedModel without eigenfit: in a fresh process, reloaded there and in a TF1 session."""
 
 import functools
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-CALLS = [("serving_default", rows) for rows in (0, 1, 7, 4096)]
-CALLS += [("fit", 7), ("spectrum", 7), ("matrix", 7), ("loss_and_gradient", 7), ("covariance", 7)]
-CALLS += [("predict", 7)]
 INPUTS = {
     "serving_default": ["targets"],
     "fit": ["targets", "initial", "weights", "tolerance", "max_steps"],
@@ -25,20 +18,33 @@ INPUTS = {
 
 
 @pytest.fixture(scope="module")
-def calls(model, rows_for):
-    """The inputs of every call, and the answers in this process."""
+def call(model, rows_for):
+    """`call(kind, name, rows)`: name and inputs of a call, and the answer in this process."""
 
     @functools.cache
-    def make(kind):
-        made = []
-        for name, rows in CALLS:
-            examples = rows_for(model(kind).solver, rows)
-            inputs = {key: examples[key] for key in INPUTS[name]}
-            tensors = {key: tf.constant(value) for key, value in inputs.items()}
-            made.append((name, inputs, model(kind).call(name, **tensors)))
-        return made
+    def make(kind, name, rows):
+        examples = rows_for(model(kind).solver, rows)
+        inputs = {key: examples[key] for key in INPUTS[name]}
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        return name, inputs, model(kind).call(name, **tensors)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def reloaded(call):
+    """By kind, calls of the signatures; a session is asked for all of them."""
+    return {
+        "toeplitz": [call("toeplitz", "serving_default", 7)],
+        "hermitian, float32": [call("hermitian, float32", "matrix", 7)],
+    }
+
+
+@pytest.fixture(scope="module")
+def in_session(call):
+    """A call of every signature, and of one with other numbers of rows."""
+    some = [call("toeplitz", name, 7) for name in INPUTS]
+    return [*some, *(call("toeplitz", "serving_default", rows) for rows in (0, 1, 4096))]
 
 
 def assert_answers(answers, made):
@@ -98,26 +104,24 @@ def refused(model, rows_for):
 
 
 @pytest.fixture(scope="module")
-def elsewhere(model, outer_dir, calls, refused, run_program):
+def elsewhere(model, outer_dir, reloaded, in_session, refused, run_program):
     """The answers of one fresh process without eigenfit, reloaded and in a session."""
-    inner_dir, inputs = model("toeplitz").version_dir, {"targets": TARGETS}
-    reloaded = [
+    calls = [
         *(
             (model(kind).version_dir, name, inputs, None)
-            for kind in ("toeplitz", "hermitian")
-            for name, inputs, _ in calls(kind)
+            for kind, made in reloaded.items()
+            for name, inputs, _ in made
         ),
-        (inner_dir, "serving_default", inputs, "parameters"),
-        (outer_dir, "serving_default", inputs, "doubled"),
+        (outer_dir, "serving_default", {"targets": TARGETS}, "doubled"),
     ]
-    in_session = [(name, inputs) for name, inputs, _ in (*calls("toeplitz"), *refused)]
-    return run_program("call_elsewhere.py", (reloaded, (inner_dir, in_session)))
+    asked = [(name, inputs) for name, inputs, _ in (*in_session, *refused)]
+    return run_program("call_elsewhere.py", (calls, (model("toeplitz").version_dir, asked)))
 
 
-def test_fresh_process_without_eigenfit(model, calls, elsewhere):
-    """The answers, and a derivative of one, are those of the process that wrote the model.
+def test_fresh_process_without_eigenfit(model, reloaded, elsewhere):
+    """The answers are those of the process that wrote the model.
 
-    Also through a SavedModel that has the first inside.
+    So are answers and derivatives of a SavedModel that has the first inside.
     """
     watched = tf.constant(TARGETS)
     with tf.GradientTape() as tape:
@@ -125,49 +129,21 @@ def test_fresh_process_without_eigenfit(model, calls, elsewhere):
         fit = model("toeplitz").solver.fit(watched)
     gradient = tape.gradient(fit.parameters, watched).numpy()
     assert np.abs(gradient[0]).min() > 1e-3
-    *answers, inner, outer = elsewhere[0]
-    assert_answers(answers, [*calls("toeplitz"), *calls("hermitian")])
-    np.testing.assert_allclose(inner["gradient by targets"], gradient, rtol=1e-12, atol=0)
+    *answers, outer = elsewhere[0]
+    assert_answers(answers, [call for made in reloaded.values() for call in made])
     assert set(outer) == {"doubled", "status", "gradient by targets"}
     np.testing.assert_allclose(outer["doubled"], 2 * fit.parameters.numpy(), rtol=1e-12, atol=0)
     np.testing.assert_array_equal(outer["status"], fit.status)
     np.testing.assert_allclose(outer["gradient by targets"], 2 * gradient, rtol=1e-12, atol=0)
 
 
-def test_session(calls, refused, elsewhere):
-    made, answers = calls("toeplitz"), elsewhere[1]
-    assert_answers(answers[: len(made)], made)
-    for answer, (name, inputs, fragments) in zip(answers[len(made) :], refused, strict=True):
+def test_session(in_session, refused, elsewhere):
+    answers = elsewhere[1]
+    assert_answers(answers[: len(in_session)], in_session)
+    for answer, (name, inputs, fragments) in zip(answers[len(in_session) :], refused, strict=True):
         shapes = {key: value.shape for key, value in inputs.items()}
         assert isinstance(answer, tuple), (name, shapes)
         kind, message = answer
         assert kind == "InvalidArgumentError", (name, shapes, message)
         for fragment in fragments:
             assert fragment in message, (name, shapes, message)
-
-
-def run_saved_model_cli(*arguments):
-    beside_python = Path(sys.executable).parent / "saved_model_cli"
-    module = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
-    command = [beside_python] if beside_python.exists() else module
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.run(
-        [*command, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-        check=True,
-    ).stdout
-
-
-def test_saved_model_cli_runs_a_fit(model, rows_for, tmp_path):
-    toeplitz = model("toeplitz")
-    targets = rows_for(toeplitz.solver, 3)["targets"]
-    np.save(tmp_path / "targets.npy", targets)
-    where = ["--dir", toeplitz.version_dir, "--tag_set", "serve"]
-    what = ["--signature_def", "serving_default", "--inputs", f"targets={tmp_path}/targets.npy"]
-    run_saved_model_cli("run", *where, *what, "--outdir", str(tmp_path))
-    for name, value in toeplitz.call("serving_default", targets=tf.constant(targets)).items():
-        written = np.load(tmp_path / f"{name}.npy")
-        np.testing.assert_allclose(written, value, rtol=1e-12, atol=0, err_msg=name)

@@ -1,4 +1,4 @@
-"""The signature `predict` of a model with derived parameters, against NumPy and SciPy."""
+"""A model with derived parameters and default weights, against NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.optimize import least_squares
+from typer.testing import CliRunner
 
+from eigenfit.cli.application import application
 from eigenfit.export import export_saved_model, load_solver_info
 from eigenfit.solver import Affine, SpectralSolver, Spin
 
@@ -20,7 +22,12 @@ AXIAL = SPIN.z @ SPIN.z - 35 / 12 * np.eye(6)
 RHOMBIC = np.real(SPIN.x @ SPIN.x - SPIN.y @ SPIN.y)
 FIELD = 0.4 * SPIN.z + 0.3 * SPIN.x
 TRUTH = np.array([2.0, 0.2, 1.5])
+SIGMA = 0.05 * np.array([1.0, 2.0, 0.5, 1.0, 1.5, 1.0])
 NAN = np.nan
+
+
+# The solver's own, through the graph that the model has, which takes bounds.
+OWN = (None, None)
 
 
 def levels_of(y: np.ndarray) -> np.ndarray:
@@ -31,7 +38,7 @@ def make_solver() -> SpectralSolver:
     structure = Affine(None, [AXIAL, RHOMBIC, FIELD], ["D", "E", "g"]).with_parameters(
         ["D", "rho"], lambda D, rho: {"E": rho * D}
     )
-    return SpectralSolver(structure, bounds={"rho": (0.0, 1 / 3)}, sigma=0.05, starts=8)
+    return SpectralSolver(structure, bounds={"rho": (0.0, 1 / 3)}, sigma=SIGMA, starts=8)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpectralSolver, 
 def measured() -> np.ndarray:
     """Complete; two levels missing; infinite; none; three levels."""
     rows = np.tile(levels_of(TRUTH), (5, 1))
-    rows += 0.05 * np.random.default_rng(2).normal(size=rows.shape)
+    rows += SIGMA * np.random.default_rng(2).normal(size=rows.shape)
     rows[1, [2, 4]], rows[2, 0], rows[3], rows[4, 3:] = NAN, np.inf, NAN, NAN
     return rows
 
@@ -69,8 +76,8 @@ def test_against_scipy(exported: Any):
     reloaded = exported[2]
     levels, nan = measured(), np.full((5, 6), NAN)
     fit = reloaded.signatures["serving_default"](targets=tf.constant(levels))
-    given = np.where(np.arange(6) == 1, 3.0, nan)  # one weight; NaN for the default of 1 / 0.05
-    weights = np.where(np.isnan(given), 20.0, given)
+    given = np.where(np.arange(6) == 1, 3.0, nan)  # one weight; NaN for the default
+    weights = np.where(np.isnan(given), 1 / SIGMA, given)
     fit_inputs = {
         "targets": tf.constant(levels),
         "initial": tf.constant(np.full((5, 3), NAN)),
@@ -80,7 +87,7 @@ def test_against_scipy(exported: Any):
     }
     bounds = {"lower": tf.constant(nan[:, :3]), "upper": tf.constant(nan[:, :3])}
     weighted = reloaded.signatures["fit"](**fit_inputs, **bounds)
-    for answer, sent, used in ((fit, nan, np.full((5, 6), 20.0)), (weighted, given, weights)):
+    for answer, sent, used in ((fit, nan, np.tile(1 / SIGMA, (5, 1))), (weighted, given, weights)):
         found = reloaded.signatures["predict"](
             parameters=answer["parameters"], targets=tf.constant(levels), weights=tf.constant(sent)
         )
@@ -99,7 +106,7 @@ def test_against_scipy(exported: Any):
 def test_is_that_of_the_live_fit_row_by_row(exported: Any):
     solver, _, reloaded = exported
     levels = measured()
-    fit = solver.fit(levels)
+    fit = solver.fit(levels, bounds=OWN)
     expected = fit.predict()
     inputs = {"parameters": fit.parameters, "targets": tf.constant(levels)}
     inputs["weights"] = tf.constant(np.full((5, 6), NAN))
@@ -111,6 +118,46 @@ def test_is_that_of_the_live_fit_row_by_row(exported: Any):
         found = reloaded.signatures["predict"](**part)
         for name, value in found.items():
             np.testing.assert_array_equal(value, together[name].numpy()[rows], err_msg=name)
+
+
+def test_loss_and_covariance_count_the_default_weights(exported: Any):
+    """One of two rows in another order: a weight stays with its column."""
+    solver, _, reloaded = exported
+    levels = measured()[[0, 0]]
+    levels[1] = levels[1, ::-1]
+    served = reloaded.signatures["serving_default"](targets=tf.constant(levels))
+    expected = solver.fit(levels, weights=1 / SIGMA, bounds=OWN)
+    for name, value in expected._asdict().items():
+        np.testing.assert_allclose(served[name], value, rtol=1e-9, atol=1e-12, err_msg=name)
+    assert abs(served["loss"][0] - served["loss"][1]) > 0.01
+    x = served["parameters"]
+    found = reloaded.signatures["loss_and_gradient"](parameters=x, targets=tf.constant(levels))
+    by_hand = [
+        np.sum(((levels_of(y) - np.sort(row)) / sigma) ** 2)
+        for y, row, sigma in zip(x.numpy(), levels, (SIGMA, SIGMA[::-1]), strict=True)
+    ]
+    np.testing.assert_allclose(found["loss"], by_hand, rtol=1e-9)
+    neutral = tf.constant(np.full((1, 6), NAN))
+    errors = reloaded.signatures["covariance"](parameters=x[:1], weights=neutral)["standard_errors"]
+    jacobian = finite_differences(levels_of, x[0].numpy()) / SIGMA[:, None]
+    right = np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)))
+    np.testing.assert_allclose(errors[0], right, rtol=1e-6)
+
+
+def test_the_command_counts_the_default_weights(exported: Any, tmp_path: Path):
+    levels = measured()[[0, 1, 4]]
+    np.save(tmp_path / "targets.npy", levels)
+    result = CliRunner().invoke(application, ["fit", exported[1], str(tmp_path / "targets.npy")])
+    assert result.exit_code == 0, result.output
+    header, *lines = [line.split(",") for line in result.output.strip().splitlines()]
+    served = exported[2].signatures["serving_default"](targets=tf.constant(levels))
+    names = load_solver_info(exported[1])["parameter_names"]
+    for row, line in enumerate(lines):
+        found = dict(zip(header, line, strict=True))
+        values = [float(found[name]) for name in names]
+        np.testing.assert_allclose(values, served["parameters"][row], rtol=1e-9)
+        errors = [float(found[f"se_{name}"]) for name in names]
+        np.testing.assert_allclose(errors, served["standard_errors"][row], rtol=1e-6)
 
 
 def test_derivatives_are_not_provided(exported: Any):
@@ -135,8 +182,9 @@ def test_wrong_shapes_are_refused(exported: Any):
         predict(parameters=tf.ones([2, 2], tf.float64), **good)
 
 
-def test_the_description_names_the_new_parameters(exported: Any):
+def test_the_description_has_the_new_parameters_and_the_weights(exported: Any):
     info = load_solver_info(exported[1])
+    assert info["weights"] == (1 / SIGMA).tolist()
     assert info["parameter_names"] == ["D", "rho", "g"]
     assert list(info["signatures"]["predict"]) == ["parameters", "targets", "weights"]
     assert Path(exported[1], "assets.extra/validation.json").exists()

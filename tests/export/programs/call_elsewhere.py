@@ -28,11 +28,13 @@ load = functools.cache(tf.saved_model.load)
 
 def call(version_dir, name, inputs, differentiated):
     inputs = {key: tf.constant(value) for key, value in inputs.items()}
+    signature = load(version_dir).signatures[name]
+    if not differentiated:  # a tape would have the graphs of all derivatives built
+        return {key: value.numpy() for key, value in signature(**inputs).items()}
     with tf.GradientTape() as tape:
-        tape.watch([value for value in inputs.values() if value.dtype.is_floating])
-        outputs = dict(load(version_dir).signatures[name](**inputs))
-    if differentiated:
-        outputs["gradient by targets"] = tape.gradient(outputs[differentiated], inputs["targets"])
+        tape.watch(inputs["targets"])
+        outputs = dict(signature(**inputs))
+    outputs["gradient by targets"] = tape.gradient(outputs[differentiated], inputs["targets"])
     return {key: value.numpy() for key, value in outputs.items()}
 
 

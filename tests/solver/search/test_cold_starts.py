@@ -38,12 +38,9 @@ def _random_affine(complex_entries: bool) -> Affine:
 
 
 STRUCTURES = {
-    "Toeplitz n=4": (lambda: Toeplitz(4), 1000, 0.999),
-    "Toeplitz n=8": (lambda: Toeplitz(8), 1000, 0.999),
     "Toeplitz n=16": (lambda: Toeplitz(16), 300, 0.99),
     "additive n=8": (lambda: Additive(_given_matrix()), 2000, 0.999),
     "Jacobi n=10": (lambda: Tridiagonal(10), 1000, 0.99),
-    "affine n=8, p=4": (lambda: _random_affine(False), 500, 0.99),
     "complex n=8, p=4": (lambda: _random_affine(True), 500, 0.99),
 }
 
@@ -153,6 +150,6 @@ def test_a_hop_moves_the_levels_by_a_share_of_their_deviation():
 
 
 def test_hops_come_after_starts_anywhere():
-    hops = is_hop(solver_of("Toeplitz n=8")._settings, tf.range(64)).numpy()
+    hops = is_hop(solver_of("Toeplitz n=16")._settings, tf.range(64)).numpy()
     assert not hops[:6].any()
     assert hops[7:].sum() == pytest.approx(len(hops[7:]) / 2, abs=1)
