@@ -1,7 +1,7 @@
 # Every target makes its own .venv when there is none, or when the packages asked for have changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench mutate clean
+.PHONY: help demo test lint format docs figures bench mutate clean
 
 # A python3.11 that starts (a version manager's shim may be there and refuse), else python3.
 PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
@@ -46,6 +46,11 @@ format: $(INSTALLED)  ## put the code in format and mend what can be mended by i
 
 docs: $(DOCS_INSTALLED)  ## build the documentation as a site in site/; fails at any warning
 	$(BIN)/mkdocs build
+
+# In the repository, for a code host shows them too.
+figures: $(INSTALLED)  ## draw the figures of docs/ anew, each by its example
+	cd docs/images && for script in $$(cd ../.. && grep -l '\.svg"' docs/examples/*.py); do \
+	  ../../$(BIN)/python ../../$$script || exit 1; done
 
 bench: $(PEERS_INSTALLED)  ## run every measurement; ARGS="speed --quick" chooses
 	$(BIN)/python -m benchmarks $(ARGS)
