@@ -8,9 +8,12 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def check_examples(page: Path) -> None:
-    """Every example of a page runs and prints what the page says."""
-    with contextlib.chdir(page.parent):  # a page may read the files beside it
+def check_examples(page: Path, folder: Path | None = None) -> None:
+    """Every example of a page runs and prints what the page says.
+
+    It runs in `folder`, or else in that of the page, for a page may read the files beside it.
+    """
+    with contextlib.chdir(folder or page.parent):
         results = doctest.testfile(
             str(page),
             module_relative=False,

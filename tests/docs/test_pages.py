@@ -9,11 +9,12 @@ from .pages import PAGES, ROOT, check_examples
 
 # The table of peers is about other programs; the examples of serving and of datasets need a server
 # or a cluster, and are tested in tests/serving; what is said of TensorFlow's modes needs a process
-# for each, and is tested in tests/solver. The guide has a file of its own. The scripts of the
-# gallery are tested in test_published_problems.py, and the reference is made from the docstrings,
-# whose examples are run beside the code.
+# for each, and is tested in tests/solver. The guide and the first fit have files of their own. The
+# scripts of the gallery are tested in test_published_problems.py, and the reference is made from
+# the docstrings, whose examples are run beside the code.
 ELSEWHERE = (
     "batch.md",
+    "first_fit.md",
     "gallery.md",
     "guide.md",
     "index.md",
