@@ -1,7 +1,7 @@
 # Every target makes its own .venv when there is none, or when the packages asked for have changed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench mutate clean
+.PHONY: help demo test lint format docs figures bench mutate clean
 
 # A python3.11 that starts (a version manager's shim may be there and refuse), else python3.
 PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS_INSTALLED := $(VENV)/.peers
+DOCS_INSTALLED := $(VENV)/.docs
 PACKAGE := $(wildcard eigenfit/*.py) eigenfit/py.typed
 ROOMS := $(filter-out eigenfit,$(patsubst %/py.typed,%,$(wildcard */py.typed)))
 
@@ -19,6 +20,8 @@ WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Without this Pyright asks the package index for a newer version at every run.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# Else Material for MkDocs writes at every build that it gets fixes only, until May 2027.
+export NO_MKDOCS_2_WARNING := 1
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +44,14 @@ format: $(INSTALLED)  ## put the code in format and mend what can be mended by i
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(DOCS_INSTALLED)  ## build the documentation as a site in site/; fails at any warning
+	$(BIN)/mkdocs build
+
+# In the repository, for a code host shows them too.
+figures: $(INSTALLED)  ## draw the figures of docs/ anew, each by its example
+	cd docs/images && for script in $$(cd ../.. && grep -l '\.svg"' docs/examples/*.py); do \
+	  ../../$(BIN)/python ../../$$script || exit 1; done
+
 bench: $(PEERS_INSTALLED)  ## run every measurement; ARGS="speed --quick" chooses
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -48,7 +59,7 @@ mutate: $(PEERS_INSTALLED)  ## do the tests notice changes of the code? ARGS="so
 	$(BIN)/python -m benchmarks.mutation $(ARGS)
 
 clean:  ## remove .venv, caches, and what builds and the demo wrote
-	rm -rf $(VENV) build dist *.egg-info demo_output bench_output .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info demo_output bench_output .hypothesis .pytest_cache .ruff_cache
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Tests import `eigenfit.solver` as users do. Python finds it through the editable install; Pyright
@@ -68,4 +79,9 @@ $(INSTALLED): pyproject.toml constraints.txt $(wildcard */py.typed)
 # What eigenfit is measured against, beside the rest.
 $(PEERS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
+
+# What the site is built with.
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@

@@ -36,11 +36,12 @@ class RestClient(Client):
     `--enable_serialization_as_tensor_content` it answers zeros in place of all numbers; `fit`
     notices that and raises `ServingError`, the other methods cannot.
 
+    The other arguments are those of `GrpcClient`, without `tls` and `channel_options`. Retries are
+    made if no connection could be made, and after status 503.
+
     Args:
         url: the address and REST port, for example "http://localhost:8501"; https encrypts.
         model_name: the name under which the server offers the model.
-        **settings: as for `GrpcClient`, without `tls` and `channel_options`. Retries are made if no
-            connection could be made, and after status 503.
 
     Raises:
         ValueError: for an invalid argument, which it names.

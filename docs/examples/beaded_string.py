@@ -11,6 +11,8 @@ Lengths are in m, masses in kg, λ in s^-2 N^-1.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -70,5 +72,31 @@ def fit_masses() -> FitResult:
     return make_solver().fit([LEVELS])
 
 
+def draw(fit: FitResult, path: Path) -> None:
+    """Draw the string in its four modes; the beads have the fitted masses."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    outer, inner = fit.parameters.numpy()[0]
+    masses = np.array([outer, inner, inner, outer])
+    root = np.sqrt(masses)
+    _, modes = np.linalg.eigh(stiffness_matrix(LENGTHS) / np.outer(root, root))
+    places = np.cumsum(LENGTHS)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "eigenfit"}):
+        figure = Figure(figsize=(6, 3.6), layout="constrained")
+        panels = figure.subplots(4, 1, sharex=True)
+        for axes, level, mode in zip(panels, LEVELS, (modes / root[:, None]).T, strict=True):
+            shape = mode / np.abs(mode).max() * np.sign(mode[0])
+            axes.plot([0.0, *places], [0.0, *shape, 0.0], color="0.5", lw=1)
+            axes.scatter(places[:-1], shape, s=masses * 3e3, color="C0", zorder=2)
+            axes.set(ylim=(-1.5, 1.5), yticks=[], ylabel=f"{level:.1f}")
+        panels[0].set_title(f"beads of {outer * 1e3:.3f} and {inner * 1e3:.3f} g")
+        panels[-1].set_xlabel("place on the string in m")
+        figure.supylabel("level in 1/(s$^2$ N)")
+        figure.savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
-    print(fit_masses().summary(0))
+    fit = fit_masses()
+    print(fit.summary(0))
+    draw(fit, Path("beaded_string.svg"))

@@ -18,10 +18,12 @@ Frequencies and constants are in MHz.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from eigenfit.report import normalized_residuals
 from eigenfit.solver import FitResult, SpectralSolver
 from eigenfit.systems import Rotor
 
@@ -95,8 +97,17 @@ def fit_lines(solver: SpectralSolver) -> FitResult:
     return solver.fit(frequencies, weights=weights)
 
 
+def draw(fit: FitResult, path: Path) -> None:
+    """Draw observed minus fitted, in standard errors, line by line."""
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "eigenfit"}):
+        normalized_residuals(fit).savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
     for order in ("quartic", "sextic"):
         fit = fit_lines(make_solver(order))
         rms = np.sqrt(fit.loss[0] / len(LINES))
         print(f"{order} (MHz), weighted rms {rms:.3f}\n\n{fit.summary(0)}\n")
+    draw(fit, Path("h2s.svg"))

@@ -15,6 +15,9 @@ at (1, 1, 1) a / 4.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -102,5 +105,39 @@ def fit_levels(solver: SpectralSolver) -> FitResult:
     return solver.fit([np.concatenate([LEVELS[point] for point in POINTS])])
 
 
+def draw(fit: FitResult, path: Path) -> None:
+    """Draw the fitted bands from L over Γ to X, and the levels at these points."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    corners = [np.array(POINTS[name]) for name in "LΓX"]
+    lengths = [float(np.linalg.norm(b - a)) for a, b in pairwise(corners)]
+    steps = np.linspace(0.0, 1.0, 31)[:, None]
+    wave_vectors = np.concatenate([a + steps * (b - a) for a, b in pairwise(corners)])
+    places = np.concatenate([steps * lengths[0], lengths[0] + steps * lengths[1]])[:, 0]
+    parameters = fit.parameters.numpy()[0]
+    bands = [
+        np.linalg.eigvalsh(np.tensordot(parameters, basis_matrices(k), 1)) for k in wave_vectors
+    ]
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "eigenfit"}):
+        figure = Figure(figsize=(6, 3.8), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot(places, bands, color="C0")
+        corner_places = [0.0, lengths[0], sum(lengths)]
+        for name, place in zip("LΓX", corner_places, strict=True):
+            axes.plot([place] * 10, LEVELS[name], "o", color="C1", clip_on=False, ms=4)
+            axes.axvline(place, color="0.8", lw=0.8, zorder=0)
+        axes.set(
+            xlim=(0.0, sum(lengths)),
+            xticks=corner_places,
+            xticklabels=list("LΓX"),
+            ylabel="energy in eV",
+            title="bands of silicon",
+        )
+        figure.savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
-    print(fit_levels(make_solver()).summary(0))
+    fit = fit_levels(make_solver())
+    print(fit.summary(0))
+    draw(fit, Path("silicon.svg"))

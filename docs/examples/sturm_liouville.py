@@ -14,6 +14,8 @@ F. R. de Hoog and R. S. Anderssen, Computing 26, 123 (1981).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,5 +97,28 @@ def fit_mathieu(num_points: int, num_coefficients: int) -> FitResult:
     return solver.fit([levels])
 
 
+def draw(fit: FitResult, num_points: int, path: Path) -> None:
+    """Draw the potential that was found and the exact one, and the levels in it."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    coefficients = fit.parameters.numpy()[0]
+    x = np.linspace(0.0, np.pi, 101)
+    k = np.arange(len(coefficients))
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "eigenfit"}):
+        figure = Figure(figsize=(6, 3.4), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=[2, 1])
+        left.plot(x, coefficients @ np.cos(2 * np.outer(k, x)), label="found")
+        left.plot(x[::5], 2 * np.cos(2 * x[::5]), "o", ms=3, label="2 cos 2x")
+        left.set(xlabel="x", ylabel="potential", title=f"from {num_points} points")
+        left.legend()
+        levels = MATHIEU_LEVELS[num_points]
+        right.hlines(levels, 0.1, 0.9, color="C1")
+        right.set(xlim=(0, 1), xticks=[], ylabel="level", title="observed levels")
+        figure.savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
-    print(fit_mathieu(31, 4).summary(0))
+    fit = fit_mathieu(31, 4)
+    print(fit.summary(0))
+    draw(fit, 31, Path("sturm_liouville.svg"))

@@ -12,6 +12,8 @@ b_1, ..., b_(n-1).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,5 +87,32 @@ def fit_spectra(size: int) -> FitResult:
     return make_solver(size).fit([np.concatenate(target_spectra(size))])
 
 
+def draw(fit: FitResult, size: int, path: Path) -> None:
+    """Draw the two spectra, and the off-diagonal elements beside the published ones."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    squares = fit.parameters.numpy()[0, size:] ** 2
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "eigenfit"}):
+        figure = Figure(figsize=(6, 3.0), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for place, levels in enumerate(target_spectra(size)):
+            left.vlines(levels, 0.6 - place, 1.4 - place, color=f"C{place}")
+        left.set(
+            yticks=[1, 0],
+            yticklabels=["matrix", "submatrix"],
+            xlabel="level",
+            title="observed",
+        )
+        k = np.arange(1, size)
+        right.plot(k, squares, "o", label="fitted")
+        right.plot(k, PUBLISHED[size], "s", ms=11, mfc="none", label="published")
+        right.set(xticks=k, xlabel="k", ylabel="$b_k^2$", title="off-diagonal elements")
+        right.legend()
+        figure.savefig(path, metadata={"Date": None})
+
+
 if __name__ == "__main__":
-    print(fit_spectra(5).summary(0))
+    fit = fit_spectra(5)
+    print(fit.summary(0))
+    draw(fit, 5, Path("two_spectra.svg"))
