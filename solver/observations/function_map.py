@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from ..rowwise.axes import new_axis
 from ..rowwise.derivatives import first_along, second_along
 from ..rowwise.products import matmul_rows
 from .target_map import TargetMap
@@ -15,6 +17,7 @@ from .target_map import TargetMap
 # Passes through the derivatives of a function, for as many or more parameters. In one pass of all
 # parameters 1000 rows of a heat capacity take twice the time; each pass adds to the graph.
 _PASSES = 8
+_ZERO = tf.UnconnectedGradients.ZERO
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,7 +26,8 @@ class FunctionMap(TargetMap):
 
     By the chain rule `df/dx = f' dlambda/dx`, with the Hellmann-Feynman derivatives of the levels,
     and `d2f/dx2 = f' d2lambda/dx2 + f''[dlambda/dx, dlambda/dx]`. The products with f' and f'' are
-    those of automatic differentiation, so f is never differentiated by one level at a time.
+    those of automatic differentiation, so f is never differentiated by one level at a time. Where
+    each value depends on a level of its own, f' and f'' are one number for each of them.
 
     Attributes:
         num_levels: `n`, the number of levels of all members.
@@ -74,6 +78,14 @@ class FunctionMap(TargetMap):
         every = np.full((self.num_values, 1), self.num_levels)
         return every if self.own_levels is None else self.own_levels
 
+    @functools.cached_property
+    def _single(self) -> np.ndarray | None:
+        """`[m]`, the number of the only level of each value; None if two values share a level."""
+        own = self.own_levels
+        if own is None or own.shape[1] > 1 or len(np.unique(own)) < len(own):
+            return None
+        return own[:, 0].astype(np.int32)
+
     @property
     def bends(self) -> bool:
         """True: the function may be any."""
@@ -94,6 +106,10 @@ class FunctionMap(TargetMap):
     ) -> tf.Tensor:
         """`f' dlambda/dx`; see `TargetMap.observe_slopes`."""
         del assignment
+        if self._single is not None:
+            first = self.pull_back(levels, tf.ones_like(levels[:, : self.num_values]))
+            chosen = tf.gather(slopes, self._single, axis=1)
+            return new_axis(tf.gather(first, self._single, axis=1), 2) * chosen
         found = first_along(self.function, levels, _as_directions(slopes), _PASSES)
         return tf.transpose(found, [1, 2, 0])
 
@@ -105,11 +121,17 @@ class FunctionMap(TargetMap):
         with tf.GradientTape() as tape:
             tape.watch(levels)
             values = self.function(levels)
-        zero = tf.UnconnectedGradients.ZERO
-        return tape.gradient(values, levels, output_gradients=force, unconnected_gradients=zero)
+        return tape.gradient(values, levels, output_gradients=force, unconnected_gradients=_ZERO)
 
     def bending(self, levels: tf.Tensor, slopes: tf.Tensor, force: tf.Tensor) -> tf.Tensor | None:
         """`sum_k g_k f_k''[dlambda/dx, dlambda/dx]`; see `TargetMap.bending`."""
+        if self._single is not None:
+            with tf.GradientTape() as tape:
+                tape.watch(levels)
+                first = self.pull_back(levels, force)
+            second = tape.gradient(first, levels, unconnected_gradients=_ZERO)
+            by_parameter = tf.linalg.matrix_transpose(slopes)
+            return matmul_rows(by_parameter * new_axis(second, 1), slopes)
 
         def total(rows: tf.Tensor, forces: tf.Tensor) -> tf.Tensor:
             return tf.reduce_sum(forces * self.function(rows), axis=-1)

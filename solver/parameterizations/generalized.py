@@ -148,6 +148,16 @@ class Generalized(Parameterization):
             parts.append(-levels[:, :, None] * self.mass.expectation_slopes(y, modes))
         return tf.concat(parts, axis=-1)
 
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """`L^-1 dK/dx_j L^-H`, constant with a given mass; see `Parameterization.derivatives`."""
+        if self._is_affine:
+            return self._affine.derivatives(parameters)
+        return super().derivatives(parameters)
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
+        """None with a given mass and affine stiffness; see `Parameterization.curvature`."""
+        return None if self._is_affine else super().curvature(parameters, density)
+
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, the signs of the stiffness (Sylvester's law of inertia)."""
@@ -180,6 +190,11 @@ class Generalized(Parameterization):
     def _inverts(self) -> bool:
         """Whether `_affine` is `K^(-1/2) M K^(-1/2)`, whose eigenvalues are the inverse levels."""
         return _given(self.stiffness) is not None
+
+    @property
+    def _is_affine(self) -> bool:
+        """Whether the mass is given and the stiffness affine, and `_affine` has the matrix."""
+        return _given(self.mass) is not None and self._affine is not None
 
     @functools.cached_property
     def _affine(self) -> Affine | None:

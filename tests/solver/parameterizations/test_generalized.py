@@ -98,6 +98,17 @@ def test_one_side_given(side: str):
     np.testing.assert_allclose(values[0], levels(x), atol=1e-12)
     slopes = model.level_jacobian(row, vectors)
     np.testing.assert_allclose(slopes[0], finite_differences(levels, x), atol=1e-9)
+    # With a given mass the matrix is affine: one set of derivatives for all rows.
+    assert model.derivatives(tf.constant(np.stack([x, x]))).shape[0] == (
+        2 if side == "stiffness" else 1
+    )
+    g = np.random.default_rng(36).normal(size=N)
+    found = model.level_curvature(row, vectors, WeightedLevels(values, tf.constant(g[None])))
+
+    def slope(x: np.ndarray) -> np.ndarray:
+        return finite_differences(lambda y: levels(y) @ g, x)
+
+    np.testing.assert_allclose(found[0], finite_differences(slope, x), atol=1e-6)
 
 
 def test_tapes_through_the_compiled_spectrum_and_loss():
