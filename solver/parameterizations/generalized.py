@@ -150,13 +150,12 @@ class Generalized(Parameterization):
 
     def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
         """`L^-1 dK/dx_j L^-H`, constant with a given mass; see `Parameterization.derivatives`."""
-        if self._is_affine:
-            return self._affine.derivatives(parameters)
-        return super().derivatives(parameters)
+        whole = self._as_whole
+        return super().derivatives(parameters) if whole is None else whole.derivatives(parameters)
 
     def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
         """None with a given mass and affine stiffness; see `Parameterization.curvature`."""
-        return None if self._is_affine else super().curvature(parameters, density)
+        return super().curvature(parameters, density) if self._as_whole is None else None
 
     @property
     def level_signs(self) -> np.ndarray:
@@ -192,9 +191,9 @@ class Generalized(Parameterization):
         return _given(self.stiffness) is not None
 
     @property
-    def _is_affine(self) -> bool:
-        """Whether the mass is given and the stiffness affine, and `_affine` has the matrix."""
-        return _given(self.mass) is not None and self._affine is not None
+    def _as_whole(self) -> Affine | None:
+        """The matrix itself as an affine one, where the mass is given and the stiffness affine."""
+        return None if _given(self.mass) is None else self._affine
 
     @functools.cached_property
     def _affine(self) -> Affine | None:

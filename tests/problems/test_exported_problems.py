@@ -20,8 +20,9 @@ ELSEWHERE: set[object] = {Affine, Banded, Hermitian, Nonlinear, Symmetric, Toepl
 def features(name: str, method: str) -> set[object]:
     """What makes one exported graph different from another."""
     problem = problems()[name]
-    kinds = {type(problem.parameterization()), type(problem.observation())}
-    return ({method, problem.runs[method].dtype} | kinds) - ELSEWHERE
+    kinds = (type(problem.parameterization()), type(problem.observation()))
+    found: set[object] = {method, problem.runs[method].dtype, *kinds}
+    return found - ELSEWHERE
 
 
 def exported_claims() -> list[tuple[str, str]]:
