@@ -163,6 +163,8 @@ def _are_minima(settings: Settings, data: Data, ends: FitResult) -> tf.Tensor:
     The gradient vanishes at saddle points too. An end that matches its spectrum is a minimum.
     """
 
+    # Run operation by operation, TensorFlow would rewrite all that this calls by AutoGraph.
+    @tf.autograph.experimental.do_not_convert
     def one_row(row: tuple[Data, tf.Tensor]) -> tf.Tensor:
         known, points = row
         alone = tf.nest.map_structure(lambda tensor: new_axis(tensor, 0), known)

@@ -53,6 +53,7 @@ def here(tmp_path, monkeypatch):
 ALLOW = "--allow-python"
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_init_check_fit_predict(tmp_path, monkeypatch):
     """The example of `init` fits out of the box: the published avoided crossing."""
     monkeypatch.chdir(tmp_path)
@@ -113,6 +114,7 @@ PUBLISHED: dict[str, dict[str, tuple[float, float]]] = {
 ERRORS = {"A": 0.030, "B": 0.042, "C": 0.027}
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_example_fits_out_of_the_box(tmp_path, name):
     assert run("init", name, tmp_path).exit_code == 0
@@ -140,6 +142,7 @@ def test_templates_say_what_they_are():
         assert file["data"]["file"] in [other.name for other in others]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_bad_lines_are_named_and_the_others_fitted(here):
     (here / "t.csv").write_text(TABLE + "3,7\n2,x\n")
     done = run("fit", "p.toml", ALLOW, "--output", "out")
@@ -156,6 +159,7 @@ def test_bad_lines_are_named_and_the_others_fitted(here):
     assert run("check", "p.toml", ALLOW, "--accept-bad-rows").exit_code == 0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_spectra_without_an_answer(here):
     (here / "t.csv").write_text("0,1,2\n1,3,5\n1,1e200,2e200\n")
     done = run("fit", "p.toml", ALLOW)

@@ -11,6 +11,9 @@ from scipy import optimize
 
 from .pages import ROOT
 
+# The guide fits the same models as graphs.
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 BOHR = 13.99624493  # GHz/T
 X = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]) / np.sqrt(2.0)
 Z = np.diag([1.0, 0.0, -1.0])

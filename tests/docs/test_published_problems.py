@@ -14,6 +14,9 @@ import pytest
 
 from eigenfit.solver import Status
 
+# Their fits run as graphs in tests/problems.
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 

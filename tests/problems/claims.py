@@ -14,6 +14,8 @@ from ..solver.helpers import as_numpy, assert_same, take
 from .registry import Problem, Run, fit_of, problems, solver_of, weights_of
 
 CLAIMS = [(name, method) for name, problem in problems().items() for method in problem.runs]
+#: Checked in `test_by_newton`, which compares its fit with those of Newton and Gauss-Newton.
+COMPARED = ("crystal_field", "LevenbergMarquardt")
 
 
 def claims_of(*methods: str) -> list[tuple[str, str]]:

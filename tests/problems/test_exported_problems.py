@@ -8,20 +8,21 @@ import numpy as np
 import tensorflow as tf
 
 from eigenfit.export.signatures import signatures_of, trace
-from eigenfit.solver import Hermitian, Nonlinear, Symmetric, Toeplitz
+from eigenfit.solver import Affine, Banded, Hermitian, Nonlinear, Symmetric, Toeplitz
 
 from .claims import CLAIMS
 from .registry import problems, solver_of, weights_of
 
-# Those of `tests/export` are of these structures.
-ELSEWHERE = {Hermitian, Nonlinear, Symmetric, Toeplitz}
+# Those of `tests/export` have these structures, one of them in float32.
+ELSEWHERE: set[object] = {Affine, Banded, Hermitian, Nonlinear, Symmetric, Toeplitz, tf.float32}
 
 
 def features(name: str, method: str) -> set[object]:
     """What makes one exported graph different from another."""
     problem = problems()[name]
-    kinds = {type(problem.parameterization()), type(problem.observation())}
-    return {method, problem.runs[method].dtype} | (kinds - ELSEWHERE)
+    kinds = (type(problem.parameterization()), type(problem.observation()))
+    found: set[object] = {method, problem.runs[method].dtype, *kinds}
+    return found - ELSEWHERE
 
 
 def exported_claims() -> list[tuple[str, str]]:

@@ -83,6 +83,7 @@ def test_lines_have_both_levels_and_members_their_names():
         np.testing.assert_allclose(datum.fitted, values[datum.upper] - values[datum.lower])
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("relative_to", ["lowest", "mean"])
 def test_levels_are_shown_in_the_zero_of_the_observed_ones(relative_to):
     structure = Affine(np.diag([0.0, 1.0, 3.0]), [np.ones([3, 3]), np.diag([0.0, 1.0, 0.0])])
@@ -93,6 +94,7 @@ def test_levels_are_shown_in_the_zero_of_the_observed_ones(relative_to):
     assert 99.0 < values[0] < 101.0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_frequencies_stand_in_place_of_their_squares():
     chain = Generalized(GraphLaplacian([(0, 0), (0, 1)]), np.diag([2.0, 1.0]))
     chain.level_unit = "1/s^2"
@@ -108,6 +110,7 @@ def test_frequencies_stand_in_place_of_their_squares():
     assert [datum.upper for datum in best.data] == [0, 1]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_limits_keep_their_sides_and_what_the_model_says_of_them():
     line = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones([3, 3])])
     made = SpectralSolver(line, sides=["=", "=", ">"], initial=[0.3], starts=1)
@@ -118,6 +121,7 @@ def test_limits_keep_their_sides_and_what_the_model_says_of_them():
     assert best.misfit.freedom == 1
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_conditions_are_members():
     gap, moment = (
         Affine(None, [np.eye(2)[::-1]], ["g"]),
@@ -140,6 +144,7 @@ def test_a_result_from_a_file_has_the_same_contents(tmp_path):
     assert repr(source_of(loaded)) == repr(source_of(fits.one()))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_labels_follow_the_order_that_the_fit_found():
     line = Affine(np.diag([0.0, 3.0, 6.0]), [np.ones([3, 3])])
     (best,) = solutions_of(SpectralSolver(line).fit([[6.52, 0.31, 3.42]], initial=[[0.3]]))
@@ -190,6 +195,7 @@ def test_unfinished_rows_come_before_large_losses():
     assert dataclasses.replace(batch, statuses=tuple(statuses)).worst(3) == [3, 9, 5]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_path_ends_at_the_last_step_of_the_row():
     trace = SpectralSolver(Toeplitz(2)).trace(
         [[1.0, 3.0], [np.nan, np.nan]], initial=[[0.0, 0.5], [0.0, 0.5]]

@@ -94,6 +94,7 @@ def test_lines_are_arrows_of_the_observed_length():
     assert {"M=1", "M=0", "observed lines"} <= set(texts(figure))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_names_are_left_out_where_they_cannot_be_read():
     size = 80
     large = Affine(np.diag(np.arange(size, dtype=float)), [np.eye(size)])
@@ -131,6 +132,7 @@ def test_residuals_and_comparison_draw_the_numbers():
     )
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_residuals_without_degrees_of_freedom_have_a_unit():
     toeplitz = Toeplitz(2)
     toeplitz.level_unit = "GHz"
@@ -139,6 +141,7 @@ def test_residuals_without_degrees_of_freedom_have_a_unit():
     assert "standard error" in normalized_residuals(fits.several()).axes[0].get_xlabel()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_many_residuals_are_drawn_over_the_fitted_value():
     size = 50
     fit = SpectralSolver(Affine(np.diag(np.arange(size, dtype=float)), [np.eye(size)])).fit(
@@ -175,6 +178,7 @@ def test_distributions_count_every_row_with_an_answer():
     assert [axes.get_title() for axes in figure.axes][1] == "c (<unit>)"
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_paths_draw_every_step():
     solver = SpectralSolver(Toeplitz(2))
     trace = solver.trace([[1.0, 3.0], [np.nan, np.nan]], initial=[[0.0, 0.5]] * 2)

@@ -173,6 +173,7 @@ def test_page_of_a_batch():
     assert read.words.count("now") == 1
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_rows_and_trace_are_chosen_by_the_caller():
     trace = fits.solver().trace(np.zeros((2, 6)), initial=[[0.3, 0.5]] * 2)
     read = Reader(render_report(fits.batch(), rows=[1], trace=trace, worst=0))

@@ -70,6 +70,7 @@ def test_one_warning_for_one_fault(changes, words):
     assert words in text
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_undetermined_parameters_of_a_fit_without_scatter_and_of_a_bare_result():
     """One direction is hidden from the data; the error of the third parameter has no scale."""
     structure = Affine(

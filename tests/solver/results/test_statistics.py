@@ -9,6 +9,8 @@ from scipy.stats import chi2
 from eigenfit.solver import Affine, FitResult, Levels, SpectralSolver
 from eigenfit.solver.results.solution import Solution
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 NAN = np.nan
 ZERO = np.diag([0.0, 20.0, 40.0, 60.0])
 # An offset of the lower two levels and one of the upper two.

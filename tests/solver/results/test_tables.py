@@ -27,6 +27,8 @@ from eigenfit.solver import (
     Transitions,
 )
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 NAN = np.nan
 
 
