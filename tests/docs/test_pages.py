@@ -7,9 +7,10 @@ import pytest
 from .pages import PAGES, check_examples
 
 # The table of peers is about other programs; the examples of serving and of datasets need a server
-# or a cluster, and are tested in tests/serving; what is said of TensorFlow's modes needs a process
-# for each, and is tested in tests/solver. The guide has a file of its own.
-ELSEWHERE = ("batch.md", "guide.md", "peers.md", "serving.md", "tensorflow.md")
+# or a cluster, and are tested in tests/serving, those of the workbench in tests/workbench; what is
+# said of the modes of TensorFlow needs a process for each, and is tested in tests/solver. The guide
+# has a file of its own.
+ELSEWHERE = ("batch.md", "guide.md", "peers.md", "serving.md", "tensorflow.md", "workbench.md")
 WITH_EXAMPLES = [page for page in PAGES if page.name not in ELSEWHERE]
 
 
