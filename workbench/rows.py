@@ -136,9 +136,14 @@ def rows_of(problem: Problem, out: Sequence[Row] = ()) -> list[Row]:
     return found
 
 
+def _place(row: Row) -> tuple[Any, ...]:
+    """What a row is of."""
+    return row.spectrum, row.at, row.labels
+
+
 def _key(row: Row) -> tuple[Any, ...]:
-    """What a row is of; with the value, where that is found in the fit."""
-    return row.spectrum, row.at, row.labels or row.value
+    """A row, also among those of the same line; a table may round its value."""
+    return *_place(row), f"{row.value:.10g}"
 
 
 def with_left_out(problem: Problem, text: str) -> list[Row]:
@@ -149,14 +154,25 @@ def with_left_out(problem: Problem, text: str) -> list[Row]:
         text: of its table.
     """
     rows, labels = rows_of(problem), Labels(problem)
-    measured = {_key(row) for row in rows if not is_empty(row)}
-    out = [row for row in _left_out(problem, labels, text) if _key(row) not in measured]
-    there = {_key(row) for row in out}
-    rows = [row for row in rows if _key(row) not in there]
-    if labels.are_lines:
-        # In an order of their own, so that the model does not depend on what is left out.
-        return sorted([*rows, *out], key=lambda row: (row.spectrum, is_empty(row), row.labels))
-    return [*rows, *out]
+    measured = {_place(row) for row in rows if not is_empty(row)}
+    # A level has one value, and one that was measured again replaces that of the comment.
+    once = bool(labels.columns) and labels.reassignable and not labels.are_lines
+    out = [
+        row for row in _left_out(problem, labels, text) if not (once and _place(row) in measured)
+    ]
+    there = {_place(row) for row in out}
+    rows = [row for row in rows if not (is_empty(row) and _place(row) in there)]
+    return in_order(problem, [*rows, *out])
+
+
+def in_order(problem: Problem, rows: Sequence[Row]) -> list[Row]:
+    """The rows in an order that does not depend on how they were changed.
+
+    The lines of a table are the targets of the model, in their order.
+    """
+    if not Labels(problem).are_lines:
+        return list(rows)
+    return sorted(rows, key=lambda row: (row.spectrum, is_empty(row), row.labels))
 
 
 def is_empty(row: Row) -> bool:
@@ -248,12 +264,18 @@ def _left_out(problem: Problem, labels: Labels, text: str) -> Iterator[Row]:
         yield Row(spectrum, None, what, at, value, sigma, side, out=True)
 
 
-def rows_from(given: Sequence[dict[str, Any]]) -> list[Row]:
+def rows_from(given: Any, spectra: int) -> list[Row]:
     """The rows that the page sends.
+
+    Args:
+        given: as JSON gives them.
+        spectra: how many there are.
 
     Raises:
         ValueError: for anything else.
     """
+    if not isinstance(given, list):
+        raise ValueError(f"rows must be a list, got {given!r:.200}.")
     rows = []
     for number, one in enumerate(given):
         try:
@@ -267,6 +289,8 @@ def rows_from(given: Sequence[dict[str, Any]]) -> list[Row]:
                 int(one["side"]),
                 bool(one["out"]),
             )
+            if not 0 <= row.spectrum < spectra or row.side not in _SIDES:
+                raise ValueError(f"spectra are 0 to {spectra - 1}, sides -1, 0 and 1")
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"rows[{number}] must have spectrum, target, labels, at, value, sigma, side and "

@@ -9,7 +9,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,14 @@ class RunningWorkbench:
     """
 
     def __init__(self, path: Path, allow_python: bool, port: int):
-        self._stop = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped: asyncio.Event | None = None
+        self._stop: Future[None] = Future()
         started: Future[str] = Future()
 
         async def run() -> None:
             try:
-                await self._serve(path, allow_python, port, started.set_result)
+                async with _serving(path, allow_python, port) as address:
+                    started.set_result(address)
+                    await asyncio.wrap_future(self._stop)
             except BaseException as error:
                 if started.done():
                     raise
@@ -67,23 +67,15 @@ class RunningWorkbench:
         self._thread.start()
         self.address = started.result()
 
-    async def _serve(
-        self, path: Path, allow_python: bool, port: int, ready: Callable[[str], None]
-    ) -> None:
-        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        async with _serving(path, allow_python, port) as address:
-            ready(address)
-            await self._stopped.wait()
-
     def wait(self) -> None:
-        """Wait until the workbench is stopped, or Ctrl-C."""
+        """Wait until the workbench is stopped, or for Ctrl-C."""
         while self._thread.is_alive():
             self._thread.join(0.5)
 
     def stop(self) -> None:
         """Stop serving and free the model."""
-        if self._loop is not None and self._stopped is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopped.set)
+        with contextlib.suppress(InvalidStateError):  # stopped already
+            self._stop.set_result(None)
         self._thread.join()
 
     def __enter__(self) -> RunningWorkbench:

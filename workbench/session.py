@@ -15,8 +15,11 @@ from ..problem.results import check_folder, write_results
 from .edits import Setting, changed, data_section, edited_text, settings_from
 from .files import write_whole
 from .model import key_of, knowledge_of, solver_of, without_fixed
-from .rows import Labels, Row, rows_from, rows_of, text_of, with_left_out
+from .rows import Labels, Row, in_order, rows_from, rows_of, text_of, with_left_out
 from .state import MODEL, state_of
+
+# The first line of a table of the workbench: no other file is ever replaced.
+_MARK = "# Written by the workbench of eigenfit, which replaces this file when it saves.\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +119,8 @@ class Session:
         check_folder(self.results)
         data, name, table = None, None, ""
         if change.rows is not None:
-            name = f"{self._path.stem}_data.csv"
-            table = text_of(self.problem, change.rows, saved=True)
+            name = self._data_file()
+            table = _MARK + text_of(self.problem, change.rows, saved=True)
             data = data_section(self.problem, name)
         text = edited_text(self._file.text, change.settings, data)
         # Understood before it is written, with the table from where it is now.
@@ -171,8 +174,8 @@ class Session:
         if rows is None:
             return Change(settings, None, text)
         try:
-            return Change(settings, rows_from(rows), text)
-        except (TypeError, ValueError) as error:
+            return Change(settings, rows_from(rows, len(self.problem.data.spectra)), text)
+        except ValueError as error:
             raise fail("the data", f"{error}") from None
 
     def _changed(self, change: Change) -> tuple[Problem, list[Row]]:
@@ -186,6 +189,7 @@ class Session:
         else:
             document = changed(self.problem.document, change.settings, None, False)
             return self._problem(document), self._rows
+        rows = in_order(problem, rows)
         return self._with_table(problem, text_of(problem, rows), change.settings, rows)
 
     def _with_table(
@@ -206,6 +210,15 @@ class Session:
         except ProblemError as error:
             raise ProblemError([_in_table(one, table) for one in error.faults]) from None
         return made, rows_of(made, [row for row in rows if row.out])
+
+    def _data_file(self) -> str:
+        """The name for changed data: of a file that the workbench wrote, or of none yet."""
+        endings = ("_data.csv", *(f"_data_{number}.csv" for number in range(2, 1000)))
+        paths = (self._path.with_name(f"{self._path.stem}{ending}") for ending in endings)
+        for path in paths:
+            if not path.exists() or path.read_bytes().startswith(_MARK.encode()):
+                return path.name
+        raise fail(self._path.name, "there are too many tables beside it; remove some.")
 
     def _table(self, text: str) -> Path:
         """A file with this table; it stays, for the problem file in memory names it."""

@@ -109,7 +109,7 @@ def test_rows_come_back_from_their_text(problem, tmp_path):
     again = Problem.read(tmp_path / "ladder.toml", allow_python=True)
     assert again.targets == pytest.approx(problem.targets, nan_ok=True)
     assert rows_of(again) == rows
-    assert rows_from([row_as_json(row) for row in rows]) == rows
+    assert rows_from([row_as_json(row) for row in rows], 1) == rows
 
 
 @pytest.mark.parametrize("system", sorted(templates()))
@@ -225,6 +225,12 @@ def test_the_model_depends_on_lines_but_not_on_starts_and_priors(tmp_path):
     assert key_of(Problem.read(tmp_path / "ladder.toml", allow_python=True)) != key
 
 
-def test_wrong_rows_are_named():
+def test_wrong_rows_are_named(problem):
     with pytest.raises(ValueError, match=r"rows\[0\] must have spectrum.*got \{'value': 3\}"):
-        rows_from([{"value": 3}])
+        rows_from([{"value": 3}], 1)
+    row = row_as_json(rows_of(problem)[0])
+    for wrong in ({"spectrum": 1}, {"side": 2}, {"value": "x"}):
+        with pytest.raises(ValueError, match=r"rows\[0\] must have"):
+            rows_from([{**row, **wrong}], 1)
+    with pytest.raises(ValueError, match="rows must be a list"):
+        rows_from("x", 1)

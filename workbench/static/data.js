@@ -33,7 +33,7 @@ export class Data {
   move(computed) {
     for (const { row, fitted, difference } of this.cells) {
       const value = row.target === null ? NaN : computed[row.target];
-      fitted.textContent = shown(value, 7);
+      fitted.textContent = shown(value);
       difference.textContent = row.value === null ? "" : shown(row.value - value, 3);
     }
   }

@@ -49,8 +49,17 @@ export class Desk {
     this.changed = true;
   }
 
+  /** The file is as everything is now: what is gone back to differs from it. */
+  saved() {
+    this.changed = false;
+    for (const step of this.past) {
+      step.changed = true;
+      step.dataChanged ||= this.dataChanged;
+    }
+  }
+
   snapshot() {
-    return { values: { ...this.values }, settings: structuredClone(this.settings), rows: this.rows };
+    return { values: { ...this.values }, settings: structuredClone(this.settings), text: this.state.text };
   }
 
   /** What the server needs of all this. Infinite bounds and unknown numbers are null. */

@@ -4,7 +4,7 @@ import { shown } from "./numbers.js";
 
 const SPACE = 13; // pixels between two names
 const TOP = 14;
-const AXIS = 52; // pixels for the numbers of the axis
+const DIGIT = 6.5; // width of a digit, for the numbers of the axis
 
 export class Levels {
   constructor(place, choose) {
@@ -47,12 +47,12 @@ export class Levels {
     this.domain ??= range(wanted.flatMap((k) => [rows.get(k)?.value ?? NaN, computed[k]]));
     const svg = element("svg", { viewBox: `0 0 ${width} ${this.height}`, height: this.height, role: "img",
       "aria-label": "Level diagram; the table of the data has the same numbers" });
-    this.drawAxis(svg, width);
-    const each = (width - AXIS) / columns.length;
+    const axis = this.drawAxis(svg, width);
+    const each = (width - axis) / columns.length;
     this.withNames = each > 110;
     const stub = each * (this.withNames ? 0.3 : 0.42);
     this.items = wanted.map((k) => {
-      const left = AXIS + each * columns.indexOf(column(targets[k]));
+      const left = axis + each * columns.indexOf(column(targets[k]));
       return this.item(svg, k, rows.get(k), left, stub);
     });
     for (const item of this.items) this.put(item);
@@ -110,17 +110,21 @@ export class Levels {
     }
   }
 
+  /** Draw the axis; the width that it takes. */
   drawAxis(svg, width) {
-    for (const tick of ticks(...this.domain)) {
+    const numbers = ticks(...this.domain).map((tick) => [tick, shown(tick, 6)]);
+    const axis = 16 + DIGIT * Math.max(3, ...numbers.map(([, text]) => text.length));
+    for (const [tick, number] of numbers) {
       const y = this.y(tick);
-      svg.append(element("line", { class: "grid", x1: AXIS - 6, x2: width, y1: y, y2: y }));
-      const text = element("text", { class: "axis", x: AXIS - 10, y: y + 4, "text-anchor": "end" });
-      text.textContent = shown(tick, 5);
+      svg.append(element("line", { class: "grid", x1: axis - 6, x2: width, y1: y, y2: y }));
+      const text = element("text", { class: "axis", x: axis - 10, y: y + 4, "text-anchor": "end" });
+      text.textContent = number;
       svg.append(text);
     }
     const unit = element("text", { class: "axis", x: 0, y: 10 });
     unit.textContent = this.desk.state.unit;
     svg.append(unit);
+    return axis;
   }
 
   y(value) {

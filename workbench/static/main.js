@@ -208,7 +208,10 @@ function undo() {
   return busy("", async () => {
     const before = desk.past.at(-1);
     if (!before) return;
-    if (before.rows !== desk.rows) desk.adopt(await sendChange(desk.change(before.rows)), false);
+    if (before.text !== desk.state.text) {
+      desk.adopt(await sendChange({ ...desk.change(null), text: before.text }), false);
+      desk.spectrum = Math.min(desk.spectrum, desk.state.spectra.length - 1);
+    }
     desk.past.pop();
     Object.assign(desk, { values: before.values, settings: before.settings });
     Object.assign(desk, { changed: before.changed, dataChanged: before.dataChanged });
@@ -257,7 +260,7 @@ function renew() {
 function save() {
   return busy("Saving.", async () => {
     const saved = await sendSave(desk.change(desk.dataChanged ? desk.rows : null));
-    desk.changed = false;
+    desk.saved();
     get("report").hidden = !saved.report;
     const names = [saved.file, saved.data, `results in ${saved.results}`].filter(Boolean);
     say(`Saved: ${names.join(", ")}.`, "good");
