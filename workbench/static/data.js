@@ -51,7 +51,9 @@ export class Data {
     const actions = line.insertCell();
     actions.className = "actions";
     if (row.value === null) return;
-    if (this.desk.state.choices.length) actions.append(button("Reassign", `Reassign ${name.textContent}`, () => this.open(row)));
+    if (this.desk.state.choices.length) {
+      actions.append(button("Reassign", `Reassign ${name.textContent}`, () => this.open(row)));
+    }
     const word = row.out ? "Take in" : "Leave out";
     actions.append(" ", button(word, `${word} ${name.textContent}`, () => this.leave(row)));
   }

@@ -37,9 +37,10 @@ export class Desk {
     this.names.forEach((name, k) => { this.values[name] = numbers[k]; });
   }
 
-  /** The names of the parameters that are fitted. */
-  get free() {
-    return this.names.filter((name) => !this.settings[name].held);
+  /** The measured values of the chosen spectrum that are fitted. */
+  observed() {
+    return this.rows.filter((row) => row.spectrum === this.spectrum && !row.out
+      && row.target !== null && row.value !== null);
   }
 
   /** Remember how everything is, before a change. */

@@ -6,8 +6,7 @@ function observed(desk) {
   const targets = Array(count).fill(NaN);
   const weights = Array(count).fill(NaN);
   const sides = Array(count).fill(0);
-  for (const row of desk.rows) {
-    if (row.spectrum !== desk.spectrum || row.out || row.target === null || row.value === null) continue;
+  for (const row of desk.observed()) {
     targets[row.target] = row.value;
     if (row.sigma !== null) weights[row.target] = 1 / row.sigma;
     sides[row.target] = row.side;

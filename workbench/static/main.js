@@ -1,6 +1,6 @@
 // The workbench: what its parts tell each other.
 
-import { correlationTable, correlationsOf, heldFixed } from "./correlations.js";
+import { correlationsAfter, correlationTable } from "./correlations.js";
 import { Data, reassigned } from "./data.js";
 import { Desk } from "./desk.js";
 import { inputsOf } from "./inputs.js";
@@ -8,10 +8,11 @@ import { Levels } from "./levels.js";
 import { shown } from "./numbers.js";
 import { Parameters } from "./parameters.js";
 import { drawResiduals } from "./residuals.js";
-import { ask, readState, Refused, sendChange, sendSave } from "./rest.js";
+import { ask, readState, sendChange, sendSave } from "./rest.js";
+import { busy, fail, get, say } from "./say.js";
 import { answersOf, distinct, solutionTable, startsOf } from "./solutions.js";
 
-const get = (id) => document.getElementById(id);
+const ANOTHER_MODEL = "Other lines need another model, which takes some seconds.";
 let desk = null;
 let computed = []; // the computed value of each target
 let moved = null; // when the parameters were moved for the first time since the last drawing
@@ -66,12 +67,14 @@ async function settle() {
 async function rebuild(panel = true) {
   const several = desk.state.spectra.length > 1;
   get("spectra").hidden = !several;
-  get("spectrum").replaceChildren(...desk.state.spectra.map((name, k) => new Option(name, k, false, k === desk.spectrum)));
+  const options = desk.state.spectra.map((name, k) => new Option(name, k, false, k === desk.spectrum));
+  get("spectrum").replaceChildren(...options);
   get("title").textContent = desk.state.title;
   document.title = `${desk.state.title} – eigenfit workbench`;
   get("header").textContent = desk.state.header.join(", ");
   get("text").value = desk.state.text;
-  get("ties").textContent = desk.state.ties.map(({ name, factor, other }) => `${name} = ${shown(factor)} × ${other}`).join("; ");
+  const ties = desk.state.ties.map(({ name, factor, other }) => `${name} = ${shown(factor)} × ${other}`);
+  get("ties").textContent = ties.join("; ");
   if (panel) parameters.build(desk);
   else parameters.show();
   data.build(desk);
@@ -82,10 +85,13 @@ async function rebuild(panel = true) {
   await settle();
 }
 
+/** How far observed and computed values are apart; limits do not count. */
 function showRms() {
-  const rows = desk.rows.filter((row) => row.spectrum === desk.spectrum && !row.out && row.target !== null && row.value !== null && !row.side);
-  const sum = rows.reduce((total, row) => total + (row.value - computed[row.target]) ** 2, 0);
-  get("rms").textContent = rows.length ? `rms difference ${shown(Math.sqrt(sum / rows.length), 4)} ${desk.state.unit}` : "";
+  const squares = desk.observed().filter((row) => !row.side)
+    .map((row) => (row.value - computed[row.target]) ** 2);
+  const mean = squares.reduce((total, one) => total + one, 0) / squares.length;
+  const text = `rms difference ${shown(Math.sqrt(mean), 4)} ${desk.state.unit}`;
+  get("rms").textContent = squares.length ? text : "";
 }
 
 /** What a fit said no longer holds. */
@@ -95,36 +101,15 @@ function forget() {
   get("correlations-section").hidden = true;
 }
 
-/** Do something that takes time, with the buttons off; what fails is said. */
-async function busy(text, work) {
-  const buttons = [...document.querySelectorAll("button")].filter((one) => !one.disabled);
-  const focused = document.activeElement;
-  buttons.forEach((one) => { one.disabled = true; });
-  say(text);
-  try {
-    await work();
-  } catch (error) {
-    fail(error);
-  } finally {
-    buttons.forEach((one) => { one.disabled = false; });
-    get("undo").disabled = !desk?.past.length;
-    if (focused?.isConnected) focused.focus();
-  }
-}
-
-function say(text, kind = "") {
-  get("message").textContent = text;
-  get("message").className = kind;
-}
-
-function fail(error) {
-  if (!(error instanceof Refused)) console.error(error);
-  say(error.message, "bad");
+/** Do something that takes time; Undo is on afterwards if there is something to take back. */
+async function work(text, todo) {
+  await busy(text, todo);
+  get("undo").disabled = !desk?.past.length;
 }
 
 /** Fit the free parameters of the chosen spectrum from where they are. */
 function fit() {
-  return busy("Fitting.", async () => {
+  return work("Fitting.", async () => {
     const outputs = await ask(desk.state.model, "fit", inputsOf(desk, "fit"));
     const answers = answersOf(outputs);
     record();
@@ -136,7 +121,7 @@ function fit() {
 
 /** Fit from many starts, and show the distinct solutions. */
 function search() {
-  return busy("Searching.", async () => {
+  return work("Searching.", async () => {
     const outputs = await ask(desk.state.model, "fit", inputsOf(desk, "fit", startsOf(desk)));
     const found = distinct(answersOf(outputs), desk.state);
     if (!found.length) {
@@ -170,7 +155,7 @@ async function use(answer) {
 }
 
 function showSolutions(found) {
-  get("solutions").replaceChildren(solutionTable(desk, found, (one) => busy("", async () => {
+  get("solutions").replaceChildren(solutionTable(desk, found, (one) => work("", async () => {
     record();
     await use(one);
     showSolutions(found);
@@ -179,23 +164,19 @@ function showSolutions(found) {
 }
 
 async function showCorrelations(answer) {
-  const outputs = await ask(desk.state.model, "covariance", inputsOf(desk, "covariance", [answer.parameters]));
-  const names = desk.names;
-  const indices = names.map((name, k) => k);
-  // Without an error: held, or at a bound of this fit, which is held there.
-  const free = indices.filter((k) => !Number.isNaN(answer.errors[k]));
-  const ownHeld = indices.filter((k) => Number.isNaN(outputs.covariance[0][k][k]));
-  const held = indices.filter((k) => !free.includes(k) && !ownHeld.includes(k));
-  const otherPriors = JSON.stringify(names.map((name) => desk.settings[name].prior)) !== JSON.stringify(names.map((name) => desk.state.model_priors[name] ?? null));
-  const atOwnBound = free.some((k) => ownHeld.includes(k));
-  const covariance = otherPriors || atOwnBound ? null : heldFixed(outputs.covariance[0], free, held);
-  let note = "";
-  if (otherPriors || atOwnBound) note = "The model knows only the priors and bounds that it was made with.";
-  else if (covariance === null) note = "The data do not determine all parameters, so their correlations are not known.";
+  const inputs = inputsOf(desk, "covariance", [answer.parameters]);
+  const outputs = await ask(desk.state.model, "covariance", inputs);
+  const { names, correlations, note, renew } = correlationsAfter(desk, answer, outputs.covariance[0]);
   get("correlations-note").textContent = note;
-  get("renew").hidden = !(otherPriors || atOwnBound);
-  get("correlations").replaceChildren(...(covariance ? [correlationTable(free.map((k) => names[k]), correlationsOf(covariance))] : []));
-  get("correlations-section").hidden = free.length < 2;
+  get("renew").hidden = !renew;
+  get("correlations").replaceChildren(...(correlations ? [correlationTable(names, correlations)] : []));
+  get("correlations-section").hidden = names.length < 2;
+}
+
+/** Say something, and which lines of the data could not be understood. */
+function sayWithFaults(text) {
+  const faults = desk.state.faults.map((fault) => `${fault} This line is left out.`);
+  say([text, ...faults].join("\n"), faults.length ? "bad" : "");
 }
 
 /** Remember everything before a change. */
@@ -205,7 +186,7 @@ function record() {
 }
 
 function undo() {
-  return busy("", async () => {
+  return work("", async () => {
     const before = desk.past.at(-1);
     if (!before) return;
     if (before.text !== desk.state.text) {
@@ -223,7 +204,7 @@ function undo() {
 
 /** Change the data, which the server checks. */
 function changeData(change, text) {
-  return busy(text, async () => {
+  return work(text, async () => {
     const state = await sendChange(change);
     record();
     desk.dataChanged = true;
@@ -231,12 +212,12 @@ function changeData(change, text) {
     desk.spectrum = Math.min(desk.spectrum, state.spectra.length - 1);
     forget();
     await rebuild(false);
-    say(["The data were changed.", ...state.faults.map((fault) => `${fault} This line is left out.`)].join("\n"), state.faults.length ? "bad" : "");
+    sayWithFaults("The data were changed.");
   });
 }
 
 function reassign(row, labels) {
-  return changeData(desk.change(reassigned(desk.rows, row, labels)), "Reassigning. Other lines need another model, which takes some seconds.");
+  return changeData(desk.change(reassigned(desk.rows, row, labels)), `Reassigning. ${ANOTHER_MODEL}`);
 }
 
 function leave(row) {
@@ -246,19 +227,20 @@ function leave(row) {
 
 function take() {
   const text = get("text").value;
-  return changeData({ ...desk.change(null), text }, "Reading the table. Other lines need another model, which takes some seconds.");
+  return changeData({ ...desk.change(null), text }, `Reading the table. ${ANOTHER_MODEL}`);
 }
 
 function renew() {
-  return busy("Making the model anew, which takes some seconds.", async () => {
-    desk.adopt(await sendChange({ ...desk.change(desk.dataChanged ? desk.rows : null), renew: true }), false);
+  return work("Making the model anew, which takes some seconds.", async () => {
+    const change = desk.change(desk.dataChanged ? desk.rows : null);
+    desk.adopt(await sendChange({ ...change, renew: true }), false);
     say("The model has the priors and bounds of this page. Fit again.");
     forget();
   });
 }
 
 function save() {
-  return busy("Saving.", async () => {
+  return work("Saving.", async () => {
     const saved = await sendSave(desk.change(desk.dataChanged ? desk.rows : null));
     desk.saved();
     get("report").hidden = !saved.report;
@@ -282,10 +264,12 @@ async function start() {
   await findStarts();
   get("page").hidden = false;
   await rebuild();
-  say(["Turn the parameters, then press Fit.", ...state.faults.map((fault) => `${fault} This line is left out.`)].join("\n"), state.faults.length ? "bad" : "");
+  sayWithFaults("Turn the parameters, then press Fit.");
 }
 
-for (const [id, work] of Object.entries({ fit, search, undo, save, take, renew })) get(id).addEventListener("click", work);
+for (const [id, action] of Object.entries({ fit, search, undo, save, take, renew })) {
+  get(id).addEventListener("click", action);
+}
 get("spectrum").addEventListener("change", (event) => {
   desk.spectrum = Number(event.target.value);
   forget();
@@ -300,4 +284,4 @@ document.addEventListener("keydown", (event) => {
   }
 });
 window.addEventListener("beforeunload", (event) => { if (desk?.changed) event.preventDefault(); });
-await busy("Loading.", start);
+await work("Loading.", start);

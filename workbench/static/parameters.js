@@ -30,7 +30,9 @@ export class Parameters {
       if (reach || value < Number(part.slider.min) || value > Number(part.slider.max)) this.reach(name);
       part.slider.value = value;
       part.slider.setAttribute("aria-valuetext", shown(value));
-      if (document.activeElement !== part.field || reach) part.field.value = Number.isNaN(value) ? "" : Number(value.toPrecision(10));
+      if (document.activeElement !== part.field || reach) {
+        part.field.value = Number.isNaN(value) ? "" : Number(value.toPrecision(10));
+      }
       part.held.checked = held;
       const texts = [bounds[0], bounds[1], prior?.[0], prior?.[1]];
       part.more.forEach((input, k) => { if (document.activeElement !== input) input.value = texts[k] ?? ""; });
@@ -124,7 +126,8 @@ export class Parameters {
   }
 
   readMore(name) {
-    const [low, high, mean, error] = this.parts.get(name).more.map((one) => (Number.isNaN(one.valueAsNumber) ? null : one.valueAsNumber));
+    const numbers = this.parts.get(name).more.map((one) => one.valueAsNumber);
+    const [low, high, mean, error] = numbers.map((one) => (Number.isNaN(one) ? null : one));
     if (low !== null && high !== null && low >= high) {
       this.changed(`${name}: the lowest value must be below the highest, got ${low} and ${high}.`);
       return;

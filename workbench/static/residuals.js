@@ -17,7 +17,7 @@ function plotly() {
 /** Draw the figure for the chosen spectrum. */
 export async function drawResiduals(place, desk, computed) {
   const figure = await plotly();
-  const rows = desk.rows.filter((row) => row.spectrum === desk.spectrum && !row.out && row.target !== null && row.value !== null);
+  const rows = desk.observed();
   const unit = desk.state.unit ? ` (${desk.state.unit})` : "";
   const errors = rows.map((row) => row.sigma ?? 0);
   const trace = {
