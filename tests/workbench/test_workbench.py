@@ -322,6 +322,25 @@ def test_fit_release_and_search(page):
     assert abs(before) == pytest.approx(0.3, abs=0.02)
 
 
+def test_a_prior_counts_in_the_fit_and_the_model_says_that_it_has_none(page):
+    """A prior at 3 with the error 0.001 outweighs the levels, which say 2 with about 0.003."""
+    page.get_by_text("Bounds and prior").nth(1).click()
+    field(page, "step: prior mean").fill("3")
+    field(page, "step: prior error").fill("0.001")
+    field(page, "step: prior error").press("Enter")
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Loss")
+    assert 2.5 < float(field(page, "step").input_value()) < 3.0
+    expect(page.locator("#correlations-note")).to_contain_text("knows only the priors")
+    expect(page.get_by_role("button", name="Make the model anew")).to_be_visible()
+    field(page, "step: highest").fill("2.5")
+    field(page, "step: highest").press("Enter")
+    expect(field(page, "step")).to_have_value("2.5")
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Loss")
+    expect(page.locator(".parameter").nth(1).locator("output")).to_have_text("at its bound")
+
+
 def test_reassign_leave_out_undo_save_reload(page, folder, eagerly):
     # The observed level 4 is clicked and becomes level 3.
     page.locator('#levels [data-target="4"]').click()
