@@ -15,6 +15,7 @@ from .init import init
 from .predict import predict
 from .schema import schema
 from .systems import systems
+from .workbench import workbench
 
 # Plain text: boxes cut messages into pieces, and drawing them takes longer than everything else.
 application = typer.Typer(
@@ -23,7 +24,7 @@ application = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (init, check, fit, predict, export):
+for command in (init, check, fit, predict, workbench, export):
     application.command()(command)
 
 

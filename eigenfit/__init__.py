@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 from .tensorflow_log import quiet_tensorflow
 
 if TYPE_CHECKING:  # for type checkers and editors, which cannot follow __getattr__
-    from eigenfit import cli, export, problem, report, serving, solver, systems  # noqa: F401
+    from eigenfit import (  # noqa: F401
+        cli,
+        export,
+        problem,
+        report,
+        serving,
+        solver,
+        systems,
+        workbench,
+    )
     from eigenfit.export import export_saved_model, load_solver_info
     from eigenfit.problem import Problem, ProblemError
     from eigenfit.report import *
@@ -95,7 +104,7 @@ __all__ = [
     "write_report",
 ]
 
-_ROOMS = ("cli", "export", "problem", "report", "serving", "solver", "systems")
+_ROOMS = ("cli", "export", "problem", "report", "serving", "solver", "systems", "workbench")
 # The names of other rooms than `solver`.
 _ROOM_OF = {
     "export_saved_model": "export",

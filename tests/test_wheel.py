@@ -12,8 +12,18 @@ import pytest
 import tensorflow as tf
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("eigenfit", "solver", "export", "report", "serving", "cli", "problem", "systems")
-DATA = {"deploy", "templates"}  # folders
+ROOMS = (
+    "eigenfit",
+    "solver",
+    "export",
+    "report",
+    "serving",
+    "cli",
+    "problem",
+    "systems",
+    "workbench",
+)
+DATA = {"deploy", "templates", "static"}  # folders
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ class RestApi:
         """Open the port; raises ServingError if that is not possible."""
         limit = min(self._options.max_message_bytes, _MOST_BYTES)
         application = web.Application(client_max_size=limit)
-        application.router.add_route("*", "/{path:.*}", self._respond)
+        application.router.add_route("*", "/{path:.*}", self.respond)
         # `stop` waits for requests itself; the rest is aborted after 1 s.
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -74,7 +74,8 @@ class RestApi:
             await asyncio.sleep(0.01)
         await self._runner.cleanup()
 
-    async def _respond(self, request: web.Request) -> web.Response:
+    async def respond(self, request: web.Request) -> web.Response:
+        """Answer a request by its path; errors become HTTP statuses."""
         path = request.raw_path
         if path == self._metrics_path:
             return web.Response(body=self._metrics.page(), content_type="text/plain")

@@ -8,10 +8,11 @@ import pytest
 from .pages import PAGES, ROOT, check_examples
 
 # The table of peers is about other programs; the examples of serving and of datasets need a server
-# or a cluster, and are tested in tests/serving; what is said of TensorFlow's modes needs a process
-# for each, and is tested in tests/solver. The guide and the first fit have files of their own. The
-# scripts of the gallery are tested in test_published_problems.py, and the reference is made from
-# the docstrings, whose examples are run beside the code.
+# or a cluster, and are tested in tests/serving, those of the workbench in tests/workbench; what is
+# said of TensorFlow's modes needs a process for each, and is tested in tests/solver. The guide and
+# the first fit have files of their own. The scripts of the gallery are tested in
+# test_published_problems.py, and the reference is made from the docstrings, whose examples are run
+# beside the code.
 ELSEWHERE = (
     "batch.md",
     "first_fit.md",
@@ -21,6 +22,7 @@ ELSEWHERE = (
     "peers.md",
     "serving.md",
     "tensorflow.md",
+    "workbench.md",
 )
 WITH_EXAMPLES = [
     page for page in PAGES if page.name not in ELSEWHERE and page.parent.name != "reference"

@@ -1,0 +1,35 @@
+// Numbers as texts, and numbers for JSON with NaN and Infinity, which the REST interface writes.
+
+/** A number with as many digits as it needs, at most eight. */
+export function shown(number, digits = 8) {
+  if (number === null || number === undefined || Number.isNaN(number)) return "";
+  if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
+  return String(Number(number.toPrecision(digits))).replace("-", "−");
+}
+
+/** A value with its standard error: to two digits of the error, 12.34 ± 0.56. */
+export function withError(value, error) {
+  if (!Number.isFinite(error) || error <= 0) return shown(value);
+  const decimals = Math.max(0, Math.min(12, 1 - Math.floor(Math.log10(error))));
+  return `${value.toFixed(decimals).replace("-", "−")} ± ${error.toFixed(decimals)}`;
+}
+
+/** JSON in which NaN and Infinity are written as such. */
+export function encode(value) {
+  if (Array.isArray(value)) return `[${value.map(encode).join(",")}]`;
+  if (typeof value === "number") return Object.is(value, -0) ? "0" : String(value);
+  if (value !== null && typeof value === "object") {
+    const parts = Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}:${encode(one)}`);
+    return `{${parts.join(",")}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** The value of such JSON. Texts are kept; the words outside of texts become numbers. */
+export function decode(text) {
+  const words = { NaN: NaN, Infinity: Infinity, "-Infinity": -Infinity };
+  const quoted = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (found) =>
+    found in words ? `{"number":"${found}"}` : found);
+  return JSON.parse(quoted, (key, value) =>
+    value !== null && typeof value === "object" && value.number in words ? words[value.number] : value);
+}
