@@ -9,7 +9,7 @@ import eigenfit
 from .pages import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
-ROOMS = ("export", "problem", "report", "serving", "solver", "systems")
+ROOMS = ("export", "problem", "report", "serving", "solver", "systems", "workbench")
 
 
 @pytest.mark.parametrize("room", ROOMS)
