@@ -110,7 +110,11 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
         return {"conditions": inputs[-1]} if at else {}
 
     def fit_targets(targets: tf.Tensor, *others: tf.Tensor) -> dict[str, tf.Tensor]:
-        return solver.fit(targets, **conditioned(others))._asdict()
+        # Without a wish of the caller's, but with all inputs of `fit`: both then call one graph,
+        # which is traced, saved and prepared once.
+        rows = tf.shape(targets)[:1]
+        own = [_default(spec, rows) for spec in known]
+        return solver.fit(targets, **paired((*own,)), **conditioned(others))._asdict()
 
     def fit(
         targets: tf.Tensor,
@@ -174,6 +178,12 @@ def signatures_of(solver: SpectralSolver) -> dict[str, Signature]:
     if solver.comparison.assigned:
         signatures["assignment"] = Signature((parameters, targets, weights, *at), assignment)
     return signatures
+
+
+def _default(spec: tf.TensorSpec, rows: tf.Tensor) -> tf.Tensor:
+    """NaN in the shape of an input: what the solver itself has."""
+    shape = tf.concat([rows, spec.shape[1:]], axis=0)
+    return tf.ensure_shape(tf.fill(shape, tf.constant(float("nan"), spec.dtype)), spec.shape)
 
 
 def _knowledge(solver: SpectralSolver) -> dict[str, tuple[str, str]]:

@@ -73,6 +73,7 @@ class Frequencies(Levels):
             own_lines=chosen.lines,
             ordered=chosen.ordered,
             unit_of=_unit,
+            most_passes=1,
         )
 
     def as_levels(self, comparison: TargetMap, targets: tf.Tensor) -> tf.Tensor:

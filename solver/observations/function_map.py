@@ -35,6 +35,7 @@ class FunctionMap(TargetMap):
         in_level_units: whether the values are differences or means of levels.
         unit_of: from the unit of the levels to that of the values; None where `in_level_units` says
             all that is known.
+        most_passes: see `first_along`; 1 for a function of few operations.
     """
 
     num_levels: int
@@ -46,6 +47,7 @@ class FunctionMap(TargetMap):
     in_level_units: bool = False  # type: ignore[assignment]
     centred: bool = False
     unit_of: Callable[[str], str] | None = None
+    most_passes: int = _PASSES
 
     def units(self, level_unit: str) -> tuple[str, ...]:
         """The unit of each target; see `TargetMap.units`."""
@@ -94,7 +96,7 @@ class FunctionMap(TargetMap):
     ) -> tf.Tensor:
         """`f' dlambda/dx`; see `TargetMap.observe_slopes`."""
         del assignment
-        found = first_along(self.function, levels, _as_directions(slopes), _PASSES)
+        found = first_along(self.function, levels, _as_directions(slopes), self.most_passes)
         return tf.transpose(found, [1, 2, 0])
 
     def pull_back(
@@ -114,7 +116,8 @@ class FunctionMap(TargetMap):
         def total(rows: tf.Tensor, forces: tf.Tensor) -> tf.Tensor:
             return tf.reduce_sum(forces * self.function(rows), axis=-1)
 
-        second = second_along(total, levels, _as_directions(slopes), [force], _PASSES)
+        passes = self.most_passes
+        second = second_along(total, levels, _as_directions(slopes), [force], passes)
         found = matmul_rows(tf.transpose(second, [1, 0, 2]), slopes)
         return 0.5 * (found + tf.linalg.matrix_transpose(found))
 

@@ -148,6 +148,22 @@ class Generalized(Parameterization):
             parts.append(-levels[:, :, None] * self.mass.expectation_slopes(y, modes))
         return tf.concat(parts, axis=-1)
 
+    def derivatives(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The derivatives of the matrix; constant `[1, p, n, n]` where it is affine."""
+        if self._is_affine:
+            assert self._affine is not None
+            return self._affine.derivatives(parameters)
+        return super().derivatives(parameters)
+
+    def curvature(self, parameters: tf.Tensor, density: tf.Tensor) -> tf.Tensor | None:
+        """See `Parameterization.curvature`: None where the matrix is affine."""
+        return None if self._is_affine else super().curvature(parameters, density)
+
+    @property
+    def _is_affine(self) -> bool:
+        """Whether `L^-1 K L^-H` is affine and written out: a constant mass, an affine stiffness."""
+        return self._affine is not None and not self._inverts
+
     @property
     def level_signs(self) -> np.ndarray:
         """`[n]`, the signs of the stiffness (Sylvester's law of inertia)."""
