@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .problem_file import ends_with, explained, read_problem
+from .problem_file import default_folder, ends_with, explained, read_problem
 from .progress import row_progress
 
 
@@ -28,7 +28,7 @@ def fit_problem(
     problem = read_problem(path, data, allow_python)
     from ..problem.results import check_folder, summary, write_results
 
-    folder = path.with_name(f"{path.stem}_results") if output is None else output
+    folder = default_folder(path) if output is None else output
     with explained():
         check_folder(folder)  # before the fit, so that its answer is not lost
         with row_progress() as progress:

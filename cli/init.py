@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,10 @@ _TEMPLATES = Path(__file__).parents[1] / "problem" / "templates"
 
 
 def templates() -> dict[str, list[Path]]:
-    """The files of each template, by the name of its system; the problem file first."""
+    """The files of each example by its name, which is that of a system or of a published problem.
+
+    The problem file comes first.
+    """
     return {
         path.stem: [path, *sorted(_TEMPLATES.glob(f"{path.stem}.[!t]*"))]
         for path in sorted(_TEMPLATES.glob("*.toml"))
@@ -26,7 +30,12 @@ def templates() -> dict[str, list[Path]]:
 
 def init(
     system: Annotated[
-        str, typer.Argument(metavar="SYSTEM", help="Such as crystal_field; `list` names them.")
+        str,
+        typer.Argument(
+            metavar="EXAMPLE",
+            help="A system, such as crystal_field, or a published problem, such as silicon; `list` "
+            "names them.",
+        ),
     ],
     folder: Annotated[
         Path, typer.Argument(help="Where the files go; the current folder when left out.")
@@ -35,12 +44,15 @@ def init(
 ) -> None:
     """Write an example: a problem file and its data.
 
+    The example of a system says what such a file may hold. Those of published problems cite the
+    publication and its numbers.
+
     The file is commented, and fits as it is. Files that are there are not replaced. The exit status
     is 0, or 2 if nothing was written.
     """
     known = templates()
     if system == "list":
-        print("\n".join(known))
+        print(listed(known))
         return
     if system not in known:
         raise typer.BadParameter(
@@ -62,6 +74,19 @@ def init(
     names = [str(folder / path.name) for path in known[system]]
     option = " --allow-python" if system == "python" else ""
     print(f"Written: {', '.join(names)}. Next: eigenfit fit {names[0]}{option}")
+
+
+def listed(known: dict[str, list[Path]]) -> str:
+    """A line for each example: its name, its system and its title; systems first."""
+    lines = {}
+    for name, (path, *_) in known.items():
+        file = tomllib.loads(path.read_text(encoding="utf-8"))
+        lines[name] = (file["system"]["type"], file["title"])
+    widths = [max(map(len, column)) for column in (lines, [kind for kind, _ in lines.values()])]
+    ordered = sorted(lines, key=lambda name: (name != lines[name][0], lines[name][0], name))
+    return "\n".join(
+        f"{name:<{widths[0]}}  {lines[name][0]:<{widths[1]}}  {lines[name][1]}" for name in ordered
+    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -168,6 +169,22 @@ class Problem:
     def faults(self) -> tuple[Fault, ...]:
         """The lines of the data that were left out, and why."""
         return self.data.faults
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the problem file and of the files that its system names.
+
+        "" where these do not say all: for a problem in Python, from a dict, or with a file that is
+        not beside the problem file.
+        """
+        named = files_in(self._file.system, self.document.folder)
+        known = all(path.is_file() for path in named)
+        if self._python_file is not None or not self.document.text or not known:
+            return ""
+        found = hashlib.sha256(self.document.text.encode())
+        for path in named:
+            found.update(path.read_bytes())
+        return found.hexdigest()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -401,6 +418,16 @@ class Problem:
             return kind(**arguments)
         except ValueError as error:
             raise fail(self.document.place(*path), str(error)) from None
+
+
+def files_in(value: Any, folder: Path) -> list[Path]:
+    """The files that the arguments of a system may name: the texts that end like one."""
+    if isinstance(value, str):
+        return [folder / value] if value.lower().endswith(_FILES) else []
+    if not isinstance(value, (dict, list, tuple)):
+        return []
+    parts = value.values() if isinstance(value, dict) else value
+    return [path for one in parts for path in files_in(one, folder)]
 
 
 def with_paths(value: Any, folder: Path) -> Any:

@@ -85,11 +85,38 @@ def check_folder(folder: Path) -> None:
         )
 
 
+def saved_fit(problem: Problem, folder: str | Path) -> FitResult:
+    """The fit of a problem from its folder of results, without fitting again.
+
+    Only if it is of the same problem file, the same files that this names, the same data and the
+    same version of eigenfit; never of a problem without `Problem.digest`, such as one in Python.
+
+    Raises:
+        ProblemError: if there is no such fit.
+    """
+    folder = Path(folder)
+    try:
+        facts = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        found = [facts["digest"], facts["data"]["sha256"], facts["versions"]["eigenfit"]]
+        fit = FitResult.load(folder / "fit.json")
+    except (OSError, ValueError, KeyError, TypeError):
+        raise fail(str(folder), "there are no results of `eigenfit fit` to read there.") from None
+    now = [problem.digest, problem.data.digest, _version("eigenfit")]
+    names = ("the problem file", "its data", "the version of eigenfit")
+    for name, one, other in zip(names, found, now, strict=True):
+        if one != other:
+            raise fail(str(folder), f"{name} has changed since these results; fit again.")
+    if not problem.digest:
+        raise fail(str(folder), "what the system reads may have changed since; fit again.")
+    return fit
+
+
 def made_by(problem: Problem) -> dict[str, Any]:
     """Where results come from: versions, problem file, digest of the data, time."""
     return {
         "title": problem.title,
         "problem": problem.document.name,
+        "digest": problem.digest,
         "data": {"source": problem.data.source, "sha256": problem.data.digest},
         "left_out": [str(fault) for fault in problem.faults],
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -38,6 +38,13 @@ def test_crystal_field_has_the_expected_misfit(demo):
     assert "1000 rows with status 2" in demo[1]
 
 
+def test_the_problem_file_gives_a_page(demo):
+    assert "demo_output/crystal_field.toml" in demo[1]
+    page = (demo[0] / "crystal_field_results" / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "Ho3+ in KY3F10" in page
+
+
 def test_parameters_stand_beside_the_published_ones(demo):
     # Independent: scipy.optimize.least_squares and curve_fit on the same model.
     expected = {
@@ -59,7 +66,7 @@ def test_the_line_for_curl_asks_for_the_measured_levels(demo):
     levels = json.loads(line[1])["inputs"][0]
     assert levels[:3] == [0, 5.8, 19.7]
     assert len(levels) == 17
-    assert line[2] == "http://127.0.0.1:8501/v1/models/ho3_ky3f10:predict"
+    assert line[2] == "http://127.0.0.1:8501/v1/models/crystal_field:predict"
 
 
 @pytest.mark.parametrize("name", ["adam_trajectories.png", "ho3_levels.png"])

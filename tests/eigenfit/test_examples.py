@@ -22,7 +22,8 @@ NAMES += [*modules_of(problem), *modules_of(report)]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_examples(name: str):
+def test_examples(name: str, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # one example writes a page
     module = importlib.import_module(name)
     public = {key: getattr(solver, key) for key in solver.__all__}
     names = {**vars(module), **public, "np": np, "eigenfit": eigenfit}

@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -55,6 +56,21 @@ def test_what_is_in_the_folder(here):
     facts = json.loads((folder / "provenance.json").read_text())
     assert facts["title"] == "Ladders"
     assert set(facts["versions"]) == {"python", "eigenfit", "tensorflow", "numpy"}
+
+
+def test_the_digest_changes_with_every_file(here):
+    """`eigenfit predict` takes results only if it is the same."""
+    text = '[system]\ntype = "matrices"\nbasis = { gap = "gap.npy" }\n'
+    data = '[data]\ncolumns = ["level", "energy"]\nrows = [[0, 0.0], [1, 2.0]]\n'
+    np.save("gap.npy", np.diag([0.0, 1.0]))
+    first = Problem.from_text(text + data).digest
+    assert first == Problem.from_text(text + data).digest
+    assert first != Problem.from_text(text + data + "# later\n").digest
+    np.save("gap.npy", np.diag([0.0, 1.5]))
+    assert first != Problem.from_text(text + data).digest
+    (here / "inside").mkdir()
+    (here / "gap.npy").rename(here / "inside" / "gap.npy")
+    assert Problem.from_text(text + 'folder = "inside"\n' + data).digest == ""
 
 
 def test_earlier_results_are_replaced(here):

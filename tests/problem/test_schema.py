@@ -29,10 +29,7 @@ def errors_of(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_templates_obey_the_schema(path):
-    kind = tomllib.loads(path.read_text())["system"]["type"]
-    assert path.stem == kind
-    if kind == "python" or kind in SYSTEMS:
-        assert errors_of(path.read_text()) == []
+    assert errors_of(path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""One crystal-field problem in eigenfit, lmfit and PyCrystalField."""
