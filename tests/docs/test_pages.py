@@ -1,4 +1,4 @@
-"""Every example in README.md and docs/ runs and prints what the page says; links lead somewhere."""
+"""Every example in docs/ runs and prints what the page says; links lead somewhere."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,13 @@ from .pages import PAGES, ROOT, check_examples
 
 # The table of peers is about other programs; the examples of serving and of datasets need a server
 # or a cluster, and are tested in tests/serving, those of the workbench in tests/workbench; what is
-# said of TensorFlow's modes needs a process for each, and is tested in tests/solver. The guide and
-# the first fit have files of their own. The scripts of the gallery are tested in
+# said of TensorFlow's modes needs a process for each, and is tested in tests/solver. The guide,
+# the first fit, README.md and the pages for users of other programs have files of their own, so
+# that each takes less than a minute. The scripts of the gallery are tested in
 # test_published_problems.py, and the reference is made from the docstrings, whose examples are run
 # beside the code.
 ELSEWHERE = (
+    "README.md",
     "batch.md",
     "first_fit.md",
     "gallery.md",
@@ -25,7 +27,9 @@ ELSEWHERE = (
     "workbench.md",
 )
 WITH_EXAMPLES = [
-    page for page in PAGES if page.name not in ELSEWHERE and page.parent.name != "reference"
+    page
+    for page in PAGES
+    if page.name not in ELSEWHERE and page.parent.name not in ("coming_from", "reference")
 ]
 
 
