@@ -10,7 +10,16 @@ from typer.testing import CliRunner
 
 from eigenfit.cli.application import application
 from eigenfit.export import load_solver_info
-from eigenfit.solver import Affine, Family, Levels, SpectralSolver, Spin, Transitions, split_by
+from eigenfit.solver import (
+    Affine,
+    Blend,
+    Family,
+    Levels,
+    SpectralSolver,
+    Spin,
+    Transitions,
+    split_by,
+)
 from tests.shared_export import export_once
 
 S = Spin(3 / 2)
@@ -21,11 +30,13 @@ LINES = [
     for one, other in (("3/2", "1/2"), ("-1/2", "1/2"), ("-3/2", "-1/2"))
 ]
 NAMES = [f"{upper}:0 - {lower}:0" for upper, lower in LINES]
+# Two lines that were not resolved, the first twice as strong.
+NAMES.append(f"{NAMES[0]} & {NAMES[5]}")
 
 
 @functools.cache
 def solver():
-    """Lines of a spin 3/2 in two fields, from M to M - 1 or M + 1."""
+    """Lines of a spin 3/2 in two fields, from M to M - 1 or M + 1, and a blend of two."""
     fields = Family.affine(
         None,
         [[S.z @ S.z, b * S.z] for b in FIELDS],
@@ -33,7 +44,8 @@ def solver():
         names=[f"B={b:g}" for b in FIELDS],
     )
     pairs = [((upper, 0), (lower, 0)) for upper, lower in LINES]
-    return SpectralSolver(split_by(fields, {"M": S.z}), observation=Transitions(pairs), starts=2)
+    observed = Transitions([*pairs, Blend([(pairs[0], 2.0), (pairs[5], 1.0)])])
+    return SpectralSolver(split_by(fields, {"M": S.z}), observation=observed, starts=2)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +57,8 @@ def lines(d, g):
     """By hand: the levels are `D M^2 + g B M`."""
     level = lambda b, m: d * m**2 + g * b * m  # noqa: E731
     pairs = ((1.5, 0.5), (-0.5, 0.5), (-1.5, -0.5))
-    return np.array([level(b, one) - level(b, other) for b in FIELDS for one, other in pairs])
+    found = [level(b, one) - level(b, other) for b in FIELDS for one, other in pairs]
+    return np.array([*found, (2.0 * found[0] + found[5]) / 3.0])
 
 
 def test_the_description_has_the_names(model_dir):
@@ -61,7 +74,7 @@ def test_the_description_has_the_names(model_dir):
 
 
 def test_the_loaded_model_fits_as_the_live_one(model_dir):
-    noise = 0.01 * np.random.default_rng(4).normal(size=(4, 6))
+    noise = 0.01 * np.random.default_rng(4).normal(size=(4, 7))
     targets = lines(1.2, 0.7) + noise
     targets[1, 2], targets[2, 0] = np.nan, np.inf
     live = solver().fit(targets)
@@ -77,7 +90,7 @@ def test_the_loaded_model_fits_as_the_live_one(model_dir):
 
 
 def test_the_command_reads_and_writes_names(model_dir, tmp_path):
-    order = [4, 0, 2]
+    order = [4, 0, 6]
     observed = lines(1.2, 0.7)[order]
     with (tmp_path / "lines.csv").open("w", newline="") as file:
         csv.writer(file).writerows(
@@ -89,6 +102,6 @@ def test_the_command_reads_and_writes_names(model_dir, tmp_path):
     assert done.exit_code == 0, done.output
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert [float(rows[0][name]) for name in ("D", "g")] == pytest.approx([1.2, 0.7])
-    assert list(rows[0])[-6:] == [f"residual {name}" for name in NAMES]
+    assert list(rows[0])[-7:] == [f"residual {name}" for name in NAMES]
     seen = [[not np.isnan(float(row[f"residual {name}"])) for name in NAMES] for row in rows]
-    assert [np.flatnonzero(row).tolist() for row in seen] == [[0, 2, 4], [0, 2]]
+    assert [np.flatnonzero(row).tolist() for row in seen] == [[0, 4, 6], [0, 6]]
