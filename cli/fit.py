@@ -17,6 +17,8 @@ from .problem_file import AcceptBadRows, AllowPython, DataFile
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..serving.batch.model import ExportedModel
+
 # Rows of the first piece of a fit; also the smallest piece.
 _SMALLEST_PIECE = 256
 
@@ -54,6 +56,17 @@ def fit(
             help="With a model: add a column, observed minus fitted, for each level or line.",
         ),
     ] = False,
+    conditions_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--conditions",
+            metavar="FILE",
+            help="With a model that asks for them: the fields, wave vectors, angles of the "
+            "spectra. CSV in UTF-8 with a condition a line; the first line has their names, such "
+            "as Bx,By,Bz, and also spectrum (its number, from 1) if the spectra have different "
+            "conditions. Or a .npy of shape (spectra, conditions, numbers).",
+        ),
+    ] = None,
     data: DataFile = None,
     allow_python: AllowPython = False,
     accept_bad_rows: AcceptBadRows = False,
@@ -65,7 +78,8 @@ def fit(
     With a model: fit every spectrum of TARGETS and print a line of CSV for each. The columns are
     status, cause (0 for none), steps, loss, the parameters by name and their standard errors (se_
     and the name), and with --residuals those of the levels (residual and the name). A model with
-    several solutions gives a line for each.
+    several solutions gives a line for each. A model of a structure at many conditions, such as
+    magnetic fields, needs --conditions.
 
     The exit status is 0 if every spectrum has an answer; 1 if some have none (INVALID_INPUT or
     NON_FINITE); 2 if an argument or a file is wrong, and then nothing is fitted, or if lines of the
@@ -77,15 +91,18 @@ def fit(
                 f"{source} is a directory; with an exported model give a file of targets too, "
                 "or give a problem file, such as ho3.toml."
             )
-        for path in (targets_file, output):
+        for path in (targets_file, output, conditions_file):
             if path is not None and path.is_dir():
                 raise typer.BadParameter(f"{path} is a directory; give a file.")
-        if not targets_file.exists():
-            raise typer.BadParameter(f"there is no file {targets_file}.")
-        fit_model(source, targets_file, output, residuals)
+        for path in (targets_file, conditions_file):
+            if path is not None and not path.exists():
+                raise typer.BadParameter(f"there is no file {path}.")
+        fit_model(source, targets_file, output, residuals, conditions_file)
         return
-    if targets_file is not None or residuals:
-        what = "TARGETS" if targets_file is not None else "--residuals"
+    given = {"TARGETS": targets_file, "--residuals": residuals or None}
+    given["--conditions"] = conditions_file
+    what = next((name for name, value in given.items() if value is not None), None)
+    if what is not None:
         raise typer.BadParameter(
             f"{what} belongs to an exported model, and {source} is no directory. The data of a "
             "problem file are named in it, or by --data."
@@ -96,7 +113,11 @@ def fit(
 
 
 def fit_model(
-    model_dir: Path, targets_file: Path, output: Path | None = None, residuals: bool = False
+    model_dir: Path,
+    targets_file: Path,
+    output: Path | None = None,
+    residuals: bool = False,
+    conditions_file: Path | None = None,
 ) -> None:
     """Fit every spectrum of a file with an exported model; prints a line of CSV for each.
 
@@ -105,6 +126,7 @@ def fit_model(
         targets_file: levels, one spectrum a line.
         output: where the CSV goes; standard output when None.
         residuals: whether there are columns of residuals.
+        conditions_file: the conditions of the spectra, if the model asks for them.
 
     Raises:
         typer.BadParameter: if the model or a file is wrong; nothing is then fitted.
@@ -127,6 +149,7 @@ def fit_model(
         raise typer.BadParameter(
             f"{targets_file} holds no spectrum; write {model.width} levels a line."
         )
+    inputs = {"targets": targets, **conditions_of(model, conditions_file, len(targets))}
     serve = load_fit(model_dir)
     # Open it before the fit, so that a wrong path does not lose the answers, and after the targets
     # are read, which may be in the same file.
@@ -134,8 +157,8 @@ def fit_model(
         # In pieces, so that Ctrl-C works and a terminal shows the progress.
         with row_progress() as progress:
             outputs = in_pieces(
-                lambda rows: serve(targets=rows),
-                [tf.constant(targets, model.dtype)],
+                lambda *rows: serve(**dict(zip(inputs, rows, strict=True))),
+                [tf.constant(array, model.dtype) for array in inputs.values()],
                 _SMALLEST_PIECE,
                 progress,
             )
@@ -150,6 +173,37 @@ def fit_model(
         print(f"eigenfit: {line}", file=sys.stderr)
     if missing:
         raise typer.Exit(1)
+
+
+def conditions_of(model: ExportedModel, path: Path | None, rows: int) -> dict[str, np.ndarray]:
+    """The conditions of the spectra as an input of the model; {} for a model that takes none.
+
+    Args:
+        model: described in its directory.
+        path: of the file of conditions, if there is one.
+        rows: number of spectra.
+
+    Raises:
+        typer.BadParameter: for a wrong file, for none where the model asks for conditions, and the
+            other way round.
+    """
+    from .conditions import read_conditions
+
+    names, limit = model.condition_names, model.conditions_limit
+    if not names:
+        if path is None:
+            return {}
+        raise typer.BadParameter(
+            f"--conditions {path}: the model takes no conditions; leave the option out, or export "
+            "a model of a Sweep."
+        )
+    if path is None:
+        raise typer.BadParameter(
+            f"the model asks for conditions ({', '.join(names)}), up to {limit} for each spectrum; "
+            f"give --conditions FILE, a CSV file with the line {','.join(names)} and then one "
+            "condition a line."
+        )
+    return {"conditions": read_conditions(path, names, limit, rows)}
 
 
 def target_names(model_dir: Path, count: int) -> list[str] | None:

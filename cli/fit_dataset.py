@@ -36,7 +36,8 @@ def fit_dataset(
 
     The exit status is 0 when every row has its answer, possibly a status that says why it has no
     fit (the log on standard error counts them); 1 if not; 2 for a wrong argument. An interrupted
-    run continues when it is started again.
+    run continues when it is started again. For a model that asks for conditions, a Parquet source
+    has a column of each name of a condition, with lists of numbers.
     """
     from ..serving.batch import fit_dataset as run
 

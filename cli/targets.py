@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import typer
+
+from .csv_file import as_number, csv_lines, is_blank, is_number, read_npy
 
 
 def read_targets(path: Path, levels: int, names: Sequence[str] | None = None) -> np.ndarray:
@@ -28,7 +28,7 @@ def read_targets(path: Path, levels: int, names: Sequence[str] | None = None) ->
     """
     if path.suffix == ".npy":
         return _read_npy(path, levels)
-    lines = _csv_lines(path)
+    lines = csv_lines(path)
     places = _places_of(path, lines, names or ())
     if places is None:
         return _read_csv(path, lines, levels)
@@ -39,16 +39,7 @@ def read_targets(path: Path, levels: int, names: Sequence[str] | None = None) ->
 
 
 def _read_npy(path: Path, levels: int) -> np.ndarray:
-    try:
-        # A memory map notices a header that claims more than the file holds, before any allocation.
-        targets = np.lib.format.open_memmap(path, mode="r")
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be read ({error.strerror}).") from None
-    except Exception:  # nearly any kind; some messages of NumPy recommend pickle
-        raise typer.BadParameter(
-            f"{path} is not a whole NumPy file of numbers; write it with numpy.save, from an array "
-            f"of real numbers of shape (spectra, {levels})."
-        ) from None
+    targets = read_npy(path, f"(spectra, {levels})")
     if targets.dtype.kind not in "iuf" or targets.shape[1:] != (levels,):
         raise typer.BadParameter(
             f"{path} must hold real numbers of shape (spectra, {levels}), got {targets.dtype} "
@@ -66,7 +57,7 @@ def _places_of(
     those of unnamed levels are, cannot be told apart and are not accepted.
     """
     first = [field.strip() for field in lines[0][1]] if lines else []
-    if not first or not first[0] or _is_number(first[0]) or any(map(_is_number, names)):
+    if not first or not first[0] or is_number(first[0]) or any(map(is_number, names)):
         return None
     if not names or len(set(names)) < len(names):
         return None
@@ -81,31 +72,15 @@ def _places_of(
     return [names.index(field) for field in first]
 
 
-def _is_number(text: str) -> bool:
-    try:
-        _number(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(text: str) -> float:
-    """The number that the text is; a ValueError for anything else."""
-    # Python also takes 1_0 for 10, and the digits of other scripts.
-    if "_" in text or not text.isascii():
-        raise ValueError(text)
-    return float(text)
-
-
 def _read_csv(path: Path, lines: list[tuple[int, list[str]]], levels: int) -> np.ndarray:
     if levels == 1:
         # An empty line is an empty field. The newline at the end of the file starts no new line.
         lines = [(number, line or [""]) for number, line in lines]
-    while levels > 1 and lines and _is_blank(lines[-1][1]):
+    while levels > 1 and lines and is_blank(lines[-1][1]):
         lines.pop()
     rows = []
     for number, line in lines:
-        if levels > 1 and _is_blank(line):
+        if levels > 1 and is_blank(line):
             raise typer.BadParameter(
                 f"{path}, line {number}: the line is blank; remove it, or write "
                 f"{',' * (levels - 1)} for a spectrum of which no level was observed."
@@ -118,38 +93,13 @@ def _read_csv(path: Path, lines: list[tuple[int, list[str]]], levels: int) -> np
     return np.array(rows, dtype=float).reshape(-1, levels)
 
 
-def _csv_lines(path: Path) -> list[tuple[int, list[str]]]:
-    """The number of every line, from 1, and its fields."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # Excel writes a byte order mark first
-    except UnicodeDecodeError as error:
-        number = error.object.count(b"\n", 0, error.start) + 1
-        raise typer.BadParameter(
-            f"{path}, line {number}: the byte 0x{error.object[error.start]:02x} is not UTF-8; save "
-            "the file as CSV in UTF-8."
-        ) from None
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        return [(reader.line_num, line) for line in reader]
-    except csv.Error as error:
-        raise typer.BadParameter(
-            f"{path}, line {reader.line_num}: the line is not CSV ({error}); write numbers with "
-            "commas between them."
-        ) from None
-
-
-def _is_blank(line: list[str]) -> bool:
-    """Whether the line is empty or white space; a line of commas is not."""
-    return len(line) <= 1 and not "".join(line).strip()
-
-
 def _level(path: Path, number: int, field: str) -> float:
     """One level; NaN for an empty field."""
     text = field.strip()
     if not text:
         return float("nan")
     try:
-        return _number(text)
+        return as_number(text)
     except ValueError:
         raise typer.BadParameter(
             f"{path}, line {number}: {field!r} is not a number; leave the field empty, or write "

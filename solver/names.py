@@ -70,10 +70,14 @@ def by_target(
 
 
 def check_complete(
-    owner: str, argument: str, given: Mapping[str, Any], names: Sequence[str]
+    owner: str,
+    argument: str,
+    given: Mapping[str, Any],
+    names: Sequence[str],
+    what: str = "parameter",
 ) -> None:
-    """Raise a ValueError for an unknown or a missing parameter name."""
-    check_known(owner, argument, given, names)
+    """Raise a ValueError for an unknown or a missing name; see `check_known`."""
+    check_known(owner, argument, given, names, what)
     missing = [name for name in names if name not in given]
     if missing:
         raise ValueError(

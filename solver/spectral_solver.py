@@ -236,7 +236,9 @@ class SpectralSolver(PortableModule):
             conditions: for a `Sweep` only, which needs them: the fields, wave vectors, fluxes at
                 which each spectrum was measured, `[B, K', d]` with K' up to the limit K of the
                 sweep, NaN where a row has fewer; `[K', d]` for all rows. If d = 1 also `[B, K']`,
-                or `[K']` for all rows; `[K', 1]` is one condition for each of K' rows. Targets,
+                or `[K']` for all rows; `[K', 1]` is one condition for each of K' rows. Or a dict by
+                the `condition_names` of the structure, each `[B, K']`, `[K']` for all rows, or one
+                number for all conditions; or a data frame with a condition a line. Targets,
                 weights and sides are then those of the first condition, those of the second, and so
                 on; those that need a condition beyond K' may be left out. The answer is
                 differentiable with respect to the conditions.

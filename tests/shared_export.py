@@ -6,11 +6,12 @@ import fcntl
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from eigenfit.export import export_saved_model
 from eigenfit.export.signatures import signatures_of
-from eigenfit.solver import SpectralSolver, Toeplitz
+from eigenfit.solver import Affine, SpectralSolver, Sweep, Toeplitz
 
 
 def export_once(
@@ -40,3 +41,12 @@ def shared_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpectralSol
     """`SpectralSolver(Toeplitz(3))` and its version directory."""
     solver = SpectralSolver(Toeplitz(3))
     return solver, export_once(tmp_path_factory, "toeplitz", solver)
+
+
+def shared_sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpectralSolver, Path]:
+    """A qubit, `gap sigma_x + moment bias sigma_z`, at up to four biases; and its directory."""
+    gap = Affine(None, [[[0.0, 1.0], [1.0, 0.0]]], parameter_names=["gap"])
+    moment = Affine(None, [np.diag([1.0, -1.0])], parameter_names=["moment"])
+    sweep = Sweep([gap, moment], limit=4, conditions=["bias"])
+    solver = SpectralSolver(sweep, initial=[1.0, 0.5], bounds={"gap": (0.0, None)})
+    return solver, export_once(tmp_path_factory, "qubit in a bias", solver)

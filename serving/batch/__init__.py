@@ -58,6 +58,11 @@ def fit_dataset(
     of their names), and one column for each output of the model: numbers such as status and loss,
     lists such as parameters and standard_errors. The files are in no order; sort by `row_id`.
 
+    A model of a structure at many conditions asks for those of each spectrum. A Parquet source then
+    has a column for each name of a condition, such as `Bx`, `By`, `Bz`: in each row a list of up to
+    K numbers, one for each condition, or one number. A row whose lists have different lengths is
+    INVALID_INPUT.
+
     On several machines, all three paths must lead to the same files on each.
 
     Args:

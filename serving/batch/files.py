@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .model import ExportedModel
-from .worker import Fragment, as_levels
+from .worker import Fragment, as_conditions, as_levels
 
 _KINDS = {".npy": "npy", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -47,6 +47,7 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
     """Check every file and cut its rows into fragments, Parquet files between row groups only."""
     fragments: list[Fragment] = []
     row_id, width = 0, model.width
+    _check_conditions(files, model, column)
     for path in files:
         stat, npy = path.stat(), _KINDS[path.suffix] == "npy"
         groups, dtype = _check_npy(path, model) if npy else _check_parquet(path, column, model)
@@ -60,7 +61,15 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
             whole, last = divmod(groups[0], fragment_rows)
             groups = [fragment_rows] * whole + [last] * bool(last)
         first = rows = begin = 0
-        levels = Fragment(str(path), stat.st_size, stat.st_mtime_ns, None if npy else column, width)
+        levels = Fragment(
+            str(path),
+            stat.st_size,
+            stat.st_mtime_ns,
+            None if npy else column,
+            width,
+            model.condition_names,
+            model.conditions_limit,
+        )
         for number, size in enumerate(groups):
             rows += size
             if rows and (rows >= fragment_rows or number == len(groups) - 1):
@@ -72,6 +81,25 @@ def cut(files: list[Path], model: ExportedModel, column: str, fragment_rows: int
                 first, rows, begin = first + rows, 0, number + 1
         row_id += first
     return fragments
+
+
+def _check_conditions(files: list[Path], model: ExportedModel, column: str) -> None:
+    """Raise if the model asks for conditions and the files cannot have them."""
+    names = model.condition_names
+    if not names:
+        return
+    asked = f"fit_dataset: the model asks for conditions ({', '.join(names)})"
+    if _KINDS[files[0].suffix] == "npy":
+        raise ValueError(
+            f"{asked}, which .npy files do not have; write the spectra as Parquet, with the levels "
+            f"in the column {column!r} and the conditions in columns of these names, in each row a "
+            f"list of up to {model.conditions_limit} numbers."
+        )
+    if column in names:
+        raise ValueError(
+            f"{asked}, and {column!r} is also the column of the levels; give the levels another "
+            "column and name it as targets_column."
+        )
 
 
 def describe_files(root: str | os.PathLike[str], files: list[Path]) -> list[list[Any]]:
@@ -133,7 +161,38 @@ def _check_parquet(path: Path, column: str, model: ExportedModel) -> tuple[list[
                 first = sum(group.num_rows for group in groups[:number])
                 lists = file.read_row_group(number, columns=[column], use_threads=False)[column]
                 as_levels(lists.combine_chunks(), width, where, first)
+        for name in model.condition_names:
+            _check_condition(file, path, name, model)
         return [group.num_rows for group in groups], np.dtype(kind.value_type.to_pandas_dtype())
+
+
+def _check_condition(file: pq.ParquetFile, path: Path, name: str, model: ExportedModel) -> None:
+    """Check the type of a column of conditions, and that no row has more than the model takes."""
+    schema, limit = file.schema_arrow, model.conditions_limit
+    wanted = f"a list of up to {limit} numbers in each row, or one number"
+    if name not in schema.names:
+        raise ValueError(
+            f"fit_dataset: the model asks for conditions ({', '.join(model.condition_names)}), and "
+            f"{path} has no column {name!r}; it has {', '.join(schema.names)}. Write one with "
+            f"{wanted}."
+        )
+    kind = schema.field(name).type
+    if isinstance(kind, pa.ExtensionType):
+        kind = kind.storage_type
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    lists = lists or pa.types.is_fixed_size_list(kind)
+    number = kind.value_type if lists else kind
+    real = pa.types.is_floating(number) or pa.types.is_integer(number)
+    if not real or not np.can_cast(number.to_pandas_dtype(), model.dtype, "safe"):
+        raise ValueError(
+            f"fit_dataset: column {name!r} of {path} has the type {kind}; it must hold {wanted}, "
+            f"of a type that {model.dtype} can hold without rounding."
+        )
+    first = 0
+    for place in range(file.num_row_groups if lists else 0):
+        values = file.read_row_group(place, columns=[name], use_threads=False)[name]
+        as_conditions(values.combine_chunks(), limit, f"column {name!r} of {path}", first)
+        first += len(values)
 
 
 def _values(group: Any, column: str) -> int:

@@ -20,6 +20,8 @@ class ExportedModel(NamedTuple):
     width: int  # levels of a spectrum
     dtype: np.dtype  # of the levels
     parameter_names: list[str]
+    condition_names: tuple[str, ...] = ()  # of the d numbers of a condition; () if it takes none
+    conditions_limit: int = 0  # K, the most conditions of a spectrum
 
 
 def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
@@ -41,6 +43,9 @@ def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
         info = load_solver_info(directory)
         targets = info["signatures"]["serving_default"]["targets"]
         count = info["signatures"]["spectrum"]["parameters"]["shape"][-1]
+        at = info["signatures"]["serving_default"].get("conditions")
+        limit, width = (0, 0) if at is None else at["shape"][-2:]
+        conditions = tuple(info["condition_names"]) if at is not None else ()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{directory} must hold a model that export_saved_model wrote, unchanged and with its "
@@ -52,5 +57,11 @@ def read_model(model_dir: str | os.PathLike[str]) -> ExportedModel:
             f"the description of the model in {directory} names {len(names)} parameters "
             f"({', '.join(names)}), but the model has {count}; export it again."
         )
+    if len(conditions) != width:
+        raise ValueError(
+            f"the description of the model in {directory} names {len(conditions)} numbers of a "
+            f"condition ({', '.join(conditions)}), but the model takes {width}; export it again."
+        )
     dtype = np.dtype(targets["dtype"])
-    return ExportedModel(directory, info["model_sha256"], info["num_targets"], dtype, names)
+    digest, num_targets = info["model_sha256"], info["num_targets"]
+    return ExportedModel(directory, digest, num_targets, dtype, names, conditions, limit)

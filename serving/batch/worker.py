@@ -22,7 +22,7 @@ from ray.data.checkpoint.checkpoint_filter import CheckpointManager
 from ...export.digest import digest_model
 
 SIGNATURE = "serving_default"
-ROW_ID, TARGETS = "row_id", "targets"
+ROW_ID, TARGETS, CONDITIONS = "row_id", "targets", "conditions"
 
 
 class Fragment(NamedTuple):
@@ -33,15 +33,22 @@ class Fragment(NamedTuple):
     mtime_ns: int  # when it was modified
     column: str | None  # of the levels in a Parquet file; None for NPY
     width: int  # levels of a spectrum
+    conditions: tuple[str, ...] = ()  # columns with the numbers of the conditions
+    limit: int = 0  # the most conditions of a spectrum
     first: int = 0  # number of the first row in the file
     rows: int = 0
     row_id: int = 0  # number of the first row in the whole source
     groups: tuple[int, int] = (0, 0)  # row groups of Parquet: the first, and the one after them
     written: np.ndarray = np.empty(0, np.int64)  # row_id of rows to skip, ascending
 
+    @property
+    def num_bytes(self) -> int:
+        """The size of all rows in memory, with 8 bytes per number."""
+        return 8 * self.rows * (1 + self.width + self.limit * len(self.conditions))
+
 
 class Spectra(ray.data.Datasource):
-    """The source with the columns `row_id` and `targets`, a block for each fragment."""
+    """The source with `row_id`, `targets` and `conditions` if any, a block for each fragment."""
 
     def __init__(self, fragments: Sequence[Fragment], batch_rows: int):
         super().__init__()
@@ -50,7 +57,7 @@ class Spectra(ray.data.Datasource):
 
     def estimate_inmemory_data_size(self) -> int:
         """The size of all rows in bytes, with 8 bytes per number."""
-        return sum(8 * fragment.rows * (fragment.width + 1) for fragment in self._fragments)
+        return sum(fragment.num_bytes for fragment in self._fragments)
 
     def get_read_tasks(self, parallelism: int, *limits: Any, **more: Any) -> list[Any]:
         """One task for each fragment; the parallelism is ignored."""
@@ -58,7 +65,7 @@ class Spectra(ray.data.Datasource):
         return [self._task(fragment) for fragment in self._fragments]
 
     def _task(self, fragment: Fragment) -> Any:
-        size, batch_rows = 8 * fragment.rows * (fragment.width + 1), self._batch_rows
+        size, batch_rows = fragment.num_bytes, self._batch_rows
         metadata = BlockMetadata(
             num_rows=fragment.rows, size_bytes=size, input_files=(fragment.path,), exec_stats=None
         )
@@ -66,44 +73,53 @@ class Spectra(ray.data.Datasource):
 
 
 def read(fragment: Fragment, batch_rows: int) -> Iterator[pa.Table]:
-    """Read a fragment as tables of `row_id` and `targets`, without the rows already written."""
+    """Read a fragment as tables of `row_id` and the inputs, without the rows already written."""
     stat = Path(fragment.path).stat()
     if (stat.st_size, stat.st_mtime_ns) != (fragment.size, fragment.mtime_ns):
         raise RuntimeError(f"fit_dataset: {fragment.path} changed during the run.")
     first = fragment.row_id
     pieces = read_npy if fragment.column is None else read_parquet
-    for levels in pieces(fragment, batch_rows):
-        numbers = np.arange(first, first + len(levels), dtype=np.int64)
+    for inputs in pieces(fragment, batch_rows):
+        count = len(inputs[TARGETS])
+        numbers = np.arange(first, first + count, dtype=np.int64)
         left = ~np.isin(numbers, fragment.written)
         if left.any():
-            yield pa.table({ROW_ID: numbers[left], TARGETS: as_column(levels[left])})
-        first += len(levels)
+            columns = {name: as_column(values[left]) for name, values in inputs.items()}
+            yield pa.table({ROW_ID: numbers[left], **columns})
+        first += count
     if first != fragment.row_id + fragment.rows:
         raise RuntimeError(f"fit_dataset: {fragment.path} has other rows than its footer says.")
 
 
-def read_npy(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
-    """Rows `[batch_rows, m]` at a time, through a memory map."""
+def read_npy(fragment: Fragment, batch_rows: int) -> Iterator[dict[str, np.ndarray]]:
+    """The targets of `batch_rows` rows at a time, `[rows, m]`, through a memory map."""
     levels = np.load(fragment.path, mmap_mode="r", allow_pickle=False)
     end = fragment.first + fragment.rows
     for begin in range(fragment.first, end, batch_rows):
-        yield levels[begin : min(begin + batch_rows, end)]
+        yield {TARGETS: levels[begin : min(begin + batch_rows, end)]}
 
 
-def read_parquet(fragment: Fragment, batch_rows: int) -> Iterator[np.ndarray]:
-    """Rows `[batch_rows, m]` at a time, by row groups."""
+def read_parquet(fragment: Fragment, batch_rows: int) -> Iterator[dict[str, np.ndarray]]:
+    """Targets `[rows, m]`, and conditions `[rows, K, d]` if any, by row groups."""
     # With `buffer_size` pyarrow holds single pages, not the whole column chunk of a row group.
     with pq.ParquetFile(fragment.path, buffer_size=1 << 20, pre_buffer=False) as file:
         first, column = fragment.first, fragment.column
         batches = file.iter_batches(
             batch_rows,
             row_groups=list(range(*fragment.groups)),
-            columns=[column],
+            columns=[column, *fragment.conditions],
             use_threads=False,
         )
         for batch in batches:
             where = f"column {column!r} of {fragment.path}"
-            yield as_levels(batch.column(0), fragment.width, where, first)
+            inputs = {TARGETS: as_levels(batch.column(column), fragment.width, where, first)}
+            if fragment.conditions:
+                each = []
+                for name in fragment.conditions:
+                    where = f"column {name!r} of {fragment.path}"
+                    each.append(as_conditions(batch.column(name), fragment.limit, where, first))
+                inputs[CONDITIONS] = np.stack(each, axis=2)
+            yield inputs
             first += batch.num_rows
 
 
@@ -134,12 +150,53 @@ def as_levels(lists: Any, width: int, where: str, first: int) -> np.ndarray:
     return levels
 
 
+def as_conditions(values: Any, limit: int, where: str, first: int) -> np.ndarray:
+    """One number of each condition, `[rows, limit]`, NaN where a row has fewer conditions.
+
+    Args:
+        values: of each row a list, or a number for one condition; null for none.
+        limit: K, the most conditions of a row.
+        where: the column and the file, for messages.
+        first: number of the first row in the file.
+
+    Raises:
+        ValueError: for a longer list.
+    """
+    if isinstance(values, pa.ExtensionArray):
+        values = values.storage
+    there = values.is_valid().to_numpy(zero_copy_only=False)
+    if hasattr(values.type, "value_type"):
+        lengths = pc.call_function("list_value_length", [values]).fill_null(0)
+        lengths = np.where(there, lengths.to_numpy(zero_copy_only=False), 0)
+        values = values.flatten()  # without null lists
+    else:
+        lengths, values = np.where(there, 1, 0), values.drop_null()
+    wrong = np.flatnonzero(lengths > limit)
+    if wrong.size:
+        raise ValueError(
+            f"fit_dataset: row {first + wrong[0]} in {where} has {lengths[wrong[0]]} conditions; "
+            f"the model takes up to {limit}. Export a model with a higher limit."
+        )
+    found = np.full([len(there), limit], np.nan)
+    found[np.arange(limit) < lengths[:, None]] = values.to_numpy(zero_copy_only=False)
+    return found
+
+
 def as_column(values: np.ndarray) -> pa.Array:
     """An array `[rows, ...]` as a column of numbers, or of nested fixed-size lists."""
     column = pa.array(np.ascontiguousarray(values).reshape(-1))
     for size in reversed(values.shape[1:]):
         column = pa.FixedSizeListArray.from_arrays(column, size)
     return column
+
+
+def as_array(column: Any) -> np.ndarray:
+    """The array `[rows, ...]` of a column that `as_column` made."""
+    values, shape = column.combine_chunks(), [len(column)]
+    while pa.types.is_fixed_size_list(values.type):
+        shape.append(values.type.list_size)
+        values = values.flatten()
+    return values.to_numpy(zero_copy_only=False).reshape(shape)
 
 
 class NothingToLeaveOut(CheckpointManager):
@@ -170,10 +227,10 @@ class Fit:
         self._signature = self._model.signatures[SIGNATURE]
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Fit a table of `row_id` and `targets`; returns `row_id` and the outputs of the model."""
-        lists = batch[TARGETS].combine_chunks()
-        width = lists.type.list_size
-        levels = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
-        outputs = self._signature(targets=self._constant(levels.astype(self._dtype)))
+        """Fit a table of `row_id` and the inputs; returns `row_id` and the outputs of the model."""
+        arrays = {name: as_array(batch[name]) for name in batch.column_names if name != ROW_ID}
+        outputs = self._signature(
+            **{name: self._constant(array.astype(self._dtype)) for name, array in arrays.items()}
+        )
         columns = {name: as_column(value.numpy()) for name, value in sorted(outputs.items())}
         return pa.table({ROW_ID: batch[ROW_ID], **columns})

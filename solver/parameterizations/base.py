@@ -710,7 +710,6 @@ class Wrapped(Parameterization):
     def __init__(self, inner: Parameterization, names: Sequence[str]):
         """Set the inner parameterization and the names of y."""
         super().__init__(inner.size, len(names), names)
-        self._level_names = inner.level_names
         self.condition_names = inner.condition_names
         self.inner = inner
 
@@ -719,10 +718,21 @@ class Wrapped(Parameterization):
         raise NotImplementedError(f"{type(self).__name__} must define expand(parameters).")
 
     @property
+    def level_names(self) -> tuple[str | None, ...] | None:
+        """Those of the inner parameterization."""
+        return self.inner.level_names
+
+    @level_names.setter
+    def level_names(self, names: Sequence[str] | None) -> None:
+        # A copy: the inner parameterization also stands elsewhere, under its own names.
+        inner = copy.copy(self.inner)
+        inner.level_names = names
+        self.inner = inner
+
+    @property
     def level_counts(self) -> LevelCounts:
         """That of the inner parameterization."""
-        counts = self.inner.level_counts
-        return counts if len(counts) > 1 else super().level_counts
+        return self.inner.level_counts
 
     @property
     def conditions_shape(self) -> tuple[int, int] | None:
@@ -848,7 +858,9 @@ class Mapped(Wrapped):
 class Combination(Parameterization):
     """`sum_i f_i A_i(x_i)` with the parameters of all parts in their order.
 
-    Results of `a + b` (two parts with factors 1) and `f * a` (one part).
+    Results of `a + b` (two parts with factors 1) and `f * a` (one part). The levels have the names
+    on which all parts with names agree. Where f is negative the names are in reverse order, as the
+    levels are.
 
     Attributes:
         factors: the f_i, finite and nonzero.
@@ -859,6 +871,10 @@ class Combination(Parameterization):
         """Set factors and parts."""
         names = [name for part in parts for name in part.parameter_names]
         super().__init__(parts[0].size, len(names), names)
+        self._level_names = _names_of_sum(factors, parts)
+        self.parameter_units = {
+            name: unit for part in parts for name, unit in part.parameter_units.items()
+        }
         self.factors: tuple[float, ...] = tuple(factors)
         self.parts: tuple[Parameterization, ...] = tuple(parts)
 
@@ -968,6 +984,16 @@ class Combination(Parameterization):
                 wanted = wanted[:, ::-1]
             found.append(part.starting_points(wanted, attempt, attempts))
         return tf.concat(found, axis=-1)
+
+
+def _names_of_sum(
+    factors: Sequence[float], parts: Sequence[Parameterization]
+) -> tuple[str | None, ...] | None:
+    """The names of the levels of `sum_i f_i A_i` on which all parts with names agree, else None."""
+    pairs = zip(factors, parts, strict=True)
+    every = [(factor, part.level_names) for factor, part in pairs]
+    in_order = {names[:: 1 if factor > 0 else -1] for factor, names in every if names is not None}
+    return in_order.pop() if len(in_order) == 1 else None
 
 
 def _times(factor: float, tensor: tf.Tensor) -> tf.Tensor:

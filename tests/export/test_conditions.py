@@ -11,8 +11,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from eigenfit.export import load_solver_info
-from eigenfit.solver import Affine, SpectralSolver, Status, Sweep
-from tests.shared_export import export_once
+from eigenfit.solver import SpectralSolver, Status
+from tests.shared_export import shared_sweep
 
 LIMIT = 4
 KNOWN = np.array([[1.0, 0.5], [0.7, -0.4], [1.3, 0.9]])  # gap, moment
@@ -43,12 +43,8 @@ class Exported(NamedTuple):
 
 @pytest.fixture(scope="module")
 def qubit(tmp_path_factory) -> Exported:
-    gap = Affine(None, [[[0.0, 1.0], [1.0, 0.0]]], parameter_names=["gap"])
-    moment = Affine(None, [np.diag([1.0, -1.0])], parameter_names=["moment"])
-    sweep = Sweep([gap, moment], limit=LIMIT, conditions=["bias"])
-    solver = SpectralSolver(sweep, initial=[1.0, 0.5], bounds={"gap": (0.0, None)})
-    version_dir = str(export_once(tmp_path_factory, "qubit in a bias", solver))
-    return Exported(solver, version_dir, tf.saved_model.load(version_dir))
+    solver, version_dir = shared_sweep(tmp_path_factory)
+    return Exported(solver, str(version_dir), tf.saved_model.load(str(version_dir)))
 
 
 def test_every_signature_takes_the_conditions(qubit):

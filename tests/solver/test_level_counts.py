@@ -16,6 +16,7 @@ from eigenfit.solver import (
     Levels,
     Matched,
     Nonlinear,
+    NonlinearSweep,
     Parameterization,
     Symmetric,
     Toeplitz,
@@ -145,6 +146,84 @@ def test_names_belong_to_a_structure_and_stay_with_it():
     assert mapped.level_counts.members is not None
     nonlinear.level_names = None
     assert nonlinear.level_counts.label(1) == "1"
+
+
+def named_triplet(names: list[str] | None) -> Affine:
+    """Three levels, `a + (0, 1, 3)`."""
+    return Affine(np.diag([0.0, 1.0, 3.0]), [np.eye(3)], ["a"], level_names=names)
+
+
+@pytest.mark.parametrize("factor", [2.0, -0.5, np.int64(-1)])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_level_of_a_multiple_has_the_name_of_the_level_that_is_multiplied(factor, fixed):
+    """With a negative factor the lowest level is the multiple of the highest one."""
+    whole = named_triplet(ROTOR) + Affine(None, [np.diag([0.0, 0.1, 0.3])], ["b"])
+    one = whole.with_fixed({"b": 1.0}) if fixed else whole
+    multiple = factor * one
+    x = tf.constant([[0.7, 0.2][: one.num_parameters]], tf.float64)
+    before, after = one.spectrum(x)[0], multiple.spectrum(x)[0]
+    for name in ROTOR:
+        place, number = (each.level_counts.find(name)[1] for each in (one, multiple))
+        np.testing.assert_allclose(after[number], factor * before[place], atol=1e-14)
+
+
+def test_a_sum_has_the_names_on_which_its_parts_agree():
+    shift = Affine(None, [np.diag([1.0, 0.0, 0.0])], ["shift"])
+    named, other = named_triplet(ROTOR), Symmetric(3)
+    assert (named + shift).level_names == (shift + named).level_names == tuple(ROTOR)
+    assert (other + shift).level_names is None
+    other.level_names = ROTOR
+    assert (named + other).level_names == (named + 2 * other + shift).level_names == tuple(ROTOR)
+    # The lowest of the one is the highest of the other.
+    assert (named + -1 * other).level_names is None
+    assert (-1 * named + -2 * other).level_names == tuple(ROTOR[::-1])
+    other.level_names = ["low", "mid", "high"]
+    assert (named + other).level_names is None
+    both = named + other
+    both.level_names = ["x", "y", "z"]
+    assert both.level_counts.label(2) == "z"
+    assert both.with_fixed({"a": 0.0}).level_names == ("x", "y", "z")
+    assert named.level_names == tuple(ROTOR)
+
+
+def test_parameters_of_a_sum_have_their_units():
+    one, other = named_triplet(None), Affine(None, [np.eye(3)], ["b"])
+    one.parameter_units, other.parameter_units = {"a": "GHz"}, {"b": "T"}
+    assert (3 * one + other).parameter_units == {"a": "GHz", "b": "T"}
+
+
+def small(x: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
+    return x[:, 0, None, None] * c[:, :1, None] * tf.constant(np.diag([0.0, 1.0]), x.dtype)
+
+
+def test_names_of_what_is_made_of_a_structure():
+    """Fixed, tied and in other parameters: members keep theirs, and names may be assigned."""
+
+    def rescaled(structure: Parameterization) -> Parameterization:
+        return structure.with_parameters(["y"], lambda y: {structure.parameter_names[0]: 2 * y})
+
+    alone = Family([named_triplet(ROTOR)], names=["J=1"])
+    assert rescaled(alone).level_counts.find(("J=1", "1_11")) == (0, 1)
+    assert rescaled(alone).level_counts.members == ("J=1",)
+    with pytest.raises(ValueError, match="level_names belong to the members"):
+        rescaled(alone).level_names = ROTOR
+
+    sweep = NonlinearSweep(small, n=2, p=1, limit=3)
+    made = rescaled(sweep)
+    made.level_names = ["low", "high"]
+    assert made.level_names == ("low", "high")
+    assert made.level_counts.find((2, "high")) == (2, 1)
+    assert sweep.level_names is None  # it is another structure
+    with pytest.raises(ValueError, match="level_names must be 2 names"):
+        made.level_names = ["low", "high"] * 3
+    at = made.at(tf.constant([[[1.0], [2.0], [np.nan]]], tf.float64))
+    assert at.level_counts.label(3) == "1:high"
+    assert copy.deepcopy(made).level_names == ("low", "high")
+
+    plain = Nonlinear(lambda x: x[:, :, None] * x[:, None, :], n=2, p=2)
+    fixed = plain.with_fixed({"x0": 1.0})
+    fixed.level_names = ["low", "high"]
+    assert (fixed.level_counts.label(1), plain.level_names) == ("high", None)
 
 
 def test_a_name_in_two_members_is_shown_with_its_member():

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -100,6 +101,86 @@ def test_faults_of_conditions_are_those_of_their_row():
     assert np.isnan(levels[2]).sum() == 2
     assigned = solver().assignment(x, targets, conditions=bias).numpy()
     np.testing.assert_array_equal(assigned[3], [0, 1, 2, 3, 4, 5, -1, -1])
+
+
+def magnet() -> Sweep:
+    """A spin in a field in the plane, `gap sigma_x + moment (Bx sigma_x + Bz sigma_z)`."""
+    terms: list[Any] = [SX]
+    terms += [Affine(None, [matrix], parameter_names=["moment"]) for matrix in (SX, SZ)]
+    return Sweep(terms, limit=LIMIT, conditions=["Bx", "Bz"])
+
+
+@eagerly
+def test_conditions_by_name():
+    """Each number `[B, K']`, `[K']` or one, in any order; also a data frame, for all rows."""
+    expected = solver().spectrum(KNOWN, BIAS)
+    for given in (BIAS, BIAS.tolist(), tf.constant(BIAS), np.ma.masked_invalid(BIAS)):
+        np.testing.assert_array_equal(solver().spectrum(KNOWN, {"bias": given}), expected)
+    shared = solver().spectrum(KNOWN, {"bias": [0.2, 1.0]})
+    np.testing.assert_array_equal(shared, solver().spectrum(KNOWN, [0.2, 1.0]))
+    one = solver().spectrum(KNOWN, {"bias": 0.2})
+    np.testing.assert_array_equal(one, solver().spectrum(KNOWN, [0.2]))
+    column = solver().spectrum(KNOWN, {"bias": [[0.2], [0.3], [0.4]]})
+    np.testing.assert_array_equal(column, solver().spectrum(KNOWN, [[0.2], [0.3], [0.4]]))
+
+    spin = SpectralSolver(magnet())
+    x = [[0.5], [0.4], [0.9]]
+    across, along = np.array([0.1, 0.2, 0.3, 0.4]), BIAS
+    both = np.stack([np.where(np.isnan(along), np.nan, across), along], axis=2)
+    expected = spin.spectrum(x, both)
+    upper = np.hypot(1 + np.array(x) * across, np.array(x) * along)
+    np.testing.assert_allclose(expected[:, 1::2], upper, atol=1e-14)
+    # What is given once for all rows is not there where a row has fewer conditions.
+    np.testing.assert_array_equal(spin.spectrum(x, {"Bz": along, "Bx": across}), expected)
+    still = np.stack([np.where(np.isnan(along), np.nan, 0.0), along], axis=2)
+    expected = spin.spectrum(x, still)
+    np.testing.assert_array_equal(spin.spectrum(x, {"Bz": along, "Bx": 0}), expected)
+    frame = pd.DataFrame({"Bz": along[0], "Bx": across})
+    expected = spin.spectrum(x, np.stack([across, along[0]], axis=1))
+    np.testing.assert_array_equal(spin.spectrum(x, frame), expected)
+    field = pd.Series({"Bz": 2.0, "Bx": 0.1})
+    np.testing.assert_array_equal(spin.spectrum(x, field), spin.spectrum(x, [[0.1, 2.0]]))
+
+
+@eagerly
+def test_a_condition_by_name_that_lacks_a_number_is_the_fault_of_its_row():
+    spin = SpectralSolver(magnet())
+    across, along = [[0.1, 0.2], [0.1, 0.2]], [[1.0, 2.0], [1.0, np.nan]]
+    levels = spin.spectrum([[0.5], [0.5]], {"Bx": across, "Bz": along}).numpy()
+    np.testing.assert_array_equal(np.isnan(levels[:, 0]), [False, True])
+
+
+@eagerly
+def test_every_method_takes_conditions_by_name():
+    named, targets = {"bias": BIAS}, by_hand(KNOWN, BIAS) + NOISE
+    calls = {
+        "fit": lambda at: solver().fit(targets, KNOWN, conditions=at).parameters,
+        "trace": lambda at: solver().trace(targets, KNOWN, conditions=at).parameters,
+        "covariance": lambda at: solver().covariance(KNOWN, 1.0, conditions=at).covariance,
+        "predict": lambda at: solver().predict(KNOWN, targets, conditions=at).values,
+        "assignment": lambda at: solver().assignment(KNOWN, targets, conditions=at),
+        "matrix": lambda at: solver().matrix(KNOWN, at),
+        "loss": lambda at: solver().loss(KNOWN, targets, conditions=at),
+        "of a fit": lambda at: solver().fit(targets, KNOWN, conditions=BIAS).predict(None, at)[0],
+    }
+    for name, call in calls.items():
+        np.testing.assert_array_equal(call(named), call(BIAS), err_msg=name)
+    fewer = solver().fit(targets[:, :4], KNOWN, conditions={"bias": BIAS[0, :2]})
+    same = solver().fit(targets[:, :4], KNOWN, conditions=BIAS[0, :2])
+    np.testing.assert_array_equal(fewer.parameters, same.parameters)
+
+
+@eagerly
+def test_the_levels_differentiate_by_a_condition_that_has_a_name():
+    spin = SpectralSolver(magnet())
+    along = tf.constant(BIAS)
+    with tf.GradientTape() as tape:
+        tape.watch(along)
+        levels = spin.spectrum([[0.5]] * 3, {"Bx": 0, "Bz": along})
+        upper = tf.reduce_sum(tf.boolean_mask(levels, tf.math.is_finite(levels))[1::2])
+    slopes = tape.gradient(upper, along).numpy()
+    expected = np.nan_to_num(0.25 * BIAS / np.hypot(1.0, 0.5 * BIAS))
+    np.testing.assert_allclose(slopes, expected, atol=1e-12)
 
 
 OUTPUTS = ("parameters", "eigenvalues", "residuals", "loss")
@@ -254,6 +335,35 @@ WRONG: dict[str, tuple[Any, str]] = {
     "other rows": (
         lambda: solver().spectrum(KNOWN, np.ones((2, 4))),
         "rows has 3, conditions has 2",
+    ),
+    "another name": (
+        lambda: solver().spectrum(KNOWN, {"B": BIAS}),
+        "conditions: there is no condition 'B'; the conditions are bias.",
+    ),
+    "a name too few": (
+        lambda: SpectralSolver(magnet()).spectrum([[0.5]], {"Bx": 1.0}),
+        "conditions: 'Bz' is missing; give all of Bx, Bz",
+    ),
+    "lengths by name": (
+        lambda: SpectralSolver(magnet()).spectrum([[0.5]], {"Bx": [1.0], "Bz": [1.0, 2.0]}),
+        "conditions: Bz has shape [2], and another number of the conditions has [1]; give as many",
+    ),
+    "rows by name": (
+        lambda: solver().spectrum(KNOWN, {"bias": BIAS[:2]}),
+        "rows has 3, conditions has 2",
+    ),
+    "too deep by name": (
+        lambda: solver().spectrum(KNOWN, {"bias": BIAS[:, :, None]}),
+        "conditions: bias must be [rows, conditions], [conditions] for all rows, or one number for "
+        "all conditions, got shape [3, 4, 1]",
+    ),
+    "too many by name": (
+        lambda: solver().spectrum(KNOWN, {"bias": np.ones(5)}),
+        "conditions must have shape [rows, up to 4], or [up to 4] for all rows, got [5, 1]. The",
+    ),
+    "text by name": (
+        lambda: solver().spectrum(KNOWN, {"bias": ["a"]}),
+        "conditions: bias must hold real numbers",
     ),
     "targets of fewer": (
         lambda: solver().fit(TARGETS[:, :2], conditions=BIAS[:, :2]),
