@@ -157,7 +157,7 @@ class _Application:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """Answer 403 to everything without the token, whether it exists or not."""
-        given = request.path.split("/")[1].encode("utf-8", "replace")
+        given = request.path.removeprefix("/").split("/")[0].encode("utf-8", "replace")
         if not secrets.compare_digest(given, self._token.encode()):
             return web.Response(
                 status=403,

@@ -53,7 +53,7 @@ def change_of(state: dict[str, Any], **values: float) -> dict[str, Any]:
     parameters = {one["name"]: {name: one[name] for name in kept} for one in state["parameters"]}
     for name, value in values.items():
         parameters[name]["value"] = value
-    return {"parameters": parameters, "rows": state["rows"]}
+    return {"parameters": parameters, "rows": state["rows"], "read": state["read"]}
 
 
 def predict(workbench: RunningWorkbench, signature: str, **inputs: Any) -> Any:
@@ -176,7 +176,9 @@ def test_save_writes_file_and_data(fresh, folder, eagerly, monkeypatch):
     state["rows"][0]["out"] = True
     status, text = get(fresh, "save", change_of(state, offset=1.1))
     assert status == 200, text
-    assert json.loads(text) == {
+    answer = json.loads(text)
+    assert answer.pop("read") != state["read"]
+    assert answer == {
         "file": "ladder.toml",
         "data": "ladder_data.csv",
         "results": "ladder_results",
@@ -255,7 +257,7 @@ def message(page: Page) -> Locator:
 
 
 def field(page: Page, name: str) -> Locator:
-    return page.get_by_role("spinbutton", name=name, exact=True)
+    return page.get_by_role("textbox", name=name, exact=True)
 
 
 def computed(page: Page) -> list[float]:
@@ -341,6 +343,109 @@ def test_a_prior_counts_in_the_fit_and_the_model_says_that_it_has_none(page):
     expect(page.locator(".parameter").nth(1).locator("output")).to_have_text("at its bound")
 
 
+def test_numbers_are_typed_as_people_write_them(page):
+    """A field of type "number" would make 15 of 1,5, and 2 of a pasted −2 with a long minus."""
+    for typed, value in (("1,5", "1.5"), ("−2", "-2"), ("1e3", "1000"), (" .5 ", "0.5")):
+        field(page, "offset").fill("")
+        field(page, "offset").press_sequentially(typed)
+        field(page, "offset").press("Enter")
+        expect(field(page, "offset")).to_have_value(value)
+    for wrong in ("1,234.5", "x", "1e999", "0x10", "Infinity"):
+        field(page, "offset").fill(wrong)
+        field(page, "offset").press("Enter")
+        expect(message(page)).to_contain_text("offset must be a number")
+        expect(field(page, "offset")).to_have_value("0.5")
+        say_something_else(page)
+
+
+def test_bounds_and_priors_that_are_wrong_are_not_shown_as_if_they_held(page):
+    page.get_by_text("Bounds and prior").nth(1).click()
+    for name, wrong, said in (
+        ("step: lowest", "20", "must be below"),
+        ("step: highest", "x", "must be numbers"),
+        ("step: prior error", "-1", "must be positive"),
+    ):
+        before = field(page, name).input_value()
+        field(page, name).fill(wrong)
+        field(page, name).press("Enter")
+        expect(message(page)).to_contain_text(said)
+        expect(field(page, name)).to_have_value(before)
+    field(page, "step: prior mean").fill("3")
+    field(page, "step: prior mean").press("Tab")
+    expect(message(page)).to_contain_text("there is none until both are given")
+    # Half a prior neither hinders a bound nor is it lost.
+    field(page, "step: highest").fill("1,5")
+    field(page, "step: highest").press("Tab")
+    expect(field(page, "step")).to_have_value("1.5")
+    expect(field(page, "step: prior mean")).to_have_value("3")
+    field(page, "step: prior error").fill("0.1")
+    field(page, "step: prior error").press("Tab")
+    say_something_else(page)
+    field(page, "step: prior mean").fill("")
+    field(page, "step: prior mean").press("Tab")
+    expect(message(page)).to_contain_text("there is none until both are given")
+    page.get_by_role("button", name="Undo").click()
+    expect(field(page, "step: prior mean")).to_have_value("3")
+
+
+def say_something_else(page: Page) -> None:
+    """Empty the message, so that the next one is a new one."""
+    message(page).evaluate("one => { one.textContent = ''; }")
+
+
+def test_nothing_can_be_changed_while_a_fit_runs(page):
+    page.evaluate(
+        """() => {
+          const own = window.fetch;
+          const allowed = new Promise((done) => { window.goOn = done; });
+          window.fetch = async (...given) => { await allowed; return own(...given); };
+        }"""
+    )
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_have_text("Fitting.")
+    assert page.evaluate("[...document.querySelectorAll('[inert]')].map((one) => one.id)") == [
+        "bar",
+        "page",
+    ]
+    page.keyboard.press("Control+z")
+    expect(message(page)).to_have_text("Fitting.")
+    page.evaluate("window.goOn()")
+    expect(message(page)).to_contain_text("Loss")
+    assert page.locator("[inert]").count() == 0
+
+
+def test_a_model_that_another_page_replaced_is_not_asked(page, workbench):
+    """Its values would be those of other lines."""
+    version = state_of(workbench)["version"]
+    body = {"signature_name": "spectrum", "inputs": {"parameters": [[1.0, 2.0, 0.3]]}}
+    for number, status in ((int(version), 200), (int(version) + 1, 404)):
+        path = f"v1/models/problem/versions/{number}:predict"
+        assert get(workbench, path, body)[0] == status
+    old = f"/versions/{version}:"
+    page.route(
+        "**/*:predict",
+        lambda route: route.continue_(url=route.request.url.replace(old, "/versions/999:")),
+    )
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Another page of this workbench has made another model")
+    page.unroute("**/*:predict")
+
+
+def test_what_a_page_says_when_the_workbench_is_gone_or_another(page, workbench):
+    token = workbench.address.rsplit("/", 2)[1]
+    page.route(
+        "**/*:predict",
+        lambda route: route.continue_(url=route.request.url.replace(token, "another")),
+    )
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Take the whole address")
+    page.unroute("**/*:predict")
+    page.route("**/*:predict", lambda route: route.abort())
+    page.get_by_role("slider", name="offset, slider").press("ArrowRight")
+    expect(message(page)).to_contain_text("The workbench does not answer")
+    page.unroute("**/*:predict")
+
+
 def test_reassign_leave_out_undo_save_reload(page, folder, eagerly):
     # The observed level 4 is clicked and becomes level 3.
     page.locator('#levels [data-target="4"]').click()
@@ -415,6 +520,8 @@ def test_the_keyboard_alone_suffices(page):
     tab_to("Leave out 2")
     page.keyboard.press("Enter")
     expect(page.locator("tr.out")).to_contain_text("2")
+    # The table is another one, but the focus is where it was.
+    expect(page.get_by_role("button", name="Take in 2")).to_be_focused()
     tab_to("Reassign 4")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()

@@ -7,6 +7,16 @@ export function shown(number, digits = 8) {
   return String(Number(number.toPrecision(digits))).replace("-", "−");
 }
 
+/**
+ * The number that somebody typed, with a decimal point or a decimal comma; null for nothing, NaN for
+ * anything else. A field of type "number" would read 1,5 as 15, and −2 with a long minus as 2.
+ */
+export function typed(text) {
+  const plain = text.trim().replace("−", "-").replace(",", ".");
+  if (plain === "") return null;
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) && Number.isFinite(Number(plain)) ? Number(plain) : NaN;
+}
+
 /** A value with its standard error: to two digits of the error, 12.34 ± 0.56. */
 export function withError(value, error) {
   if (!Number.isFinite(error) || error <= 0) return shown(value);
