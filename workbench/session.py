@@ -221,7 +221,7 @@ class Session:
         endings = ("_data.csv", *(f"_data_{number}.csv" for number in range(2, 1000)))
         paths = (self._path.with_name(f"{self._path.stem}{ending}") for ending in endings)
         for path in paths:
-            if not path.exists() or path.read_bytes().startswith(_MARK.encode()):
+            if not path.exists() or _is_ours(path):
                 return path.name
         raise fail(self._path.name, "there are too many tables beside it; remove some.")
 
@@ -255,6 +255,14 @@ class Session:
             "version": self._version,
             "model_priors": {name: list(pair) for name, pair in priors.items()},
         }
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a table that the workbench wrote, and so may be replaced."""
+    try:
+        return path.read_bytes().startswith(_MARK.encode())
+    except OSError:  # a folder, or of somebody else
+        return False
 
 
 def _digest(file: Document) -> str:

@@ -121,7 +121,8 @@ def test_what_is_left_out_stays_so_when_it_is_saved_and_read(
     assert "left out" not in (tmp_path / "ladder_data.csv").read_text()
     # A table that somebody else wrote stays.
     (tmp_path / "ladder_data.csv").write_text(LINES)
-    assert lines.save(change_of(state, read=saved["read"]))["data"] == "ladder_data_2.csv"
+    (tmp_path / "ladder_data_2.csv").mkdir()
+    assert lines.save(change_of(state, read=saved["read"]))["data"] == "ladder_data_3.csv"
     assert (tmp_path / "ladder_data.csv").read_text() == LINES
 
 

@@ -5,11 +5,13 @@ Both in one file, for one model: pytest gives the tests of a file to one process
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
 import shutil
 import tomllib
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -72,6 +74,25 @@ def test_without_the_token_nothing_is_said(workbench, path):
                 urllib.request.urlopen(address)
             assert refused.value.code == 403
             assert "Take the whole address" in refused.value.read().decode()
+
+
+def test_other_hosts_are_refused_and_no_other_site_may_read(workbench):
+    """A name that another site makes point to this machine is another host."""
+    place = urllib.parse.urlsplit(workbench.address)
+
+    def status(method: str, target: str, **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", place.port)
+        connection.request(method, target, headers=headers)
+        answer = connection.getresponse()
+        assert not any(name.startswith("Access-Control") for name, _ in answer.getheaders())
+        connection.close()
+        return answer.status
+
+    assert status("GET", place.path, Host="evil.example") == 403
+    assert status("GET", place.path, Host=f"evil.example:{place.port}") == 403
+    assert status("OPTIONS", "*") == 403
+    assert status("GET", place.path, Host="localhost:8000") == 200  # a forwarded port
+    assert status("GET", f"{place.path}state", Origin="http://evil.example") == 200
 
 
 def test_only_this_machine_is_served_and_tokens_are_long(workbench):
@@ -164,6 +185,9 @@ def test_a_change_that_is_wrong_changes_nothing(fresh):
         assert status == 422, text
         assert said in " ".join(json.loads(text)["faults"])
     assert get(fresh, "change", method="POST")[0] == 400
+    deep = urllib.request.Request(f"{fresh.address}change", b"[" * 100_000, method="POST")
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(deep)
     assert state_of(fresh)["rows"] == state["rows"]
 
 
@@ -391,6 +415,37 @@ def test_bounds_and_priors_that_are_wrong_are_not_shown_as_if_they_held(page):
 def say_something_else(page: Page) -> None:
     """Empty the message, so that the next one is a new one."""
     message(page).evaluate("one => { one.textContent = ''; }")
+
+
+def test_errors_are_shown_to_two_digits(page):
+    """A tiny error is not shown as zero."""
+    shown = page.evaluate(
+        """async () => {
+          const { shown, withError } = await import("./static/numbers.js");
+          return [withError(12.3456, 0.5555), withError(-1250.4, 31.2), withError(3.25, 1.24e-15),
+            withError(2, 0), shown(-3.55e-15)];
+        }"""
+    )
+    assert shown == ["12.35 ± 0.56", "−1250 ± 31", "3.25 ± 1.2e−15", "2", "−3.55e−15"]
+
+
+def test_values_that_are_not_finite_are_said_and_not_drawn(page):
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Loss")
+    field(page, "step").fill("10")
+    field(page, "step").press("Enter")
+    expect(message(page)).to_have_text("")  # what was said of the fit no longer holds
+    page.route(
+        "**/*:predict",
+        lambda route: route.fulfill(body='{"outputs": {"values": [[NaN, Infinity, 1, 2, 3]]}}'),
+    )
+    field(page, "offset").fill("7")
+    field(page, "offset").press("Enter")
+    expect(page.locator("#rms")).to_contain_text("no finite values")
+    lines = page.locator("#levels line.computed")
+    found = [line.get_attribute("visibility") for line in lines.all()]
+    assert found == ["hidden", "hidden", "visible", "visible", "visible"]
+    page.unroute("**/*:predict")
 
 
 def test_nothing_can_be_changed_while_a_fit_runs(page):

@@ -92,6 +92,11 @@ export class Levels {
   put(item) {
     const y = this.y(this.computed[item.k]);
     item.y = y;
+    const isThere = Number.isFinite(y);
+    for (const one of [item.computed, item.join, item.leader, item.name]) {
+      if (one) set(one, { visibility: isThere ? "visible" : "hidden" });
+    }
+    if (!isThere) return;
     set(item.computed, { y1: y, y2: y });
     if (item.join) set(item.join, { y2: y });
   }

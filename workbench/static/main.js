@@ -22,7 +22,7 @@ const levels = new Levels(get("levels"), (row) => data.open(row));
 const data = new Data(get("data"), get("datum"), { reassign, leave });
 const parameters = new Parameters(get("parameters"), {
   before: () => record(),
-  moving: () => { forget(); move(); },
+  moving: () => { say(""); forget(); move(); },
   changed: (fault) => { if (fault) say(fault, "bad"); settle(); },
 });
 
@@ -90,8 +90,10 @@ function showRms() {
   const squares = desk.observed().filter((row) => !row.side)
     .map((row) => (row.value - computed[row.target]) ** 2);
   const mean = squares.reduce((total, one) => total + one, 0) / squares.length;
-  const text = `rms difference ${shown(Math.sqrt(mean), 4)} ${desk.state.unit}`;
-  get("rms").textContent = squares.length ? text : "";
+  let text = "";
+  if (Number.isFinite(mean)) text = `rms difference ${shown(Math.sqrt(mean), 4)} ${desk.state.unit}`;
+  else if (squares.length) text = "the model has no finite values for these parameters";
+  get("rms").textContent = text;
 }
 
 /** What a fit said no longer holds. */

@@ -4,7 +4,7 @@
 export function shown(number, digits = 8) {
   if (number === null || number === undefined || Number.isNaN(number)) return "";
   if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
-  return String(Number(number.toPrecision(digits))).replace("-", "−");
+  return String(Number(number.toPrecision(digits))).replaceAll("-", "−");
 }
 
 /**
@@ -20,7 +20,8 @@ export function typed(text) {
 /** A value with its standard error: to two digits of the error, 12.34 ± 0.56. */
 export function withError(value, error) {
   if (!Number.isFinite(error) || error <= 0) return shown(value);
-  const decimals = Math.max(0, Math.min(12, 1 - Math.floor(Math.log10(error))));
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(error)));
+  if (decimals > 12) return `${shown(value, 12)} ± ${shown(error, 2)}`;
   return `${value.toFixed(decimals).replace("-", "−")} ± ${error.toFixed(decimals)}`;
 }
 
