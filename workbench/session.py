@@ -112,7 +112,8 @@ class Session:
 
         Returns:
             The names of what was written: `file`, `data` (None if the data are as they were),
-            `results`, `report` (whether there is one), and `read`, see `read`.
+            `results`, `report` (whether there is one), and `read`, see `read`. If only the results
+            cannot be written, `results` is None, and `faults` says why.
 
         Raises:
             ProblemError: if the changes cannot be understood, or the file was changed by another
@@ -134,14 +135,17 @@ class Session:
             write_whole(self._path.with_name(name), table)
         write_whole(self._path, text)
         written = read_document(self._path)
-        folder = write_results(self._problem(written), fit, self.results)
-        return {
-            "file": self._path.name,
-            "data": name,
-            "results": folder.name,
-            "report": (folder / "report.html").exists(),
-            "read": _digest(written),
-        }
+        saved = {"file": self._path.name, "data": name, "read": _digest(written)}
+        try:
+            folder = write_results(self._problem(written), fit, self.results)
+        except ProblemError as error:
+            return {
+                **saved,
+                "results": None,
+                "report": False,
+                "faults": list(map(str, error.faults)),
+            }
+        return {**saved, "results": folder.name, "report": (folder / "report.html").exists()}
 
     def _problem(self, document: Document) -> Problem:
         return Problem(document, allow_python=self._allow_python)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eigenfit.problem import Problem, ProblemError, results
+from eigenfit.problem.errors import Fault
 from eigenfit.workbench import session as module
 from eigenfit.workbench.model import solver_of, without_fixed
 from eigenfit.workbench.session import Session
@@ -167,3 +168,24 @@ def test_a_folder_with_something_else_is_not_replaced(lines, exports, tmp_path):
     with pytest.raises(ProblemError, match="holds something else than results"):
         lines.save(given)
     assert (tmp_path / "ladder.toml").read_text() == FILE
+
+
+def test_what_was_saved_is_said_if_the_results_cannot_be_written(
+    lines, exports, tmp_path, eagerly, monkeypatch
+):
+    """The page goes on with the file as it now is."""
+
+    def refuse(*_: Any) -> Path:
+        raise ProblemError([Fault("ladder_results", "the results cannot be written (disk full).")])
+
+    write_results = module.write_results
+    monkeypatch.setattr(results, "report_writer", lambda: None)
+    monkeypatch.setattr(module, "write_results", refuse)
+    given = change_of(lines.read())
+    given["parameters"]["offset"]["value"] = 1.5
+    saved = lines.save(given)
+    assert (saved["results"], saved["report"]) == (None, False)
+    assert saved["faults"] == ["ladder_results: the results cannot be written (disk full)."]
+    assert "offset = 1.5" in (tmp_path / "ladder.toml").read_text()
+    monkeypatch.setattr(module, "write_results", write_results)
+    assert lines.save({**given, "read": saved["read"]})["results"] == "ladder_results"

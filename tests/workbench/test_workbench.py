@@ -544,6 +544,14 @@ def test_a_table_is_pasted(page):
     page.get_by_role("button", name="Take this table").click()
     expect(message(page)).to_contain_text("the table, line 2")
     expect(page.get_by_role("button", name="Leave out 3")).to_be_visible()
+    # Many faults do not cover the page.
+    bad = "\n".join(f"{k},x" for k in range(300))
+    page.get_by_role("textbox", name="The table").fill(f"level,energy\n{bad}\n")
+    page.get_by_role("button", name="Take this table").click()
+    expect(message(page)).to_contain_text("line 200")
+    box = message(page).bounding_box()
+    assert box is not None
+    assert box["height"] < 200
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Leave out 4")).to_be_visible()
     page.get_by_text("Observed minus computed").click()

@@ -248,8 +248,9 @@ function save() {
     const saved = await sendSave({ ...change, read: desk.read });
     desk.saved(saved.read);
     get("report").hidden = !saved.report;
-    const names = [saved.file, saved.data, `results in ${saved.results}`].filter(Boolean);
-    say(`Saved: ${names.join(", ")}.`, "good");
+    const names = [saved.file, saved.data, saved.results && `results in ${saved.results}`].filter(Boolean);
+    const faults = saved.faults ?? [];
+    say([`Saved: ${names.join(", ")}.`, ...faults].join("\n"), faults.length ? "bad" : "good");
   });
 }
 
