@@ -71,7 +71,7 @@ def settings_from(given: Any, names: tuple[str, ...]) -> dict[str, Setting]:
                 ),
                 None if prior is None else (float(prior[0]), float(prior[1])),
             )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
             raise fail(
                 f"parameters.{name}",
                 f"must have value, held, bounds and prior, got {one!r:.200} ({error}).",

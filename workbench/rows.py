@@ -291,7 +291,7 @@ def rows_from(given: Any, spectra: int) -> list[Row]:
             )
             if not 0 <= row.spectrum < spectra or row.side not in _SIDES:
                 raise ValueError(f"spectra are 0 to {spectra - 1}, sides -1, 0 and 1")
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(
                 f"rows[{number}] must have spectrum, target, labels, at, value, sigma, side and "
                 f"out, as the page gets them; got {one!r:.200} ({error})."

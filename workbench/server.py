@@ -156,12 +156,14 @@ class _Application:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """Answer 403 to everything without the token, whether it exists or not."""
-        given = request.path.split("/")[1].encode("utf-8", "replace")
-        if not secrets.compare_digest(given, self._token.encode()):
+        """Answer 403 without the token or for another host, whether there is an answer or not."""
+        given = request.path.removeprefix("/").split("/")[0].encode("utf-8", "replace")
+        # A page of another site may have its own name point to this machine (DNS rebinding).
+        named = request.url.host in (_HOST, "localhost")
+        if not named or not secrets.compare_digest(given, self._token.encode()):
             return web.Response(
                 status=403,
-                text="The address has no token, or another one. Take the whole address that "
+                text="The address has another host or token, or none. Take the whole address that "
                 "`eigenfit workbench` printed.",
                 headers=_HEADERS,
             )
@@ -221,7 +223,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
     """The JSON object of a request."""
     try:
         found = json.loads(await request.text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text=f"The body must be JSON: {error}") from None
     if not isinstance(found, dict):
         raise web.HTTPBadRequest(text="The body must be a JSON object.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,6 @@ class Session:
     """
 
     problem: Problem
-    _file: Document
     _held: tuple[str, ...]
     _rows: list[Row]
 
@@ -60,6 +60,7 @@ class Session:
         self._key = ""
         self._knowledge: dict[str, dict[str, tuple[float, float]]] = {}
         self._signatures: dict[str, list[str]] = {}
+        self._version = ""
 
     @property
     def models(self) -> Path:
@@ -74,6 +75,9 @@ class Session:
     def read(self) -> dict[str, Any]:
         """Read the file again, make its model if there is none yet, and return the state.
 
+        Returns:
+            The state, and `read`: what `save` wants to be given, for it knows the file by it.
+
         Raises:
             ProblemError: if the file cannot be understood.
         """
@@ -84,8 +88,8 @@ class Session:
         if any(row.out for row in rows) or Labels(problem).are_lines:
             problem, rows = self._with_table(problem, text_of(problem, rows), {}, rows)
         self._export(problem, renew=True)
-        self._file, self._held, self.problem, self._rows = file, held, problem, rows
-        return self._state()
+        self._held, self.problem, self._rows = held, problem, rows
+        return {**self._state(), "read": _digest(file)}
 
     def change(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Take over what was changed on the page, and return the state.
@@ -108,36 +112,40 @@ class Session:
 
         Returns:
             The names of what was written: `file`, `data` (None if the data are as they were),
-            `results`, and `report` (whether there is one).
+            `results`, `report` (whether there is one), and `read`, see `read`. If only the results
+            cannot be written, `results` is None, and `faults` says why.
 
         Raises:
             ProblemError: if the changes cannot be understood, or the file was changed by another
-                program; then nothing was written.
+                program or page; then nothing was written.
         """
         change = self._understood(given)
-        self._check_unchanged()
+        file = self._file_as_read(given.get("read"))
         check_folder(self.results)
         data, name, table = None, None, ""
         if change.rows is not None:
             name = self._data_file()
             table = _MARK + text_of(self.problem, change.rows, saved=True)
             data = data_section(self.problem, name)
-        text = edited_text(self._file.text, change.settings, data)
+        text = edited_text(file.text, change.settings, data)
         # Understood before it is written, with the table from where it is now.
         there = None if data is None else {**data, "file": str(self._table(table))}
-        fit = self._problem(changed(self._file, change.settings, there)).fit()
+        fit = self._problem(changed(file, change.settings, there)).fit()
         if name is not None:
             write_whole(self._path.with_name(name), table)
         write_whole(self._path, text)
-        self._file = read_document(self._path)
-        saved = Problem(self._file, allow_python=self._allow_python)
-        folder = write_results(saved, fit, self.results)
-        return {
-            "file": self._path.name,
-            "data": name,
-            "results": folder.name,
-            "report": (folder / "report.html").exists(),
-        }
+        written = read_document(self._path)
+        saved = {"file": self._path.name, "data": name, "read": _digest(written)}
+        try:
+            folder = write_results(self._problem(written), fit, self.results)
+        except ProblemError as error:
+            return {
+                **saved,
+                "results": None,
+                "report": False,
+                "faults": list(map(str, error.faults)),
+            }
+        return {**saved, "results": folder.name, "report": (folder / "report.html").exists()}
 
     def _problem(self, document: Document) -> Problem:
         return Problem(document, allow_python=self._allow_python)
@@ -163,6 +171,7 @@ class Session:
         inputs = load_solver_info(version)["signatures"]
         self._signatures = {name: list(one) for name, one in inputs.items()}
         self._key, self._knowledge = key, knowledge
+        self._version = Path(version).name
 
     def _understood(self, given: Mapping[str, Any]) -> Change:
         """What the page sends."""
@@ -216,7 +225,7 @@ class Session:
         endings = ("_data.csv", *(f"_data_{number}.csv" for number in range(2, 1000)))
         paths = (self._path.with_name(f"{self._path.stem}{ending}") for ending in endings)
         for path in paths:
-            if not path.exists() or path.read_bytes().startswith(_MARK.encode()):
+            if not path.exists() or _is_ours(path):
                 return path.name
         raise fail(self._path.name, "there are too many tables beside it; remove some.")
 
@@ -227,26 +236,42 @@ class Session:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def _check_unchanged(self) -> None:
-        """Refuse to overwrite what another program has written meanwhile.
+    def _file_as_read(self, read: object) -> Document:
+        """The problem file, if it is as the page read it or saved it.
 
         Raises:
-            ProblemError: if the file is not what was read.
+            ProblemError: if another program or page has written it meanwhile.
         """
-        if read_document(self._path).text != self._file.text:
+        file = read_document(self._path)
+        if _digest(file) != read:
             raise fail(
                 self._path.name,
-                "the file was changed by another program since it was read here; reload the page "
-                "to take its changes, or save them elsewhere.",
+                "the file was changed by another program or page since this page read it; reload "
+                "the page to take the changes, or save them elsewhere.",
             )
+        return file
 
     def _state(self) -> dict[str, Any]:
         priors = self._knowledge["priors"]
         return {
             **state_of(self.problem, self._held, self._rows),
             "signatures": self._signatures,
+            "version": self._version,
             "model_priors": {name: list(pair) for name, pair in priors.items()},
         }
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a table that the workbench wrote, and so may be replaced."""
+    try:
+        return path.read_bytes().startswith(_MARK.encode())
+    except OSError:  # a folder, or of somebody else
+        return False
+
+
+def _digest(file: Document) -> str:
+    """A text by which a problem file is known again."""
+    return hashlib.sha256(file.text.encode()).hexdigest()
 
 
 def _in_table(fault: Fault, table: Path) -> Fault:

@@ -28,7 +28,8 @@ def draw_distributions(batch: Batch) -> Figure:
     grid = np.atleast_1d(figure.subplots(lines, min(_COLUMNS, len(names)), squeeze=False)).ravel()
     for axes, name, values in zip(grid, names, answered.T, strict=False):
         # Square root of the number of rows, as many programs choose; a few rows make few bars.
-        axes.hist(values, bins=int(np.clip(np.sqrt(len(values)), 5, 50)), color=FITTED)
+        bars = int(np.clip(np.sqrt(len(values)), 5, 50))
+        axes.hist(values, bins=bars, range=_range(values), color=FITTED)
         axes.set_title(with_unit(shortened(name, 20), batch.units.get(name, "")), fontsize=9)
         tidy(axes)
         axes.tick_params(labelsize=8)
@@ -38,3 +39,13 @@ def draw_distributions(batch: Batch) -> Figure:
         axes.set_visible(False)
     figure.supylabel(plain("rows"), fontsize=9)
     return figure
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """From the lowest to the highest value; more, if they differ by rounding only."""
+    low, high = float(values.min()), float(values.max())
+    largest = max(abs(low), abs(high))
+    if high - low > 1e-9 * largest:
+        return low, high
+    margin = 0.5 * largest or 0.5
+    return low - margin, high + margin

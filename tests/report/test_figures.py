@@ -20,9 +20,10 @@ from eigenfit.report import (
     parameter_distributions,
     search_ends,
 )
-from eigenfit.report.content import solutions_of
+from eigenfit.report.content import Batch, solutions_of
 from eigenfit.report.figures.apart import apart
-from eigenfit.solver import Affine, FitResult, SpectralSolver, Toeplitz
+from eigenfit.report.figures.distributions import draw_distributions
+from eigenfit.solver import Affine, Cause, FitResult, SpectralSolver, Status, Toeplitz
 
 from . import fits
 
@@ -176,6 +177,17 @@ def test_distributions_count_every_row_with_an_answer():
     for axes in figure.axes:
         assert sum(bar.get_height() for bar in axes.patches) == 39  # pyright: ignore[reportAttributeAccessIssue]  # bars
     assert [axes.get_title() for axes in figure.axes][1] == "c (<unit>)"
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-3, 613.0, 1e17])
+def test_distributions_of_values_that_differ_by_rounding_only(value: float):
+    """Two spectra of one sample may have the same answer to the last bit but one."""
+    values = np.array([[value, value], [value * (1 + np.finfo(float).eps), value]])
+    answered = (Status.CONVERGED,) * 2
+    cause, none = (Cause(0),) * 2, np.zeros(2)
+    figure = draw_distributions(Batch(("a", "b"), {}, values, answered, cause, none, none))
+    for axes in figure.axes:
+        assert sum(bar.get_height() for bar in axes.patches) == 2  # pyright: ignore[reportAttributeAccessIssue]  # bars
 
 
 @pytest.mark.usefixtures("eagerly")

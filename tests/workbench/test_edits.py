@@ -96,7 +96,14 @@ def test_fixed_parameters_are_free_in_the_model(problem):
 def test_settings_of_the_page():
     given = {"a": {"value": 1, "held": False, "bounds": [None, 2.0], "prior": [1.0, 0.5]}}
     assert settings_from(given, ("a",)) == {"a": Setting(1.0, False, (-math.inf, 2.0), (1.0, 0.5))}
-    for wrong in ({}, {"b": given["a"]}, {"a": 3}, {"a": {**given["a"], "bounds": [1]}}, None):
+    for wrong in (
+        {},
+        {"b": given["a"]},
+        {"a": 3},
+        {"a": {**given["a"], "bounds": [1]}},
+        {"a": {**given["a"], "value": 10**400}},
+        None,
+    ):
         with pytest.raises(ProblemError, match="parameters"):
             settings_from(wrong, ("a",))
 
@@ -229,7 +236,7 @@ def test_wrong_rows_are_named(problem):
     with pytest.raises(ValueError, match=r"rows\[0\] must have spectrum.*got \{'value': 3\}"):
         rows_from([{"value": 3}], 1)
     row = row_as_json(rows_of(problem)[0])
-    for wrong in ({"spectrum": 1}, {"side": 2}, {"value": "x"}):
+    for wrong in ({"spectrum": 1}, {"side": 2}, {"value": "x"}, {"target": math.inf}):
         with pytest.raises(ValueError, match=r"rows\[0\] must have"):
             rows_from([{**row, **wrong}], 1)
     with pytest.raises(ValueError, match="rows must be a list"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eigenfit.problem import Problem, ProblemError, results
+from eigenfit.problem.errors import Fault
 from eigenfit.workbench import session as module
 from eigenfit.workbench.model import solver_of, without_fixed
 from eigenfit.workbench.session import Session
@@ -47,7 +48,7 @@ def change_of(state: dict[str, Any], **more: Any) -> dict[str, Any]:
     kept = ("value", "held", "bounds", "prior")
     parameters = {one["name"]: {name: one[name] for name in kept} for one in state["parameters"]}
     rows = [{**row, "labels": list(row["labels"])} for row in state["rows"]]
-    return {"parameters": parameters, "rows": rows, **more}
+    return {"parameters": parameters, "rows": rows, "read": state.get("read"), **more}
 
 
 def test_the_model_takes_bounds_and_priors_of_every_parameter(tmp_path):
@@ -110,18 +111,36 @@ def test_what_is_left_out_stays_so_when_it_is_saved_and_read(
     assert lines.save(given)["report"] is False
     text = (tmp_path / "ladder_data.csv").read_text()
     assert "# left out: 1,0,2.045,0.01\n1,0,,\n" in text
-    saved = Problem.read(tmp_path / "ladder.toml", allow_python=True)
-    assert int((saved.targets == saved.targets).sum()) == 2
+    problem = Problem.read(tmp_path / "ladder.toml", allow_python=True)
+    assert int((problem.targets == problem.targets).sum()) == 2
     state = lines.read()
     assert [row["out"] for row in state["rows"]] == [True, False, False, False]
     assert len(exports) == 1  # it goes on with the same model
     state["rows"][0]["out"] = False
-    assert lines.save(change_of(state))["data"] == "ladder_data.csv"
+    saved = lines.save(change_of(state))
+    assert saved["data"] == "ladder_data.csv"
     assert "left out" not in (tmp_path / "ladder_data.csv").read_text()
     # A table that somebody else wrote stays.
     (tmp_path / "ladder_data.csv").write_text(LINES)
-    assert lines.save(change_of(state))["data"] == "ladder_data_2.csv"
+    (tmp_path / "ladder_data_2.csv").mkdir()
+    assert lines.save(change_of(state, read=saved["read"]))["data"] == "ladder_data_3.csv"
     assert (tmp_path / "ladder_data.csv").read_text() == LINES
+
+
+def test_a_page_does_not_overwrite_what_another_page_saved(
+    lines, exports, tmp_path, eagerly, monkeypatch
+):
+    """Also if a page read the file again meanwhile: each page says what it read."""
+    monkeypatch.setattr(results, "report_writer", lambda: None)
+    first, second = change_of(lines.read()), change_of(lines.read())
+    first["parameters"]["offset"]["value"], second["parameters"]["offset"]["value"] = 1.5, 2.5
+    saved = lines.save(first)
+    lines.read()
+    with pytest.raises(ProblemError, match=r"ladder.toml: .*another program or page"):
+        lines.save(second)
+    assert Problem.read(tmp_path / "ladder.toml", allow_python=True).starts["offset"] == 1.5
+    lines.save({**second, "read": saved["read"]})
+    assert Problem.read(tmp_path / "ladder.toml", allow_python=True).starts["offset"] == 2.5
 
 
 def test_one_of_two_measurements_of_a_line_is_left_out(lines, exports, tmp_path):
@@ -149,3 +168,24 @@ def test_a_folder_with_something_else_is_not_replaced(lines, exports, tmp_path):
     with pytest.raises(ProblemError, match="holds something else than results"):
         lines.save(given)
     assert (tmp_path / "ladder.toml").read_text() == FILE
+
+
+def test_what_was_saved_is_said_if_the_results_cannot_be_written(
+    lines, exports, tmp_path, eagerly, monkeypatch
+):
+    """The page goes on with the file as it now is."""
+
+    def refuse(*_: Any) -> Path:
+        raise ProblemError([Fault("ladder_results", "the results cannot be written (disk full).")])
+
+    write_results = module.write_results
+    monkeypatch.setattr(results, "report_writer", lambda: None)
+    monkeypatch.setattr(module, "write_results", refuse)
+    given = change_of(lines.read())
+    given["parameters"]["offset"]["value"] = 1.5
+    saved = lines.save(given)
+    assert (saved["results"], saved["report"]) == (None, False)
+    assert saved["faults"] == ["ladder_results: the results cannot be written (disk full)."]
+    assert "offset = 1.5" in (tmp_path / "ladder.toml").read_text()
+    monkeypatch.setattr(module, "write_results", write_results)
+    assert lines.save({**given, "read": saved["read"]})["results"] == "ladder_results"

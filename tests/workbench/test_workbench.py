@@ -5,11 +5,13 @@ Both in one file, for one model: pytest gives the tests of a file to one process
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
 import shutil
 import tomllib
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -53,7 +55,7 @@ def change_of(state: dict[str, Any], **values: float) -> dict[str, Any]:
     parameters = {one["name"]: {name: one[name] for name in kept} for one in state["parameters"]}
     for name, value in values.items():
         parameters[name]["value"] = value
-    return {"parameters": parameters, "rows": state["rows"]}
+    return {"parameters": parameters, "rows": state["rows"], "read": state["read"]}
 
 
 def predict(workbench: RunningWorkbench, signature: str, **inputs: Any) -> Any:
@@ -72,6 +74,25 @@ def test_without_the_token_nothing_is_said(workbench, path):
                 urllib.request.urlopen(address)
             assert refused.value.code == 403
             assert "Take the whole address" in refused.value.read().decode()
+
+
+def test_other_hosts_are_refused_and_no_other_site_may_read(workbench):
+    """A name that another site makes point to this machine is another host."""
+    place = urllib.parse.urlsplit(workbench.address)
+
+    def status(method: str, target: str, **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", place.port)
+        connection.request(method, target, headers=headers)
+        answer = connection.getresponse()
+        assert not any(name.startswith("Access-Control") for name, _ in answer.getheaders())
+        connection.close()
+        return answer.status
+
+    assert status("GET", place.path, Host="evil.example") == 403
+    assert status("GET", place.path, Host=f"evil.example:{place.port}") == 403
+    assert status("OPTIONS", "*") == 403
+    assert status("GET", place.path, Host="localhost:8000") == 200  # a forwarded port
+    assert status("GET", f"{place.path}state", Origin="http://evil.example") == 200
 
 
 def test_only_this_machine_is_served_and_tokens_are_long(workbench):
@@ -164,6 +185,9 @@ def test_a_change_that_is_wrong_changes_nothing(fresh):
         assert status == 422, text
         assert said in " ".join(json.loads(text)["faults"])
     assert get(fresh, "change", method="POST")[0] == 400
+    deep = urllib.request.Request(f"{fresh.address}change", b"[" * 100_000, method="POST")
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(deep)
     assert state_of(fresh)["rows"] == state["rows"]
 
 
@@ -176,7 +200,9 @@ def test_save_writes_file_and_data(fresh, folder, eagerly, monkeypatch):
     state["rows"][0]["out"] = True
     status, text = get(fresh, "save", change_of(state, offset=1.1))
     assert status == 200, text
-    assert json.loads(text) == {
+    answer = json.loads(text)
+    assert answer.pop("read") != state["read"]
+    assert answer == {
         "file": "ladder.toml",
         "data": "ladder_data.csv",
         "results": "ladder_results",
@@ -255,7 +281,7 @@ def message(page: Page) -> Locator:
 
 
 def field(page: Page, name: str) -> Locator:
-    return page.get_by_role("spinbutton", name=name, exact=True)
+    return page.get_by_role("textbox", name=name, exact=True)
 
 
 def computed(page: Page) -> list[float]:
@@ -341,6 +367,140 @@ def test_a_prior_counts_in_the_fit_and_the_model_says_that_it_has_none(page):
     expect(page.locator(".parameter").nth(1).locator("output")).to_have_text("at its bound")
 
 
+def test_numbers_are_typed_as_people_write_them(page):
+    """A field of type "number" would make 15 of 1,5, and 2 of a pasted −2 with a long minus."""
+    for typed, value in (("1,5", "1.5"), ("−2", "-2"), ("1e3", "1000"), (" .5 ", "0.5")):
+        field(page, "offset").fill("")
+        field(page, "offset").press_sequentially(typed)
+        field(page, "offset").press("Enter")
+        expect(field(page, "offset")).to_have_value(value)
+    for wrong in ("1,234.5", "x", "1e999", "0x10", "Infinity"):
+        field(page, "offset").fill(wrong)
+        field(page, "offset").press("Enter")
+        expect(message(page)).to_contain_text("offset must be a number")
+        expect(field(page, "offset")).to_have_value("0.5")
+        say_something_else(page)
+
+
+def test_bounds_and_priors_that_are_wrong_are_not_shown_as_if_they_held(page):
+    page.get_by_text("Bounds and prior").nth(1).click()
+    for name, wrong, said in (
+        ("step: lowest", "20", "must be below"),
+        ("step: highest", "x", "must be numbers"),
+        ("step: prior error", "-1", "must be positive"),
+    ):
+        before = field(page, name).input_value()
+        field(page, name).fill(wrong)
+        field(page, name).press("Enter")
+        expect(message(page)).to_contain_text(said)
+        expect(field(page, name)).to_have_value(before)
+    field(page, "step: prior mean").fill("3")
+    field(page, "step: prior mean").press("Tab")
+    expect(message(page)).to_contain_text("there is none until both are given")
+    # Half a prior neither hinders a bound nor is it lost.
+    field(page, "step: highest").fill("1,5")
+    field(page, "step: highest").press("Tab")
+    expect(field(page, "step")).to_have_value("1.5")
+    expect(field(page, "step: prior mean")).to_have_value("3")
+    field(page, "step: prior error").fill("0.1")
+    field(page, "step: prior error").press("Tab")
+    say_something_else(page)
+    field(page, "step: prior mean").fill("")
+    field(page, "step: prior mean").press("Tab")
+    expect(message(page)).to_contain_text("there is none until both are given")
+    page.get_by_role("button", name="Undo").click()
+    expect(field(page, "step: prior mean")).to_have_value("3")
+
+
+def say_something_else(page: Page) -> None:
+    """Empty the message, so that the next one is a new one."""
+    message(page).evaluate("one => { one.textContent = ''; }")
+
+
+def test_errors_are_shown_to_two_digits(page):
+    """A tiny error is not shown as zero."""
+    shown = page.evaluate(
+        """async () => {
+          const { shown, withError } = await import("./static/numbers.js");
+          return [withError(12.3456, 0.5555), withError(-1250.4, 31.2), withError(3.25, 1.24e-15),
+            withError(2, 0), shown(-3.55e-15)];
+        }"""
+    )
+    assert shown == ["12.35 ± 0.56", "−1250 ± 31", "3.25 ± 1.2e−15", "2", "−3.55e−15"]
+
+
+def test_values_that_are_not_finite_are_said_and_not_drawn(page):
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Loss")
+    field(page, "step").fill("10")
+    field(page, "step").press("Enter")
+    expect(message(page)).to_have_text("")  # what was said of the fit no longer holds
+    page.route(
+        "**/*:predict",
+        lambda route: route.fulfill(body='{"outputs": {"values": [[NaN, Infinity, 1, 2, 3]]}}'),
+    )
+    field(page, "offset").fill("7")
+    field(page, "offset").press("Enter")
+    expect(page.locator("#rms")).to_contain_text("no finite values")
+    lines = page.locator("#levels line.computed")
+    found = [line.get_attribute("visibility") for line in lines.all()]
+    assert found == ["hidden", "hidden", "visible", "visible", "visible"]
+    page.unroute("**/*:predict")
+
+
+def test_nothing_can_be_changed_while_a_fit_runs(page):
+    page.evaluate(
+        """() => {
+          const own = window.fetch;
+          const allowed = new Promise((done) => { window.goOn = done; });
+          window.fetch = async (...given) => { await allowed; return own(...given); };
+        }"""
+    )
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_have_text("Fitting.")
+    assert page.evaluate("[...document.querySelectorAll('[inert]')].map((one) => one.id)") == [
+        "bar",
+        "page",
+    ]
+    page.keyboard.press("Control+z")
+    expect(message(page)).to_have_text("Fitting.")
+    page.evaluate("window.goOn()")
+    expect(message(page)).to_contain_text("Loss")
+    assert page.locator("[inert]").count() == 0
+
+
+def test_a_model_that_another_page_replaced_is_not_asked(page, workbench):
+    """Its values would be those of other lines."""
+    version = state_of(workbench)["version"]
+    body = {"signature_name": "spectrum", "inputs": {"parameters": [[1.0, 2.0, 0.3]]}}
+    for number, status in ((int(version), 200), (int(version) + 1, 404)):
+        path = f"v1/models/problem/versions/{number}:predict"
+        assert get(workbench, path, body)[0] == status
+    old = f"/versions/{version}:"
+    page.route(
+        "**/*:predict",
+        lambda route: route.continue_(url=route.request.url.replace(old, "/versions/999:")),
+    )
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Another page of this workbench has made another model")
+    page.unroute("**/*:predict")
+
+
+def test_what_a_page_says_when_the_workbench_is_gone_or_another(page, workbench):
+    token = workbench.address.rsplit("/", 2)[1]
+    page.route(
+        "**/*:predict",
+        lambda route: route.continue_(url=route.request.url.replace(token, "another")),
+    )
+    page.get_by_role("button", name="Fit").click()
+    expect(message(page)).to_contain_text("Take the whole address")
+    page.unroute("**/*:predict")
+    page.route("**/*:predict", lambda route: route.abort())
+    page.get_by_role("slider", name="offset, slider").press("ArrowRight")
+    expect(message(page)).to_contain_text("The workbench does not answer")
+    page.unroute("**/*:predict")
+
+
 def test_reassign_leave_out_undo_save_reload(page, folder, eagerly):
     # The observed level 4 is clicked and becomes level 3.
     page.locator('#levels [data-target="4"]').click()
@@ -384,6 +544,14 @@ def test_a_table_is_pasted(page):
     page.get_by_role("button", name="Take this table").click()
     expect(message(page)).to_contain_text("the table, line 2")
     expect(page.get_by_role("button", name="Leave out 3")).to_be_visible()
+    # Many faults do not cover the page.
+    bad = "\n".join(f"{k},x" for k in range(300))
+    page.get_by_role("textbox", name="The table").fill(f"level,energy\n{bad}\n")
+    page.get_by_role("button", name="Take this table").click()
+    expect(message(page)).to_contain_text("line 200")
+    box = message(page).bounding_box()
+    assert box is not None
+    assert box["height"] < 200
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Leave out 4")).to_be_visible()
     page.get_by_text("Observed minus computed").click()
@@ -415,6 +583,8 @@ def test_the_keyboard_alone_suffices(page):
     tab_to("Leave out 2")
     page.keyboard.press("Enter")
     expect(page.locator("tr.out")).to_contain_text("2")
+    # The table is another one, but the focus is where it was.
+    expect(page.get_by_role("button", name="Take in 2")).to_be_focused()
     tab_to("Reassign 4")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()

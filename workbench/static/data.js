@@ -56,6 +56,8 @@ export class Data {
     }
     const word = row.out ? "Take in" : "Leave out";
     actions.append(" ", button(word, `${word} ${name.textContent}`, () => this.leave(row)));
+    // By these the focus is found again when the table is made anew.
+    [...actions.children].forEach((one, k) => { one.id = `action-${this.cells.length}-${k}`; });
   }
 
   name(row) {

@@ -8,6 +8,7 @@ export class Desk {
     this.past = [];
     this.changed = false; // since the file was written or read
     this.dataChanged = false;
+    this.read = state.read; // by which the server knows the file as this page read it
     this.adopt(state, true);
   }
 
@@ -51,7 +52,8 @@ export class Desk {
   }
 
   /** The file is as everything is now: what is gone back to differs from it. */
-  saved() {
+  saved(read) {
+    this.read = read;
     this.changed = false;
     for (const step of this.past) {
       step.changed = true;

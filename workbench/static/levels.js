@@ -92,6 +92,11 @@ export class Levels {
   put(item) {
     const y = this.y(this.computed[item.k]);
     item.y = y;
+    const isThere = Number.isFinite(y);
+    for (const one of [item.computed, item.join, item.leader, item.name]) {
+      if (one) set(one, { visibility: isThere ? "visible" : "hidden" });
+    }
+    if (!isThere) return;
     set(item.computed, { y1: y, y2: y });
     if (item.join) set(item.join, { y2: y });
   }
@@ -165,9 +170,9 @@ function range(values) {
 function ticks(low, high) {
   const power = 10 ** Math.floor(Math.log10((high - low) / 4));
   const step = [1, 2, 5, 10].map((one) => one * power).find((one) => (high - low) / one <= 8);
-  const found = [];
-  for (let k = Math.ceil(low / step); k * step <= high; k += 1) found.push(k * step);
-  return found;
+  const first = Math.ceil(low / step);
+  const count = Math.floor(high / step) - first + 1;
+  return Array.from({ length: Number.isFinite(count) ? count : 0 }, (_, k) => (first + k) * step);
 }
 
 export function sign(side) {

@@ -22,7 +22,7 @@ const levels = new Levels(get("levels"), (row) => data.open(row));
 const data = new Data(get("data"), get("datum"), { reassign, leave });
 const parameters = new Parameters(get("parameters"), {
   before: () => record(),
-  moving: () => { forget(); move(); },
+  moving: () => { say(""); forget(); move(); },
   changed: (fault) => { if (fault) say(fault, "bad"); settle(); },
 });
 
@@ -35,7 +35,7 @@ async function move() {
     while (moved !== null) {
       const since = moved;
       moved = null;
-      const answer = await ask(desk.state.model, "predict", inputsOf(desk, "predict"));
+      const answer = await ask(desk.state, "predict", inputsOf(desk, "predict"));
       computed = answer.values[0];
       levels.move(computed);
       data.move(computed);
@@ -90,8 +90,10 @@ function showRms() {
   const squares = desk.observed().filter((row) => !row.side)
     .map((row) => (row.value - computed[row.target]) ** 2);
   const mean = squares.reduce((total, one) => total + one, 0) / squares.length;
-  const text = `rms difference ${shown(Math.sqrt(mean), 4)} ${desk.state.unit}`;
-  get("rms").textContent = squares.length ? text : "";
+  let text = "";
+  if (Number.isFinite(mean)) text = `rms difference ${shown(Math.sqrt(mean), 4)} ${desk.state.unit}`;
+  else if (squares.length) text = "the model has no finite values for these parameters";
+  get("rms").textContent = text;
 }
 
 /** What a fit said no longer holds. */
@@ -101,8 +103,9 @@ function forget() {
   get("correlations-section").hidden = true;
 }
 
-/** Do something that takes time; Undo is on afterwards if there is something to take back. */
+/** Do something that takes time, one at a time; Undo is on afterwards if there is something to take back. */
 async function work(text, todo) {
+  if (get("bar").inert) return;
   await busy(text, todo);
   get("undo").disabled = !desk?.past.length;
 }
@@ -110,7 +113,7 @@ async function work(text, todo) {
 /** Fit the free parameters of the chosen spectrum from where they are. */
 function fit() {
   return work("Fitting.", async () => {
-    const outputs = await ask(desk.state.model, "fit", inputsOf(desk, "fit"));
+    const outputs = await ask(desk.state, "fit", inputsOf(desk, "fit"));
     const answers = answersOf(outputs);
     record();
     await use(answers[0]);
@@ -122,7 +125,7 @@ function fit() {
 /** Fit from many starts, and show the distinct solutions. */
 function search() {
   return work("Searching.", async () => {
-    const outputs = await ask(desk.state.model, "fit", inputsOf(desk, "fit", startsOf(desk)));
+    const outputs = await ask(desk.state, "fit", inputsOf(desk, "fit", startsOf(desk)));
     const found = distinct(answersOf(outputs), desk.state);
     if (!found.length) {
       say("No start of the search has an answer.", "bad");
@@ -165,7 +168,7 @@ function showSolutions(found) {
 
 async function showCorrelations(answer) {
   const inputs = inputsOf(desk, "covariance", [answer.parameters]);
-  const outputs = await ask(desk.state.model, "covariance", inputs);
+  const outputs = await ask(desk.state, "covariance", inputs);
   const { names, correlations, note, renew } = correlationsAfter(desk, answer, outputs.covariance[0]);
   get("correlations-note").textContent = note;
   get("renew").hidden = !renew;
@@ -241,11 +244,13 @@ function renew() {
 
 function save() {
   return work("Saving.", async () => {
-    const saved = await sendSave(desk.change(desk.dataChanged ? desk.rows : null));
-    desk.saved();
+    const change = desk.change(desk.dataChanged ? desk.rows : null);
+    const saved = await sendSave({ ...change, read: desk.read });
+    desk.saved(saved.read);
     get("report").hidden = !saved.report;
-    const names = [saved.file, saved.data, `results in ${saved.results}`].filter(Boolean);
-    say(`Saved: ${names.join(", ")}.`, "good");
+    const names = [saved.file, saved.data, saved.results && `results in ${saved.results}`].filter(Boolean);
+    const faults = saved.faults ?? [];
+    say([`Saved: ${names.join(", ")}.`, ...faults].join("\n"), faults.length ? "bad" : "good");
   });
 }
 
@@ -253,7 +258,7 @@ function save() {
 async function findStarts() {
   if (desk.vector().every(Number.isFinite)) return;
   say("The file gives no starts, so the model searches.");
-  const [answer] = answersOf(await ask(desk.state.model, "fit", inputsOf(desk, "fit")));
+  const [answer] = answersOf(await ask(desk.state, "fit", inputsOf(desk, "fit")));
   const known = answer.parameters.every(Number.isFinite);
   desk.setVector(desk.vector().map((value, k) => (known ? answer.parameters[k] : value || 0)));
 }
@@ -277,7 +282,7 @@ get("spectrum").addEventListener("change", (event) => {
 });
 get("residuals").addEventListener("toggle", settle);
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input[type=number], textarea");
+  const typing = event.target.matches("input[type=text], textarea");
   if ((event.ctrlKey || event.metaKey) && event.key === "z" && !typing && !get("undo").disabled) {
     event.preventDefault();
     undo();

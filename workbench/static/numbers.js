@@ -4,13 +4,24 @@
 export function shown(number, digits = 8) {
   if (number === null || number === undefined || Number.isNaN(number)) return "";
   if (!Number.isFinite(number)) return number > 0 ? "∞" : "−∞";
-  return String(Number(number.toPrecision(digits))).replace("-", "−");
+  return String(Number(number.toPrecision(digits))).replaceAll("-", "−");
+}
+
+/**
+ * The number that somebody typed, with a decimal point or a decimal comma; null for nothing, NaN for
+ * anything else. A field of type "number" would read 1,5 as 15, and −2 with a long minus as 2.
+ */
+export function typed(text) {
+  const plain = text.trim().replace("−", "-").replace(",", ".");
+  if (plain === "") return null;
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) && Number.isFinite(Number(plain)) ? Number(plain) : NaN;
 }
 
 /** A value with its standard error: to two digits of the error, 12.34 ± 0.56. */
 export function withError(value, error) {
   if (!Number.isFinite(error) || error <= 0) return shown(value);
-  const decimals = Math.max(0, Math.min(12, 1 - Math.floor(Math.log10(error))));
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(error)));
+  if (decimals > 12) return `${shown(value, 12)} ± ${shown(error, 2)}`;
   return `${value.toFixed(decimals).replace("-", "−")} ± ${error.toFixed(decimals)}`;
 }
 

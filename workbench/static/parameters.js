@@ -1,6 +1,6 @@
 // The panel of the parameters: a slider and a field for each; held or free; bounds and a prior.
 
-import { shown, withError } from "./numbers.js";
+import { shown, typed, withError } from "./numbers.js";
 
 const STEPS = 1000; // from one end of a slider to the other
 
@@ -25,7 +25,6 @@ export class Parameters {
   /** Show where the parameters are. Sliders get their ends anew if `reach` says so. */
   show(reach = true) {
     for (const [name, part] of this.parts) {
-      const { held, bounds, prior } = this.desk.settings[name];
       const value = this.desk.values[name];
       if (reach || value < Number(part.slider.min) || value > Number(part.slider.max)) this.reach(name);
       part.slider.value = value;
@@ -33,9 +32,8 @@ export class Parameters {
       if (document.activeElement !== part.field || reach) {
         part.field.value = Number.isNaN(value) ? "" : Number(value.toPrecision(10));
       }
-      part.held.checked = held;
-      const texts = [bounds[0], bounds[1], prior?.[0], prior?.[1]];
-      part.more.forEach((input, k) => { if (document.activeElement !== input) input.value = texts[k] ?? ""; });
+      part.held.checked = this.desk.settings[name].held;
+      this.shownMore(name);
     }
   }
 
@@ -68,19 +66,20 @@ export class Parameters {
   row({ name, unit }) {
     const part = {
       slider: input("range", `${name}, slider`),
-      field: input("number", name),
+      field: input("text", name),
       held: input("checkbox", `${name}: held`),
       error: document.createElement("output"),
-      more: ["lowest", "highest", "prior mean", "prior error"].map((what) => input("number", `${name}: ${what}`)),
+      more: ["lowest", "highest", "prior mean", "prior error"].map((what) => input("text", `${name}: ${what}`)),
     };
     this.parts.set(name, part);
     part.slider.addEventListener("input", () => this.turn(name, Number(part.slider.value)));
     part.slider.addEventListener("change", () => this.rest());
     part.field.addEventListener("change", () => {
-      const value = part.field.valueAsNumber;
+      const value = typed(part.field.value);
       if (Number.isFinite(value)) this.turn(name, this.inside(name, value));
       this.rest();
       this.show();
+      if (Number.isNaN(value)) this.changed(`${name} must be a number; it stays as it was.`);
     });
     part.held.addEventListener("change", () => this.know(name, { held: part.held.checked }));
     part.more.forEach((one) => one.addEventListener("change", () => this.readMore(name)));
@@ -126,19 +125,45 @@ export class Parameters {
   }
 
   readMore(name) {
-    const numbers = this.parts.get(name).more.map((one) => one.valueAsNumber);
-    const [low, high, mean, error] = numbers.map((one) => (Number.isNaN(one) ? null : one));
+    const numbers = this.parts.get(name).more.map((one) => typed(one.value));
+    if (numbers.some(Number.isNaN)) {
+      this.refuse(name, "bounds and priors must be numbers.");
+      return;
+    }
+    const [low, high, mean, error] = numbers;
     if (low !== null && high !== null && low >= high) {
-      this.changed(`${name}: the lowest value must be below the highest, got ${low} and ${high}.`);
+      this.refuse(name, `the lowest value must be below the highest, got ${low} and ${high}.`);
       return;
     }
     if (error !== null && error <= 0) {
-      this.changed(`${name}: the error of a prior must be positive, got ${error}.`);
+      this.refuse(name, `the error of a prior must be positive, got ${error}.`);
       return;
     }
-    if ((mean === null) !== (error === null)) return; // the other one is yet to come
     const prior = mean !== null && error !== null ? [mean, error] : null;
-    this.know(name, { bounds: [low, high], prior });
+    const now = this.desk.settings[name];
+    if (String([low, high, prior]) !== String([...now.bounds, now.prior])) {
+      this.know(name, { bounds: [low, high], prior });
+    }
+    if ((mean === null) !== (error === null)) {
+      this.changed(`${name}: a prior needs a value and its error; there is none until both are given.`);
+    }
+  }
+
+  /** Say what is wrong; the fields show again what holds. */
+  refuse(name, fault) {
+    this.shownMore(name, true);
+    this.changed(`${name}: ${fault} Bounds and prior stay as they were.`);
+  }
+
+  /** Show bounds and prior, but leave alone what is being typed: a field, or half of a prior. */
+  shownMore(name, all = false) {
+    const { more } = this.parts.get(name);
+    const { bounds, prior } = this.desk.settings[name];
+    const half = prior === null && (more[2].value === "") !== (more[3].value === "");
+    const texts = [bounds[0], bounds[1], prior?.[0], prior?.[1]];
+    more.forEach((input, k) => {
+      if (all || (document.activeElement !== input && !(half && k >= 2))) input.value = texts[k] ?? "";
+    });
   }
 
   know(name, what) {
@@ -154,7 +179,8 @@ export class Parameters {
 function input(type, label) {
   const made = document.createElement("input");
   made.type = type;
-  made.step = "any";
+  if (type === "range") made.step = "any";
+  made.autocomplete = "off";
   made.setAttribute("aria-label", label);
   return made;
 }

@@ -2,14 +2,24 @@
 
 import { decode, encode } from "./numbers.js";
 
+const ANOTHER = "Another page of this workbench has made another model, so this page shows old values. "
+  + "Reload it; what was not saved here is then lost.";
+
 /** What the workbench or the model refused, as a text for the user. */
 export class Refused extends Error {}
 
-/** Run a signature of the model: arrays by name, [rows, ...] each. */
-export async function ask(model, signature, inputs) {
+/**
+ * Run a signature of the model: arrays by name, [rows, ...] each.
+ *
+ * The version is that of the page. Another page may have made another one, with other targets.
+ */
+export async function ask({ model, version }, signature, inputs) {
   const body = encode({ signature_name: signature, inputs });
-  const response = await reach(`v1/models/${model}:predict`, { method: "POST", body });
-  const answer = decode(await response.text());
+  const response = await reach(`v1/models/${model}/versions/${version}:predict`, { method: "POST", body });
+  const text = await response.text();
+  if (response.status === 404) throw new Refused(ANOTHER);
+  if (response.status === 403) throw new Refused(text);
+  const answer = decode(text);
   if (!response.ok) throw new Refused(answer.error);
   return answer.outputs;
 }

@@ -14,18 +14,24 @@ export function fail(error) {
   say(error.message, "bad");
 }
 
-/** Do something that takes time, with the buttons off; what fails is said. */
+/**
+ * Do something that takes time; what fails is said.
+ *
+ * Nothing can be changed meanwhile: an answer belongs to what was asked.
+ */
 export async function busy(text, work) {
-  const buttons = [...document.querySelectorAll("button")].filter((one) => !one.disabled);
+  const parts = [get("bar"), get("page")];
   const focused = document.activeElement;
-  buttons.forEach((one) => { one.disabled = true; });
+  parts.forEach((one) => { one.inert = true; });
   say(text);
   try {
     await work();
   } catch (error) {
     fail(error);
   } finally {
-    buttons.forEach((one) => { one.disabled = false; });
-    if (focused?.isConnected) focused.focus();
+    parts.forEach((one) => { one.inert = false; });
+    // A table that was made anew has another button at the same place.
+    const again = focused?.isConnected ? focused : focused?.id && get(focused.id);
+    again?.focus?.();
   }
 }

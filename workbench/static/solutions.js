@@ -74,6 +74,7 @@ export function solutionTable(desk, found, use) {
   line("", found.map(() => "")).forEach((cell, k) => {
     const button = document.createElement("button");
     button.textContent = "Use";
+    button.id = `use-${k}`; // by which the focus is found again
     button.setAttribute("aria-label", `Use solution ${k + 1}`);
     button.addEventListener("click", () => use(found[k]));
     cell.append(button);
