@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .problem_file import default_folder, ends_with, explained, read_problem
+from .problem_file import ends_with, explained, read_problem
 from .progress import row_progress
 
 
@@ -26,7 +26,7 @@ def fit_problem(
         typer.Exit: with 2 if something is wrong, 1 if spectra have no answer.
     """
     problem = read_problem(path, data, allow_python)
-    from ..problem.results import check_folder, summary, write_results
+    from ..problem.results import check_folder, default_folder, summary, write_results
 
     folder = default_folder(path) if output is None else output
     with explained():

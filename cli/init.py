@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 
 from eigenfit.spelling import did_you_mean
+from eigenfit.whole_file import write_whole
 
 from .problem_file import say
 
@@ -67,7 +66,7 @@ def init(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in known[system]:
-            _write(folder / path.name, path.read_bytes())
+            write_whole(folder / path.name, path.read_bytes())
     except OSError as error:
         say(f"{folder} cannot be written ({error.strerror}); give another folder.")
         raise typer.Exit(2) from None
@@ -87,16 +86,3 @@ def listed(known: dict[str, list[Path]]) -> str:
     return "\n".join(
         f"{name:<{widths[0]}}  {lines[name][0]:<{widths[1]}}  {lines[name][1]}" for name in ordered
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a whole file or none."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -12,7 +12,6 @@ from .problem_file import (
     AllowPython,
     DataFile,
     ProblemPath,
-    default_folder,
     ends_with,
     explained,
     read_problem,
@@ -79,7 +78,7 @@ def _fitted(problem: Problem, file: Path, results: Path | None) -> FitResult:
         ProblemError: if the given folder has no right one.
     """
     from ..problem import ProblemError
-    from ..problem.results import saved_fit
+    from ..problem.results import default_folder, saved_fit
 
     folder = default_folder(file) if results is None else results
     try:

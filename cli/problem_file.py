@@ -48,11 +48,6 @@ def read_problem(path: Path, data: str | None = None, allow_python: bool = False
     return problem
 
 
-def default_folder(path: Path) -> Path:
-    """Where the results of a problem file go, `ho3_results` beside `ho3.toml`."""
-    return path.with_name(f"{path.stem}_results")
-
-
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
     """Turn what is wrong with a problem, or missing in the installation, into a message.

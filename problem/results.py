@@ -68,6 +68,11 @@ def write_results(
     return folder
 
 
+def default_folder(path: Path) -> Path:
+    """Where the results of a problem file go, `ho3_results` beside `ho3.toml`."""
+    return path.with_name(f"{path.stem}_results")
+
+
 def check_folder(folder: Path) -> None:
     """Check that results may be written there, before a fit.
 

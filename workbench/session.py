@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eigenfit.whole_file import write_whole
+
 from ..export import export_saved_model, load_solver_info
 from ..problem import Problem, ProblemError
 from ..problem.document import Document, read_document
 from ..problem.errors import Fault, fail
-from ..problem.results import check_folder, write_results
+from ..problem.results import check_folder, default_folder, write_results
 from .edits import Setting, changed, data_section, edited_text, settings_from
-from .files import write_whole
 from .model import key_of, knowledge_of, solver_of, without_fixed
 from .rows import Labels, Row, in_order, rows_from, rows_of, text_of, with_left_out
 from .state import MODEL, state_of
@@ -70,7 +71,7 @@ class Session:
     @property
     def results(self) -> Path:
         """The folder of results, that of `eigenfit fit`."""
-        return self._path.with_name(f"{self._path.stem}_results")
+        return default_folder(self._path)
 
     def read(self) -> dict[str, Any]:
         """Read the file again, make its model if there is none yet, and return the state.
@@ -132,8 +133,8 @@ class Session:
         there = None if data is None else {**data, "file": str(self._table(table))}
         fit = self._problem(changed(file, change.settings, there)).fit()
         if name is not None:
-            write_whole(self._path.with_name(name), table)
-        write_whole(self._path, text)
+            write_text(self._path.with_name(name), table)
+        write_text(self._path, text)
         written = read_document(self._path)
         saved = {"file": self._path.name, "data": name, "read": _digest(written)}
         try:
@@ -259,6 +260,18 @@ class Session:
             "version": self._version,
             "model_priors": {name: list(pair) for name, pair in priors.items()},
         }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as a whole.
+
+    Raises:
+        ProblemError: if it cannot be written.
+    """
+    try:
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise fail(str(path), f"the file cannot be written ({error.strerror}).") from None
 
 
 def _is_ours(path: Path) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from eigenfit.extras import need
+from eigenfit.whole_file import write_whole
 
 from ...solver import FitResult, Trace
 from ..content import Batch, batch_of, path_of, rows_of, source_of
@@ -68,7 +69,7 @@ def write_report(
         fit, title=title, provenance=provenance, rows=rows, trace=trace, worst=worst
     )
     target = pathlib.Path(path)
-    _write_whole(target, text)
+    write_whole(target, text.encode("utf-8"))
     return target
 
 
@@ -118,14 +119,3 @@ def _render(page: Page) -> str:
     text = environment.get_template("page.html").render(page=page)
     text = _NO_TEXT.sub("\ufffd", text)
     return text
-
-
-def _write_whole(path: pathlib.Path, text: str) -> None:
-    """Write a file so that it is there as a whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise

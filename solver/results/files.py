@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from eigenfit.extras import need
+from eigenfit.whole_file import write_whole
 
 from .archive import Archive
 
@@ -34,12 +35,7 @@ def write(path: str | os.PathLike[str], archive: Archive) -> None:
     content = _format("save", path)[0](archive)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {path.parent} does not exist; make it first.")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def read(path: str | os.PathLike[str]) -> Archive:

@@ -10,6 +10,7 @@ import pytest
 
 from eigenfit.cli.init import templates
 from eigenfit.problem import Problem
+from tests.systems.rotor.molecules import H2COH_CONSTANTS
 
 # The parameters as they were published. A number in brackets is the standard error of the last
 # digits, which must be found too.
@@ -24,16 +25,7 @@ PUBLISHED: dict[str, dict[str, str]] = {
         "B44": "-0.000003299(361)",
         "B22": "0.0006429(372)",
     },
-    "h2coh": {
-        "A": "197581.5594(210)",
-        "B": "34350.54740(250)",
-        "C": "29172.65425(279)",
-        "DJ": "0.055341(39)",
-        "DJK": "0.629198(276)",
-        "DK": "6.4644(87)",
-        "d1": "-0.0095310(75)",
-        "d2": "-0.0019330(196)",
-    },
+    "h2coh": H2COH_CONSTANTS["S", "I^r"],
     # The bond matrix elements of the paper as two-centre integrals, see the file.
     "silicon": {
         "Es": "-4.2000",

@@ -189,3 +189,8 @@ def test_what_was_saved_is_said_if_the_results_cannot_be_written(
     assert "offset = 1.5" in (tmp_path / "ladder.toml").read_text()
     monkeypatch.setattr(module, "write_results", write_results)
     assert lines.save({**given, "read": saved["read"]})["results"] == "ladder_results"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(ProblemError, match=r"nowhere/ho3\.toml: the file cannot be written"):
+        module.write_text(tmp_path / "nowhere" / "ho3.toml", "new")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 from scipy.optimize import least_squares, root
 
 from eigenfit.solver import Additive, Affine, FitResult, SpectralSolver, Status
+from eigenfit.solver.fit import distinct_minima
 from tests.problems.given_matrices import random_hermitian
 
 from ..helpers import as_numpy, assert_same, take
@@ -310,3 +312,19 @@ def test_one_known_start_does_not_end_the_search_for_several_solutions():
     hidden = Additive([[0.0, 1.0, 0.5], [1.0, 0.0, 0.3], [0.5, 0.3, 0.0]])
     fit = SpectralSolver(hidden, solutions=2, initial=[1.0, 2.0, 4.0]).fit([[1.0, 2.0, 4.0]])
     assert fit.status.numpy().tolist() == [[Status.CONVERGED, Status.CONVERGED]]
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_run_operation_by_operation_nothing_is_rewritten(monkeypatch: pytest.MonkeyPatch):
+    """AutoGraph took ten times as long as the fit."""
+    evaluate, rewritten = distinct_minima.evaluate, []
+
+    def watched(*arguments: Any, **more: Any) -> Any:
+        files = [frame.filename for frame in inspect.stack(0)]
+        rewritten.append(any("autograph_generated" in file for file in files))
+        return evaluate(*arguments, **more)
+
+    monkeypatch.setattr(distinct_minima, "evaluate", watched)
+    SpectralSolver(Affine(None, [np.diag([1.0, 2.0])]), solutions=2, starts=2).fit([[1.0, 2.0]])
+    assert rewritten
+    assert not any(rewritten)

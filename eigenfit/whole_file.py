@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..problem.errors import fail
 
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file in one step; its permissions stay.
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file in one step; the permissions of one that is replaced stay.
 
     Raises:
-        ProblemError: if it cannot be written.
+        OSError: if it cannot be written; then nothing has changed.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8", newline="")
+        beside.write_bytes(content)
         if path.exists():
             beside.chmod(path.stat().st_mode & 0o777)
         beside.replace(path)
-    except OSError as error:
+    finally:
         beside.unlink(missing_ok=True)
-        raise fail(str(path), f"the file cannot be written ({error.strerror}).") from None
